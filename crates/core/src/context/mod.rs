@@ -1,0 +1,1 @@
+//! From ranked places to the sections of a prompt, within a budget of tokens.

@@ -1,0 +1,1 @@
+//! Changes to files as data: applying them, and showing them as diffs.

@@ -1,0 +1,1 @@
+//! The graph of code: who calls whom, what a change touches, what matters most.

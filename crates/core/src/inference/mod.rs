@@ -1,0 +1,1 @@
+//! Local models: from a prompt to tokens, log-probabilities and embeddings.

@@ -1,0 +1,166 @@
+//! What is known of a file after reading it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::{Diagnostic, Span};
+
+/// What a definition defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum DefinitionKind {
+    /// `defmodule`.
+    Module,
+    /// `defprotocol`.
+    Protocol,
+    /// `defimpl`.
+    Implementation,
+    /// `def` and `defp`.
+    Function,
+    /// `defmacro` and `defmacrop`.
+    Macro,
+    /// `defguard` and `defguardp`.
+    Guard,
+    /// `defdelegate`.
+    Delegate,
+    /// `defstruct`.
+    Struct,
+    /// `defexception`.
+    Exception,
+    /// `@type`, `@typep` and `@opaque`.
+    Type,
+    /// `@callback` and `@macrocallback`.
+    Callback,
+    /// A module attribute that holds a value.
+    Attribute,
+    /// An ExUnit `test`.
+    Test,
+    /// An ExUnit `describe`.
+    Describe,
+}
+
+/// A thing that a file defines. All clauses of one `Mod.fun/arity` are one definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definition {
+    /// What it is.
+    pub kind: DefinitionKind,
+    /// The module it is in, or for modules the module itself, as `inspect` prints it: `"Shop.Cart"`.
+    pub module: Arc<str>,
+    /// The function, type, attribute or field name; for modules the last part; for tests their text.
+    pub name: Arc<str>,
+    /// Number of arguments, for what takes arguments.
+    pub arity: Option<u8>,
+    /// How many of them have defaults: the function also exists with `arity - defaults ..= arity` arguments.
+    pub defaults: u8,
+    /// Whether other modules can see it.
+    pub public: bool,
+    /// Everything that belongs together: documentation, spec, attributes and all clauses.
+    pub span: Span,
+    /// Each clause by itself.
+    pub clauses: Vec<Span>,
+    /// The text of `@doc`, `@moduledoc` or `@typedoc`.
+    pub doc: Option<Arc<str>>,
+    /// The source text of `@spec`, or of the type.
+    pub spec: Option<Arc<str>>,
+    /// Struct or exception fields; for an implementation the protocol and the target; else empty.
+    pub fields: Vec<Arc<str>>,
+    /// The head of the first clause as written: `"add(cart, item) when is_map(item)"`.
+    pub signature: Option<Arc<str>>,
+}
+
+impl Definition {
+    /// `Mod.fun/arity`, `Mod` for modules, `Mod.t/0` for types.
+    pub fn qualified(&self) -> String {
+        match (self.kind, self.arity) {
+            (DefinitionKind::Module | DefinitionKind::Protocol | DefinitionKind::Implementation, _) => {
+                self.module.to_string()
+            }
+            (_, Some(arity)) => format!("{}.{}/{}", self.module, self.name, arity),
+            (_, None) => format!("{}.{}", self.module, self.name),
+        }
+    }
+}
+
+/// How a reference uses what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ReferenceKind {
+    /// A call or a capture of a function or macro.
+    Call,
+    /// `alias`.
+    Alias,
+    /// `import`.
+    Import,
+    /// `require`.
+    Require,
+    /// `use`.
+    Use,
+    /// `@behaviour`.
+    Behaviour,
+    /// `%Mod{}`.
+    Struct,
+    /// A protocol that is implemented.
+    Implements,
+}
+
+/// A use of something by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// How it is used.
+    pub kind: ReferenceKind,
+    /// Index into [`FileFacts::definitions`] of the innermost definition around it.
+    pub from: Option<u32>,
+    /// The module, aliases resolved, as `inspect` prints it: `"Shop.Cart"`, `":lists"`. `None`: a local or imported name
+    /// that only the whole project can resolve.
+    pub module: Option<Arc<str>>,
+    /// The function or macro; empty when the reference is to the module itself.
+    pub name: Arc<str>,
+    /// Number of arguments, a pipe's included.
+    pub arity: Option<u8>,
+    /// Where.
+    pub span: Span,
+    /// Whether resolution is sure; `false` when a macro or a dynamic module may change it.
+    pub certain: bool,
+}
+
+/// `import Mod, only: [...]`, as far as it can be read. Resolved against the whole project by the graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportDirective {
+    /// The imported module, aliases resolved.
+    pub module: Arc<str>,
+    /// `only:`, as name and arity.
+    pub only: Option<Vec<(Arc<str>, u8)>>,
+    /// `except:`, as name and arity.
+    pub except: Vec<(Arc<str>, u8)>,
+    /// The code that it is in force for.
+    pub scope: Span,
+}
+
+/// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Where its text is in the file.
+    pub span: Span,
+    /// What it defines, qualified: `"Shop.Cart.add/2"`; empty for text.
+    pub symbol: Arc<str>,
+    /// What kind of thing it is, if it is a definition.
+    pub kind: Option<DefinitionKind>,
+    /// One line that says where it stands, such as `"Shop.Cart (lib/shop/cart.ex)"`: searched and embedded with the text.
+    pub header: Arc<str>,
+}
+
+/// All that one file says by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// In order of position.
+    pub definitions: Vec<Definition>,
+    /// In order of position.
+    pub references: Vec<Reference>,
+    /// In order of position.
+    pub imports: Vec<ImportDirective>,
+    /// In order of position; together they cover every line that holds more than white space.
+    pub chunks: Vec<Chunk>,
+    /// What could not be read.
+    pub diagnostics: Vec<Diagnostic>,
+}

@@ -1,0 +1,1 @@
+//! The border between the BEAM and `aludel-core`: decode, call, encode, and nothing else.
