@@ -80,7 +80,7 @@ pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// A stable name for the cause, such as `"syntax"`, `"encoding"` or `"too_large"`.
-    pub code: &'static str,
+    pub code: String,
     /// One sentence for a person.
     pub message: String,
 }
