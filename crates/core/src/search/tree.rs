@@ -379,6 +379,11 @@ impl Tree {
         &self.solutions
     }
 
+    /// Evaluations that were handed out so far.
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
     /// A node, if there is one of that number.
     pub fn node(&self, node: NodeId) -> Option<&Node> {
         self.nodes.get(node as usize)
