@@ -133,7 +133,10 @@ fn is_skipped(root: &Path, folder: &Path) -> bool {
     let named = |name: &str| folder.ends_with(name);
     let in_project = |name: &str| {
         let levels = Path::new(name).components().count();
-        folder.ancestors().nth(levels).is_some_and(|parent| parent == root || parent.join("mix.exs").is_file())
+        folder
+            .ancestors()
+            .nth(levels)
+            .is_some_and(|parent| parent == root || parent.join("mix.exs").is_file())
     };
     folder != root
         && (SKIPPED.into_iter().any(named)
@@ -257,8 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_or_too_much_is_told() {
-        let root =
-            tree(&[("a.ex", b"\xff = 1"), ("b.ex", b"a\0b"), ("c.ex", &[b'#'; 2000]), ("d.ex", b"1")]);
+        let root = tree(&[("a.ex", b"\xff = 1"), ("b.ex", b"a\0b"), ("c.ex", &[b'#'; 2000]), ("d.ex", b"1")]);
         let options = WalkOptions { max_file_bytes: 1999, ..WalkOptions::default() };
         let (files, codes) = seen(root.path(), &options);
         assert_eq!(files, ["a.ex", "d.ex"]);
