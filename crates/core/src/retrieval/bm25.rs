@@ -151,11 +151,6 @@ impl Lexical {
         }
         scores
     }
-
-    /// How many different words there are, dead ones included.
-    pub(crate) fn terms(&self) -> usize {
-        self.parts.iter().map(|part| part.segment.postings.len()).sum()
-    }
 }
 
 fn weighted_frequency(posting: &Posting, lengths: &[u32; FIELDS], mean: &[f32; FIELDS]) -> f32 {
@@ -218,10 +213,11 @@ impl Segment {
                 let alive = chunks > 0 && part.numbers[document] != DEAD;
                 if alive {
                     segment.files.push(entry.clone());
-                    for old in document..document + chunks {
-                        renumbered[old] = segment.lengths.len() as u32;
-                        segment.lengths.push(part.segment.lengths[old]);
-                    }
+                    let documents = document..document + chunks;
+                    (segment.lengths.len() as u32..)
+                        .zip(&mut renumbered[documents.clone()])
+                        .for_each(|(new, at)| *at = new);
+                    segment.lengths.extend_from_slice(&part.segment.lengths[documents]);
                 }
                 document += chunks;
             }

@@ -57,6 +57,8 @@ pub(crate) struct Files {
     entries: Vec<Arc<Entry>>,
     /// The number of each file's first chunk, and at the end the number of all chunks.
     first: Vec<u32>,
+    /// The content key of each chunk.
+    keys: Vec<ContentHash>,
 }
 
 impl Files {
@@ -69,7 +71,8 @@ impl Files {
             total += entry.facts.chunks.len() as u32;
         }
         first.push(total);
-        Files { entries, first }
+        let keys = entries.iter().flat_map(|entry| entry.keys.iter().copied()).collect();
+        Files { entries, first, keys }
     }
 
     pub(crate) fn entries(&self) -> &[Arc<Entry>] {
@@ -97,9 +100,8 @@ impl Files {
         (at, (number - self.first[at]) as usize)
     }
 
-    /// The content key of chunk `number`.
-    pub(crate) fn key(&self, number: u32) -> ContentHash {
-        let (file, chunk) = self.locate(number);
-        self.entries[file].keys[chunk]
+    /// The content key of each chunk, by its number.
+    pub(crate) fn keys(&self) -> &[ContentHash] {
+        &self.keys
     }
 }

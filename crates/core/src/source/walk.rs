@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::file::extension;
 use super::{Diagnostic, File, Severity};
-use crate::{Cancel, Error, ErrorKind, Result};
+use crate::{Cancel, Error, Result};
 
 /// Folders that hold what tools made or fetched, wherever they lie.
 const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
@@ -46,7 +46,7 @@ impl Default for WalkOptions {
 /// followed. Which rules hold depends on nothing outside of `root`.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] without `root`, [`ErrorKind::InvalidArgument`] when it is not a folder, and those of
+/// [`crate::ErrorKind::NotFound`] without `root`, [`crate::ErrorKind::InvalidArgument`] when it is not a folder, and those of
 /// [`Cancel::check`].
 pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<File>, Vec<Diagnostic>)> {
     let metadata = fs::metadata(root).map_err(|error| Error::io(root, "read", error))?;
@@ -70,8 +70,8 @@ pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<
 /// The file at `path`, relative to `root`; `None` with a diagnostic when it is too large or not text.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] when `path` leads out of `root`, also by a link, or is not a file;
-/// [`ErrorKind::NotFound`] when it does not exist, [`ErrorKind::Io`] when it cannot be opened.
+/// [`crate::ErrorKind::InvalidArgument`] when `path` leads out of `root`, also by a link, or is not a file;
+/// [`crate::ErrorKind::NotFound`] when it does not exist, [`crate::ErrorKind::Io`] when it cannot be opened.
 pub fn read_one(root: &Path, path: &str, options: &WalkOptions) -> Result<(Option<File>, Vec<Diagnostic>)> {
     let relative = Path::new(path);
     let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -200,6 +200,7 @@ fn diagnostic(path: &str, severity: Severity, code: &str, message: String) -> Di
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();

@@ -1,6 +1,23 @@
 //! From a file to facts: definitions, references, directives, chunks and diagnostics.
 
-mod chunk;
 mod facts;
 
+mod parse;
+
+mod literal;
+mod scope;
+
+mod elixir;
+
+mod define;
+mod refer;
+
+mod chunk;
+
+mod analyse;
+
+pub use analyse::analyse;
 pub use facts::*;
+
+#[cfg(test)]
+mod tests;
