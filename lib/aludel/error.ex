@@ -1,0 +1,3 @@
+defmodule Aludel.Error do
+  defexception [:kind, :message, details: %{}]
+end
