@@ -29,8 +29,11 @@ class Failure(Exception):
 
 
 def models_folder():
-    cache = os.environ.get("ALUDEL_CACHE") or Path.home() / ".cache" / "aludel"
-    return Path(cache) / "models"
+    """In ALUDEL_CACHE, else in the user's cache folder; a relative XDG_CACHE_HOME is to be ignored."""
+    if cache := os.environ.get("ALUDEL_CACHE"):
+        return Path(cache).absolute() / "models"
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (user_cache if user_cache.is_absolute() else Path.home() / ".cache") / "aludel" / "models"
 
 
 def sha256(path):
