@@ -53,20 +53,28 @@ defmodule Demo.Screen do
   end
 
   @doc """
-  Calls `fun`, which returns `:ok` if all is well; an error that it returns or raises is shown and not passed on, so that
-  the demo can go on with what comes next.
+  Calls `fun`, which returns `:ok` if all is well. An error that it returns or raises is shown and not passed on, so that
+  the demo can go on with what comes next; it runs in a process of its own, since what it started may take that down.
   """
   def guard(fun) do
-    case fun.() do
-      {:error, error} -> failed(error)
-      other -> other
+    {pid, monitor} = spawn_monitor(fn -> exit({:returned, safely(fun)}) end)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^pid, {:returned, {:error, error}}} -> failed(Exception.message(error))
+      {:DOWN, ^monitor, :process, ^pid, {:returned, other}} -> other
+      {:DOWN, ^monitor, :process, ^pid, reason} -> failed(Exception.format_exit(reason))
     end
-  rescue
-    error -> failed(error)
   end
 
-  defp failed(error) do
-    say(Style.paint("failed: #{Exception.message(error)}", :red))
+  defp safely(fun) do
+    fun.()
+  rescue
+    error -> {:error, error}
+  end
+
+  defp failed(message) do
+    sentence = message |> String.replace(~r/\s+/, " ") |> String.slice(0, 300)
+    say(Style.paint("failed: #{sentence}", :red))
     :failed
   end
 
