@@ -1,4 +1,3 @@
 //! The library that the BEAM loads. Everything in it comes from `aludel-nif`.
-use aludel_nif as _;
 
-rustler::init!("Elixir.Aludel.Native");
+rustler::init!("Elixir.Aludel.Native", load = aludel_nif::load);

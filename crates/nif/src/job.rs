@@ -1,0 +1,218 @@
+//! Long work, on threads of our own.
+//!
+//! A job runs on a worker thread, never on a scheduler of the BEAM. It sends `{ref, {:progress, map}}` and other events
+//! while it runs and `{ref, {:ok, value} | {:error, error}}` at the end. Dropping the handle does not stop it; cancelling
+//! it does, and so does the end of the process that ordered it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use aludel_core::job::Progress;
+use aludel_core::{Cancel, Error, ErrorKind, Result};
+use parking_lot::{Condvar, Mutex};
+use rustler::env::SavedTerm;
+use rustler::types::atom;
+use rustler::{Atom, Encoder, Env, LocalPid, Monitor, OwnedEnv, Resource, ResourceArc, Term};
+
+use crate::guard::{self, guard};
+use crate::live::{Kind, Live};
+
+mod atoms {
+    rustler::atoms! { progress, phase, done, total }
+}
+
+/// The handle of a job.
+pub struct Job {
+    cancel: Cancel,
+    _live: Live,
+}
+
+#[rustler::resource_impl]
+impl Resource for Job {
+    const IMPLEMENTS_DOWN: bool = true;
+
+    fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
+        self.cancel.cancel();
+    }
+}
+
+/// What a running job holds: its token, and the way to its owner.
+pub struct Reporter {
+    owner: LocalPid,
+    reference: OwnedEnv,
+    saved: SavedTerm,
+    cancel: Cancel,
+}
+
+impl Reporter {
+    /// The token that stops the job.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Sends `{ref, event}`. An owner that is gone cancels the job.
+    pub fn send(&self, event: impl for<'b> FnOnce(Env<'b>) -> Term<'b>) {
+        let sent = self.reference.run(|from| {
+            let reference = self.saved.load(from);
+            OwnedEnv::new().send_and_clear(&self.owner, |env| (reference.in_env(env), event(env)).encode(env))
+        });
+        if sent.is_err() {
+            self.cancel.cancel();
+        }
+    }
+
+    /// Sends `{ref, {:progress, %{phase:, done:, total:}}}`.
+    pub fn progress(&self, progress: Progress) {
+        self.send(|env| {
+            let phase = Atom::from_str(env, progress.phase).unwrap_or_else(|_| atoms::progress());
+            let map = Term::map_from_pairs(
+                env,
+                &[
+                    (atoms::phase().encode(env), phase.encode(env)),
+                    (atoms::done().encode(env), progress.done.encode(env)),
+                    (atoms::total().encode(env), progress.total.encode(env)),
+                ],
+            );
+            (atoms::progress(), map.unwrap_or_else(|_| Term::map_new(env))).encode(env)
+        });
+    }
+}
+
+/// Starts a job for the calling process and answers `{:ok, handle}` at once.
+///
+/// `reference` is the term that marks its messages. The result of `work` is sent as `{:ok, value}` or `{:error, error}`.
+pub fn start<'a, T, F>(env: Env<'a>, reference: Term<'a>, work: F) -> Term<'a>
+where
+    T: Encoder + Send + 'static,
+    F: FnOnce(&Reporter) -> Result<T> + Send + 'static,
+{
+    guard(env, || {
+        let cancel = Cancel::new();
+        let job = ResourceArc::new(Job { cancel: cancel.clone(), _live: Live::new(Kind::Job) });
+        let owner = env.pid();
+        if job.monitor(Some(env), &owner).is_none() {
+            return Err(Error::new(ErrorKind::Cancelled, "the process that ordered the work is gone"));
+        }
+        let own = OwnedEnv::new();
+        let saved = own.save(reference);
+        let reporter = Reporter { owner, reference: own, saved, cancel };
+        let held = job.clone();
+        pool()?.submit(Box::new(move || {
+            let outcome = guard::run(|| {
+                reporter.cancel.check()?;
+                work(&reporter)
+            });
+            reporter.send(|env| outcome.encode(env, |env, value| value.encode(env)));
+            drop(held);
+        }))?;
+        Ok(job)
+    })
+}
+
+/// Asks a job to stop. It still answers, with an error of the kind `:cancelled` or with its result if it was done.
+#[rustler::nif]
+// normal: sets a flag
+fn job_cancel(job: ResourceArc<Job>) -> Atom {
+    job.cancel.cancel();
+    atom::ok()
+}
+
+/// Waits until it is cancelled or `milliseconds` are over, so that tests can see how jobs end.
+#[rustler::nif]
+// normal: starts a job
+fn job_wait<'a>(env: Env<'a>, reference: Term<'a>, milliseconds: u64) -> Term<'a> {
+    start(env, reference, move |reporter| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(milliseconds);
+        while std::time::Instant::now() < deadline {
+            reporter.cancel().check()?;
+            thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Ok(milliseconds)
+    })
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Worker threads that are started as they are needed, up to a ceiling; work beyond it waits its turn.
+struct Pool {
+    state: Mutex<State>,
+    wake: Condvar,
+    ceiling: usize,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Work>,
+    workers: usize,
+    idle: usize,
+}
+
+/// More than this many waiting jobs are refused: nobody waits for the ten-thousandth.
+const MAX_QUEUE: usize = 4096;
+
+/// Deep enough for everything that core does, which recurses nowhere on foreign input.
+const STACK_BYTES: usize = 8 << 20;
+
+fn pool() -> Result<&'static Arc<Pool>> {
+    static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+    Ok(POOL.get_or_init(|| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Arc::new(Pool { state: Mutex::default(), wake: Condvar::new(), ceiling: (2 * cores).max(4) })
+    }))
+}
+
+impl Pool {
+    fn submit(self: &Arc<Self>, work: Work) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.queue.len() >= MAX_QUEUE {
+            return Err(Error::new(ErrorKind::Limit, "too many jobs are waiting; try again when some are done"));
+        }
+        state.queue.push_back(work);
+        if state.idle >= state.queue.len() || state.workers >= self.ceiling {
+            self.wake.notify_one();
+            return Ok(());
+        }
+        state.workers += 1;
+        let name = format!("aludel-job-{}", state.workers);
+        let pool = self.clone();
+        let spawned = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || pool.work());
+        if let Err(refused) = spawned {
+            state.workers -= 1;
+            if state.workers == 0 {
+                state.queue.pop_back();
+                return Err(Error::new(ErrorKind::Limit, format!("no thread can be started: {refused}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self) {
+        lower_priority();
+        let mut state = self.state.lock();
+        loop {
+            match state.queue.pop_front() {
+                Some(work) => {
+                    drop(state);
+                    work();
+                    state = self.state.lock();
+                }
+                None => {
+                    state.idle += 1;
+                    self.wake.wait(&mut state);
+                    state.idle -= 1;
+                }
+            }
+        }
+    }
+}
+
+/// Lets the schedulers of the BEAM go first: whoever waits for a page must not wait for an index.
+pub fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: plain system calls on the calling thread; a refusal changes nothing.
+    unsafe {
+        let thread = libc::syscall(libc::SYS_gettid);
+        libc::setpriority(libc::PRIO_PROCESS, thread as libc::id_t, 10);
+    }
+}

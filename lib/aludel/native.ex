@@ -1,0 +1,59 @@
+defmodule Aludel.Native do
+  @moduledoc false
+  # The table of contents of the native library: one stub for each NIF. No logic.
+
+  @on_load :load
+  @version Mix.Project.config()[:version]
+
+  def load do
+    if System.get_env("ALUDEL_SKIP_NIF") == "1", do: :ok, else: load(library())
+  end
+
+  defp load(path) do
+    case :erlang.load_nif(String.to_charlist(Path.rootname(path)), @version) do
+      :ok ->
+        :ok
+
+      {:error, {:load, _}} ->
+        raise """
+        Aludel's native library #{path} belongs to another version than #{@version}. \
+        Build it again: mix compile --force (or set ALUDEL_NIF_PATH to a library of this version)\
+        """
+
+      {:error, {reason, text}} ->
+        raise """
+        Aludel's native library #{path} cannot be loaded (#{reason}: #{text}). \
+        Build it with: mix deps.compile aludel --force, or mix compile in Aludel's own folder\
+        """
+    end
+  end
+
+  defp library do
+    extension = if match?({:win32, _}, :os.type()), do: ".dll", else: ".so"
+    Path.join([:code.priv_dir(:aludel), "native", "aludel_native" <> extension])
+  end
+
+  # The library
+  def nif_functions, do: missing()
+  def features, do: missing()
+  def error_kinds, do: missing()
+  def live_resources, do: missing()
+  def panic_on_purpose(_text), do: missing()
+
+  # Jobs
+  def job_cancel(_job), do: missing()
+  def job_wait(_reference, _milliseconds), do: missing()
+
+  # JSON
+  def json_decode(_text), do: missing()
+  def json_encode(_term), do: missing()
+
+  defp missing do
+    :erlang.nif_error(
+      Aludel.Error.new(
+        :not_compiled,
+        "Aludel's native library is not loaded (ALUDEL_SKIP_NIF is set); unset it and run mix compile"
+      )
+    )
+  end
+end

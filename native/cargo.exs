@@ -1,0 +1,112 @@
+defmodule Aludel.Cargo do
+  @moduledoc false
+  # The Mix compiler that brings the native library to where the VM looks for it. It is a script and not a module of the
+  # library because it has to run before the library is compiled. Environment:
+  #
+  #   ALUDEL_NIF_PATH   a library that is already built; nothing is compiled
+  #   ALUDEL_SKIP_NIF   "1": no library at all, for building documentation or working on plain Elixir code
+  #   ALUDEL_FEATURES   cargo features to add, such as "cuda" or "metal"
+  #   CARGO_TARGET_DIR  where cargo builds, as cargo itself understands it
+
+  @root Path.expand("..", __DIR__)
+
+  # Mix passes the options of the compile task, which mean nothing to cargo.
+  def run(_args) do
+    target = Path.join([Mix.Project.app_path(), "priv", "native", library_name()])
+
+    cond do
+      System.get_env("ALUDEL_SKIP_NIF") == "1" -> {:noop, []}
+      path = System.get_env("ALUDEL_NIF_PATH") -> take(Path.expand(path), target)
+      fresh?(target) -> {:noop, []}
+      true -> build(target)
+    end
+  end
+
+  defp take(path, target) do
+    cond do
+      not File.regular?(path) ->
+        fail("ALUDEL_NIF_PATH names #{path}, which is not a file; unset it to build the library from source")
+
+      Mix.Utils.stale?([path], [target]) or File.stat!(path).size != File.stat!(target).size ->
+        install(path, target)
+
+      true ->
+        {:noop, []}
+    end
+  end
+
+  defp build(target) do
+    case System.find_executable("cargo") do
+      nil ->
+        fail("""
+        cargo is not on the PATH, and Aludel's native library has to be compiled. Install Rust 1.91 or newer, \
+        or set ALUDEL_NIF_PATH to a library that is already built.\
+        """)
+
+      cargo ->
+        Mix.shell().info("Compiling Aludel's native library with cargo (the first time takes minutes)")
+        args = ["build", "--locked", "--release", "-p", "aludel_native"] ++ features()
+
+        case System.cmd(cargo, args, cd: @root, into: IO.stream(:stdio, :line), stderr_to_stdout: true) do
+          {_, 0} -> install(Path.join([target_dir(), "release", artifact_name()]), target)
+          {_, status} -> fail("cargo ended with status #{status}; what it said stands above")
+        end
+    end
+  end
+
+  # Copied beside the target and renamed: a VM that runs keeps the file it mapped, and no reader sees half a file.
+  defp install(source, target) do
+    File.mkdir_p!(Path.dirname(target))
+    temporary = target <> ".#{System.pid()}"
+    File.cp!(source, temporary)
+    File.rename!(temporary, target)
+    {:ok, []}
+  end
+
+  defp fresh?(target), do: File.regular?(target) and not Mix.Utils.stale?(sources(), [target])
+
+  defp sources do
+    patterns = [
+      "Cargo.{toml,lock}",
+      "{crates,native}/**/Cargo.toml",
+      "{crates,native}/*/src/**/*.rs",
+      "native/*/build.rs"
+    ]
+
+    Enum.flat_map(patterns, &Path.wildcard(Path.join(@root, &1)))
+  end
+
+  defp features do
+    case System.get_env("ALUDEL_FEATURES", "") do
+      "" -> []
+      features -> ["--features", features]
+    end
+  end
+
+  defp target_dir do
+    case System.get_env("CARGO_TARGET_DIR") do
+      nil -> Path.join(@root, "target")
+      dir -> Path.expand(dir, @root)
+    end
+  end
+
+  defp library_name do
+    case :os.type() do
+      {:win32, _} -> "aludel_native.dll"
+      _ -> "aludel_native.so"
+    end
+  end
+
+  defp artifact_name do
+    case :os.type() do
+      {:win32, _} -> "aludel_native.dll"
+      {:unix, :darwin} -> "libaludel_native.dylib"
+      _ -> "libaludel_native.so"
+    end
+  end
+
+  defp fail(sentence) do
+    Mix.shell().error("** (aludel) " <> sentence)
+    {:error, []}
+  end
+end
