@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 
-use crate::tidy;
+use crate::{one_build, tidy};
 
 /// One check.
 struct Step {
@@ -17,8 +17,8 @@ struct Step {
 }
 
 enum Work {
-    /// A check of xtask itself.
-    Tidy,
+    /// A check of xtask itself, which fails with a sentence.
+    Check(fn(&Path) -> Result<(), String>),
     /// A program with its arguments, and what it finds in its environment.
     Run { command: &'static [&'static str], environment: &'static [(&'static str, &'static str)] },
 }
@@ -26,7 +26,8 @@ enum Work {
 /// The steps. All that compile Rust use the release profile: the model code is too slow to test without it, and one
 /// profile means that its dependencies, which take minutes, are compiled once.
 const STEPS: &[Step] = &[
-    Step { name: "tidy", work: Work::Tidy },
+    Step { name: "tidy", work: Work::Check(tidy::check) },
+    Step { name: "one-build", work: Work::Check(one_build::check) },
     program("rust-format", &["cargo", "fmt", "--all", "--check"]),
     program("mix-format", &["mix", "format", "--check-formatted"]),
     program(
@@ -140,11 +141,7 @@ fn summary(done: &[(&str, Duration)]) {
 impl Work {
     fn run(&self, root: &Path) -> Result<(), String> {
         match self {
-            Work::Tidy => match tidy::run(root) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err("see the findings above".to_owned()),
-                Err(error) => Err(format!("cannot read the project: {error}")),
-            },
+            Work::Check(check) => check(root),
             Work::Run { command, environment } => {
                 let mut process = Command::new(command[0]);
                 process.args(&command[1..]).envs(environment.iter().copied()).current_dir(root);

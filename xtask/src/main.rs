@@ -3,6 +3,7 @@
 //! It depends on almost nothing, so that it builds in seconds on a machine that has built nothing else.
 
 mod ci;
+mod one_build;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ fn run() -> Result<bool, lexopt::Error> {
             if let Some(extra) = arguments.next()? {
                 return Err(extra.unexpected());
             }
-            tidy::run(&root()).map_err(|error| format!("cannot read the project: {error}").into())
+            Ok(tidy::check(&root()).inspect_err(|message| eprintln!("tidy: {message}")).is_ok())
         }
         "help" => {
             print!("{HELP}");

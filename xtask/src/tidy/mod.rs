@@ -11,7 +11,6 @@ mod text;
 mod tree;
 
 use std::fmt;
-use std::io;
 use std::path::Path;
 
 use tree::Tree;
@@ -37,19 +36,21 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     links::relative,
 ];
 
-/// Prints what is wrong with the project at `root`; `true` if nothing is.
-pub fn run(root: &Path) -> io::Result<bool> {
-    let tree = Tree::read(root)?;
+/// Prints what is wrong with the project at `root`, and fails if anything is.
+pub fn check(root: &Path) -> Result<(), String> {
+    let tree = Tree::read(root).map_err(|error| format!("cannot read the project: {error}"))?;
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&tree)).collect();
     for finding in &findings {
         println!("{finding}");
     }
     match findings.len() {
-        0 => println!("tidy: {} checks on {} files found nothing", CHECKS.len(), tree.files.len()),
-        1 => println!("tidy: 1 finding"),
-        many => println!("tidy: {many} findings"),
+        0 => {
+            println!("tidy: {} checks on {} files found nothing", CHECKS.len(), tree.files.len());
+            Ok(())
+        }
+        1 => Err("1 finding".to_owned()),
+        many => Err(format!("{many} findings")),
     }
-    Ok(findings.is_empty())
 }
 
 /// Something to mend.
