@@ -67,12 +67,14 @@ pub fn normal_schedulers(tree: &Tree) -> Vec<Finding> {
             if !is_nif(line) || attribute(&lines[index..]).contains("schedule") {
                 continue;
             }
-            let mut above = lines[..index].iter().rev().take_while(|above| {
-                let above = above.trim_start();
-                above.starts_with("//") || above.starts_with("#[")
-            });
-            if !above.any(|above| has_reason(above)) {
-                let message = "This NIF runs on a normal scheduler. Say above it why that is short enough, as \
+            let (above, below) = lines.split_at(index);
+            let mut around = above
+                .iter()
+                .rev()
+                .take_while(|line| is_comment_or_attribute(line))
+                .chain(below.iter().take_while(|line| is_comment_or_attribute(line)));
+            if !around.any(|line| has_reason(line)) {
+                let message = "This NIF runs on a normal scheduler. Say beside it why that is short enough, as \
                                `// normal: reason`, or give it `schedule = \"DirtyCpu\"` or `\"DirtyIo\"`.";
                 findings.push(Finding::new(&file.path, index + 1, message));
             }
@@ -112,6 +114,11 @@ fn is_nif(line: &str) -> bool {
 fn attribute(lines: &[&str]) -> String {
     let end = lines.iter().position(|line| line.trim_end().ends_with(']')).unwrap_or(0);
     lines[..=end].concat()
+}
+
+fn is_comment_or_attribute(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("//") || line.starts_with("#[")
 }
 
 fn has_reason(line: &str) -> bool {
@@ -156,6 +163,10 @@ fn a() {}
 #[rustler::nif]
 fn b() {}
 
+#[rustler::nif]
+// normal: reads one word
+fn f() {}
+
 #[rustler::nif(schedule = \"DirtyCpu\")]
 fn c() {}
 
@@ -169,7 +180,7 @@ fn d() {}
 #[nif(name = \"e\")]
 fn e() {}
 ";
-        let places = ["crates/nif/src/a.rs:1", "crates/nif/src/a.rs:18"];
+        let places = ["crates/nif/src/a.rs:1", "crates/nif/src/a.rs:22"];
         assert_places(normal_schedulers, &[("crates/nif/src/a.rs", text)], &places);
     }
 
