@@ -44,6 +44,15 @@ defmodule Aludel.Native do
   def job_cancel(_job), do: missing()
   def job_wait(_reference, _milliseconds), do: missing()
 
+  # Search
+  def tree_new(_options), do: missing()
+  def tree_ask(_tree, _count), do: missing()
+  def tree_children(_tree, _node, _thoughts), do: missing()
+  def tree_verdict(_tree, _node, _verdict), do: missing()
+  def tree_tick(_tree, _seconds), do: missing()
+  def tree_status(_tree), do: missing()
+  def tree_trace(_tree, _form), do: missing()
+
   # JSON
   def json_decode(_text), do: missing()
   def json_encode(_term), do: missing()

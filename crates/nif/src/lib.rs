@@ -10,5 +10,6 @@ mod job;
 mod json;
 mod library;
 mod live;
+mod search;
 
 pub use library::load;

@@ -51,6 +51,7 @@ impl Drop for Live {
 }
 
 #[derive(NifMap)]
+#[rustler(encode)]
 struct Counts {
     jobs: usize,
     indexes: usize,

@@ -1,1 +1,7 @@
-//! Changes to files as data: applying them, and showing them as diffs.
+//! Changes to files as data: applying them, undoing them, and showing them as diffs.
+
+mod diff;
+mod patch;
+
+pub use diff::{PatchSize, unified_diff};
+pub use patch::{Edit, Patch};

@@ -1,0 +1,505 @@
+use std::collections::{BTreeSet, BinaryHeap};
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::{Budget, Policy, Waiting};
+use crate::{Error, Result};
+
+/// A node's number: the root is 0, the others count up in the order in which they were told.
+pub type NodeId = u32;
+
+/// Something for the caller to do. Each is handed out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Task {
+    /// Try the node out, then [`Tree::tell_verdict`].
+    Evaluate(NodeId),
+    /// Think of next steps after the node, then [`Tree::tell_children`].
+    Expand(NodeId),
+}
+
+impl Task {
+    /// The node concerned.
+    pub fn node(self) -> NodeId {
+        match self {
+            Task::Evaluate(node) | Task::Expand(node) => node,
+        }
+    }
+}
+
+/// A next step, before it is tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Thought {
+    /// What stands for it with the caller, such as the hash of the changed file: equal payloads are the same thought, and
+    /// only the first is evaluated.
+    pub payload: u64,
+    /// How promising it looks, from 0 to 1.
+    pub prior: f64,
+    /// One short line for a person.
+    pub label: String,
+}
+
+impl Thought {
+    /// A thought.
+    pub fn new(payload: u64, prior: f64, label: impl Into<String>) -> Self {
+        Thought { payload, prior, label: label.into() }
+    }
+}
+
+/// What something has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Tokens read and written by models.
+    pub tokens: u64,
+    /// Seconds of work, which may exceed the time that passed when several work at once.
+    pub seconds: f64,
+}
+
+/// What came of trying a node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// How good it is, from 0 to 1.
+    pub score: f64,
+    /// Whether it is a solution.
+    pub solved: bool,
+    /// Whether nothing good can come of going on from here.
+    pub dead: bool,
+    /// What trying it has cost.
+    pub cost: Cost,
+    /// One short line for a person.
+    pub note: String,
+}
+
+/// How far a node has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not yet tried.
+    Waiting,
+    /// Handed out to be tried.
+    Evaluating,
+    /// Tried, and worth going on from.
+    Open,
+    /// Handed out to be expanded.
+    Expanding,
+    /// Has its children, if there are any.
+    Expanded,
+    /// Tried, and not gone on from: a dead end, or below what the policy asks for, or as deep as the budget allows.
+    Pruned,
+    /// The same thought as an earlier one; never tried.
+    Duplicate,
+    /// A solution.
+    Solved,
+}
+
+/// A node of the tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// `None` for the root.
+    pub parent: Option<NodeId>,
+    /// Thoughts from the root.
+    pub depth: u32,
+    /// The caller's; 0 for the root.
+    pub payload: u64,
+    /// As told with the thought.
+    pub prior: f64,
+    /// As told with the thought.
+    pub label: String,
+    /// How far it has come.
+    pub state: State,
+    /// As told with the verdict; the root has none.
+    pub score: Option<f64>,
+    /// What trying it has cost.
+    pub cost: Cost,
+    /// As told with the verdict.
+    pub note: String,
+    /// In the order in which they were told.
+    pub children: Vec<NodeId>,
+}
+
+/// Why a search ended without a solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Nothing is left to try.
+    Space,
+    /// All evaluations are spent.
+    Nodes,
+    /// All tokens are spent.
+    Tokens,
+    /// The time is over.
+    Seconds,
+}
+
+/// Where a search stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Tasks wait or are being done.
+    Running,
+    /// Ended; the best solution.
+    Solved(NodeId),
+    /// Ended without a solution.
+    Exhausted(Reason),
+}
+
+/// The whole search as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// As given.
+    pub policy: Policy,
+    /// As given.
+    pub budget: Budget,
+    /// As given.
+    pub seed: u64,
+    /// Evaluations that were handed out.
+    pub evaluations: u64,
+    /// Sum over all verdicts.
+    pub cost: Cost,
+    /// As last told.
+    pub elapsed: f64,
+    /// When the trace was taken.
+    pub status: Status,
+    /// By number.
+    pub nodes: Vec<Node>,
+}
+
+/// The state machine. See the [module](super).
+#[derive(Clone, Debug)]
+pub struct Tree {
+    policy: Policy,
+    budget: Budget,
+    seed: u64,
+    nodes: Vec<Node>,
+    waiting: BinaryHeap<Waiting>,
+    evaluating: usize,
+    expanding: usize,
+    seen: BTreeSet<u64>,
+    solutions: Vec<NodeId>,
+    evaluations: u64,
+    cost: Cost,
+    elapsed: f64,
+    /// Beam only: tried nodes of the level that is being tried, and how many more of it may be tried.
+    level: Vec<NodeId>,
+    level_left: u64,
+}
+
+impl Tree {
+    /// A tree of nothing but its root, the problem itself, which waits to be expanded. Seed 0 treats equally promising
+    /// tasks by age; any other shuffles them.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] for a policy or a budget that makes no sense.
+    pub fn new(policy: Policy, budget: Budget, seed: u64) -> Result<Self> {
+        policy.check()?;
+        budget.check()?;
+        let root = Node {
+            parent: None,
+            depth: 0,
+            payload: 0,
+            prior: 1.0,
+            label: String::new(),
+            state: State::Open,
+            score: None,
+            cost: Cost::default(),
+            note: String::new(),
+            children: Vec::new(),
+        };
+        let mut tree = Tree {
+            policy,
+            budget,
+            seed,
+            nodes: vec![root],
+            waiting: BinaryHeap::new(),
+            evaluating: 0,
+            expanding: 0,
+            seen: BTreeSet::new(),
+            solutions: Vec::new(),
+            evaluations: 0,
+            cost: Cost::default(),
+            elapsed: 0.0,
+            level: Vec::new(),
+            level_left: 0,
+        };
+        tree.share(0);
+        tree.open(0);
+        Ok(tree)
+    }
+
+    /// Up to `n` tasks to do now, at once if the caller can. Fewer, also none, when others must be told first or when
+    /// the search has ended: see [`Tree::status`].
+    pub fn ask(&mut self, n: usize) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        while tasks.len() < n && !self.enough() && self.spent().is_none() {
+            let Some(&Waiting { task, .. }) = self.waiting.peek() else {
+                if self.in_flight() > 0 || !self.next_level() {
+                    break;
+                }
+                continue;
+            };
+            let node = &mut self.nodes[task.node() as usize];
+            match (task, self.policy) {
+                (Task::Evaluate(_), Policy::Beam { .. }) if self.expanding > 0 => break,
+                (Task::Evaluate(_), Policy::Beam { .. }) if self.level_left == 0 => {
+                    if self.evaluating > 0 || !self.next_level() {
+                        break;
+                    }
+                    continue;
+                }
+                (Task::Evaluate(_), _) => {
+                    node.state = State::Evaluating;
+                    self.evaluating += 1;
+                    self.evaluations += 1;
+                    self.level_left = self.level_left.saturating_sub(1);
+                }
+                (Task::Expand(_), _) => {
+                    node.state = State::Expanding;
+                    self.expanding += 1;
+                }
+            }
+            self.waiting.pop();
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    /// The next steps after a node that was to be expanded; none when there is nothing to think of.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] when the node does not wait for children, or a prior is not from 0 to 1.
+    /// Nothing changes then.
+    pub fn tell_children(&mut self, node: NodeId, thoughts: Vec<Thought>) -> Result<()> {
+        self.expect(node, State::Expanding, "children")?;
+        if let Some(odd) = thoughts.iter().find(|thought| !(0.0..=1.0).contains(&thought.prior)) {
+            return Err(Error::invalid(format!("the prior {} is not from 0 to 1", odd.prior)));
+        }
+        if self.nodes.len() + thoughts.len() > NodeId::MAX as usize {
+            return Err(Error::new(
+                crate::ErrorKind::Limit,
+                "the tree has no numbers left for so many nodes",
+            ));
+        }
+        self.expanding -= 1;
+        self.nodes[node as usize].state = State::Expanded;
+        let depth = self.nodes[node as usize].depth + 1;
+        let parent_score = self.nodes[node as usize].score.unwrap_or(0.0);
+        for Thought { payload, prior, label } in thoughts {
+            let id = self.nodes.len() as NodeId;
+            let state = if self.seen.insert(payload) { State::Waiting } else { State::Duplicate };
+            let child = Node {
+                parent: Some(node),
+                depth,
+                payload,
+                prior,
+                label,
+                state,
+                score: None,
+                cost: Cost::default(),
+                note: String::new(),
+                children: Vec::new(),
+            };
+            if state == State::Waiting {
+                self.waiting.push(Waiting::new(
+                    self.policy,
+                    Task::Evaluate(id),
+                    &child,
+                    parent_score,
+                    self.seed,
+                ));
+            }
+            self.nodes.push(child);
+            self.nodes[node as usize].children.push(id);
+        }
+        Ok(())
+    }
+
+    /// What came of trying a node.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] when the node does not wait for a verdict, or the score is not from 0 to 1,
+    /// or the cost is not a number. Nothing changes then.
+    pub fn tell_verdict(&mut self, node: NodeId, verdict: Verdict) -> Result<()> {
+        self.expect(node, State::Evaluating, "a verdict")?;
+        if !(0.0..=1.0).contains(&verdict.score) {
+            return Err(Error::invalid(format!("the score {} is not from 0 to 1", verdict.score)));
+        }
+        if !(verdict.cost.seconds.is_finite() && verdict.cost.seconds >= 0.0) {
+            return Err(Error::invalid("a cost in seconds must be a number that is not negative"));
+        }
+        self.evaluating -= 1;
+        self.cost.tokens = self.cost.tokens.saturating_add(verdict.cost.tokens);
+        self.cost.seconds += verdict.cost.seconds;
+        let pruned = match self.policy {
+            Policy::DepthFirst { prune_below } => verdict.score < prune_below,
+            _ => false,
+        };
+        let tried = &mut self.nodes[node as usize];
+        tried.score = Some(verdict.score);
+        tried.cost = verdict.cost;
+        tried.note = verdict.note;
+        if verdict.solved {
+            tried.state = State::Solved;
+            self.solutions.push(node);
+        } else if verdict.dead || pruned || tried.depth >= self.budget.depth {
+            tried.state = State::Pruned;
+        } else if let Policy::Beam { .. } = self.policy {
+            tried.state = State::Open;
+            self.level.push(node);
+        } else {
+            self.open(node);
+        }
+        Ok(())
+    }
+
+    /// The time since the search began, by the caller's clock. It never runs back.
+    pub fn tell_elapsed(&mut self, seconds: f64) {
+        if seconds > self.elapsed {
+            self.elapsed = seconds;
+        }
+    }
+
+    /// Where the search stands.
+    pub fn status(&self) -> Status {
+        let ended = self.enough() || self.in_flight() == 0 && (self.spent().is_some() || !self.can_go_on());
+        match (ended, self.best_solution()) {
+            (false, _) => Status::Running,
+            (true, Some(node)) => Status::Solved(node),
+            (true, None) => Status::Exhausted(self.spent().unwrap_or(Reason::Space)),
+        }
+    }
+
+    /// The best node so far: a solution if there is one, else the one with the highest score, the older of equals.
+    pub fn best(&self) -> Option<NodeId> {
+        let tried = 1..self.nodes.len() as NodeId;
+        self.best_solution()
+            .or_else(|| self.highest(tried.filter(|&id| self.nodes[id as usize].score.is_some())))
+    }
+
+    /// All solutions, in the order in which they were found.
+    pub fn solutions(&self) -> &[NodeId] {
+        &self.solutions
+    }
+
+    /// Evaluations that were handed out so far.
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// A node, if there is one of that number.
+    pub fn node(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(node as usize)
+    }
+
+    /// The nodes from the root to `node`, both included; empty when there is no such node.
+    pub fn path(&self, node: NodeId) -> Vec<NodeId> {
+        let mut path: Vec<NodeId> =
+            std::iter::successors(self.node(node).map(|_| node), |&id| self.nodes[id as usize].parent)
+                .collect();
+        path.reverse();
+        path
+    }
+
+    /// The whole search so far, as data.
+    pub fn trace(&self) -> Trace {
+        Trace {
+            policy: self.policy,
+            budget: self.budget,
+            seed: self.seed,
+            evaluations: self.evaluations,
+            cost: self.cost,
+            elapsed: self.elapsed,
+            status: self.status(),
+            nodes: self.nodes.clone(),
+        }
+    }
+
+    fn expect(&self, node: NodeId, state: State, what: &str) -> Result<()> {
+        match self.node(node) {
+            None => Err(Error::invalid(format!("the tree has no node {node}"))),
+            Some(known) if known.state != state => {
+                Err(Error::invalid(format!("node {node} does not wait for {what}: it is {:?}", known.state)))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Lets a node be expanded, if the budget allows it to have children.
+    fn open(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id as usize];
+        if node.depth >= self.budget.depth {
+            node.state = State::Pruned;
+            return;
+        }
+        node.state = State::Open;
+        self.waiting.push(Waiting::new(self.policy, Task::Expand(id), node, 0.0, self.seed));
+    }
+
+    fn enough(&self) -> bool {
+        self.solutions.len() >= self.budget.solutions as usize
+    }
+
+    fn spent(&self) -> Option<Reason> {
+        if self.evaluations >= self.budget.nodes {
+            Some(Reason::Nodes)
+        } else if self.budget.tokens.is_some_and(|tokens| self.cost.tokens >= tokens) {
+            Some(Reason::Tokens)
+        } else if self.budget.seconds.is_some_and(|seconds| self.elapsed >= seconds) {
+            Some(Reason::Seconds)
+        } else {
+            None
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.evaluating + self.expanding
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.level.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// Beam only: ends a level. The best of it are opened, the others pruned; if nothing of it is left, more of it is
+    /// tried. False when there is nothing more.
+    fn next_level(&mut self) -> bool {
+        let Policy::Beam { width } = self.policy else { return false };
+        let mut tried = std::mem::take(&mut self.level);
+        if tried.is_empty() {
+            let depth = self.waiting.peek().map(|waiting| self.nodes[waiting.task.node() as usize].depth);
+            self.share(depth.unwrap_or(1) - 1);
+            return depth.is_some();
+        }
+        tried.sort_by(|&a, &b| self.score(b).total_cmp(&self.score(a)).then(a.cmp(&b)));
+        // Thoughts of the level that were not tried are given up with it.
+        for Waiting { task, .. } in std::mem::take(&mut self.waiting) {
+            self.nodes[task.node() as usize].state = State::Pruned;
+        }
+        for (place, &id) in tried.iter().enumerate() {
+            match place < width {
+                true => self.open(id),
+                false => self.nodes[id as usize].state = State::Pruned,
+            }
+        }
+        self.share(self.nodes[tried[0] as usize].depth);
+        true
+    }
+
+    /// Gives the level below `depth` an equal share of the evaluations that are left.
+    fn share(&mut self, depth: u32) {
+        let levels = u64::from(self.budget.depth.saturating_sub(depth)).clamp(1, LEVELS_AHEAD);
+        self.level_left = (self.budget.nodes - self.evaluations).div_ceil(levels);
+    }
+
+    fn score(&self, id: NodeId) -> f64 {
+        self.nodes[id as usize].score.unwrap_or(0.0)
+    }
+
+    fn best_solution(&self) -> Option<NodeId> {
+        self.highest(self.solutions.iter().copied())
+    }
+
+    fn highest(&self, ids: impl Iterator<Item = NodeId>) -> Option<NodeId> {
+        ids.max_by(|&a, &b| self.score(a).total_cmp(&self.score(b)).then(b.cmp(&a)))
+    }
+}
+
+/// A beam without a limit of depth shares its evaluations as if this many levels were to come.
+const LEVELS_AHEAD: u64 = 4;

@@ -1,0 +1,78 @@
+defmodule Aludel.CLI do
+  @moduledoc false
+  # What every mix task shares: arguments in, one sentence and an exit code out.
+  #
+  # A task is started from a folder whose application must not be started and need not compile. Mix has loaded Aludel by then, so a task
+  # runs nothing of the host's.
+
+  alias Aludel.CLI.{Args, Style}
+  alias Aludel.Error
+
+  @doc """
+  Parses `argv` by the schema and calls `run` with the arguments and the options.
+
+  `run` returns `:ok`, `{:exit, code}` or `{:error, %Aludel.Error{}}`. An error, also a raised one, becomes one sentence on standard error and the
+  exit code 1.
+  """
+  @spec main([String.t()], module, Aludel.Options.schema(), ([String.t()], keyword -> term)) :: :ok
+  def main(argv, task, schema, run) do
+    start_telemetry()
+
+    result =
+      try do
+        case Args.parse(argv, schema) do
+          :help -> help(task)
+          {:ok, args, opts} -> run.(args, opts)
+          {:error, error} -> {:error, error}
+        end
+      rescue
+        error in [Error, File.Error, File.CopyError, File.RenameError] -> {:error, error}
+      end
+
+    case result do
+      :ok -> :ok
+      {:exit, 0} -> :ok
+      {:exit, code} -> stop(code)
+      {:error, error} -> fail(error)
+    end
+  end
+
+  @doc "An error for a command that was called the wrong way."
+  @spec usage(String.t()) :: {:error, Error.t()}
+  def usage(sentence), do: {:error, Error.new(:invalid_argument, sentence)}
+
+  @doc "Writes text to standard output."
+  @spec say(iodata) :: :ok
+  def say(text), do: IO.puts(text)
+
+  @doc "Writes one term as one line of JSON to standard output."
+  @spec say_json(term) :: :ok
+  def say_json(term), do: IO.puts(Aludel.JSON.encode!(term))
+
+  @doc "Writes a remark to standard error, where it does not mix with the answer."
+  @spec remark(iodata) :: :ok
+  def remark(text), do: IO.puts(:stderr, text)
+
+  @doc "The sentence of an error, without a line break."
+  @spec sentence(Exception.t()) :: String.t()
+  def sentence(error), do: error |> Exception.message() |> String.replace(~r/\s*\n\s*/, " ") |> String.trim()
+
+  defp fail(error) do
+    remark([Style.paint("aludel: ", [:red, :bright], :stderr), sentence(error)])
+    stop(1)
+  end
+
+  # Mix turns this exit into the code of the command, after what was written is out, and prints nothing of its own.
+  @spec stop(pos_integer) :: no_return
+  defp stop(code), do: exit({:shutdown, code})
+
+  defp help(task) do
+    {:docs_v1, _, _, _, %{"en" => doc}, _, _} = Code.fetch_docs(task)
+    say(doc)
+  end
+
+  # The library complains of each event when it is there but not started.
+  defp start_telemetry do
+    if Aludel.Optional.available?(:telemetry), do: Application.ensure_all_started(:telemetry)
+  end
+end

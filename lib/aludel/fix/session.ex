@@ -1,0 +1,410 @@
+defmodule Aludel.Fix.Session do
+  @moduledoc false
+  # A run of the fixer as a state machine: prepare → localise → propose → search → polish → confirm. One step is one of
+  # these, and within the search one verdict, so whoever drives it can stop between any two and lose nothing.
+
+  alias Aludel.{Error, Index, Native, Search}
+  alias Aludel.Fix.{Target, Workers}
+  alias Aludel.Sandbox.Project
+
+  @enforce_keys [:root, :opts]
+  defstruct [
+    :root,
+    :opts,
+    :target,
+    :index,
+    :search,
+    :started,
+    phase: :prepare,
+    workers: nil,
+    baseline: [],
+    failing: [],
+    suspects: [],
+    sources: %{},
+    candidates: %{},
+    solved: [],
+    polish: [],
+    executions: 0,
+    tried: %{},
+    drawn: 0
+  ]
+
+  # A tree is shown again when it has grown by this many verdicts.
+  @tree_every 25
+  # How many smaller candidates near a patch that works are tried before it is taken.
+  @polish_most 24
+  # Suspected lines that candidates are made for.
+  @suspects_most 200
+
+  @spec new(Path.t(), keyword) :: {:ok, %__MODULE__{}} | {:error, Error.t()}
+  def new(root, opts) do
+    root = Path.expand(root)
+
+    with :ok <- mix_project(root), {:ok, target} <- Target.parse(root, opts[:target]) do
+      {:ok, %__MODULE__{root: root, opts: opts, target: target}}
+    end
+  end
+
+  defp mix_project(root) do
+    if File.regular?(Path.join(root, "mix.exs")) do
+      :ok
+    else
+      {:error, Error.new(:project, "#{root} is not a mix project: it holds no mix.exs", %{path: root})}
+    end
+  end
+
+  def step(%__MODULE__{phase: :prepare} = session, emit) do
+    session = %{session | started: System.monotonic_time(:millisecond)}
+
+    with {:ok, workers} <- Workers.start(session.root, session.opts),
+         session = %{session | workers: workers},
+         {:ok, run} <- Workers.first(workers, &Project.run_tests(&1, only: :all, seed: 0)) do
+      failing = Enum.filter(run.tests, &(failed?(&1) and Target.wants_test?(session.target, &1)))
+      if failing != [], do: emit.({:failing, Enum.map(failing, &Map.take(&1, [:id, :file, :line, :message]))})
+      session = %{session | baseline: run.tests, failing: failing, executions: 1}
+      if failing == [], do: done(session, :nothing_failing, [], "every test passes"), else: go(session, :localise)
+    else
+      {:error, error} -> stop(session, error)
+    end
+  end
+
+  def step(%__MODULE__{phase: :localise} = session, emit) do
+    failing = MapSet.new(session.failing, & &1.id)
+
+    with {:ok, run} <- Workers.first(session.workers, &Project.run_tests(&1, coverage: :per_test, seed: 0)),
+         {:ok, index} <- Index.build(session.root),
+         observed = for(test <- run.tests, do: observation(test, failing)),
+         {:ok, suspects} <- Native.propose_localise(index.resource, Enum.reject(observed, &is_nil/1), @suspects_most) do
+      suspects = Enum.filter(suspects, &Target.wants_place?(session.target, &1))
+      emit.({:localised, suspects})
+      session = %{session | index: index, suspects: suspects, executions: session.executions + 1}
+
+      case suspects do
+        [] -> done(session, :none, [], "no line of the project is run by the failing tests and by none of the passing ones")
+        _ -> go(session, :propose)
+      end
+    else
+      {:error, error} -> stop(session, error)
+    end
+  end
+
+  def step(%__MODULE__{phase: :propose} = session, emit) do
+    opts = session.opts
+
+    with {:ok, search} <-
+           Search.new(
+             policy: opts[:policy],
+             max_nodes: opts[:max_candidates],
+             max_seconds: opts[:budget],
+             max_depth: opts[:depth],
+             max_solutions: opts[:max_candidates],
+             seed: opts[:seed]
+           ),
+         {:ok, [{:expand, root, _}]} <- Search.ask(search, 1),
+         {:ok, session} <- propose(%{session | search: search}, root, nil) do
+      emit.({:proposed, map_size(session.candidates)})
+      go(session, :search)
+    else
+      {:error, error} -> stop(session, error)
+    end
+  end
+
+  def step(%__MODULE__{phase: :search} = session, emit) do
+    :ok = Search.tick(session.search, elapsed(session))
+
+    case fill(session) do
+      {:ok, session} ->
+        if Workers.busy?(session.workers), do: session |> collect(emit) |> next(emit), else: finish(session, emit)
+
+      {:error, error} ->
+        stop(session, error)
+    end
+  end
+
+  def step(%__MODULE__{phase: :polish} = session, emit) do
+    session = fill_polish(session)
+    if Workers.busy?(session.workers), do: go(collect_polish(session, emit)), else: go(session, :confirm)
+  end
+
+  def step(%__MODULE__{phase: :confirm} = session, emit) do
+    [best | rest] = Enum.sort_by(session.solved, &{&1.size, -&1.prior, &1.payload})
+
+    case Project.verify(session.root, best.sources, verify_opts(session)) do
+      {:ok, verdict} ->
+        session = %{session | executions: session.executions + 1}
+
+        cond do
+          mended?(session, verdict) ->
+            patches = patches(session, best)
+            emit.({:mended, patches})
+            done(session, :mended, patches, best.label)
+
+          rest == [] ->
+            go(%{session | solved: []}, :search)
+
+          true ->
+            go(%{session | solved: rest}, :confirm)
+        end
+
+      {:error, error} ->
+        stop(session, error)
+    end
+  end
+
+  # --- candidates
+
+  # Candidates on top of what `parent` changed; at the root on the project as it is.
+  defp propose(session, node, parent) do
+    sources = if parent, do: parent.sources, else: %{}
+    options = %{max: session.opts[:max_candidates], seed: session.opts[:seed]}
+
+    with {:ok, found} <- Native.propose_candidates(session.index.resource, sources, session.suspects, options) do
+      base = map_size(session.candidates)
+
+      candidates =
+        for {candidate, nth} <- Enum.with_index(found, base) do
+          changed = Map.put(sources, candidate.file, candidate.text)
+          size = candidate.size + if(parent, do: parent.size, else: 0)
+          Map.merge(candidate, %{payload: nth, sources: changed, size: size, node: nil})
+        end
+
+      with :ok <- Search.children(session.search, node, candidates) do
+        {:ok, %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}}
+      end
+    end
+  end
+
+  # Gives every free worker something to do, until there is nothing.
+  defp fill(session) do
+    with true <- Workers.free?(session.workers), {:ok, [task]} <- Search.ask(session.search, 1) do
+      case task do
+        {:evaluate, node, payload} ->
+          candidate = %{session.candidates[payload] | node: node}
+          session = %{session | candidates: Map.put(session.candidates, payload, candidate)}
+          fill(evaluate(session, candidate))
+
+        {:expand, node, payload} ->
+          with {:ok, session} <- propose(session, node, session.candidates[payload]), do: fill(session)
+      end
+    else
+      {:error, error} -> {:error, error}
+      _ -> {:ok, session}
+    end
+  end
+
+  defp evaluate(session, candidate) do
+    opts = [
+      failing: Enum.map(session.failing, & &1.id),
+      timeout_per_test: timeout_per_test(session),
+      seed: 0
+    ]
+
+    workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
+    %{session | workers: workers, executions: session.executions + 1}
+  end
+
+  # A mutant may loop: it gets ten times what the slowest test took, and never less than two seconds.
+  defp timeout_per_test(session) do
+    slowest = session.baseline |> Enum.map(& &1.microseconds) |> Enum.max(fn -> 0 end)
+    max(2_000, div(slowest * 10, 1_000))
+  end
+
+  # --- verdicts
+
+  defp collect(session, emit) do
+    {candidate, outcome, session} = take(session)
+    judged = judge(session, outcome)
+    # The search goes on over a sandbox that failed; a candidate that breaks its sandbox leads nowhere.
+    :ok = Search.verdict(session.search, candidate.node, judged)
+    emit.({:candidate, report(candidate, judged)})
+    if judged.solved, do: %{session | solved: [candidate | session.solved]}, else: session
+  end
+
+  defp take(session) do
+    {payload, outcome, workers} = Workers.take(session.workers)
+    candidate = session.candidates[payload]
+    tried = Map.update(session.tried, candidate.kind, 1, &(&1 + 1))
+    {candidate, outcome, %{session | workers: workers, tried: tried}}
+  end
+
+  defp report(candidate, judged) do
+    candidate |> Map.take([:label, :file, :line, :kind]) |> Map.merge(Map.take(judged, [:score, :solved, :note]))
+  end
+
+  defp judge(_session, {:error, error}), do: %{score: 0.0, dead: true, solved: false, note: error.message, seconds: 0.0}
+
+  defp judge(session, {:ok, verdict}) do
+    wanted = MapSet.new(session.failing, & &1.id)
+    seconds = verdict.microseconds / 1_000_000
+
+    case verdict.compile do
+      {:error, _} ->
+        %{score: 0.0, dead: true, solved: false, note: "does not compile", seconds: seconds}
+
+      :ok ->
+        mended = MapSet.difference(wanted, MapSet.new(verdict.failed)) |> MapSet.size()
+        broken = broken(session, verdict)
+        solved = mended?(session, verdict)
+        share = mended / MapSet.size(wanted)
+        score = if solved, do: 1.0, else: share * 0.9 / (1 + length(broken))
+
+        %{
+          score: score,
+          solved: solved,
+          # Only what mends a part of the failures is worth building on.
+          dead: not solved and (mended == 0 or broken != []),
+          note: note(solved, mended, MapSet.size(wanted), broken, verdict),
+          seconds: seconds
+        }
+    end
+  end
+
+  defp mended?(session, verdict) do
+    verdict.compile == :ok and verdict.complete and
+      MapSet.disjoint?(MapSet.new(session.failing, & &1.id), MapSet.new(verdict.failed)) and broken(session, verdict) == []
+  end
+
+  defp broken(session, verdict) do
+    failed_before = for test <- session.baseline, failed?(test), into: MapSet.new(), do: test.id
+    Enum.reject(verdict.failed, &MapSet.member?(failed_before, &1))
+  end
+
+  defp note(true, _, _, _, _), do: "all tests pass"
+  defp note(_, _, _, _, %{killed: reason}) when reason != nil, do: "stopped: #{reason}"
+  defp note(_, mended, wanted, [], _), do: "#{mended} of #{wanted} mended"
+  defp note(_, mended, wanted, broken, _), do: "#{mended} of #{wanted} mended, #{length(broken)} broken"
+
+  # --- after a verdict
+
+  defp next(%{solved: []} = session, emit), do: go(draw(session, emit))
+
+  defp next(session, emit) do
+    emit_tree(session, emit)
+    go(%{session | polish: rivals(session), phase: :polish})
+  end
+
+  # Other single changes close to the first patch that are smaller, or of the same size and more likely.
+  defp rivals(%{solved: [first | _]} = session) do
+    session.candidates
+    |> Map.values()
+    |> Enum.filter(fn candidate ->
+      candidate.node == nil and map_size(candidate.sources) == 1 and candidate.file == first.file and
+        abs(candidate.line - first.line) <= 3 and candidate.size < first.size
+    end)
+    |> Enum.sort_by(&{&1.size, -&1.prior, &1.payload})
+    |> Enum.take(@polish_most)
+  end
+
+  defp fill_polish(%{polish: [candidate | rest]} = session) do
+    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget],
+      do: fill_polish(evaluate(%{session | polish: rest}, candidate)),
+      else: session
+  end
+
+  defp fill_polish(session), do: session
+
+  defp collect_polish(session, emit) do
+    {candidate, outcome, session} = take(session)
+    judged = judge(session, outcome)
+    emit.({:candidate, report(candidate, judged)})
+    if judged.solved, do: %{session | solved: [candidate | session.solved]}, else: session
+  end
+
+  defp draw(session, emit) do
+    drawn = session.executions - session.drawn
+
+    if drawn >= @tree_every do
+      emit_tree(session, emit)
+      %{session | drawn: session.executions}
+    else
+      session
+    end
+  end
+
+  defp emit_tree(session, emit) do
+    with {:ok, text} <- Search.trace(session.search, :text), do: emit.({:tree, text})
+  end
+
+  defp finish(session, emit) do
+    emit_tree(session, emit)
+    {:ok, status} = Search.status(session.search)
+    done(session, :none, [], status.reason)
+  end
+
+  defp verify_opts(session) do
+    [
+      failing: Enum.map(session.failing, & &1.id),
+      timeout_per_test: timeout_per_test(session),
+      seed: 0,
+      unsafe_without_isolation: session.opts[:unsafe_without_isolation]
+    ]
+  end
+
+  # --- results
+
+  defp patches(session, best) do
+    for {file, text} <- Enum.sort(best.sources) do
+      {:ok, original} = Index.text(session.index, file)
+      {:ok, diff} = Native.edit_diff(file, original, text)
+      %{file: file, diff: diff, text: text, original: original}
+    end
+  end
+
+  defp done(session, status, patches, reason) do
+    Workers.stop(session.workers)
+
+    result = %{
+      status: status,
+      patches: patches,
+      localised: session.suspects,
+      failing: Enum.map(session.failing, &Map.take(&1, [:id, :file, :line, :message])),
+      executions: session.executions,
+      candidates: map_size(session.candidates),
+      seconds: elapsed(session),
+      tried: session.tried,
+      reason: reason,
+      trace: trace(session, :text),
+      mermaid: trace(session, :mermaid)
+    }
+
+    {:done, result, session}
+  end
+
+  defp trace(%{search: nil}, _form), do: ""
+
+  defp trace(session, form) do
+    {:ok, text} = Search.trace(session.search, form)
+    text
+  end
+
+  defp stop(session, error) do
+    if session.workers, do: Workers.stop(session.workers)
+    {:error, error, session}
+  end
+
+  defp go(session), do: {:continue, session}
+  defp go(session, phase), do: {:continue, %{session | phase: phase}}
+
+  defp elapsed(session), do: (System.monotonic_time(:millisecond) - session.started) / 1000
+
+  defp failed?(test), do: test.state in [:failed, :timeout, :invalid]
+
+  # What a test says about the fault, for the localisation: whether it passed, what it ran, where it broke. Tests that
+  # fail for other reasons than the ones that are to be mended say nothing.
+  defp observation(test, failing) do
+    cond do
+      MapSet.member?(failing, test.id) -> observation(test, false, test.covered || [])
+      test.state == :passed and test.covered != nil -> observation(test, true, test.covered)
+      true -> nil
+    end
+  end
+
+  defp observation(test, passed, covered) do
+    %{
+      id: test.id,
+      passed: passed,
+      covered: covered,
+      frames: for(frame <- test.frames, do: {frame.file, frame.line})
+    }
+  end
+end

@@ -1,0 +1,58 @@
+defmodule Aludel.Optional do
+  @moduledoc """
+  Libraries that Aludel uses when the host has them, and does without otherwise.
+
+  None is declared as a dependency, so what the host has is known at run time only. Code that uses such a library calls it remotely
+  and asks here first.
+  """
+
+  @doc """
+  Whether `module` can be called.
+
+  A positive answer is kept. A negative one is asked anew, since a library may be loaded later (in IEx or Livebook); in a
+  release the code server answers at once.
+
+      iex> Aludel.Optional.available?(Enum)
+      true
+      iex> Aludel.Optional.available?(NoSuchLibrary)
+      false
+  """
+  @spec available?(module) :: boolean
+  def available?(module) when is_atom(module) do
+    key = {__MODULE__, module}
+
+    case :persistent_term.get(key, false) do
+      true ->
+        true
+
+      false ->
+        loaded = Code.ensure_loaded?(module)
+        if loaded, do: :persistent_term.put(key, true)
+        loaded
+    end
+  end
+
+  @doc """
+  Returns `:ok` if `module` can be called, and raises the line to add to `mix.exs` otherwise.
+
+  `requirement` is a version, as in `"0.12"`, or a whole dependency, as in `{:nx, "~> 0.7"}` where the package's name is not the
+  module's.
+  """
+  @spec require!(module, String.t() | {atom, String.t()}) :: :ok
+  def require!(module, requirement) do
+    if available?(module) do
+      :ok
+    else
+      raise ArgumentError,
+            "#{inspect(module)} is not available, add #{inspect(dependency(module, requirement))} " <>
+              "to the dependencies in mix.exs"
+    end
+  end
+
+  defp dependency(_module, {package, requirement}), do: {package, requirement}
+
+  defp dependency(module, version) do
+    package = module |> inspect() |> String.trim_leading(":") |> Macro.underscore()
+    {String.to_atom(package), "~> " <> version}
+  end
+end
