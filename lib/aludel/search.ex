@@ -21,7 +21,9 @@ defmodule Aludel.Search do
 
   @type t :: %__MODULE__{resource: reference}
   @type tree_node :: non_neg_integer
-  @type task :: {:expand, tree_node, payload :: non_neg_integer} | {:evaluate, tree_node, payload :: non_neg_integer}
+  @type task ::
+          {:expand, tree_node, payload :: non_neg_integer}
+          | {:evaluate, tree_node, payload :: non_neg_integer}
 
   @options [
     policy: [
@@ -65,7 +67,8 @@ defmodule Aludel.Search do
   def ask(%__MODULE__{resource: resource}, count), do: Native.tree_ask(resource, count)
 
   @doc "Tells what follows from a node: maps with `:payload`, `:prior` (0 to 1) and `:label`."
-  @spec children(t, tree_node, [%{payload: non_neg_integer, prior: float, label: String.t()}]) :: :ok | {:error, Error.t()}
+  @spec children(t, tree_node, [%{payload: non_neg_integer, prior: float, label: String.t()}]) ::
+          :ok | {:error, Error.t()}
   def children(%__MODULE__{resource: resource}, node, thoughts) do
     thoughts = Enum.map(thoughts, &{&1.payload, &1.prior / 1, &1.label})
     done(Native.tree_children(resource, node, thoughts))
@@ -79,7 +82,10 @@ defmodule Aludel.Search do
   def verdict(%__MODULE__{resource: resource}, node, verdict) do
     defaults = %{score: 0.0, solved: false, dead: false, tokens: 0, seconds: 0.0, note: ""}
     verdict = Map.merge(defaults, verdict)
-    done(Native.tree_verdict(resource, node, %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1}))
+
+    done(
+      Native.tree_verdict(resource, node, %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1})
+    )
   end
 
   @doc "Tells how many seconds have passed since the search began; the tree has no clock."

@@ -1,6 +1,6 @@
 defmodule Aludel.Integration.HostAppTest do
   # Aludel as an application sees it that depends on it: packed, unpacked somewhere else, compiled as a dependency, run
-  # from the mix tasks and from a release; once with nothing but Elixir and once beside optional libraries.
+  # from the mix tasks and from a release; once with nothing but Elixir and once beside an optional library.
   use ExUnit.Case, async: true
 
   @moduletag :integration
@@ -39,10 +39,12 @@ defmodule Aludel.Integration.HostAppTest do
     assert output =~ ~r/^\[.*\]$/m
   end
 
-  test "a host beside telemetry, nx and kino", context do
-    host = host(context, "beside", "telemetry nx kino")
+  test "a host that has telemetry, which is compiled after Aludel", context do
+    host = host(context, "beside", "telemetry")
     assert_compiles_without_warnings(host)
-    assert_finds_its_own_code(host)
+    output = mix!(host, ["run", "-e", ~s[{:ok, _} = Aludel.Index.build("lib")]])
+    assert output =~ "event aludel.index.build.start"
+    assert output =~ "event aludel.index.build.stop"
   end
 
   # A copy of what a package of this version would hold.

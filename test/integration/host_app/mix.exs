@@ -9,7 +9,7 @@ defmodule Host.MixProject do
     [extra_applications: [:logger], mod: {Host.Application, []}]
   end
 
-  # Aludel comes first, so it is compiled before the optional libraries: it has to find them when it runs.
+  # Aludel comes first, so it is compiled before the others: what is optional it has to find when it runs.
   defp deps do
     [{:aludel, path: System.fetch_env!("HOST_ALUDEL_PATH")}] ++
       for name <- String.split(System.get_env("HOST_FAKES", "")) do

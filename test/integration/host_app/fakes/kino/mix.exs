@@ -1,6 +1,0 @@
-defmodule FakeKino.MixProject do
-  use Mix.Project
-
-  def project, do: [app: :kino, version: "9.9.9", deps: []]
-  def application, do: [extra_applications: []]
-end
