@@ -99,15 +99,15 @@ defmodule Aludel.Model do
 
   @generate_options [
     max_tokens: [type: :pos_integer, default: 256, doc: "how many tokens to write at the most"],
-    temperature: [type: :number, default: 0.0, doc: "0 takes the likeliest token each time"],
+    temperature: [type: :float, default: 0.0, doc: "0 takes the likeliest token each time"],
     top_k: [type: :non_neg_integer, default: 0, doc: "choose among this many tokens; 0 for all"],
     top_p: [
-      type: :number,
+      type: :float,
       default: 1.0,
       doc: "choose among the likeliest tokens that together reach this probability"
     ],
-    min_p: [type: :number, default: 0.0, doc: "drop tokens less likely than this share of the likeliest"],
-    repetition_penalty: [type: :number, default: 1.0, doc: "above 1: less of what was already said"],
+    min_p: [type: :float, default: 0.0, doc: "drop tokens less likely than this share of the likeliest"],
+    repetition_penalty: [type: :float, default: 1.0, doc: "above 1: less of what was already said"],
     stop: [type: {:list, :string}, default: [], doc: "texts that end the answer; they are not part of it"],
     seed: [type: :non_neg_integer, default: 0, doc: "same inputs and seed, same answer"],
     timeout: [

@@ -32,10 +32,10 @@ defmodule Aludel.Search do
       doc: "which thought comes next"
     ],
     width: [type: :pos_integer, default: 5, doc: "for `:beam`: how many thoughts of a depth are kept"],
-    prune_below: [type: :number, default: 0.0, doc: "for `:depth_first`: a score below which it turns back"],
+    prune_below: [type: :float, default: 0.0, doc: "for `:depth_first`: a score below which it turns back"],
     max_nodes: [type: :pos_integer, default: 10_000, doc: "evaluations at the most"],
     max_tokens: [type: :pos_integer, default: nil, doc: "tokens at the most, as told in verdicts"],
-    max_seconds: [type: :number, default: nil, doc: "seconds at the most, as told by `tick/2`"],
+    max_seconds: [type: :float, default: nil, doc: "seconds at the most, as told by `tick/2`"],
     max_depth: [type: :pos_integer, default: 3, doc: "thoughts on one path at the most"],
     max_solutions: [type: :pos_integer, default: 1, doc: "end after so many solutions"],
     seed: [type: :non_neg_integer, default: 0, doc: "breaks ties"]

@@ -25,7 +25,7 @@ defmodule Aludel.Integration.HostAppTest do
   end
 
   test "a host without any other library", context do
-    host = host(context, "plain", "")
+    host = host(context, "plain", "aludel")
     assert_compiles_without_warnings(host)
     assert_finds_its_own_code(host)
 
@@ -39,12 +39,14 @@ defmodule Aludel.Integration.HostAppTest do
     assert output =~ ~r/^\[.*\]$/m
   end
 
-  test "a host that has telemetry, which is compiled after Aludel", context do
-    host = host(context, "beside", "telemetry")
-    assert_compiles_without_warnings(host)
-    output = mix!(host, ["run", "-e", ~s[{:ok, _} = Aludel.Index.build("lib")]])
-    assert output =~ "event aludel.index.build.start"
-    assert output =~ "event aludel.index.build.stop"
+  for deps <- ["aludel telemetry", "telemetry aludel"] do
+    test "a host that has telemetry, with the dependencies #{deps}", context do
+      host = host(context, "telemetry", unquote(deps))
+      assert_compiles_without_warnings(host)
+      output = mix!(host, ["run", "-e", ~s[{:ok, _} = Aludel.Index.build("lib")]])
+      assert output =~ "event aludel.index.build.start"
+      assert output =~ "event aludel.index.build.stop"
+    end
   end
 
   # A copy of what a package of this version would hold.
@@ -58,14 +60,15 @@ defmodule Aludel.Integration.HostAppTest do
     package
   end
 
-  defp host(context, name, fakes) do
+  defp host(context, name, deps) do
     path = Path.join(context.folder, name)
+    File.rm_rf!(path)
     File.cp_r!(Path.join(__DIR__, "host_app"), path)
 
     environment = %{
       "MIX_ENV" => "dev",
       "HOST_ALUDEL_PATH" => context.package,
-      "HOST_FAKES" => fakes,
+      "HOST_DEPS" => deps,
       "ALUDEL_NIF_PATH" => Application.app_dir(:aludel, @library)
     }
 

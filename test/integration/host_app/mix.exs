@@ -9,11 +9,11 @@ defmodule Host.MixProject do
     [extra_applications: [:logger], mod: {Host.Application, []}]
   end
 
-  # Aludel comes first, so it is compiled before the others: what is optional it has to find when it runs.
+  # The test says which there are and in which order.
   defp deps do
-    [{:aludel, path: System.fetch_env!("HOST_ALUDEL_PATH")}] ++
-      for name <- String.split(System.get_env("HOST_FAKES", "")) do
-        {String.to_atom(name), path: "fakes/" <> name}
-      end
+    for name <- String.split(System.fetch_env!("HOST_DEPS")) do
+      path = if name == "aludel", do: System.fetch_env!("HOST_ALUDEL_PATH"), else: "fakes/" <> name
+      {String.to_atom(name), path: path}
+    end
   end
 end
