@@ -102,6 +102,8 @@ pub enum ReferenceKind {
     Struct,
     /// A protocol that is implemented.
     Implements,
+    /// A module that is named as a value, such as a child of a supervisor.
+    Module,
 }
 
 /// A use of something by name.
@@ -135,6 +137,8 @@ pub struct ImportDirective {
     pub except: Vec<(Arc<str>, u8)>,
     /// The code that it is in force for.
     pub scope: Span,
+    /// Index of the definition that holds it inside of a `quote`: then it is in force where that definition is used.
+    pub injected_by: Option<u32>,
 }
 
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.
