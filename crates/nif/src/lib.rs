@@ -6,10 +6,12 @@
 
 mod error;
 mod guard;
+mod index;
 mod job;
 mod json;
 mod library;
 mod live;
+mod model;
 mod search;
 
 pub use library::load;

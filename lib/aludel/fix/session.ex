@@ -148,7 +148,7 @@ defmodule Aludel.Fix.Session do
         session = %{session | executions: session.executions + 1}
 
         cond do
-          mended?(session, verdict) ->
+          verdict.status == :passed ->
             patches = patches(session, best)
             emit.({:mended, patches})
             done(session, :mended, patches, best.label)
@@ -207,14 +207,21 @@ defmodule Aludel.Fix.Session do
   end
 
   defp evaluate(session, candidate) do
-    opts = [
+    opts = verdict_opts(session)
+    workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
+    %{session | workers: workers, executions: session.executions + 1}
+  end
+
+  # The failing tests run first, all of them, so that a part that is mended can be seen; the others only when all of those
+  # pass, until one fails.
+  defp verdict_opts(session) do
+    [
       failing: Enum.map(session.failing, & &1.id),
+      others: for(test <- session.baseline, test.state == :passed, do: test.id),
+      max_failures: length(session.failing),
       timeout_per_test: timeout_per_test(session),
       seed: 0
     ]
-
-    workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
-    %{session | workers: workers, executions: session.executions + 1}
   end
 
   # A mutant may loop: it gets ten times what the slowest test took, and never less than two seconds.
@@ -252,45 +259,26 @@ defmodule Aludel.Fix.Session do
 
   defp judge(session, {:ok, verdict}) do
     wanted = MapSet.new(session.failing, & &1.id)
-    seconds = verdict.microseconds / 1_000_000
+    passed = for test <- verdict.tests, test.state == :passed, into: MapSet.new(), do: test.id
+    mended = wanted |> MapSet.intersection(passed) |> MapSet.size()
+    broken = Enum.count(verdict.failed, &(not MapSet.member?(wanted, &1)))
+    solved = verdict.status == :passed
 
-    case verdict.compile do
-      {:error, _} ->
-        %{score: 0.0, dead: true, solved: false, note: "does not compile", seconds: seconds}
-
-      :ok ->
-        mended = MapSet.difference(wanted, MapSet.new(verdict.failed)) |> MapSet.size()
-        broken = broken(session, verdict)
-        solved = mended?(session, verdict)
-        share = mended / MapSet.size(wanted)
-        score = if solved, do: 1.0, else: share * 0.9 / (1 + length(broken))
-
-        %{
-          score: score,
-          solved: solved,
-          # Only what mends a part of the failures is worth building on.
-          dead: not solved and (mended == 0 or broken != []),
-          note: note(solved, mended, MapSet.size(wanted), broken, verdict),
-          seconds: seconds
-        }
-    end
+    %{
+      score: if(solved, do: 1.0, else: mended / MapSet.size(wanted) * 0.9 / (1 + broken)),
+      solved: solved,
+      # Only what mends a part of the failures and breaks nothing is worth building on.
+      dead: not solved and (mended == 0 or broken > 0 or verdict.killed != nil),
+      note: note(verdict, mended, MapSet.size(wanted), broken),
+      seconds: verdict.microseconds / 1_000_000
+    }
   end
 
-  defp mended?(session, verdict) do
-    verdict.compile == :ok and verdict.complete and
-      MapSet.disjoint?(MapSet.new(session.failing, & &1.id), MapSet.new(verdict.failed)) and
-      broken(session, verdict) == []
-  end
-
-  defp broken(session, verdict) do
-    failed_before = for test <- session.baseline, failed?(test), into: MapSet.new(), do: test.id
-    Enum.reject(verdict.failed, &MapSet.member?(failed_before, &1))
-  end
-
-  defp note(true, _, _, _, _), do: "all tests pass"
-  defp note(_, _, _, _, %{killed: reason}) when reason != nil, do: "stopped: #{reason}"
-  defp note(_, mended, wanted, [], _), do: "#{mended} of #{wanted} mended"
-  defp note(_, mended, wanted, broken, _), do: "#{mended} of #{wanted} mended, #{length(broken)} broken"
+  defp note(%{status: :passed}, _, _, _), do: "all tests pass"
+  defp note(%{status: :compile_error}, _, _, _), do: "does not compile"
+  defp note(%{killed: %{reason: reason}}, _, _, _), do: "stopped: #{reason}"
+  defp note(_, mended, wanted, 0), do: "#{mended} of #{wanted} mended"
+  defp note(_, mended, wanted, broken), do: "#{mended} of #{wanted} mended, #{broken} broken"
 
   # --- after a verdict
 
@@ -350,12 +338,7 @@ defmodule Aludel.Fix.Session do
   end
 
   defp verify_opts(session) do
-    [
-      failing: Enum.map(session.failing, & &1.id),
-      timeout_per_test: timeout_per_test(session),
-      seed: 0,
-      unsafe_without_isolation: session.opts[:unsafe_without_isolation]
-    ]
+    [unsafe_without_isolation: session.opts[:unsafe_without_isolation]] ++ verdict_opts(session)
   end
 
   # --- results
