@@ -73,8 +73,8 @@ defmodule Aludel.Native do
   def encoder_embed(_reference, _encoder, _texts), do: missing()
 
   # Proposals and edits
-  def propose_localise(_index, _tests, _limit), do: missing()
-  def propose_candidates(_index, _sources, _suspects, _options), do: missing()
+  def propose_localise(_reference, _index, _tests, _limit), do: missing()
+  def propose_candidates(_reference, _index, _sources, _suspects, _options), do: missing()
   def edit_diff(_path, _old, _new), do: missing()
 
   # Search

@@ -127,7 +127,8 @@ struct ExContext {
     text: String,
     tokens: usize,
     sections: Vec<ExSection>,
-    note: Option<String>,
+    omitted: usize,
+    note: Option<&'static str>,
     made_from: ExMadeFrom,
 }
 
@@ -138,8 +139,8 @@ struct ExSection {
     file: String,
     line_start: u32,
     line_end: u32,
-    symbol: String,
     text: String,
+    trimmed: bool,
     tokens: usize,
 }
 
@@ -357,14 +358,15 @@ fn index_context<'a>(
             file: section.file.to_string(),
             line_start: section.span.line_start,
             line_end: section.span.line_end,
-            symbol: section.symbol.to_string(),
             text: section.text,
+            trimmed: section.trimmed,
             tokens: section.tokens,
         };
         Ok(ExContext {
             text: context.text,
             tokens: context.tokens,
             sections: context.sections.into_iter().map(section).collect(),
+            omitted: context.omitted,
             note: context.note,
             made_from: answer.made_from.into(),
         })

@@ -12,6 +12,7 @@ mod json;
 mod library;
 mod live;
 mod model;
+mod propose;
 mod search;
 
 pub use library::load;

@@ -3,7 +3,7 @@ defmodule Aludel.Fix.Session do
   # A run of the fixer as a state machine: prepare → localise → propose → search → polish → confirm. One step is one of
   # these, and within the search one verdict, so whoever drives it can stop between any two and lose nothing.
 
-  alias Aludel.{Error, Index, Native, Search}
+  alias Aludel.{Error, Index, Job, Native, Search}
   alias Aludel.Fix.{Target, Workers}
   alias Aludel.Sandbox.Project
 
@@ -165,14 +165,19 @@ defmodule Aludel.Fix.Session do
     end
   end
 
+  defp localise(index, observed) do
+    Job.run(&Native.propose_localise(&1, index.resource, observed, @suspects_most), nil)
+  end
+
   # --- candidates
 
   # Candidates on top of what `parent` changed; at the root on the project as it is.
   defp propose(session, node, parent) do
     sources = if parent, do: parent.sources, else: %{}
-    options = %{max: session.opts[:max_candidates], seed: session.opts[:seed]}
+    options = %{max: session.opts[:max_candidates], evidence: evidence(session)}
+    start = &Native.propose_candidates(&1, session.index.resource, sources, session.suspects, options)
 
-    with {:ok, found} <- Native.propose_candidates(session.index.resource, sources, session.suspects, options) do
+    with {:ok, found} <- Job.run(start, nil) do
       base = map_size(session.candidates)
 
       candidates =
@@ -187,6 +192,9 @@ defmodule Aludel.Fix.Session do
       end
     end
   end
+
+  # What the failing tests say: words in it are hints.
+  defp evidence(session), do: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}")
 
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do
@@ -405,7 +413,8 @@ defmodule Aludel.Fix.Session do
       id: test.id,
       passed: passed,
       covered: covered,
-      frames: for(frame <- test.frames, do: {frame.file, frame.line})
+      frames: for(frame <- test.frames, do: {frame.file, frame.line}),
+      text: if(passed, do: "", else: "#{test.id}\n#{test.message}")
     }
   end
 end
