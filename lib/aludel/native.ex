@@ -75,6 +75,7 @@ defmodule Aludel.Native do
   # Proposals and edits
   def propose_localise(_reference, _index, _tests, _limit), do: missing()
   def propose_candidates(_reference, _index, _sources, _suspects, _options), do: missing()
+  def edit_apply(_text, _edits), do: missing()
   def edit_diff(_path, _old, _new), do: missing()
 
   # Search

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use aludel_core::edit::unified_diff;
+use aludel_core::edit::{Edit, Patch, unified_diff};
 use aludel_core::propose::{self, Candidate, Frame, Suspect, TestRun};
 use aludel_core::retrieval::Index;
 use aludel_core::source::File;
@@ -50,8 +50,11 @@ struct ExCandidate {
     label: String,
     prior: f64,
     size: usize,
-    text: String,
+    edits: Vec<ExEdit>,
 }
+
+/// First byte, one past the last byte, and what takes their place.
+type ExEdit = (usize, usize, String);
 
 /// The lines of the project that may hold the fault, the most suspicious first, at most `limit`. Test files are no suspects.
 #[rustler::nif]
@@ -188,7 +191,7 @@ fn encode(candidate: Candidate, text: &str, highest: f64) -> Result<ExCandidate>
         label: candidate.label,
         prior: (candidate.prior * highest).clamp(0.0, 1.0),
         size: patch.size(text)?.tokens,
-        text: patch.apply(text)?,
+        edits: candidate.edits.into_iter().map(|edit| (edit.start, edit.end, edit.replacement)).collect(),
     })
 }
 
@@ -197,6 +200,15 @@ fn changeable(index: &Index) -> Vec<(&str, &FileFacts)> {
     let code = |path: &str| path.ends_with(".ex") && !path.starts_with("test/") && !path.contains("/test/");
     let paths = index.files().map(|file| &*file.path).filter(|path| code(path));
     paths.filter_map(|path| Some((path, index.facts(path)?))).collect()
+}
+
+/// The text after edits, whose places are bytes of `text`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn edit_apply(env: Env<'_>, text: String, edits: Vec<ExEdit>) -> Term<'_> {
+    guard(env, || {
+        let edits = edits.into_iter().map(|(start, end, new)| Edit::new(start, end, new)).collect();
+        Patch::new("text", edits).apply(&text)
+    })
 }
 
 /// The unified diff from `old` to `new`, as `patch -p1` takes it.

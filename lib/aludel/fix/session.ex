@@ -20,7 +20,6 @@ defmodule Aludel.Fix.Session do
     baseline: [],
     failing: [],
     suspects: [],
-    sources: %{},
     candidates: %{},
     solved: [],
     polish: [],
@@ -136,8 +135,13 @@ defmodule Aludel.Fix.Session do
   end
 
   def step(%__MODULE__{phase: :polish} = session, emit) do
-    session = fill_polish(session)
-    if Workers.busy?(session.workers), do: go(collect_polish(session, emit)), else: go(session, :confirm)
+    case fill_polish(session) do
+      {:ok, session} ->
+        if Workers.busy?(session.workers), do: go(collect_polish(session, emit)), else: go(session, :confirm)
+
+      {:error, error} ->
+        stop(session, error)
+    end
   end
 
   def step(%__MODULE__{phase: :confirm} = session, emit) do
@@ -177,19 +181,33 @@ defmodule Aludel.Fix.Session do
     options = %{max: session.opts[:max_candidates], evidence: evidence(session)}
     start = &Native.propose_candidates(&1, session.index.resource, sources, session.suspects, options)
 
-    with {:ok, found} <- Job.run(start, nil) do
-      base = map_size(session.candidates)
+    with {:ok, found} <- Job.run(start, nil),
+         candidates = number(found, map_size(session.candidates) + 1, parent),
+         :ok <- Search.children(session.search, node, candidates) do
+      {:ok, %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}}
+    end
+  end
 
-      candidates =
-        for {candidate, nth} <- Enum.with_index(found, base) do
-          changed = Map.put(sources, candidate.file, candidate.text)
-          size = candidate.size + if(parent, do: parent.size, else: 0)
-          Map.merge(candidate, %{payload: nth, sources: changed, size: size, node: nil})
-        end
+  defp number(found, base, parent) do
+    {size, before} = if parent, do: {parent.size, parent.sources}, else: {0, %{}}
 
-      with :ok <- Search.children(session.search, node, candidates) do
-        {:ok, %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}}
-      end
+    for {candidate, nth} <- Enum.with_index(found, base) do
+      Map.merge(candidate, %{payload: nth, size: candidate.size + size, before: before, sources: nil, node: nil})
+    end
+  end
+
+  # The changed files, by name. They are made when a candidate is tried: thousands of copies of a file are many megabytes.
+  defp with_sources(session, candidate) do
+    with {:ok, text} <- text(session, candidate.before, candidate.file),
+         {:ok, changed} <- Native.edit_apply(text, candidate.edits) do
+      {:ok, %{candidate | sources: Map.put(candidate.before, candidate.file, changed)}}
+    end
+  end
+
+  defp text(session, sources, file) do
+    case sources do
+      %{^file => text} -> {:ok, text}
+      _ -> Index.text(session.index, file)
     end
   end
 
@@ -199,15 +217,13 @@ defmodule Aludel.Fix.Session do
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do
     with true <- Workers.free?(session.workers), {:ok, [task]} <- Search.ask(session.search, 1) do
-      case task do
-        {:evaluate, node, payload} ->
-          candidate = %{session.candidates[payload] | node: node}
-          session = %{session | candidates: Map.put(session.candidates, payload, candidate)}
-          fill(evaluate(session, candidate))
+      filled =
+        case task do
+          {:evaluate, node, payload} -> evaluate(session, %{session.candidates[payload] | node: node})
+          {:expand, node, payload} -> propose(session, node, session.candidates[payload])
+        end
 
-        {:expand, node, payload} ->
-          with {:ok, session} <- propose(session, node, session.candidates[payload]), do: fill(session)
-      end
+      with {:ok, session} <- filled, do: fill(session)
     else
       {:error, error} -> {:error, error}
       _ -> {:ok, session}
@@ -215,9 +231,12 @@ defmodule Aludel.Fix.Session do
   end
 
   defp evaluate(session, candidate) do
-    opts = verdict_opts(session)
-    workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
-    %{session | workers: workers, executions: session.executions + 1}
+    with {:ok, candidate} <- with_sources(session, candidate) do
+      opts = verdict_opts(session)
+      workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
+      candidates = Map.put(session.candidates, candidate.payload, candidate)
+      {:ok, %{session | workers: workers, candidates: candidates, executions: session.executions + 1}}
+    end
   end
 
   # The failing tests run first, all of them, so that a part that is mended can be seen; the others only when all of those
@@ -302,7 +321,7 @@ defmodule Aludel.Fix.Session do
     session.candidates
     |> Map.values()
     |> Enum.filter(fn candidate ->
-      candidate.node == nil and map_size(candidate.sources) == 1 and candidate.file == first.file and
+      candidate.node == nil and candidate.before == %{} and candidate.file == first.file and
         abs(candidate.line - first.line) <= 3 and candidate.size < first.size
     end)
     |> Enum.sort_by(&{&1.size, -&1.prior, &1.payload})
@@ -310,12 +329,14 @@ defmodule Aludel.Fix.Session do
   end
 
   defp fill_polish(%{polish: [candidate | rest]} = session) do
-    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget],
-      do: fill_polish(evaluate(%{session | polish: rest}, candidate)),
-      else: session
+    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget] do
+      with {:ok, session} <- evaluate(%{session | polish: rest}, candidate), do: fill_polish(session)
+    else
+      {:ok, session}
+    end
   end
 
-  defp fill_polish(session), do: session
+  defp fill_polish(session), do: {:ok, session}
 
   defp collect_polish(session, emit) do
     {candidate, outcome, session} = take(session)
