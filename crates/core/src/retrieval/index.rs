@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::bm25::Lexical;
 use super::entry::{Entry, Files};
 use super::vectors::{Batch, Vectors};
+use crate::graph::CodeGraph;
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
 use crate::syntax::{self, Chunk, FileFacts};
@@ -36,6 +37,7 @@ pub struct Index {
     lexical: Arc<Lexical>,
     vectors: Arc<Vectors>,
     unread: Arc<[Diagnostic]>,
+    graph: Arc<OnceLock<CodeGraph>>,
 }
 
 /// What an update found, by path relative to the root.
@@ -135,6 +137,7 @@ impl Index {
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
+            graph: Arc::default(),
         }
     }
 
@@ -184,6 +187,7 @@ impl Index {
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
+            graph: Arc::default(),
         };
         Ok((next, changes))
     }
@@ -214,6 +218,13 @@ impl Index {
             .entries()
             .iter()
             .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
+    }
+
+    /// The graph of the code. It is built when it is first asked for, once for each version of the files.
+    pub fn graph(&self) -> &CodeGraph {
+        self.graph.get_or_init(|| {
+            CodeGraph::build(self.files.entries().iter().map(|entry| (&*entry.file.path, &entry.facts)))
+        })
     }
 
     /// What could not be read, files as a whole first.

@@ -30,6 +30,20 @@ pub trait Embedder: Sync {
     fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>>;
 }
 
+impl Embedder for crate::inference::Encoder {
+    fn dimensions(&self) -> usize {
+        self.dimensions()
+    }
+
+    fn fingerprint(&self) -> ContentHash {
+        ContentHash::of(self.fingerprint().as_bytes())
+    }
+
+    fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+        self.embed(texts, cancel)
+    }
+}
+
 /// Vectors of some chunks' contents, ready to be put into an index.
 #[derive(Clone, Debug)]
 pub struct Batch {
