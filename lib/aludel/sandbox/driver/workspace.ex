@@ -301,11 +301,21 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     end
   end
 
-  # What other files see of a module at compile time: its functions, macros and struct.
+  # What other files see of a module at compile time: its functions, macros and struct, and its documentation (doctests).
   defp signature(module) do
     if Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1) do
       blank = if function_exported?(module, :__struct__, 0), do: module.__struct__()
-      {module.module_info(:exports), module.__info__(:macros), blank}
+      {module.module_info(:exports), module.__info__(:macros), blank, documentation(module)}
+    end
+  end
+
+  defp documentation(module) do
+    case Code.fetch_docs(module) do
+      {:docs_v1, _, _, _, text, _, docs} ->
+        :erlang.md5(:erlang.term_to_binary({text, for({id, _, _, doc, _} <- docs, do: {id, doc})}))
+
+      {:error, _} ->
+        nil
     end
   end
 
