@@ -56,6 +56,7 @@ defmodule Aludel.Sandbox.Driver do
   end
 
   defp handle({:run, options}, state, emit) do
+    Workspace.stop_application(state)
     state = Suite.load(state, options.ids)
     microseconds = Suite.run(state, options, emit)
     {{:ok, %{microseconds: microseconds}}, state}

@@ -99,10 +99,10 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   def stop_application(%{baseline: baseline} = state) do
     if Application.spec(state.app, :mod) not in [nil, []] do
-      level = Logger.level()
-      Logger.configure(level: :error)
+      %{level: level} = :logger.get_primary_config()
+      :logger.set_primary_config(:level, :none)
       Application.stop(state.app)
-      Logger.configure(level: level)
+      :logger.set_primary_config(:level, level)
     end
 
     for pid <- Process.list(), not MapSet.member?(baseline.processes, pid), not supervised?(pid, baseline) do
