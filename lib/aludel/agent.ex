@@ -36,13 +36,27 @@ defmodule Aludel.Agent do
 
   @doc "One step. `emit` reports an event to those who subscribed."
   @callback step(state :: term, emit :: (event -> :ok)) ::
-              {:continue, state :: term} | {:done, result :: term, state :: term} | {:error, Error.t(), state :: term}
+              {:continue, state :: term}
+              | {:done, result :: term, state :: term}
+              | {:error, Error.t(), state :: term}
 
   @start_options [
     name: [type: :any, default: nil, doc: "a name, as for `GenServer.start_link/3`"],
-    retries: [type: :non_neg_integer, default: 2, doc: "how often in a row a step that crashes is tried again"],
-    max_steps: [type: :pos_integer, default: 100_000, doc: "end with an error of the kind `:limit` after so many steps"],
-    subscribers: [type: {:list, :any}, default: [], doc: "processes that get the events from the first one on"]
+    retries: [
+      type: :non_neg_integer,
+      default: 2,
+      doc: "how often in a row a step that crashes is tried again"
+    ],
+    max_steps: [
+      type: :pos_integer,
+      default: 100_000,
+      doc: "end with an error of the kind `:limit` after so many steps"
+    ],
+    subscribers: [
+      type: {:list, :any},
+      default: [],
+      doc: "processes that get the events from the first one on"
+    ]
   ]
 
   @doc """
@@ -109,14 +123,17 @@ defmodule Aludel.Agent do
   end
 
   @impl true
-  def handle_call(:await, from, %{result: nil} = agent), do: {:noreply, %{agent | waiting: [from | agent.waiting]}}
+  def handle_call(:await, from, %{result: nil} = agent),
+    do: {:noreply, %{agent | waiting: [from | agent.waiting]}}
+
   def handle_call(:await, _from, agent), do: {:reply, agent.result, agent}
 
   def handle_call(:status, _from, agent) do
     {:reply, %{state: how(agent.result), steps: agent.steps, crashes: agent.crashes}, agent}
   end
 
-  def handle_call(:subscribe, {pid, _}, agent), do: {:reply, :ok, %{agent | subscribers: [pid | agent.subscribers]}}
+  def handle_call(:subscribe, {pid, _}, agent),
+    do: {:reply, :ok, %{agent | subscribers: [pid | agent.subscribers]}}
 
   def handle_call(:cancel, _from, %{result: nil} = agent) do
     stop_worker(agent.worker)

@@ -43,7 +43,11 @@ defmodule Aludel.Fix do
 
   @options [
     budget: [type: :number, default: 120, doc: "seconds after which it gives up"],
-    seed: [type: :non_neg_integer, default: 0, doc: "same project, options and seed: same candidates in the same order"],
+    seed: [
+      type: :non_neg_integer,
+      default: 0,
+      doc: "same project, options and seed: same candidates in the same order"
+    ],
     max_candidates: [type: :pos_integer, default: 5000, doc: "candidates to consider at the most"],
     depth: [type: :pos_integer, default: 2, doc: "changes that one patch may combine"],
     workers: [
@@ -54,10 +58,19 @@ defmodule Aludel.Fix do
     target: [
       type: :string,
       default: nil,
-      doc: "`FILE` or `FILE:LINE`: a test file, to mend its tests only, or a source file, to change nothing else"
+      doc:
+        "`FILE` or `FILE:LINE`: a test file, to mend its tests only, or a source file, to change nothing else"
     ],
-    policy: [type: {:in, [:best_first, :beam, :depth_first]}, default: :best_first, doc: "as for `Aludel.Search.new/1`"],
-    model: [type: :any, default: nil, doc: "an `Aludel.Model` that ranks candidates and proposes some of its own"],
+    policy: [
+      type: {:in, [:best_first, :beam, :depth_first]},
+      default: :best_first,
+      doc: "as for `Aludel.Search.new/1`"
+    ],
+    model: [
+      type: :any,
+      default: nil,
+      doc: "an `Aludel.Model` that ranks candidates and proposes some of its own"
+    ],
     unsafe_without_isolation: [
       type: :boolean,
       default: false,
@@ -118,9 +131,15 @@ defmodule Aludel.Fix do
     path = Path.join(root, patch.file)
 
     case File.read(path) do
-      {:ok, text} when text == patch.original -> :ok
-      {:ok, _} -> {:error, Error.new(:locked, "#{path} was changed since the patch was made; run it again", %{path: path})}
-      {:error, reason} -> {:error, io_error(path, "read", reason)}
+      {:ok, text} when text == patch.original ->
+        :ok
+
+      {:ok, _} ->
+        {:error,
+         Error.new(:locked, "#{path} was changed since the patch was made; run it again", %{path: path})}
+
+      {:error, reason} ->
+        {:error, io_error(path, "read", reason)}
     end
   end
 

@@ -52,7 +52,8 @@ defmodule Aludel.Graph do
   #{Options.docs(@limit)}
   """
   @spec rank(Index.t(), keyword) ::
-          {:ok, [%{symbol: String.t(), file: Path.t(), line: pos_integer, score: float}]} | {:error, Error.t()}
+          {:ok, [%{symbol: String.t(), file: Path.t(), line: pos_integer, score: float}]}
+          | {:error, Error.t()}
   def rank(%Index{resource: resource}, opts \\ []) do
     opts = Options.validate!(opts, @limit)
     query(fn -> Native.graph_rank(resource, opts[:limit]) end)

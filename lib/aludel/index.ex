@@ -69,7 +69,11 @@ defmodule Aludel.Index do
 
   @open_options [
     progress: @progress,
-    wait: [type: :non_neg_integer, default: 5_000, doc: "milliseconds to wait while another process writes it"]
+    wait: [
+      type: :non_neg_integer,
+      default: 5_000,
+      doc: "milliseconds to wait while another process writes it"
+    ]
   ]
 
   @doc """
@@ -91,10 +95,22 @@ defmodule Aludel.Index do
 
   @open_or_build_options [
     progress: @progress,
-    index: [type: :string, default: nil, doc: "the index file; by default one in the cache folder for each root"],
-    encoder: [type: :any, default: nil, doc: "an encoder: chunks without a vector get one before this returns"],
+    index: [
+      type: :string,
+      default: nil,
+      doc: "the index file; by default one in the cache folder for each root"
+    ],
+    encoder: [
+      type: :any,
+      default: nil,
+      doc: "an encoder: chunks without a vector get one before this returns"
+    ],
     max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"],
-    wait: [type: :non_neg_integer, default: 5_000, doc: "milliseconds to wait while another process writes it"]
+    wait: [
+      type: :non_neg_integer,
+      default: 5_000,
+      doc: "milliseconds to wait while another process writes it"
+    ]
   ]
 
   @doc """
@@ -131,7 +147,8 @@ defmodule Aludel.Index do
 
       # There is no file, or it holds the index of another root.
       _ ->
-        with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])), do: {:ok, index, true}
+        with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])),
+             do: {:ok, index, true}
     end
   end
 
@@ -154,7 +171,13 @@ defmodule Aludel.Index do
   #{Options.docs(progress: @progress)}
   """
   @spec update(t, keyword) ::
-          {:ok, %{added: non_neg_integer, changed: non_neg_integer, removed: non_neg_integer, unchanged: non_neg_integer}}
+          {:ok,
+           %{
+             added: non_neg_integer,
+             changed: non_neg_integer,
+             removed: non_neg_integer,
+             unchanged: non_neg_integer
+           }}
           | {:error, Error.t()}
   def update(%__MODULE__{resource: resource}, opts \\ []) do
     opts = Options.validate!(opts, progress: @progress)
@@ -165,7 +188,11 @@ defmodule Aludel.Index do
   end
 
   @save_options [
-    wait: [type: :non_neg_integer, default: 5_000, doc: "milliseconds to wait while another process uses the file"]
+    wait: [
+      type: :non_neg_integer,
+      default: 5_000,
+      doc: "milliseconds to wait while another process uses the file"
+    ]
   ]
 
   @doc """
@@ -187,7 +214,11 @@ defmodule Aludel.Index do
 
   @embed_options [
     progress: @progress,
-    async: [type: :boolean, default: false, doc: "return `{:ok, %Aludel.Job{}}` at once; the answer comes by message"]
+    async: [
+      type: :boolean,
+      default: false,
+      doc: "return `{:ok, %Aludel.Job{}}` at once; the answer comes by message"
+    ]
   ]
 
   @doc """
@@ -241,7 +272,8 @@ defmodule Aludel.Index do
     model: [
       type: :any,
       default: nil,
-      doc: "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
+      doc:
+        "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
     ],
     limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"],
     encoder: [type: :any, default: nil, doc: "as for `search/3`"],

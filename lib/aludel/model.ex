@@ -30,13 +30,22 @@ defmodule Aludel.Model do
     @type t :: %__MODULE__{resource: reference, name: String.t(), dimensions: pos_integer}
 
     defimpl Inspect do
-      def inspect(encoder, _opts), do: "#Aludel.Model.Encoder<#{encoder.name}, #{encoder.dimensions} dimensions>"
+      def inspect(encoder, _opts),
+        do: "#Aludel.Model.Encoder<#{encoder.name}, #{encoder.dimensions} dimensions>"
     end
   end
 
   @load_options [
-    threads: [type: :pos_integer, default: nil, doc: "threads for the arithmetic; by default one for each core"],
-    device: [type: {:in, [:cpu, :cuda, :metal]}, default: :cpu, doc: "where it runs; others than `:cpu` when built in"],
+    threads: [
+      type: :pos_integer,
+      default: nil,
+      doc: "threads for the arithmetic; by default one for each core"
+    ],
+    device: [
+      type: {:in, [:cpu, :cuda, :metal]},
+      default: :cpu,
+      doc: "where it runs; others than `:cpu` when built in"
+    ],
     max_bytes: [
       type: :pos_integer,
       default: 8 * 1024 * 1024 * 1024,
@@ -82,19 +91,30 @@ defmodule Aludel.Model do
   end
 
   defp load_options(opts) do
-    opts |> Options.validate!(@load_options) |> Map.new() |> Map.update!(:threads, &(&1 || System.schedulers_online()))
+    opts
+    |> Options.validate!(@load_options)
+    |> Map.new()
+    |> Map.update!(:threads, &(&1 || System.schedulers_online()))
   end
 
   @generate_options [
     max_tokens: [type: :pos_integer, default: 256, doc: "how many tokens to write at the most"],
-    temperature: [type: :number, default: 0.0, doc: "0 takes the likeliest token each time"],
+    temperature: [type: :float, default: 0.0, doc: "0 takes the likeliest token each time"],
     top_k: [type: :non_neg_integer, default: 0, doc: "choose among this many tokens; 0 for all"],
-    top_p: [type: :number, default: 1.0, doc: "choose among the likeliest tokens that together reach this probability"],
-    min_p: [type: :number, default: 0.0, doc: "drop tokens less likely than this share of the likeliest"],
-    repetition_penalty: [type: :number, default: 1.0, doc: "above 1: less of what was already said"],
+    top_p: [
+      type: :float,
+      default: 1.0,
+      doc: "choose among the likeliest tokens that together reach this probability"
+    ],
+    min_p: [type: :float, default: 0.0, doc: "drop tokens less likely than this share of the likeliest"],
+    repetition_penalty: [type: :float, default: 1.0, doc: "above 1: less of what was already said"],
     stop: [type: {:list, :string}, default: [], doc: "texts that end the answer; they are not part of it"],
     seed: [type: :non_neg_integer, default: 0, doc: "same inputs and seed, same answer"],
-    timeout: [type: :pos_integer, default: nil, doc: "milliseconds after which the answer ends as it is, with an error"],
+    timeout: [
+      type: :pos_integer,
+      default: nil,
+      doc: "milliseconds after which the answer ends as it is, with an error"
+    ],
     raw: [type: :boolean, default: false, doc: "take a prompt of text as it is, without the chat template"]
   ]
 
@@ -152,7 +172,7 @@ defmodule Aludel.Model do
 
   defp next(:done), do: {:halt, :done}
 
-  defp next(%Job{ref: ref}  = job) do
+  defp next(%Job{ref: ref} = job) do
     receive do
       {^ref, {:text, text}} -> {[{:text, text}], job}
       {^ref, {:ok, stats}} -> {[{:done, stats}], :done}

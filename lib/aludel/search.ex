@@ -21,7 +21,9 @@ defmodule Aludel.Search do
 
   @type t :: %__MODULE__{resource: reference}
   @type tree_node :: non_neg_integer
-  @type task :: {:expand, tree_node, payload :: non_neg_integer} | {:evaluate, tree_node, payload :: non_neg_integer}
+  @type task ::
+          {:expand, tree_node, payload :: non_neg_integer}
+          | {:evaluate, tree_node, payload :: non_neg_integer}
 
   @options [
     policy: [
@@ -30,10 +32,10 @@ defmodule Aludel.Search do
       doc: "which thought comes next"
     ],
     width: [type: :pos_integer, default: 5, doc: "for `:beam`: how many thoughts of a depth are kept"],
-    prune_below: [type: :number, default: 0.0, doc: "for `:depth_first`: a score below which it turns back"],
+    prune_below: [type: :float, default: 0.0, doc: "for `:depth_first`: a score below which it turns back"],
     max_nodes: [type: :pos_integer, default: 10_000, doc: "evaluations at the most"],
     max_tokens: [type: :pos_integer, default: nil, doc: "tokens at the most, as told in verdicts"],
-    max_seconds: [type: :number, default: nil, doc: "seconds at the most, as told by `tick/2`"],
+    max_seconds: [type: :float, default: nil, doc: "seconds at the most, as told by `tick/2`"],
     max_depth: [type: :pos_integer, default: 3, doc: "thoughts on one path at the most"],
     max_solutions: [type: :pos_integer, default: 1, doc: "end after so many solutions"],
     seed: [type: :non_neg_integer, default: 0, doc: "breaks ties"]
@@ -65,7 +67,8 @@ defmodule Aludel.Search do
   def ask(%__MODULE__{resource: resource}, count), do: Native.tree_ask(resource, count)
 
   @doc "Tells what follows from a node: maps with `:payload`, `:prior` (0 to 1) and `:label`."
-  @spec children(t, tree_node, [%{payload: non_neg_integer, prior: float, label: String.t()}]) :: :ok | {:error, Error.t()}
+  @spec children(t, tree_node, [%{payload: non_neg_integer, prior: float, label: String.t()}]) ::
+          :ok | {:error, Error.t()}
   def children(%__MODULE__{resource: resource}, node, thoughts) do
     thoughts = Enum.map(thoughts, &{&1.payload, &1.prior / 1, &1.label})
     done(Native.tree_children(resource, node, thoughts))
@@ -79,7 +82,10 @@ defmodule Aludel.Search do
   def verdict(%__MODULE__{resource: resource}, node, verdict) do
     defaults = %{score: 0.0, solved: false, dead: false, tokens: 0, seconds: 0.0, note: ""}
     verdict = Map.merge(defaults, verdict)
-    done(Native.tree_verdict(resource, node, %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1}))
+
+    done(
+      Native.tree_verdict(resource, node, %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1})
+    )
   end
 
   @doc "Tells how many seconds have passed since the search began; the tree has no clock."

@@ -1,6 +1,8 @@
 defmodule Aludel.NativeTest do
   use ExUnit.Case, async: true
 
+  import Aludel.Test.Wait
+
   alias Aludel.{Error, Job, Native}
 
   @stubs Native.__info__(:functions) |> Enum.reject(fn {name, _} -> name == :load end) |> Enum.sort()
@@ -94,23 +96,12 @@ defmodule Aludel.NativeTest do
       before = Native.live_resources().jobs
 
       fn ->
-        for _ <- 1..1000, do: {:ok, _} = Job.run(&Native.job_wait(&1, 0), nil)
+        Enum.each(1..1000, fn _ -> {:ok, _} = Job.run(&Native.job_wait(&1, 0), nil) end)
       end
       |> Task.async()
       |> Task.await(60_000)
 
       assert eventually(fn -> Native.live_resources().jobs <= before end)
-    end
-  end
-
-  # Resources are freed by the garbage collector of the process that held them: give it, and them, two seconds.
-  defp eventually(condition, attempts \\ 200) do
-    :erlang.garbage_collect()
-
-    cond do
-      condition.() -> true
-      attempts == 0 -> false
-      true -> receive(do: (:never -> false), after: (10 -> eventually(condition, attempts - 1)))
     end
   end
 end

@@ -62,7 +62,10 @@ defmodule Aludel.Fix.Session do
       failing = Enum.filter(run.tests, &(failed?(&1) and Target.wants_test?(session.target, &1)))
       if failing != [], do: emit.({:failing, Enum.map(failing, &Map.take(&1, [:id, :file, :line, :message]))})
       session = %{session | baseline: run.tests, failing: failing, executions: 1}
-      if failing == [], do: done(session, :nothing_failing, [], "every test passes"), else: go(session, :localise)
+
+      if failing == [],
+        do: done(session, :nothing_failing, [], "every test passes"),
+        else: go(session, :localise)
     else
       {:error, error} -> stop(session, error)
     end
@@ -74,14 +77,23 @@ defmodule Aludel.Fix.Session do
     with {:ok, run} <- Workers.first(session.workers, &Project.run_tests(&1, coverage: :per_test, seed: 0)),
          {:ok, index} <- Index.build(session.root),
          observed = for(test <- run.tests, do: observation(test, failing)),
-         {:ok, suspects} <- Native.propose_localise(index.resource, Enum.reject(observed, &is_nil/1), @suspects_most) do
+         {:ok, suspects} <-
+           Native.propose_localise(index.resource, Enum.reject(observed, &is_nil/1), @suspects_most) do
       suspects = Enum.filter(suspects, &Target.wants_place?(session.target, &1))
       emit.({:localised, suspects})
       session = %{session | index: index, suspects: suspects, executions: session.executions + 1}
 
       case suspects do
-        [] -> done(session, :none, [], "no line of the project is run by the failing tests and by none of the passing ones")
-        _ -> go(session, :propose)
+        [] ->
+          done(
+            session,
+            :none,
+            [],
+            "no line of the project is run by the failing tests and by none of the passing ones"
+          )
+
+        _ ->
+          go(session, :propose)
       end
     else
       {:error, error} -> stop(session, error)
@@ -114,7 +126,9 @@ defmodule Aludel.Fix.Session do
 
     case fill(session) do
       {:ok, session} ->
-        if Workers.busy?(session.workers), do: session |> collect(emit) |> next(emit), else: finish(session, emit)
+        if Workers.busy?(session.workers),
+          do: session |> collect(emit) |> next(emit),
+          else: finish(session, emit)
 
       {:error, error} ->
         stop(session, error)
@@ -228,10 +242,13 @@ defmodule Aludel.Fix.Session do
   end
 
   defp report(candidate, judged) do
-    candidate |> Map.take([:label, :file, :line, :kind]) |> Map.merge(Map.take(judged, [:score, :solved, :note]))
+    candidate
+    |> Map.take([:label, :file, :line, :kind])
+    |> Map.merge(Map.take(judged, [:score, :solved, :note]))
   end
 
-  defp judge(_session, {:error, error}), do: %{score: 0.0, dead: true, solved: false, note: error.message, seconds: 0.0}
+  defp judge(_session, {:error, error}),
+    do: %{score: 0.0, dead: true, solved: false, note: error.message, seconds: 0.0}
 
   defp judge(session, {:ok, verdict}) do
     wanted = MapSet.new(session.failing, & &1.id)
@@ -261,7 +278,8 @@ defmodule Aludel.Fix.Session do
 
   defp mended?(session, verdict) do
     verdict.compile == :ok and verdict.complete and
-      MapSet.disjoint?(MapSet.new(session.failing, & &1.id), MapSet.new(verdict.failed)) and broken(session, verdict) == []
+      MapSet.disjoint?(MapSet.new(session.failing, & &1.id), MapSet.new(verdict.failed)) and
+      broken(session, verdict) == []
   end
 
   defp broken(session, verdict) do

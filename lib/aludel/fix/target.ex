@@ -41,5 +41,7 @@ defmodule Aludel.Fix.Target do
   def wants_place?(%__MODULE__{file: nil}, _suspect), do: true
   def wants_place?(%__MODULE__{test?: true}, _suspect), do: true
   def wants_place?(%__MODULE__{file: file, line: nil}, suspect), do: suspect.file == file
-  def wants_place?(%__MODULE__{file: file, line: line}, suspect), do: suspect.file == file and suspect.line == line
+
+  def wants_place?(%__MODULE__{file: file, line: line}, suspect),
+    do: suspect.file == file and suspect.line == line
 end
