@@ -59,6 +59,7 @@ defmodule Aludel.Sandbox.Workbench do
   @spec run_tests(t(), map()) :: {{:ok, map()} | {:error, Error.t()}, t()}
   def run_tests(bench, opts) do
     plan = plan(opts, opts.timeout_per_test)
+    Session.output(bench.session)
 
     with {:ok, result, bench} <- run(bench, opts.only, plan),
          {:ok, how, covered, bench} <- maybe_cover(bench, result, opts, plan) do
@@ -130,6 +131,9 @@ defmodule Aludel.Sandbox.Workbench do
 
   # Starting the VM is not part of what the change does, so its time is not counted.
   defp warm(bench) do
+    # What was printed between two calls belongs to neither.
+    if bench.session, do: Session.output(bench.session)
+
     case ensure_session(bench, listing_deadline()) do
       {:died, death, bench} -> {:error, death_error(death), bench}
       other -> other
