@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use tree_sitter::Parser;
 
 pub use kind::Kind;
-pub(super) use source::{parse, parser};
+pub(super) use source::{Source, parse, parser};
+pub(super) use templates::Draft;
 
-use self::source::{Source, line_scores};
-use self::templates::{Context, Draft, Sink};
+use self::source::line_scores;
+use self::templates::{Context, Sink};
 use self::vocabulary::Vocabulary;
 use super::Suspect;
 use crate::edit::{Edit, Patch, unified_diff};
@@ -144,8 +145,16 @@ pub(super) fn by(ways: Ways, request: &Request<'_>, cancel: &Cancel) -> Result<V
     if ways != Ways::Templates {
         drafts.extend(donor::drafts(&context, &donors, &scores, cancel)?);
     }
-    let ranked = rank(request.text, drafts);
-    check(request, &mut parser, ranked, cancel)
+    finish(request, drafts, cancel)
+}
+
+/// Drafts with the suspicion of their places, as candidates.
+pub(super) fn finish(
+    request: &Request<'_>,
+    drafts: Vec<(f64, Draft)>,
+    cancel: &Cancel,
+) -> Result<Vec<Candidate>> {
+    check(request, &mut parser()?, rank(request.text, drafts), cancel)
 }
 
 /// Functions that other modules can call.

@@ -20,7 +20,7 @@ pub(in crate::propose) fn parse(parser: &mut Parser, text: &str) -> Option<Tree>
 
 /// What a place is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zone {
+pub(in crate::propose) enum Zone {
     Code,
     Pattern,
     Guard,
@@ -30,7 +30,7 @@ pub(super) enum Zone {
 
 /// A node with what stands around it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'t> {
+pub(in crate::propose) struct Place<'t> {
     pub node: Node<'t>,
     pub parent: Option<Node<'t>>,
     pub grand: Option<Node<'t>>,
@@ -45,9 +45,9 @@ pub(super) struct Place<'t> {
     pub zone: Zone,
 }
 
-/// A clause of a function or macro: a call of something that begins with `def` and has a body.
+/// A clause of a function or macro: a call of something that begins with `def`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clause<'t> {
+pub(in crate::propose) struct Clause<'t> {
     pub node: Node<'t>,
     /// `f(x)`, `f(x) when g`, `f`.
     pub head: Node<'t>,
@@ -55,7 +55,7 @@ pub(super) struct Clause<'t> {
 }
 
 /// A file as places in the order of the text.
-pub(super) struct Source<'t> {
+pub(in crate::propose) struct Source<'t> {
     pub text: &'t str,
     pub places: Vec<Place<'t>>,
     pub clauses: Vec<Clause<'t>>,
