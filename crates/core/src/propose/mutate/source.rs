@@ -52,6 +52,9 @@ pub(in crate::propose) struct Clause<'t> {
     /// `f(x)`, `f(x) when g`, `f`.
     pub head: Node<'t>,
     pub name: &'t str,
+    /// `f(x)`, `f`: the head without its guard.
+    pub called: Node<'t>,
+    pub arity: usize,
 }
 
 /// A file as places in the order of the text.
@@ -231,7 +234,8 @@ impl<'t> Source<'t> {
             "identifier" => self.text(called),
             _ => return None,
         };
-        Some(Clause { node, head, name })
+        let arity = arguments(called).map_or(0, |given| parts(given).len());
+        Some(Clause { node, head, name, called, arity })
     }
 }
 
