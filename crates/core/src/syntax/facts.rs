@@ -102,6 +102,8 @@ pub enum ReferenceKind {
     Struct,
     /// A protocol that is implemented.
     Implements,
+    /// A module that is named as a value, such as a child of a supervisor.
+    Module,
 }
 
 /// A use of something by name.
@@ -135,6 +137,19 @@ pub struct ImportDirective {
     pub except: Vec<(Arc<str>, u8)>,
     /// The code that it is in force for.
     pub scope: Span,
+    /// Index of the definition that holds it inside of a `quote`: then it is in force where that definition is used.
+    pub injected_by: Option<u32>,
+}
+
+/// An `alias` inside of a `quote`: it is in force where the definition that holds it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InjectedAlias {
+    /// The name it gives.
+    pub short: Arc<str>,
+    /// The module it stands for.
+    pub module: Arc<str>,
+    /// Index of the definition that holds it.
+    pub injected_by: u32,
 }
 
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.
@@ -159,6 +174,8 @@ pub struct FileFacts {
     pub references: Vec<Reference>,
     /// In order of position.
     pub imports: Vec<ImportDirective>,
+    /// In order of position.
+    pub injected_aliases: Vec<InjectedAlias>,
     /// In order of position; together they cover every line that holds more than white space.
     pub chunks: Vec<Chunk>,
     /// What could not be read.

@@ -2,4 +2,22 @@
 
 mod facts;
 
+mod parse;
+
+mod literal;
+mod scope;
+
+mod elixir;
+
+mod define;
+mod refer;
+
+mod chunk;
+
+mod analyse;
+
+pub use analyse::analyse;
 pub use facts::*;
+
+#[cfg(test)]
+mod tests;

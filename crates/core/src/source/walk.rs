@@ -1,0 +1,309 @@
+//! From a root folder to its files.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use ignore::WalkBuilder;
+use rayon::prelude::*;
+
+use super::file::extension;
+use super::{Diagnostic, File, Severity};
+use crate::{Cancel, Error, Result};
+
+/// Folders that hold what tools made or fetched, wherever they lie.
+const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
+
+/// The same, but with names that source folders may have too: skipped at the root and beside a `mix.exs`.
+const SKIPPED_IN_PROJECTS: [&str; 3] = ["deps", "cover", "priv/static"];
+
+/// Which files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalkOptions {
+    /// A larger file is left out, with a diagnostic `too_large`.
+    pub max_file_bytes: u64,
+    /// When there are more files, the first ones in order of path are read, with one diagnostic `too_many`.
+    pub max_files: usize,
+    /// Extensions without a dot; files with another one, or none, are left out silently.
+    pub extensions: Vec<String>,
+}
+
+impl Default for WalkOptions {
+    fn default() -> Self {
+        let extensions = ["ex", "exs", "heex", "eex", "leex", "erl", "hrl", "md", "livemd"];
+        WalkOptions {
+            max_file_bytes: 1 << 20,
+            max_files: 100_000,
+            extensions: extensions.map(String::from).to_vec(),
+        }
+    }
+}
+
+/// The files under `root`, sorted by path, and what could not be read.
+///
+/// Hidden files and what `.gitignore` or `.ignore` files under `root` name are left out, also outside of a git
+/// repository, and so are `_build`, `deps`, `node_modules`, `.elixir_ls`, `cover` and `priv/static`. Links are not
+/// followed. Which rules hold depends on nothing outside of `root`.
+///
+/// # Errors
+/// [`crate::ErrorKind::NotFound`] without `root`, [`crate::ErrorKind::InvalidArgument`] when it is not a folder, and those of
+/// [`Cancel::check`].
+pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<File>, Vec<Diagnostic>)> {
+    let metadata = fs::metadata(root).map_err(|error| Error::io(root, "read", error))?;
+    if !metadata.is_dir() {
+        return Err(Error::invalid(format!("{} is not a folder", root.display())).with_path(root));
+    }
+    let (paths, mut diagnostics) = list(root, options, cancel)?;
+    let read: Vec<_> = paths
+        .par_iter()
+        .map(|path| cancel.check().map(|()| read(&root.join(path), path, options)))
+        .collect::<Result<_>>()?;
+    let mut files = Vec::with_capacity(read.len());
+    for outcome in read {
+        files.extend(outcome.0);
+        diagnostics.extend(outcome.1);
+    }
+    diagnostics.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok((files, diagnostics))
+}
+
+/// The file at `path`, relative to `root`; `None` with a diagnostic when it is too large or not text.
+///
+/// # Errors
+/// [`crate::ErrorKind::InvalidArgument`] when `path` leads out of `root`, also by a link, or is not a file;
+/// [`crate::ErrorKind::NotFound`] when it does not exist, [`crate::ErrorKind::Io`] when it cannot be opened.
+pub fn read_one(root: &Path, path: &str, options: &WalkOptions) -> Result<(Option<File>, Vec<Diagnostic>)> {
+    let relative = Path::new(path);
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if path.is_empty() || !plain {
+        return Err(Error::invalid(format!("{path:?} is not a path below the root")).with_path(relative));
+    }
+    let canonical = |path: &Path| fs::canonicalize(path).map_err(|error| Error::io(path, "read", error));
+    let (root, full) = (canonical(root)?, canonical(&root.join(relative))?);
+    if !full.starts_with(&root) || !full.is_file() {
+        return Err(Error::invalid(format!("{path:?} is not a file below the root")).with_path(relative));
+    }
+    fs::File::open(&full).map_err(|error| Error::io(&full, "open", error))?;
+    let parts: Vec<_> = relative
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    Ok(read(&full, &parts.join("/"), options))
+}
+
+/// The relative paths of all files that are to be read, sorted.
+fn list(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<String>, Vec<Diagnostic>)> {
+    let base = root.to_path_buf();
+    let entries = WalkBuilder::new(root)
+        .require_git(false)
+        .git_global(false)
+        .parents(false)
+        .follow_links(false)
+        .filter_entry(move |entry| !entry.path().is_dir() || !is_skipped(&base, entry.path()))
+        .build();
+    let (mut paths, mut diagnostics) = (Vec::new(), Vec::new());
+    for entry in entries {
+        cancel.check()?;
+        match entry {
+            Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
+                let path = relative(root, entry.path());
+                if extension(&path).is_some_and(|e| options.extensions.iter().any(|wanted| wanted == e)) {
+                    paths.push(path);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let at = error_path(&error).map_or_else(String::new, |path| relative(root, path));
+                let message = format!("this part of the folder could not be read: {error}");
+                diagnostics.push(diagnostic(&at, Severity::Error, "unreadable", message));
+            }
+        }
+    }
+    paths.sort_unstable();
+    if paths.len() > options.max_files {
+        let message = format!("only the first {} of {} files are read", options.max_files, paths.len());
+        diagnostics.push(diagnostic("", Severity::Error, "too_many", message));
+        paths.truncate(options.max_files);
+    }
+    Ok((paths, diagnostics))
+}
+
+fn is_skipped(root: &Path, folder: &Path) -> bool {
+    let named = |name: &str| folder.ends_with(name);
+    let in_project = |name: &str| {
+        let levels = Path::new(name).components().count();
+        folder
+            .ancestors()
+            .nth(levels)
+            .is_some_and(|parent| parent == root || parent.join("mix.exs").is_file())
+    };
+    folder != root
+        && (SKIPPED.into_iter().any(named)
+            || SKIPPED_IN_PROJECTS.into_iter().any(|name| named(name) && in_project(name)))
+}
+
+fn error_path(error: &ignore::Error) -> Option<&Path> {
+    let mut error = error;
+    loop {
+        match error {
+            ignore::Error::WithPath { path, .. } => return Some(path),
+            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => error = err,
+            _ => return None,
+        }
+    }
+}
+
+/// `path` below `root` with `/` between folders.
+fn relative(root: &Path, path: &Path) -> String {
+    let parts: Vec<_> = path
+        .strip_prefix(root)
+        .unwrap_or(path)
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    parts.join("/")
+}
+
+fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec<Diagnostic>) {
+    let refuse = |code, message| (None, vec![diagnostic(path, Severity::Error, code, message)]);
+    // Spans count bytes in 32 bits.
+    let limit = options.max_file_bytes.min(u64::from(u32::MAX));
+    let mut bytes = Vec::new();
+    // The limit holds for what is read, not for what was promised: a file may grow in between.
+    match fs::File::open(full).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)) {
+        Err(error) => return refuse("unreadable", format!("the file could not be read: {error}")),
+        Ok(read) if read as u64 > limit => {
+            return refuse("too_large", format!("the file has more than {limit} bytes and was left out"));
+        }
+        Ok(_) => {}
+    }
+    if bytes.contains(&0) {
+        return refuse("binary", "the file holds NUL bytes, so it is not text".into());
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => (Some(File::new(path, text)), Vec::new()),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let message =
+                format!("the file is not UTF-8 from byte {at} on; what is not was replaced by U+FFFD");
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            (Some(File::new(path, text)), vec![diagnostic(path, Severity::Warning, "encoding", message)])
+        }
+    }
+}
+
+fn diagnostic(path: &str, severity: Severity, code: &str, message: String) -> Diagnostic {
+    Diagnostic { path: path.into(), span: None, severity, code: code.into(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let full = root.path().join(path);
+            fs::create_dir_all(full.parent().unwrap()).unwrap();
+            fs::write(full, content).unwrap();
+        }
+        root
+    }
+
+    fn seen(root: &Path, options: &WalkOptions) -> (Vec<String>, Vec<(String, String)>) {
+        let (files, diagnostics) = walk(root, options, &Cancel::new()).unwrap();
+        let codes = diagnostics.into_iter().map(|d| (d.path.to_string(), d.code)).collect();
+        (files.iter().map(|file| file.path.to_string()).collect(), codes)
+    }
+
+    #[test]
+    fn reads_sources_in_order_and_skips_what_tools_made() {
+        let root = tree(&[
+            ("mix.exs", b"1"),
+            ("lib/b.ex", b""),
+            ("lib/a.ex", b"1"),
+            ("lib/deps/in_lib.ex", b"1"),
+            ("lib/page.html.heex", b"1"),
+            ("README.md", b"1"),
+            ("data.json", b"{}"),
+            ("deps/x/lib/x.ex", b"1"),
+            ("_build/dev/y.ex", b"1"),
+            ("apps/one/mix.exs", b"1"),
+            ("apps/one/deps/z.ex", b"1"),
+            ("apps/one/node_modules/z.ex", b"1"),
+            ("priv/static/s.md", b"1"),
+            ("cover/c.ex", b"1"),
+            (".hidden/h.ex", b"1"),
+            (".formatter.exs", b"1"),
+            ("ignored/i.ex", b"1"),
+            (".gitignore", b"/ignored\n*.tmp.ex\n"),
+            ("lib/a.tmp.ex", b"1"),
+        ]);
+        let (files, codes) = seen(root.path(), &WalkOptions::default());
+        assert_eq!(
+            files,
+            [
+                "README.md",
+                "apps/one/mix.exs",
+                "lib/a.ex",
+                "lib/b.ex",
+                "lib/deps/in_lib.ex",
+                "lib/page.html.heex",
+                "mix.exs"
+            ]
+        );
+        assert_eq!(codes, []);
+        let json = WalkOptions { extensions: vec!["json".into()], ..WalkOptions::default() };
+        assert_eq!(seen(root.path(), &json).0, ["data.json"]);
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_much_is_told() {
+        let root = tree(&[("a.ex", b"\xff = 1"), ("b.ex", b"a\0b"), ("c.ex", &[b'#'; 2000]), ("d.ex", b"1")]);
+        let options = WalkOptions { max_file_bytes: 1999, ..WalkOptions::default() };
+        let (files, codes) = seen(root.path(), &options);
+        assert_eq!(files, ["a.ex", "d.ex"]);
+        let told = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|&(p, c)| (p.to_string(), c.to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!(codes, told(&[("a.ex", "encoding"), ("b.ex", "binary"), ("c.ex", "too_large")]));
+
+        let (files, codes) = seen(root.path(), &WalkOptions { max_files: 1, ..WalkOptions::default() });
+        assert_eq!((files, codes), (vec!["a.ex".into()], told(&[("", "too_many"), ("a.ex", "encoding")])));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed_and_nothing_leads_out_of_the_root() {
+        use std::os::unix::fs::symlink;
+        let outside = tree(&[("secret.ex", b"1")]);
+        let root = tree(&[("lib/a.ex", b"1")]);
+        let at = |path: &str| root.path().join(path);
+        symlink(outside.path(), at("out")).unwrap();
+        symlink(outside.path().join("secret.ex"), at("lib/out.ex")).unwrap();
+        symlink(at("self.ex"), at("self.ex")).unwrap();
+        symlink(root.path(), at("loop")).unwrap();
+        assert_eq!(seen(root.path(), &WalkOptions::default()), (vec!["lib/a.ex".to_string()], vec![]));
+
+        let kind = |path: &str| read_one(root.path(), path, &WalkOptions::default()).map_err(|e| e.kind());
+        assert_eq!(kind("./lib/a.ex").unwrap().0.unwrap().path.as_ref(), "lib/a.ex");
+        for path in ["../x.ex", "lib/../../x.ex", "/etc/passwd", "", "out/secret.ex", "lib/out.ex", "lib"] {
+            assert_eq!(kind(path), Err(ErrorKind::InvalidArgument), "{path}");
+        }
+        assert_eq!(kind("lib/none.ex"), Err(ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn a_root_must_be_a_folder_and_the_work_can_be_stopped() {
+        let root = tree(&[("a.ex", b"1")]);
+        let cancel = Cancel::new();
+        let kind =
+            |path: &Path| walk(path, &WalkOptions::default(), &cancel).map(|_| ()).map_err(|e| e.kind());
+        assert_eq!(kind(&root.path().join("none")), Err(ErrorKind::NotFound));
+        assert_eq!(kind(&root.path().join("a.ex")), Err(ErrorKind::InvalidArgument));
+        cancel.cancel();
+        assert_eq!(kind(root.path()), Err(ErrorKind::Cancelled));
+    }
+}

@@ -1,0 +1,492 @@
+//! Definitions: modules, functions with all their clauses, attributes, types, structs and tests.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tree_sitter::Node;
+
+use super::elixir::{Mode, Reader, Task};
+use super::literal::{atom, string};
+use super::parse::{join, span};
+use super::{Definition, DefinitionKind, ReferenceKind};
+use crate::source::Span;
+
+/// A module around the place that is read, and what its body has said so far.
+#[derive(Default)]
+pub(super) struct Module<'t> {
+    /// `None` for the file itself, and where the name cannot be told from the text.
+    pub(super) name: Option<Arc<str>>,
+    /// Attributes that hold a module.
+    pub(super) attributes: FxHashMap<&'t str, Arc<str>>,
+    /// The text of the `describe` around.
+    pub(super) describe: Option<Arc<str>>,
+    definition: Option<u32>,
+    pending: Pending,
+    /// The definition that was added to last: a clause that follows belongs to its span.
+    last: Option<u32>,
+    specs: FxHashMap<(&'t str, u8), Vec<&'t str>>,
+    outer_functions: usize,
+}
+
+/// What stands above a definition and belongs to it.
+#[derive(Default)]
+struct Pending {
+    doc: Option<Arc<str>>,
+    span: Option<Span>,
+}
+
+impl Pending {
+    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless documented.
+    fn extend(&mut self, at: Span) {
+        let above = self.span.filter(|above| self.doc.is_some() || above.line_end + 1 >= at.line_start);
+        self.span = Some(above.map_or(at, |above| join(above, at)));
+    }
+}
+
+impl<'t> Reader<'t> {
+    /// An expression in the body of a module or file.
+    pub(super) fn statement(&mut self, node: Node<'t>) {
+        match node.kind() {
+            "source" => return self.visit_children(node, Mode::Statement),
+            "comment" => return self.comment(node),
+            "unary_operator" if self.operator(node) == Some("@") && self.quotes == 0 => {
+                if let Some(call) = node.child_by_field_name("operand").filter(|o| o.kind() == "call") {
+                    return self.attribute(node, call);
+                }
+            }
+            "call" => {
+                self.call(node, Mode::Expression);
+                self.module().pending = Pending::default();
+                return;
+            }
+            "stab_clause" | "after_block" | "rescue_block" | "catch_block" | "else_block" | "ERROR" => {}
+            _ => self.module().pending = Pending::default(),
+        }
+        self.tasks.push(Task::Visit(node, Mode::Expression));
+    }
+
+    /// A comment belongs to the definition that follows on the next line.
+    fn comment(&mut self, node: Node<'t>) {
+        let at = span(node);
+        self.module().pending.extend(at);
+    }
+
+    /// If the call of `name` defines something, records that, goes on inside and returns `true`.
+    pub(super) fn definition(
+        &mut self,
+        node: Node<'t>,
+        name: &'t str,
+        arguments: &[Node<'t>],
+        block: Option<Node<'t>>,
+    ) -> bool {
+        use DefinitionKind::{Delegate, Function, Guard, Implementation, Macro, Module, Protocol, Test};
+        let quoted = self.quotes > 0;
+        match (name, arguments) {
+            // Quoted functions are defined elsewhere, but their parameters are bound all the same.
+            _ if quoted && !matches!(name, "def" | "defp" | "defmacro" | "defmacrop") => return false,
+            ("defmodule", [name, ..]) => self.define_module(node, Module, *name, arguments, block),
+            ("defprotocol", [name, ..]) => self.define_module(node, Protocol, *name, arguments, block),
+            ("defimpl", [name, ..]) => self.define_module(node, Implementation, *name, arguments, block),
+            ("def", [head, rest @ ..]) => self.define_function(node, Function, true, *head, rest, block),
+            ("defp", [head, rest @ ..]) => self.define_function(node, Function, false, *head, rest, block),
+            ("defmacro", [head, rest @ ..]) => self.define_function(node, Macro, true, *head, rest, block),
+            ("defmacrop", [head, rest @ ..]) => self.define_function(node, Macro, false, *head, rest, block),
+            ("defguard", [head, rest @ ..]) => self.define_function(node, Guard, true, *head, rest, block),
+            ("defguardp", [head, rest @ ..]) => self.define_function(node, Guard, false, *head, rest, block),
+            ("defdelegate", [head, rest @ ..]) => {
+                self.define_function(node, Delegate, true, *head, rest, block)
+            }
+            ("defstruct", [fields, ..]) => self.define_struct(node, DefinitionKind::Struct, *fields),
+            ("defexception", [fields, ..]) => self.define_struct(node, DefinitionKind::Exception, *fields),
+            ("test" | "property", [text, rest @ ..]) if self.functions == 0 => {
+                self.define_test(node, Test, *text, rest, block)
+            }
+            ("describe", [text, rest @ ..]) if self.functions == 0 && block.is_some() => {
+                self.define_test(node, DefinitionKind::Describe, *text, rest, block)
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn define_module(
+        &mut self,
+        node: Node<'t>,
+        kind: DefinitionKind,
+        written: Node<'t>,
+        arguments: &[Node<'t>],
+        block: Option<Node<'t>>,
+    ) {
+        let options = self.pairs(&arguments[1..]);
+        let outer = self.module().name.clone();
+        let mut fields = Vec::new();
+        let mut attributes = FxHashMap::default();
+        let name = match kind {
+            DefinitionKind::Implementation => {
+                let protocol = self.module_of(written);
+                if let Some(protocol) = &protocol {
+                    fields.push(protocol.clone());
+                    attributes.insert("protocol", protocol.clone());
+                }
+                let targets = match options.iter().find(|(key, _)| *key == "for") {
+                    Some((_, list)) if list.kind() == "list" => self.children(*list),
+                    Some((_, target)) => vec![*target],
+                    None => Vec::new(),
+                };
+                for target in targets {
+                    fields.extend(self.module_of(target));
+                }
+                if fields.len() < 2 {
+                    fields.extend(outer);
+                }
+                if let [_, target] = &fields[..] {
+                    attributes.insert("for", target.clone());
+                }
+                protocol.zip(fields.get(1)).map(|(protocol, target)| format!("{protocol}.{target}").into())
+            }
+            _ => match outer {
+                Some(outer) if written.kind() == "alias" && !self.text(written).starts_with("Elixir.") => {
+                    let inner = self.text(written);
+                    let first = inner.split('.').next().unwrap_or(inner).trim();
+                    self.alias(first, format!("{outer}.{first}").into());
+                    Some(format!("{outer}.{inner}").into())
+                }
+                _ => self.module_of(written),
+            },
+        };
+        let definition = name.clone().map(|module: Arc<str>| {
+            let last = module.rsplit('.').next().unwrap_or(&module).into();
+            let pending = std::mem::take(&mut self.module().pending);
+            let mut definition = self.blank(kind, module, last, None, span(node), pending);
+            definition.doc = None;
+            definition.fields = fields.clone();
+            self.record(definition)
+        });
+        let outer_functions = std::mem::take(&mut self.functions);
+        self.modules.push(Module { name, definition, attributes, outer_functions, ..Module::default() });
+        self.owners.push(definition);
+        if let Some(protocol) = fields.first() {
+            self.reference(ReferenceKind::Implements, written, Some(protocol.clone()), "", None, true);
+        }
+        self.scopes.enter(node.end_byte());
+        self.tasks.extend([Task::LeaveModule, Task::LeaveScope]);
+        self.visit_all(block, Mode::Expression);
+        for (key, value) in options {
+            if key == "do" {
+                self.tasks.push(Task::Visit(value, Mode::Statement));
+            }
+        }
+    }
+
+    pub(super) fn leave_module(&mut self) {
+        let Some(module) = self.modules.pop() else { return };
+        self.owners.pop();
+        self.functions = module.outer_functions;
+        let Some(name) = module.name else { return };
+        for ((function, arity), specs) in module.specs {
+            let key = (name.clone(), self.intern(function), arity);
+            if let Some(index) = self.callables.get(&key) {
+                self.facts.definitions[*index as usize].spec = Some(specs.join("\n").into());
+            }
+        }
+    }
+
+    fn define_function(
+        &mut self,
+        node: Node<'t>,
+        kind: DefinitionKind,
+        public: bool,
+        head: Node<'t>,
+        rest: &[Node<'t>],
+        block: Option<Node<'t>>,
+    ) {
+        let (call, guard) = match self.operator(head) {
+            Some("when") => (head.child_by_field_name("left"), head.child_by_field_name("right")),
+            _ => (Some(head), None),
+        };
+        let (name, parameters) = call.map_or((None, Vec::new()), |call| self.head(call));
+        let index = match (name, self.module().name.clone(), u8::try_from(parameters.len())) {
+            (Some(name), Some(module), Ok(arity)) if self.quotes == 0 => {
+                let defaults =
+                    parameters.iter().filter(|parameter| self.operator(**parameter) == Some("\\\\")).count();
+                Some(self.clause(node, kind, public, (module, name, arity), defaults as u8, head))
+            }
+            _ => None,
+        };
+        self.owners.push(index.or(self.owner()));
+        self.functions += 1;
+        if kind == DefinitionKind::Delegate {
+            let options = self.pairs(rest);
+            let option =
+                |wanted: &str| options.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
+            let target = option("to").and_then(|to| self.module_of(to));
+            let function = option("as").and_then(|name| atom(name, self.source)).or(name);
+            if let (Some(target), Some(function), Ok(arity)) =
+                (target, function, u8::try_from(parameters.len()))
+            {
+                self.reference(ReferenceKind::Call, head, Some(target), function, Some(arity), true);
+            }
+        }
+        // A quoted function sees, by `unquote`, the variables around the quote.
+        let outer = (self.quotes == 0).then(|| self.scopes.isolate());
+        self.scopes.enter(node.end_byte());
+        self.tasks.extend([Task::LeaveFunction(outer), Task::LeaveScope]);
+        self.visit_all(block, Mode::Expression);
+        if kind != DefinitionKind::Delegate {
+            self.visit_list(rest, Mode::Expression);
+        }
+        self.visit_all(guard, Mode::Expression);
+        self.visit_list(&parameters, Mode::Pattern);
+    }
+
+    /// Name and parameters of a function's head; no name where only running the code would tell it.
+    fn head(&mut self, head: Node<'t>) -> (Option<&'t str>, Vec<Node<'t>>) {
+        match head.kind() {
+            "identifier" => (Some(self.text(head)), Vec::new()),
+            "call" => {
+                let target =
+                    head.child_by_field_name("target").filter(|target| target.kind() == "identifier");
+                let name = target.map(|target| self.text(target)).filter(|name| *name != "unquote");
+                let is_unquote = target.is_some() && name.is_none();
+                (name, if is_unquote { Vec::new() } else { self.arguments(head) })
+            }
+            "binary_operator" | "unary_operator" => {
+                let operands = ["left", "right", "operand"];
+                let operands = operands.iter().filter_map(|field| head.child_by_field_name(field)).collect();
+                (self.operator(head), operands)
+            }
+            _ => (None, Vec::new()),
+        }
+    }
+
+    /// Adds one clause to its function, which may be new. Returns the function's index.
+    fn clause(
+        &mut self,
+        node: Node<'t>,
+        kind: DefinitionKind,
+        public: bool,
+        (module, name, arity): (Arc<str>, &'t str, u8),
+        defaults: u8,
+        head: Node<'t>,
+    ) -> u32 {
+        let name = self.intern(name);
+        let key = (module.clone(), name.clone(), arity);
+        let pending = std::mem::take(&mut self.module().pending);
+        let last = self.module().last;
+        let Some(index) = self.callables.get(&key).copied() else {
+            let mut definition = self.blank(kind, module, name, Some(arity), span(node), pending);
+            definition.public = public;
+            definition.defaults = defaults;
+            definition.signature = Some(self.text(head).into());
+            let index = self.record(definition);
+            self.callables.insert(key, index);
+            return index;
+        };
+        let definition = &mut self.facts.definitions[index as usize];
+        definition.clauses.push(span(node));
+        definition.defaults = definition.defaults.max(defaults);
+        definition.doc = definition.doc.take().or(pending.doc);
+        if last == Some(index) {
+            definition.span = join(definition.span, span(node));
+        }
+        self.module().last = Some(index);
+        index
+    }
+
+    fn define_struct(&mut self, node: Node<'t>, kind: DefinitionKind, written: Node<'t>) {
+        let Some(module) = self.module().name.clone() else { return };
+        let mut fields: Vec<Arc<str>> = Vec::new();
+        let mut open = vec![written];
+        while let Some(part) = open.pop() {
+            match part.kind() {
+                "list" | "keywords" => {
+                    let first = open.len();
+                    open.extend(self.children(part));
+                    open[first..].reverse();
+                }
+                "pair" => fields.extend(self.key(part).map(Arc::from)),
+                "atom" => fields.extend(atom(part, self.source).map(Arc::from)),
+                _ => {}
+            }
+        }
+        let (name, arity) = if kind == DefinitionKind::Struct { ("__struct__", 0) } else { ("exception", 1) };
+        let pending = std::mem::take(&mut self.module().pending);
+        let mut definition = self.blank(kind, module, name.into(), Some(arity), span(node), pending);
+        definition.fields = fields;
+        definition.doc = None;
+        let index = self.record(definition);
+        self.owners.push(Some(index));
+        // What is left to do for a struct is what is left for a function without parameters.
+        self.functions += 1;
+        let outer = Some(self.scopes.isolate());
+        self.tasks.push(Task::LeaveFunction(outer));
+        self.visit_all([written], Mode::Expression);
+    }
+
+    fn define_test(
+        &mut self,
+        node: Node<'t>,
+        kind: DefinitionKind,
+        text: Node<'t>,
+        rest: &[Node<'t>],
+        block: Option<Node<'t>>,
+    ) {
+        let is_describe = kind == DefinitionKind::Describe;
+        let title: Option<Arc<str>> = string(text, self.source).map(Arc::from);
+        let index = match (&title, self.module().name.clone()) {
+            (Some(title), Some(module)) => {
+                let name = match self.module().describe.clone() {
+                    Some(outer) if !is_describe => format!("{outer} {title}").into(),
+                    _ => title.clone(),
+                };
+                let pending = std::mem::take(&mut self.module().pending);
+                let definition = self.blank(kind, module, name, None, span(node), pending);
+                Some(self.record(definition))
+            }
+            _ => None,
+        };
+        self.owners.push(index.or(self.owner()));
+        if is_describe {
+            let outer = std::mem::replace(&mut self.module().describe, title);
+            self.tasks.push(Task::LeaveDescribe(outer));
+            return self.visit_all(block, Mode::Expression);
+        }
+        self.functions += 1;
+        let outer = Some(self.scopes.isolate());
+        self.scopes.enter(node.end_byte());
+        self.tasks.extend([Task::LeaveFunction(outer), Task::LeaveScope]);
+        self.visit_all(block, Mode::Expression);
+        self.visit_list(rest, if block.is_some() { Mode::Pattern } else { Mode::Expression });
+        self.visit_all([text], Mode::Expression);
+    }
+
+    fn attribute(&mut self, node: Node<'t>, call: Node<'t>) {
+        let name = call.child_by_field_name("target").map_or("", |target| self.text(target));
+        let arguments = self.arguments(call);
+        let Some(value) = arguments.first().copied() else { return };
+        let at = span(node);
+        match name {
+            "moduledoc" => {
+                let doc = string(value, self.source).map(Arc::from);
+                if let Some(index) = self.module().definition {
+                    self.facts.definitions[index as usize].doc = doc;
+                }
+                self.module().pending = Pending::default();
+            }
+            "doc" | "typedoc" => {
+                self.module().pending.extend(at);
+                if let Some(doc) = string(value, self.source) {
+                    self.module().pending.doc = Some(doc.into());
+                }
+            }
+            "spec" => {
+                self.module().pending.extend(at);
+                let (function, arity) = self.typed(value);
+                if let (Some(function), Some(arity)) = (function, arity) {
+                    let text = self.text(value);
+                    self.module().specs.entry((function, arity)).or_default().push(text);
+                }
+            }
+            "type" | "typep" | "opaque" => {
+                self.define_type(node, DefinitionKind::Type, name != "typep", value)
+            }
+            "callback" | "macrocallback" => self.define_type(node, DefinitionKind::Callback, true, value),
+            "behaviour" => {
+                if let Some(module) = self.module_of(value) {
+                    self.reference(ReferenceKind::Behaviour, value, Some(module), "", None, true);
+                }
+                self.module().pending = Pending::default();
+            }
+            // Said of what follows.
+            "impl" | "deprecated" | "since" | "tag" | "dialyzer" | "derive" | "enforce_keys" | "decorate" => {
+                self.module().pending.extend(at);
+                self.visit_list(&arguments, Mode::Expression);
+            }
+            // Read by Elixir or ExUnit.
+            "moduletag" | "describetag" | "compile" | "before_compile" | "after_compile" | "after_verify"
+            | "external_resource" | "on_load" | "optional_callbacks" | "fallback_to_any" | "vsn" | "file"
+            | "on_definition" | "nifs" => {
+                self.module().pending = Pending::default();
+                self.visit_list(&arguments, Mode::Expression);
+            }
+            _ => self.define_attribute(node, name, value),
+        }
+    }
+
+    fn define_attribute(&mut self, node: Node<'t>, name: &'t str, value: Node<'t>) {
+        let pending = std::mem::take(&mut self.module().pending);
+        if let Some(held) = self.module_of(value) {
+            self.module().attributes.insert(name, held);
+        }
+        let mut owner = self.owner();
+        if let Some(module) = self.module().name.clone() {
+            let name = self.intern(name);
+            let mut definition =
+                self.blank(DefinitionKind::Attribute, module, name, None, span(node), pending);
+            definition.public = false;
+            owner = Some(self.record(definition));
+        }
+        self.owners.push(owner);
+        self.functions += 1;
+        let outer = Some(self.scopes.isolate());
+        self.tasks.push(Task::LeaveFunction(outer));
+        self.visit_all([value], Mode::Expression);
+    }
+
+    fn define_type(&mut self, node: Node<'t>, kind: DefinitionKind, public: bool, value: Node<'t>) {
+        let pending = std::mem::take(&mut self.module().pending);
+        let (Some(name), Some(arity)) = self.typed(value) else { return };
+        let Some(module) = self.module().name.clone() else { return };
+        let name = self.intern(name);
+        let mut definition = self.blank(kind, module, name, Some(arity), span(node), pending);
+        definition.public = public;
+        definition.spec = Some(self.text(value).into());
+        self.record(definition);
+    }
+
+    /// Name and arity of what a spec, type or callback is about.
+    fn typed(&mut self, value: Node<'t>) -> (Option<&'t str>, Option<u8>) {
+        let mut head = value;
+        while let Some("when" | "::") = self.operator(head)
+            && let Some(left) = head.child_by_field_name("left")
+        {
+            head = left;
+        }
+        let (name, parameters) = self.head(head);
+        (name, u8::try_from(parameters.len()).ok())
+    }
+
+    fn blank(
+        &mut self,
+        kind: DefinitionKind,
+        module: Arc<str>,
+        name: Arc<str>,
+        arity: Option<u8>,
+        at: Span,
+        pending: Pending,
+    ) -> Definition {
+        let mut whole = pending;
+        whole.extend(at);
+        Definition {
+            kind,
+            module,
+            name,
+            arity,
+            defaults: 0,
+            public: true,
+            span: whole.span.unwrap_or(at),
+            clauses: vec![at],
+            doc: whole.doc,
+            spec: None,
+            fields: Vec::new(),
+            signature: None,
+        }
+    }
+
+    fn record(&mut self, definition: Definition) -> u32 {
+        let index = self.facts.definitions.len() as u32;
+        self.facts.definitions.push(definition);
+        self.module().last = Some(index);
+        index
+    }
+}

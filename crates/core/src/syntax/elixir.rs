@@ -1,0 +1,307 @@
+//! Reads an Elixir tree: one pass in the order of the text with an explicit stack, so that no input can exhaust the
+//! thread's own. In Elixir's grammar every construct, `def` and `defmodule` too, is a call; what a call means is
+//! decided here by its name, and is the business of `define` and `refer`.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tree_sitter::{Node, Tree, TreeCursor};
+
+use super::define::Module;
+use super::scope::{Scopes, Variables};
+use super::{FileFacts, ReferenceKind};
+
+/// How a piece of code is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Directly in the body of a module, or in something that unfolds there.
+    Statement,
+    /// Evaluated for its value.
+    Expression,
+    /// The right side of a pipe: a call takes one argument more than is written.
+    Piped,
+    /// Matched against: identifiers are bound, not read.
+    Pattern,
+    /// What stands behind `::` in a bitstring.
+    Segment,
+    /// Left sides of `->` are expressions, as in `cond`.
+    Conditions,
+}
+
+pub(super) enum Task<'t> {
+    Visit(Node<'t>, Mode),
+    LeaveScope,
+    LeaveModule,
+    /// With the variables around the function, if it did not see them.
+    LeaveFunction(Option<Variables<'t>>),
+    LeaveDescribe(Option<Arc<str>>),
+    /// Sets how many quotes are around.
+    Quotes(usize),
+}
+
+/// The state of the pass.
+pub(super) struct Reader<'t> {
+    pub(super) source: &'t str,
+    pub(super) tasks: Vec<Task<'t>>,
+    pub(super) scopes: Scopes<'t>,
+    /// The modules around, outermost first; the first stands for the file itself.
+    pub(super) modules: Vec<Module<'t>>,
+    /// The definitions around, as indices; the last one is where references come from.
+    pub(super) owners: Vec<Option<u32>>,
+    /// How many functions are around, within the innermost module.
+    pub(super) functions: usize,
+    /// How many `quote`s are around that no `unquote` has ended.
+    pub(super) quotes: usize,
+    /// Definitions of what is called, by module, name and arity.
+    pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
+    pub(super) facts: FileFacts,
+    cursor: TreeCursor<'t>,
+    names: FxHashMap<&'t str, Arc<str>>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(source: &'t str, tree: &'t Tree) -> Self {
+        Reader {
+            source,
+            tasks: Vec::new(),
+            scopes: Scopes::default(),
+            modules: vec![Module::default()],
+            owners: vec![None],
+            functions: 0,
+            quotes: 0,
+            callables: FxHashMap::default(),
+            facts: FileFacts::default(),
+            cursor: tree.walk(),
+            names: FxHashMap::default(),
+        }
+    }
+
+    /// Reads `node` and all that is in it.
+    pub(super) fn read(&mut self, node: Node<'t>) {
+        self.tasks.push(Task::Visit(node, Mode::Statement));
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Visit(node, Mode::Statement) => self.statement(node),
+                Task::Visit(node, mode) => self.visit(node, mode),
+                Task::LeaveScope => self.scopes.leave(),
+                Task::LeaveModule => self.leave_module(),
+                Task::LeaveFunction(variables) => {
+                    if let Some(variables) = variables {
+                        self.scopes.restore(variables);
+                    }
+                    self.owners.pop();
+                    self.functions -= 1;
+                }
+                Task::LeaveDescribe(outer) => {
+                    self.module().describe = outer;
+                    self.owners.pop();
+                }
+                Task::Quotes(quotes) => self.quotes = quotes,
+            }
+        }
+    }
+
+    fn visit(&mut self, node: Node<'t>, mode: Mode) {
+        match node.kind() {
+            "call" => self.call(node, mode),
+            "identifier" => self.identifier(node, mode),
+            "alias" => self.mention(node),
+            "binary_operator" => self.binary(node, mode),
+            "unary_operator" => self.unary(node, mode),
+            "dot" => match self.module_of(node) {
+                Some(_) => self.mention(node),
+                None => self.visit_children(node, Mode::Expression),
+            },
+            "map" => self.map(node, mode),
+            "access_call" => self.access(node),
+            "bitstring" => self.bitstring(node, mode),
+            "pair" => self.visit_all(node.child_by_field_name("value"), keep_pattern(mode)),
+            "interpolation" => self.visit_children(node, Mode::Expression),
+            "do_block" | "after_block" | "rescue_block" | "catch_block" | "else_block" => {
+                self.scopes.enter(node.end_byte());
+                self.tasks.push(Task::LeaveScope);
+                let timeout = node.kind() == "after_block" || mode == Mode::Conditions;
+                let inner = if timeout { Mode::Conditions } else { self.body_mode() };
+                self.visit_children(node, inner);
+            }
+            "stab_clause" => self.stab(node, mode),
+            "ERROR" => self.visit_children(node, self.body_mode()),
+            "comment" => {}
+            _ => self.visit_children(node, keep_pattern(mode)),
+        }
+    }
+
+    /// What the expressions of a block are: statements, unless a function or a quote is around.
+    fn body_mode(&self) -> Mode {
+        if self.functions == 0 && self.quotes == 0 { Mode::Statement } else { Mode::Expression }
+    }
+
+    fn stab(&mut self, node: Node<'t>, mode: Mode) {
+        self.scopes.enter(node.end_byte());
+        self.tasks.push(Task::LeaveScope);
+        self.visit_all(node.child_by_field_name("right"), Mode::Expression);
+        let left = if mode == Mode::Conditions { Mode::Expression } else { Mode::Pattern };
+        self.visit_all(node.child_by_field_name("left"), left);
+    }
+
+    fn identifier(&mut self, node: Node<'t>, mode: Mode) {
+        let name = self.text(node);
+        match mode {
+            Mode::Segment => {}
+            Mode::Pattern if name == "_" || name.starts_with("__") => {}
+            Mode::Pattern => self.scopes.bind(name),
+            _ if self.quotes > 0 || name.starts_with('_') || name == "..." => {}
+            Mode::Piped => self.local(node, name, 1),
+            _ if !self.scopes.is_bound(name) => self.local(node, name, 0),
+            _ => {}
+        }
+    }
+
+    fn binary(&mut self, node: Node<'t>, mode: Mode) {
+        let operator = node.child_by_field_name("operator").map_or("", |operator| self.text(operator));
+        let (left, right) = (node.child_by_field_name("left"), node.child_by_field_name("right"));
+        let inner = keep_pattern(mode);
+        // The task that is pushed last is done first.
+        match operator {
+            "|>" => {
+                self.visit_all(right, Mode::Piped);
+                self.visit_all(left, inner);
+            }
+            "=" | "<-" if mode != Mode::Pattern => {
+                self.visit_all(left, Mode::Pattern);
+                self.visit_all(right, Mode::Expression);
+            }
+            "when" | "\\\\" => {
+                self.visit_all(right, Mode::Expression);
+                self.visit_all(left, inner);
+            }
+            "=>" => {
+                self.visit_all(right, inner);
+                self.visit_all(left, Mode::Expression);
+            }
+            "::" => {
+                self.visit_all(right, Mode::Segment);
+                self.visit_all(left, inner);
+            }
+            "in" if mode == Mode::Pattern => {
+                self.visit_all(right, Mode::Expression);
+                self.visit_all(left, Mode::Pattern);
+            }
+            _ => {
+                let inner = if mode == Mode::Segment { mode } else { inner };
+                self.visit_all(right, inner);
+                self.visit_all(left, inner);
+            }
+        }
+    }
+
+    fn unary(&mut self, node: Node<'t>, mode: Mode) {
+        let operator = node.child_by_field_name("operator").map_or("", |operator| self.text(operator));
+        match operator {
+            "&" => self.capture(node),
+            "@" => {
+                // The attribute's name is no call, but its value may hold some.
+                if let Some(call) = node.child_by_field_name("operand").filter(|o| o.kind() == "call") {
+                    let arguments = self.arguments(call);
+                    self.visit_list(&arguments, Mode::Expression);
+                }
+            }
+            "not" => {
+                self.local(node, "not", 1);
+                self.visit_children(node, Mode::Expression);
+            }
+            "^" => self.visit_children(node, Mode::Expression),
+            _ => self.visit_children(node, keep_pattern(mode)),
+        }
+    }
+
+    fn map(&mut self, node: Node<'t>, mode: Mode) {
+        let mut inner = Vec::new();
+        for child in self.children(node) {
+            if child.kind() != "struct" {
+                inner.push(child);
+                continue;
+            }
+            let Some(name) = child.named_child(0) else { continue };
+            match self.module_of(name) {
+                Some(module) => self.reference(ReferenceKind::Struct, name, Some(module), "", None, true),
+                None => inner.push(name),
+            }
+        }
+        self.visit_list(&inner, keep_pattern(mode));
+    }
+
+    fn bitstring(&mut self, node: Node<'t>, mode: Mode) {
+        let parts = self.children(node);
+        let generator = parts.last().is_some_and(|last| self.operator(*last) == Some("<-"));
+        let (last, first) = match parts.split_last() {
+            Some((last, first)) if generator => (Some(*last), first),
+            _ => (None, &parts[..]),
+        };
+        // In `<<a, b <- c>>` all but `c` is a pattern.
+        let inner = if generator { Mode::Pattern } else { keep_pattern(mode) };
+        self.visit_all(last, Mode::Expression);
+        self.visit_list(first, inner);
+    }
+
+    /// The module in whose body the pass is.
+    pub(super) fn module(&mut self) -> &mut Module<'t> {
+        if self.modules.is_empty() {
+            self.modules.push(Module::default());
+        }
+        let last = self.modules.len() - 1;
+        &mut self.modules[last]
+    }
+
+    pub(super) fn text(&self, node: Node) -> &'t str {
+        self.source.get(node.byte_range()).unwrap_or_default()
+    }
+
+    /// One shared copy of a name for the whole file.
+    pub(super) fn intern(&mut self, name: &'t str) -> Arc<str> {
+        self.names.entry(name).or_insert_with(|| name.into()).clone()
+    }
+
+    /// The operator of a binary or unary operation.
+    pub(super) fn operator(&self, node: Node<'t>) -> Option<&'t str> {
+        matches!(node.kind(), "binary_operator" | "unary_operator")
+            .then(|| node.child_by_field_name("operator").map(|operator| self.text(operator)))
+            .flatten()
+    }
+
+    /// The named children, comments left out.
+    pub(super) fn children(&mut self, node: Node<'t>) -> Vec<Node<'t>> {
+        node.named_children(&mut self.cursor).filter(|child| !child.is_extra()).collect()
+    }
+
+    /// The arguments of a call, in one list; a keyword list at the end is one argument.
+    pub(super) fn arguments(&mut self, call: Node<'t>) -> Vec<Node<'t>> {
+        let list = call.named_children(&mut self.cursor).find(|child| child.kind() == "arguments");
+        list.map_or_else(Vec::new, |list| self.children(list))
+    }
+
+    pub(super) fn do_block(&mut self, call: Node<'t>) -> Option<Node<'t>> {
+        call.named_children(&mut self.cursor).find(|child| child.kind() == "do_block")
+    }
+
+    pub(super) fn visit_all(&mut self, nodes: impl IntoIterator<Item = Node<'t>>, mode: Mode) {
+        let first = self.tasks.len();
+        self.tasks.extend(nodes.into_iter().map(|node| Task::Visit(node, mode)));
+        self.tasks[first..].reverse();
+    }
+
+    pub(super) fn visit_list(&mut self, nodes: &[Node<'t>], mode: Mode) {
+        self.visit_all(nodes.iter().copied(), mode);
+    }
+
+    pub(super) fn visit_children(&mut self, node: Node<'t>, mode: Mode) {
+        let first = self.tasks.len();
+        self.tasks.extend(node.named_children(&mut self.cursor).map(|child| Task::Visit(child, mode)));
+        self.tasks[first..].reverse();
+    }
+}
+
+/// The mode of what is inside: patterns hold patterns, everything else expressions.
+fn keep_pattern(mode: Mode) -> Mode {
+    if mode == Mode::Pattern { mode } else { Mode::Expression }
+}

@@ -1,0 +1,401 @@
+//! References: calls, captures, directives and modules that are named.
+
+use std::sync::Arc;
+
+use tree_sitter::Node;
+
+use super::elixir::{Mode, Reader, Task};
+use super::literal::{atom, string};
+use super::parse::span;
+use super::{ImportDirective, InjectedAlias, Reference, ReferenceKind};
+use crate::source::Span;
+
+/// Special forms, and the macros that only define or steer: no project function is meant by them.
+#[rustfmt::skip]
+const NO_REFERENCE: [&str; 27] = [
+    "and", "case", "cond", "def", "defdelegate", "defexception", "defguard", "defguardp", "defimpl", "defmacro",
+    "defmacrop", "defmodule", "defoverridable", "defp", "defprotocol", "defstruct", "for", "if", "in", "not", "or",
+    "receive", "super", "try", "unless", "when", "with",
+];
+
+/// ExUnit's assertions whose first argument is a pattern.
+const RECEIVES: [&str; 4] = ["assert_receive", "assert_received", "refute_receive", "refute_received"];
+
+/// Names with more parts are not looked at.
+const MAX_DOTS: usize = 64;
+
+impl<'t> Reader<'t> {
+    pub(super) fn call(&mut self, node: Node<'t>, mode: Mode) {
+        let Some(target) = node.child_by_field_name("target") else {
+            return self.visit_children(node, Mode::Expression);
+        };
+        match target.kind() {
+            "identifier" => self.local_call(node, target, mode),
+            "dot" => self.remote_call(node, target, mode),
+            _ => self.visit_children(node, Mode::Expression),
+        }
+    }
+
+    fn local_call(&mut self, node: Node<'t>, target: Node<'t>, mode: Mode) {
+        let name = self.text(target);
+        let arguments = self.arguments(node);
+        let block = self.do_block(node);
+        match name {
+            "unquote" | "unquote_splicing" => {
+                // Outside of a quote it stands in a function that code around it makes: its variables are that code's.
+                let fragment = self.quotes == 0;
+                let seen =
+                    arguments.into_iter().filter(|argument| !fragment || argument.kind() != "identifier");
+                self.tasks.push(Task::Quotes(self.quotes));
+                self.visit_all(seen, Mode::Expression);
+                self.tasks.push(Task::Quotes(0));
+                return;
+            }
+            "quote" => return self.quote(&arguments, block),
+            "alias" | "import" | "require" | "use" => return self.directive(node, name, &arguments),
+            _ if self.definition(node, name, &arguments, block) => return,
+            _ => {}
+        }
+        if !NO_REFERENCE.contains(&name) {
+            let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
+            self.local(target, name, count);
+        }
+        // What these bind is seen only in themselves.
+        if matches!(name, "for" | "with" | "match?" | "setup" | "setup_all") {
+            self.scopes.enter(node.end_byte());
+            self.tasks.push(Task::LeaveScope);
+        }
+        self.visit_all(block, if name == "cond" { Mode::Conditions } else { Mode::Expression });
+        match (name, arguments.split_first()) {
+            ("match?" | "destructure", Some((pattern, rest))) if !rest.is_empty() => {
+                self.visit_list(rest, Mode::Expression);
+                self.visit_all([*pattern], Mode::Pattern);
+            }
+            (name, Some((pattern, rest))) if RECEIVES.contains(&name) => {
+                self.visit_list(rest, Mode::Expression);
+                self.visit_all([*pattern], Mode::Pattern);
+            }
+            ("setup" | "setup_all", Some((first, rest))) if block.is_some() || !rest.is_empty() => {
+                self.visit_list(rest, Mode::Expression);
+                self.visit_all([*first], Mode::Pattern);
+            }
+            ("setup" | "setup_all", Some((first, []))) => self.callbacks(*first),
+            _ => self.visit_list(&arguments, inner(mode)),
+        }
+        self.named_functions(&arguments);
+    }
+
+    fn remote_call(&mut self, node: Node<'t>, dot: Node<'t>, mode: Mode) {
+        let arguments = self.arguments(node);
+        let block = self.do_block(node);
+        self.visit_all(block, Mode::Expression);
+        self.visit_list(&arguments, inner(mode));
+        let Some(left) = dot.child_by_field_name("left") else { return };
+        let name = dot.child_by_field_name("right").map(|right| self.name(right));
+        match (self.module_of(left), name) {
+            (Some(module), Some(name)) => {
+                let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
+                let site = dot.child_by_field_name("right").unwrap_or(dot);
+                self.reference(ReferenceKind::Call, site, Some(module), name, arity(count), true);
+                self.named_functions(&arguments);
+            }
+            _ => self.visit_all([left], Mode::Expression),
+        }
+    }
+
+    /// `&fun/1` and `&Mod.fun/1` are references; any other capture is code like any other.
+    pub(super) fn capture(&mut self, node: Node<'t>) {
+        let operand = self.children(node).first().copied();
+        if let Some(operand) = operand.filter(|operand| self.operator(*operand) == Some("/"))
+            && let Some(left) = operand.child_by_field_name("left")
+            && let Some(right) = operand.child_by_field_name("right").filter(|n| n.kind() == "integer")
+            && let Ok(count) = self.text(right).parse::<usize>()
+        {
+            if left.kind() == "identifier" {
+                return self.local(left, self.text(left), count);
+            }
+            let dot = left.child_by_field_name("target").filter(|target| target.kind() == "dot");
+            if let Some(dot) = dot.filter(|_| self.arguments(left).is_empty())
+                && let (Some(module), Some(name)) =
+                    (dot.child_by_field_name("left"), dot.child_by_field_name("right"))
+            {
+                return match self.module_of(module) {
+                    Some(resolved) => {
+                        let text = self.name(name);
+                        self.reference(ReferenceKind::Call, name, Some(resolved), text, arity(count), true);
+                    }
+                    None => self.visit_all([module], Mode::Expression),
+                };
+            }
+        }
+        self.visit_children(node, Mode::Expression);
+    }
+
+    /// `target[key]` is `Access.get(target, key)`.
+    pub(super) fn access(&mut self, node: Node<'t>) {
+        let site = node.child_by_field_name("key").unwrap_or(node);
+        self.reference(ReferenceKind::Call, site, Some("Access".into()), "get", Some(2), true);
+        self.visit_children(node, Mode::Expression);
+    }
+
+    fn quote(&mut self, arguments: &[Node<'t>], block: Option<Node<'t>>) {
+        let (mut quoted, mut evaluated) = (Vec::from_iter(block), Vec::new());
+        for argument in arguments {
+            let parts =
+                if argument.kind() == "keywords" { self.children(*argument) } else { vec![*argument] };
+            for part in parts {
+                let is_body = self.key(part) == Some("do");
+                if is_body { quoted.push(part) } else { evaluated.push(part) }
+            }
+        }
+        self.tasks.push(Task::Quotes(self.quotes));
+        self.visit_list(&quoted, Mode::Expression);
+        self.tasks.push(Task::Quotes(self.quotes + 1));
+        self.visit_list(&evaluated, Mode::Expression);
+    }
+
+    fn directive(&mut self, node: Node<'t>, name: &'t str, arguments: &[Node<'t>]) {
+        let kind = match name {
+            "alias" => ReferenceKind::Alias,
+            "import" => ReferenceKind::Import,
+            "require" => ReferenceKind::Require,
+            _ => ReferenceKind::Use,
+        };
+        let Some((first, options)) = arguments.split_first() else { return };
+        let options = self.pairs(options);
+        for (site, module) in self.modules_of(*first) {
+            self.reference(kind, site, Some(module.clone()), "", None, self.quotes == 0);
+            match kind {
+                ReferenceKind::Alias | ReferenceKind::Require => {
+                    let named =
+                        options.iter().find(|(key, _)| *key == "as").map(|(_, value)| self.text(*value));
+                    // `require Mod` alone names nothing; `alias Mod` takes the last part.
+                    let last =
+                        (kind == ReferenceKind::Alias).then(|| self.text(site).rsplit('.').next()).flatten();
+                    if let Some(short) = named.or(last.map(str::trim)) {
+                        let short = if short == "__MODULE__" { last_part(&module) } else { short.to_owned() };
+                        self.alias(&short, module);
+                    }
+                }
+                ReferenceKind::Import => self.import(node, module, &options),
+                _ => {
+                    if let [which] = &arguments[1..]
+                        && let Some(function) = atom(*which, self.source)
+                    {
+                        // `use MyAppWeb, :controller` by convention calls `MyAppWeb.controller/0`.
+                        self.reference(ReferenceKind::Call, *which, Some(module), function, Some(0), false);
+                    }
+                }
+            }
+        }
+        for (key, value) in options {
+            if !matches!(key, "as" | "only" | "except" | "warn") {
+                self.visit_all([value], Mode::Expression);
+            }
+        }
+    }
+
+    fn import(&mut self, node: Node<'t>, module: Arc<str>, options: &[(&'t str, Node<'t>)]) {
+        let listed = |reader: &mut Self, wanted: &str| {
+            let (_, list) = options.iter().find(|(key, value)| *key == wanted && value.kind() == "list")?;
+            let pairs = reader.pairs(&[*list]);
+            let mut names = Vec::new();
+            for (name, value) in pairs {
+                if let Ok(arity) = reader.text(value).parse() {
+                    names.push((reader.intern(name), arity));
+                }
+            }
+            Some(names)
+        };
+        let only = listed(self, "only");
+        let except = listed(self, "except").unwrap_or_default();
+        let scope = Span { end: self.scopes.end(self.source.len()) as u32, ..span(node) };
+        let line_end = scope.line_start
+            + self.source.as_bytes()[scope.start as usize..scope.end as usize]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count() as u32;
+        let injected_by = if self.quotes > 0 { self.owner() } else { None };
+        self.facts.imports.push(ImportDirective {
+            module,
+            only,
+            except,
+            scope: Span { line_end, ..scope },
+            injected_by,
+        });
+    }
+
+    /// The modules of `A`, `A.{B, C}` and the like, each with the node that ends its name.
+    fn modules_of(&mut self, node: Node<'t>) -> Vec<(Node<'t>, Arc<str>)> {
+        let group = node.child_by_field_name("right").filter(|right| right.kind() == "tuple");
+        match (group, node.child_by_field_name("left")) {
+            (Some(group), Some(left)) if node.kind() == "dot" => {
+                let Some(base) = self.module_of(left) else { return Vec::new() };
+                self.children(group)
+                    .into_iter()
+                    .filter(|part| part.kind() == "alias")
+                    .map(|part| (part, format!("{base}.{}", self.text(part)).into()))
+                    .collect()
+            }
+            _ => self.module_of(node).map(|module| (node, module)).into_iter().collect(),
+        }
+    }
+
+    /// The module that an expression names, if that can be told from the text.
+    pub(super) fn module_of(&mut self, node: Node<'t>) -> Option<Arc<str>> {
+        // `A.b.C` nests to the left; what is behind the name is kept here until its beginning is found.
+        let (mut node, mut behind) = (node, Vec::new());
+        let base = loop {
+            match node.kind() {
+                "alias" => break self.scopes.resolve(self.text(node)),
+                "identifier" if self.text(node) == "__MODULE__" => break self.module().name.clone()?,
+                "atom" | "quoted_atom" => {
+                    let text = self.text(node);
+                    let elixir = atom(node, self.source)?.strip_prefix("Elixir.");
+                    break elixir.map_or_else(|| text.into(), Arc::from);
+                }
+                "unary_operator" if self.operator(node) == Some("@") => {
+                    let name = self.text(node.child_by_field_name("operand")?);
+                    break self
+                        .modules
+                        .iter()
+                        .rev()
+                        .find_map(|module| module.attributes.get(name))
+                        .cloned()?;
+                }
+                "dot" if behind.len() < MAX_DOTS => {
+                    behind.push(node.child_by_field_name("right").filter(|right| right.kind() == "alias")?);
+                    node = node.child_by_field_name("left")?;
+                }
+                _ => return None,
+            }
+        };
+        if behind.is_empty() {
+            return Some(base);
+        }
+        let mut full = base.to_string();
+        for part in behind.into_iter().rev() {
+            full.push('.');
+            full.push_str(self.text(part));
+        }
+        Some(full.into())
+    }
+
+    /// A module that is named, without a call.
+    pub(super) fn mention(&mut self, node: Node<'t>) {
+        if let Some(module) = self.module_of(node) {
+            self.reference(ReferenceKind::Module, node, Some(module), "", None, self.quotes == 0);
+        }
+    }
+
+    /// `Mod, :fun, [a, b]` among the arguments of any call is how functions are passed to be called later.
+    fn named_functions(&mut self, arguments: &[Node<'t>]) {
+        for window in arguments.windows(3) {
+            if let [module, name, list] = window
+                && list.kind() == "list"
+                && name.kind() == "atom"
+                && !matches!(module.kind(), "atom" | "quoted_atom")
+                && let Some(resolved) = self.module_of(*module)
+                && let Some(function) = atom(*name, self.source)
+            {
+                let count = self.children(*list).len();
+                self.reference(ReferenceKind::Call, *name, Some(resolved), function, arity(count), false);
+            }
+        }
+    }
+
+    /// `setup :name` and `setup [:a, :b]` call local functions with the context.
+    fn callbacks(&mut self, names: Node<'t>) {
+        let names = if names.kind() == "list" { self.children(names) } else { vec![names] };
+        for name in names {
+            match atom(name, self.source) {
+                Some(function) => self.local(name, function, 1),
+                None => self.visit_all([name], Mode::Expression),
+            }
+        }
+    }
+
+    pub(super) fn local(&mut self, site: Node<'t>, name: &'t str, arguments: usize) {
+        self.reference(ReferenceKind::Call, site, None, name, arity(arguments), self.quotes == 0);
+    }
+
+    pub(super) fn reference(
+        &mut self,
+        kind: ReferenceKind,
+        site: Node<'t>,
+        module: Option<Arc<str>>,
+        name: &'t str,
+        arity: Option<u8>,
+        certain: bool,
+    ) {
+        if kind == ReferenceKind::Call && arity.is_none() {
+            return;
+        }
+        let (from, name) = (self.owner(), self.intern(name));
+        let certain = certain && self.quotes == 0;
+        self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), certain });
+    }
+
+    pub(super) fn owner(&self) -> Option<u32> {
+        self.owners.last().copied().flatten()
+    }
+
+    pub(super) fn alias(&mut self, short: &str, full: Arc<str>) {
+        let short: Arc<str> = short.into();
+        if let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) {
+            let (short, module) = (short.clone(), full.clone());
+            self.facts.injected_aliases.push(InjectedAlias { short, module, injected_by });
+        }
+        self.scopes.alias(short, full);
+    }
+
+    /// The key of a `key: value` pair.
+    pub(super) fn key(&self, pair: Node<'t>) -> Option<&'t str> {
+        pair.child_by_field_name("key").and_then(|key| atom(key, self.source))
+    }
+
+    /// The pairs of the keyword lists among `nodes`.
+    pub(super) fn pairs(&mut self, nodes: &[Node<'t>]) -> Vec<(&'t str, Node<'t>)> {
+        let mut open = nodes.to_vec();
+        open.reverse();
+        let mut pairs = Vec::new();
+        while let Some(node) = open.pop() {
+            match node.kind() {
+                "keywords" | "list" => {
+                    let first = open.len();
+                    open.extend(self.children(node));
+                    open[first..].reverse();
+                }
+                "pair" => {
+                    if let (Some(key), Some(value)) = (self.key(node), node.child_by_field_name("value")) {
+                        pairs.push((key, value));
+                    }
+                }
+                _ => {}
+            }
+        }
+        pairs
+    }
+
+    /// The name behind the dot of a call.
+    fn name(&self, right: Node<'t>) -> &'t str {
+        let text = self.text(right);
+        match right.kind() {
+            "string" | "charlist" if string(right, self.source).is_some() => text.trim_matches(['"', '\'']),
+            _ => text,
+        }
+    }
+}
+
+/// An arity that a function can have.
+fn arity(count: usize) -> Option<u8> {
+    u8::try_from(count).ok()
+}
+
+fn inner(mode: Mode) -> Mode {
+    if mode == Mode::Pattern { mode } else { Mode::Expression }
+}
+
+fn last_part(module: &str) -> String {
+    module.rsplit('.').next().unwrap_or(module).to_owned()
+}
