@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::bm25::Lexical;
 use super::entry::{Entry, Files};
-use super::vectors::{Batch, Vectors};
+use super::vectors::{Batch, Placed, Vectors};
 use crate::graph::CodeGraph;
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
@@ -36,7 +36,10 @@ pub struct Index {
     files: Arc<Files>,
     lexical: Arc<Lexical>,
     vectors: Arc<Vectors>,
+    /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
+    placed: Arc<OnceLock<Placed>>,
     unread: Arc<[Diagnostic]>,
+    /// One for all versions with these files.
     graph: Arc<OnceLock<CodeGraph>>,
 }
 
@@ -138,6 +141,7 @@ impl Index {
             vectors: Arc::new(vectors),
             unread: unread.into(),
             graph: Arc::default(),
+            placed: Arc::default(),
         }
     }
 
@@ -188,6 +192,7 @@ impl Index {
             files: Arc::new(files),
             unread: unread.into(),
             graph: Arc::default(),
+            placed: Arc::default(),
         };
         Ok((next, changes))
     }
@@ -220,10 +225,11 @@ impl Index {
             .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
     }
 
-    /// The graph of the code. It is built when it is first asked for, once for each version of the files.
+    /// The graph of the code. It is made when it is first asked for, once for each state of the files.
     pub fn graph(&self) -> &CodeGraph {
         self.graph.get_or_init(|| {
-            CodeGraph::build(self.files.entries().iter().map(|entry| (&*entry.file.path, &entry.facts)))
+            let entries = self.files.entries();
+            CodeGraph::build(entries.iter().map(|entry| (&*entry.file.path, &entry.facts)))
         })
     }
 
@@ -242,7 +248,7 @@ impl Index {
             definitions: entries.iter().map(|entry| entry.facts.definitions.len()).sum(),
             references: entries.iter().map(|entry| entry.facts.references.len()).sum(),
             diagnostics: self.diagnostics().count(),
-            vectors: self.vectors_of_chunks(),
+            vectors: self.placed().count,
         }
     }
 
@@ -266,7 +272,7 @@ impl Index {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
     pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
-        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), ..self.clone() })
+        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), placed: Arc::default(), ..self.clone() })
     }
 
     /// The encoder of the vectors, if there are any.
@@ -274,9 +280,9 @@ impl Index {
         (!self.vectors.blocks().is_empty()).then(|| self.vectors.fingerprint())
     }
 
-    /// How many chunks have a vector.
-    pub(crate) fn vectors_of_chunks(&self) -> usize {
-        self.files.keys().iter().filter(|key| self.vectors.contains(key)).count()
+    /// Where the chunks' vectors are.
+    pub(crate) fn placed(&self) -> &Placed {
+        self.placed.get_or_init(|| self.vectors.placed(self.files.keys()))
     }
 
     /// The file at `path` with all that is known of it.
