@@ -105,9 +105,9 @@ fn end_of(lines: &[Line], at: usize) -> usize {
     let indent = lines[at].indent;
     let mut end = at;
     for (next, line) in lines.iter().enumerate().skip(at + 1) {
-        if line.indent > indent || line.text.starts_with(['|', ')', ']', '}']) {
-            end = next;
-        } else if line.indent == indent && matches!(line.text, "rescue" | "catch" | "else" | "after") {
+        let goes_on = line.text.starts_with(['|', ')', ']', '}'])
+            || matches!(line.text, "rescue" | "catch" | "else" | "after") && line.indent == indent;
+        if line.indent > indent || goes_on {
             end = next;
         } else {
             let closes = line.indent == indent && (line.text == "end" || line.text.starts_with("end)"));
