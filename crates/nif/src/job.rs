@@ -207,6 +207,24 @@ impl Pool {
     }
 }
 
+/// Runs `work` with the threads that jobs share for parallel loops, whose priority is low like the jobs' own.
+pub fn install<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    static THREADS: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
+    let threads = THREADS.get_or_init(|| {
+        rayon::ThreadPoolBuilder::new()
+            .thread_name(|nth| format!("aludel-loop-{nth}"))
+            .start_handler(|_| lower_priority())
+            .stack_size(STACK_BYTES)
+            .build()
+            .ok()
+    });
+    match threads {
+        Some(threads) => threads.install(work),
+        // No threads are to be had: the caller's own does the work.
+        None => work(),
+    }
+}
+
 /// Lets the schedulers of the BEAM go first: whoever waits for a page must not wait for an index.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]

@@ -1,1 +1,25 @@
 //! From chunks to ranked places: tokens, BM25, vectors, fusion and the store.
+
+mod entry;
+mod tokens;
+
+mod bm25;
+mod vectors;
+
+mod index;
+
+mod embed;
+
+mod answer;
+mod query;
+
+pub mod store;
+
+#[cfg(test)]
+mod testing;
+
+pub use answer::{Answer, Hit, MadeFrom};
+pub use embed::embed_all;
+pub use index::{BuildOptions, Changes, Index, Missing, Stats};
+pub use query::{Mode, Query};
+pub use vectors::{Batch, Embedder};

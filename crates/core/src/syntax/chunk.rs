@@ -1,60 +1,528 @@
-//! Facts to chunks: the places that are searched and shown as one.
+//! Chunks: the parts of a file that are searched and shown as one.
+//!
+//! In code they follow the definitions: a function with its documentation, spec and all clauses is one chunk, and so is what
+//! stands in a module before and between them. Sizes are counted without white space, as in cAST (Zhang et al., 2025): what
+//! is too large is split where it hurts least, and small neighbours that belong together are joined. Each line that holds
+//! more than white space is in exactly one chunk.
 
-use super::{Chunk, Definition, DefinitionKind, FileFacts};
-use crate::source::{File, Span};
+use std::sync::Arc;
 
-/// One chunk for each function, macro, test and the like, and one for each stretch of lines between them.
+use super::facts::{Chunk, Definition, DefinitionKind, FileFacts};
+use crate::source::{File, Language, Span};
+
+/// A chunk may hold so many characters that are not white space; only a single line may be longer.
+const LARGEST: usize = 1600;
+/// Smaller pieces join a neighbour that they belong to.
+const SMALL: usize = 120;
+/// What small neighbours may become together.
+const JOINED: usize = 600;
+
+/// The chunks of `file`, in order of position. `facts` are what is known of it but for the chunks.
 pub(super) fn chunks(file: &File, facts: &FileFacts) -> Vec<Chunk> {
-    let header: std::sync::Arc<str> = file.path.clone();
-    let chunk = |span: Span, definition: Option<&Definition>| Chunk {
-        span,
-        symbol: definition.map_or_else(|| "".into(), |d| d.qualified().into()),
-        kind: definition.map(|d| d.kind),
-        header: header.clone(),
+    let lines = Lines::of(&file.text);
+    let units = match file.language {
+        Language::Elixir if !facts.definitions.is_empty() => code_units(file, &lines, &facts.definitions),
+        Language::Markdown => text_units(file, &lines),
+        _ => whole(file, &lines),
     };
-    let mut chunks = Vec::new();
-    let mut gap = Gap { text: &file.text, at: 0, line: 1 };
-    for definition in facts.definitions.iter().filter(|d| stands_alone(d.kind)) {
-        if (definition.span.start as usize) < gap.at {
+    units.iter().flat_map(|unit| split(unit, &lines, facts)).collect()
+}
+
+/// Lines `first..=last` (from 0) that stay together if they are not too large.
+struct Unit {
+    first: usize,
+    last: usize,
+    /// The definition that it is, or stands directly in: an index into the facts' definitions.
+    owner: Option<usize>,
+    symbol: Arc<str>,
+    kind: Option<DefinitionKind>,
+    header: Arc<str>,
+}
+
+/// Where lines begin and how much they hold.
+struct Lines {
+    /// Of each line, its first byte; at the end the length of the text.
+    starts: Vec<usize>,
+    /// Of each line, the end of its text, without what ends the line.
+    ends: Vec<usize>,
+    /// Of each line, its characters that are not white space.
+    sizes: Vec<usize>,
+    /// Of each line, the white space before them, in characters.
+    indents: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        let mut lines =
+            Lines { starts: Vec::new(), ends: Vec::new(), sizes: Vec::new(), indents: Vec::new() };
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let bare = line.strip_suffix('\n').unwrap_or(line);
+            let bare = bare.strip_suffix('\r').unwrap_or(bare);
+            lines.starts.push(start);
+            lines.ends.push(start + bare.len());
+            lines.sizes.push(bare.chars().filter(|c| !c.is_whitespace()).count());
+            lines.indents.push(bare.chars().take_while(|c| c.is_whitespace()).count());
+            start += line.len();
+        }
+        lines
+    }
+
+    fn count(&self) -> usize {
+        self.starts.len()
+    }
+
+    fn is_blank(&self, line: usize) -> bool {
+        self.sizes[line] == 0
+    }
+
+    fn size(&self, first: usize, last: usize) -> usize {
+        self.sizes[first..=last].iter().sum()
+    }
+
+    fn span(&self, first: usize, last: usize) -> Span {
+        Span {
+            start: self.starts[first] as u32,
+            end: self.ends[last] as u32,
+            line_start: first as u32 + 1,
+            line_end: last as u32 + 1,
+        }
+    }
+
+    /// `first..=last` without blank lines at either end.
+    fn trimmed(&self, first: usize, last: usize) -> Option<(usize, usize)> {
+        let first = (first..=last).find(|line| !self.is_blank(*line))?;
+        let last = (first..=last).rev().find(|line| !self.is_blank(*line))?;
+        Some((first, last))
+    }
+}
+
+/// Whether a definition is a unit of its own; the others are part of the module that they stand in.
+fn stands_alone(kind: DefinitionKind) -> bool {
+    use DefinitionKind::{Callback, Delegate, Function, Guard, Macro, Test};
+    matches!(kind, Function | Macro | Guard | Delegate | Callback | Test)
+}
+
+fn holds_others(kind: DefinitionKind) -> bool {
+    use DefinitionKind::{Describe, Implementation, Module, Protocol};
+    matches!(kind, Module | Protocol | Implementation | Describe)
+}
+
+fn code_units(file: &File, lines: &Lines, definitions: &[Definition]) -> Vec<Unit> {
+    let owners = owners(lines, definitions);
+    let mut units: Vec<Unit> = Vec::new();
+    for line in (0..lines.count()).filter(|line| !lines.is_blank(*line)) {
+        match units.last_mut() {
+            Some(unit) if unit.owner == owners[line] => unit.last = line,
+            _ => units.push(unit(file, definitions, owners[line], line)),
+        }
+    }
+    join(units, file, lines, definitions)
+}
+
+/// For each line the innermost definition that is a unit or holds units.
+fn owners(lines: &Lines, definitions: &[Definition]) -> Vec<Option<usize>> {
+    let mut order: Vec<usize> = (0..definitions.len())
+        .filter(|at| stands_alone(definitions[*at].kind) || holds_others(definitions[*at].kind))
+        .collect();
+    // Outer ones first, so that inner ones are painted over them. Of two on one line the first keeps it.
+    let length = |at: &usize| definitions[*at].span.end.saturating_sub(definitions[*at].span.start);
+    order.sort_by_key(|at| (std::cmp::Reverse(length(at)), std::cmp::Reverse(*at)));
+    let mut owners = vec![None; lines.count()];
+    for at in order {
+        let Span { line_start, line_end, .. } = definitions[at].span;
+        let end = (line_end as usize).min(lines.count());
+        let start = (line_start.max(1) as usize - 1).min(end);
+        owners[start..end].fill(Some(at));
+    }
+    owners
+}
+
+fn unit(file: &File, definitions: &[Definition], owner: Option<usize>, line: usize) -> Unit {
+    let definition = owner.map(|at| &definitions[at]);
+    let header = match definition {
+        Some(definition) if !definition.module.is_empty() => {
+            format!("{} ({})", definition.module, file.path).into()
+        }
+        _ => file.path.clone(),
+    };
+    Unit {
+        first: line,
+        last: line,
+        owner,
+        symbol: definition.map_or_else(|| Arc::from(""), |definition| definition.qualified().into()),
+        kind: definition.map(|definition| definition.kind),
+        header,
+    }
+}
+
+/// Joins what belongs together: comments and attributes with the definition below them, a closing `end` with what it closes,
+/// small functions with their likes.
+fn join(units: Vec<Unit>, file: &File, lines: &Lines, definitions: &[Definition]) -> Vec<Unit> {
+    let mut joined: Vec<Unit> = Vec::new();
+    for mut unit in units {
+        let Some(before) = joined.last_mut() else {
+            joined.push(unit);
+            continue;
+        };
+        let sizes = (lines.size(before.first, before.last), lines.size(unit.first, unit.last));
+        if is_closing(file, lines, &unit) || (sizes.1 < SMALL && are_likes(before, &unit, definitions, sizes))
+        {
+            before.last = unit.last;
+        } else if sizes.0 < SMALL && leads_into(before, &unit, definitions, lines) {
+            unit.first = before.first;
+            *before = unit;
+        } else if are_likes(before, &unit, definitions, sizes) {
+            before.last = unit.last;
+        } else {
+            joined.push(unit);
+        }
+    }
+    joined
+}
+
+/// Whether there is nothing in it but the ends of blocks.
+fn is_closing(file: &File, lines: &Lines, unit: &Unit) -> bool {
+    (unit.first..=unit.last).all(|line| {
+        let text = file.text[lines.starts[line]..lines.ends[line]].trim();
+        matches!(text, "" | "end" | "end)" | "}" | ")" | "]")
+    })
+}
+
+/// Whether lines of a module, such as a comment, stand directly on top of a definition of this module.
+fn leads_into(before: &Unit, unit: &Unit, definitions: &[Definition], lines: &Lines) -> bool {
+    let before_is_loose = before.owner.is_none_or(|at| holds_others(definitions[at].kind));
+    let is_header =
+        before.owner.is_some_and(|at| definitions[at].span.line_start as usize == before.first + 1);
+    before_is_loose && !is_header && unit.first == before.last + 1 && !lines.is_blank(unit.first)
+}
+
+/// Whether two units are small and say the same kind of thing: functions of one name, or very short ones of one module.
+fn are_likes(before: &Unit, unit: &Unit, definitions: &[Definition], sizes: (usize, usize)) -> bool {
+    let (Some(one), Some(other)) = (before.owner, unit.owner) else { return false };
+    let (one, other) = (&definitions[one], &definitions[other]);
+    let same_kind = stands_alone(one.kind) && one.kind == other.kind && one.module == other.module;
+    let short = sizes.0.min(sizes.1) < SMALL && sizes.0.max(sizes.1) < JOINED;
+    let both_short = sizes.1 < SMALL && sizes.0 < SMALL * 3 && one.doc.is_none() && other.doc.is_none();
+    same_kind && sizes.0 + sizes.1 <= JOINED && ((one.name == other.name && short) || both_short)
+}
+
+fn whole(file: &File, lines: &Lines) -> Vec<Unit> {
+    let range = if lines.count() == 0 { None } else { lines.trimmed(0, lines.count() - 1) };
+    range.map(|(first, last)| text_unit(first, last, file.path.clone())).into_iter().collect()
+}
+
+fn text_unit(first: usize, last: usize, header: Arc<str>) -> Unit {
+    Unit { first, last, owner: None, symbol: Arc::from(""), kind: None, header }
+}
+
+/// The sections of a Markdown file, each under the titles that lead to it.
+fn text_units(file: &File, lines: &Lines) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut titles: Vec<(usize, &str)> = Vec::new();
+    let mut fence: Option<&str> = None;
+    let mut begun = 0;
+    let mut header = file.path.clone();
+    let mut close = |first: usize, end: usize, header: &Arc<str>| {
+        let Some((first, last)) = end.checked_sub(1).and_then(|last| lines.trimmed(first, last)) else {
+            return;
+        };
+        match units.last_mut() {
+            Some(before)
+                if lines.size(before.first, before.last) < SMALL && lines.size(first, last) < JOINED =>
+            {
+                before.last = last;
+                before.header = header.clone();
+            }
+            _ => units.push(text_unit(first, last, header.clone())),
+        }
+    };
+    for line in 0..lines.count() {
+        let text = file.text[lines.starts[line]..lines.ends[line]].trim();
+        let mark = ["```", "~~~"].into_iter().find(|mark| text.starts_with(mark));
+        match (fence, mark) {
+            (None, Some(mark)) => fence = Some(mark),
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            _ => {}
+        }
+        if fence.is_none()
+            && let Some((level, title)) = heading(text)
+        {
+            close(begun, line, &header);
+            begun = line;
+            titles.retain(|(outer, _)| *outer < level);
+            titles.push((level, title));
+            let path: Vec<&str> = titles.iter().map(|(_, title)| *title).collect();
+            header = format!("{} ({})", path.join(" › "), file.path).into();
+        }
+    }
+    close(begun, lines.count(), &header);
+    units
+}
+
+/// The level and title of an ATX heading.
+fn heading(text: &str) -> Option<(usize, &str)> {
+    let level = text.bytes().take_while(|byte| *byte == b'#').count();
+    let title = text[level..].strip_prefix(' ')?.trim().trim_end_matches('#').trim_end();
+    (1..=6).contains(&level).then_some((level, title))
+}
+
+/// The chunks of one unit: itself, or its pieces if it is too large. Pieces after the first name what they belong to.
+fn split(unit: &Unit, lines: &Lines, facts: &FileFacts) -> Vec<Chunk> {
+    let chunk = |first: usize, last: usize, header: Arc<str>| Chunk {
+        span: lines.span(first, last),
+        symbol: unit.symbol.clone(),
+        kind: unit.kind,
+        header,
+    };
+    if lines.size(unit.first, unit.last) <= LARGEST {
+        return vec![chunk(unit.first, unit.last, unit.header.clone())];
+    }
+    let definition = unit.owner.map(|at| &facts.definitions[at]);
+    let signature = definition.and_then(|definition| definition.signature.as_deref());
+    let continued: Arc<str> = match signature {
+        Some(signature) => format!("{signature}, {}", unit.header).into(),
+        None => unit.header.clone(),
+    };
+    let mut pieces = Vec::new();
+    let mut first = unit.first;
+    while let Some((start, last)) = lines.trimmed(first, unit.last) {
+        let end = piece_end(start, last, lines, definition);
+        // Blank lines at the end of a piece belong to nobody.
+        let (_, shown) = lines.trimmed(start, end).unwrap_or((start, end));
+        let header = if pieces.is_empty() { unit.header.clone() } else { continued.clone() };
+        pieces.push(chunk(start, shown, header));
+        first = end + 1;
+        if first > unit.last {
+            break;
+        }
+    }
+    pieces
+}
+
+/// The last line of the piece that begins at `start`: as much as fits, cut at the best place in its second half. Before a
+/// clause is better than at a blank line, and that is better than at a line that is little indented.
+fn piece_end(start: usize, last: usize, lines: &Lines, definition: Option<&Definition>) -> usize {
+    let mut size = 0;
+    let mut end = start;
+    for line in start..=last {
+        size += lines.sizes[line];
+        if size > LARGEST {
+            break;
+        }
+        end = line;
+    }
+    if end == last {
+        return last;
+    }
+    let begins_clause = |line: usize| {
+        definition.is_some_and(|it| it.clauses.iter().any(|clause| clause.line_start as usize == line + 1))
+    };
+    let total = lines.size(start, end);
+    let mut best = (end, (3, usize::MAX));
+    let mut before = 0;
+    for line in start..=end {
+        before += lines.sizes[line];
+        if before * 2 < total || line == last {
             continue;
         }
-        chunks.extend(gap.until(definition.span.start as usize).map(|span| chunk(span, None)));
-        chunks.push(chunk(definition.span, Some(definition)));
-        gap.skip(definition.span);
+        let next = line + 1;
+        let class = match () {
+            () if begins_clause(next) => 0,
+            () if lines.is_blank(line) || lines.is_blank(next) => 1,
+            () => 2,
+        };
+        let indent = if class == 2 { lines.indents[next] } else { 0 };
+        // The later of equals, so that pieces are large.
+        if (class, indent) <= best.1 {
+            best = (line, (class, indent));
+        }
     }
-    chunks.extend(gap.until(file.text.len()).map(|span| chunk(span, None)));
-    chunks
+    best.0
 }
 
-fn stands_alone(kind: DefinitionKind) -> bool {
-    use DefinitionKind::{Delegate, Function, Guard, Macro, Test};
-    matches!(kind, Function | Macro | Guard | Delegate | Test)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-/// The text that no chunk holds yet.
-struct Gap<'t> {
-    text: &'t str,
-    at: usize,
-    line: u32,
-}
-
-impl Gap<'_> {
-    fn until(&mut self, end: usize) -> Option<Span> {
-        let text = self.text.get(self.at..end)?;
-        let inner = text.trim();
-        let start = self.at + (text.len() - text.trim_start().len());
-        let line_start = self.line + lines(&text[..start - self.at]);
-        let line_end = line_start + lines(inner);
-        let span = Span { start: start as u32, end: (start + inner.len()) as u32, line_start, line_end };
-        (!inner.is_empty()).then_some(span)
+    /// Definitions from annotated lines: `kind name first..last`, lines from 1.
+    fn facts(text: &str, definitions: &[(DefinitionKind, &str, usize, usize)]) -> FileFacts {
+        let lines = Lines::of(text);
+        let definitions = definitions
+            .iter()
+            .map(|(kind, name, first, last)| Definition {
+                kind: *kind,
+                module: Arc::from("Shop.Cart"),
+                name: Arc::from(*name),
+                arity: stands_alone(*kind).then_some(1),
+                defaults: 0,
+                public: true,
+                span: lines.span(first - 1, last - 1),
+                clauses: Vec::new(),
+                doc: None,
+                spec: None,
+                fields: Vec::new(),
+                signature: Some(format!("{name}(it)").into()),
+            })
+            .collect();
+        FileFacts { definitions, ..FileFacts::default() }
     }
 
-    fn skip(&mut self, span: Span) {
-        self.at = span.end as usize;
-        self.line = span.line_end;
+    fn shown(chunks: &[Chunk]) -> Vec<String> {
+        chunks
+            .iter()
+            .map(|chunk| {
+                format!(
+                    "{}-{} {} [{}]",
+                    chunk.span.line_start, chunk.span.line_end, chunk.symbol, chunk.header
+                )
+            })
+            .collect()
     }
-}
 
-fn lines(text: &str) -> u32 {
-    text.bytes().filter(|byte| *byte == b'\n').count() as u32
+    fn check_cover(text: &str, chunks: &[Chunk]) {
+        let mut end = 0;
+        let mut covered = vec![0; text.split('\n').count() + 1];
+        for chunk in chunks {
+            let Span { start, end: stop, line_start, line_end } = chunk.span;
+            assert!(start >= end && stop >= start, "in order and apart: {chunks:?}");
+            end = stop;
+            let lines = 1 + text[..start as usize].matches('\n').count();
+            assert_eq!(line_start as usize, lines, "the line of the first byte");
+            assert_eq!(line_end as usize, lines + text[start as usize..stop as usize].matches('\n').count());
+            (line_start..=line_end).for_each(|line| covered[line as usize] += 1);
+        }
+        for (line, content) in (1..).zip(text.split('\n')) {
+            let times = covered[line];
+            assert!(
+                times <= 1 && (times == 1 || content.trim().is_empty()),
+                "line {line} is in {times} chunks"
+            );
+        }
+    }
+
+    #[test]
+    fn a_function_is_a_chunk_and_so_is_the_head_of_the_module() {
+        let body = "    a_rather_long_call_with_a_name(items, items)\n".repeat(4);
+        let text = format!(
+            "defmodule Shop.Cart do\n  @moduledoc \"Carts.\"\n  alias Shop.Item\n\n  # Adds.\n  def add(it) do\n{body}  end\n\n  def drop(it) do\n{body}  end\nend\n"
+        );
+        let file = File::new("lib/cart.ex", text.as_str());
+        let facts = facts(
+            &text,
+            &[
+                (DefinitionKind::Module, "Cart", 1, 18),
+                (DefinitionKind::Function, "add", 6, 11),
+                (DefinitionKind::Function, "drop", 13, 18),
+            ],
+        );
+        let chunks = chunks(&file, &facts);
+        check_cover(&text, &chunks);
+        assert_eq!(
+            shown(&chunks),
+            [
+                "1-5 Shop.Cart [Shop.Cart (lib/cart.ex)]",
+                "6-11 Shop.Cart.add/1 [Shop.Cart (lib/cart.ex)]",
+                "13-19 Shop.Cart.drop/1 [Shop.Cart (lib/cart.ex)]",
+            ]
+        );
+    }
+
+    #[test]
+    fn comments_between_functions_go_with_the_one_below() {
+        let body = "    a_rather_long_call_with_a_name(items, items)\n".repeat(4);
+        let text = format!(
+            "defmodule Shop.Cart do\n  def add(it) do\n{body}  end\n\n  # Drops.\n  def drop(it) do\n{body}  end\nend\n"
+        );
+        let file = File::new("lib/cart.ex", text.as_str());
+        let facts = facts(
+            &text,
+            &[
+                (DefinitionKind::Module, "Cart", 1, 16),
+                (DefinitionKind::Function, "add", 2, 7),
+                (DefinitionKind::Function, "drop", 10, 15),
+            ],
+        );
+        let chunks = chunks(&file, &facts);
+        check_cover(&text, &chunks);
+        assert_eq!(chunks.last().unwrap().span.line_start, 9);
+    }
+
+    #[test]
+    fn large_functions_are_split_at_blank_lines_and_name_their_head() {
+        let paragraph = format!("{}\n", "    step(one, two, three, four)\n".repeat(20));
+        let text = format!("  def long(it) do\n{}  end\n", paragraph.repeat(8));
+        let file = File::new("lib/long.ex", text.as_str());
+        let count = text.lines().count();
+        let chunks = chunks(&file, &facts(&text, &[(DefinitionKind::Function, "long", 1, count)]));
+        check_cover(&text, &chunks);
+        assert!(chunks.len() > 2);
+        assert!(chunks[1..].iter().all(|chunk| chunk.header.starts_with("long(it), ")));
+        for chunk in &chunks {
+            let piece = file.slice(chunk.span);
+            assert!(piece.chars().filter(|c| !c.is_whitespace()).count() <= LARGEST);
+            let next = text.lines().nth(chunk.span.line_end as usize);
+            assert!(next.is_none_or(str::is_empty), "cut at a blank line, not before {next:?}");
+        }
+    }
+
+    #[test]
+    fn markdown_follows_its_headings() {
+        let prose = "Some words about this part of the whole. ".repeat(8);
+        let text =
+            format!("# Guide\n{prose}\n## Setup\n{prose}\n```sh\n# not a heading\n```\n## Use\n{prose}\n");
+        let file = File::new("guide.md", text.as_str());
+        let chunks = chunks(&file, &FileFacts::default());
+        check_cover(&text, &chunks);
+        let headers: Vec<_> = chunks.iter().map(|chunk| &*chunk.header).collect();
+        assert_eq!(headers, ["Guide (guide.md)", "Guide › Setup (guide.md)", "Guide › Use (guide.md)"]);
+    }
+
+    #[test]
+    fn nothing_has_no_chunks() {
+        for text in ["", "\n", " \n\t\n"] {
+            for path in ["a.ex", "a.md", "a.txt"] {
+                assert!(chunks(&File::new(path, text), &FileFacts::default()).is_empty());
+            }
+        }
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just(String::new()),
+            Just("   ".into()),
+            Just("# title".into()),
+            Just("```".into()),
+            Just("  end".into()),
+            Just("\u{a0}é\r".into()),
+            "[ a-z]{0,40}",
+            Just("x".repeat(900)),
+            Just("y".repeat(3000)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn each_line_is_in_exactly_one_chunk(
+            lines in prop::collection::vec(line(), 0..60),
+            definitions in prop::collection::vec((0..4usize, 0..70usize, 0..30usize), 0..12),
+            path in prop::sample::select(vec!["a.ex", "a.md", "a.txt"]),
+            ends in any::<bool>(),
+        ) {
+            let mut text = lines.join("\n");
+            if ends {
+                text.push('\n');
+            }
+            let count = text.split_inclusive('\n').count();
+            let kinds = [DefinitionKind::Module, DefinitionKind::Function, DefinitionKind::Attribute, DefinitionKind::Test];
+            let places: Vec<_> = definitions
+                .iter()
+                .filter(|(_, first, _)| *first < count)
+                .map(|(kind, first, length)| (kinds[*kind], "f", first + 1, (first + 1 + length).min(count)))
+                .collect();
+            let file = File::new(path, text.as_str());
+            check_cover(&text, &chunks(&file, &facts(&text, &places)));
+        }
+    }
 }

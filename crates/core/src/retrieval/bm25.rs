@@ -1,0 +1,331 @@
+//! The lexical index: BM25F (Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted fields", 2004)
+//! over chunks, in memory.
+//!
+//! It is a list of immutable segments, each an inverted index of some files. A new version shares the segments of the one
+//! before: a changed file is dead in its old segment and alive in a new, small one. Segments are merged when they become
+//! many, and rewritten when most of them is dead. What is counted is counted over the living alone, so the history of a
+//! version never shows in its scores.
+
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::entry::{Entry, Files};
+use super::tokens::{name_tokens, tokens};
+
+/// The parts of a document, each with its own weight: names it defines, where it stands, its text.
+const FIELDS: usize = 3;
+const WEIGHTS: [f32; FIELDS] = [3.0, 1.0, 1.0];
+/// How much a field's length counts against it.
+const B: [f32; FIELDS] = [0.3, 0.3, 0.75];
+const K1: f32 = 1.2;
+
+/// No place in this version: the document is dead.
+const DEAD: u32 = u32::MAX;
+
+/// The lexical index of one version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lexical {
+    parts: Vec<Part>,
+    /// Documents alive.
+    documents: usize,
+    /// Of all living documents together.
+    lengths: [u64; FIELDS],
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    segment: Arc<Segment>,
+    /// The chunk number of each of the segment's documents in this version, or [`DEAD`].
+    numbers: Arc<[u32]>,
+    alive: usize,
+}
+
+#[derive(Debug, Default)]
+struct Segment {
+    files: Vec<Arc<Entry>>,
+    lengths: Vec<[u32; FIELDS]>,
+    postings: FxHashMap<Box<str>, Vec<Posting>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Posting {
+    document: u32,
+    frequencies: [u16; FIELDS],
+}
+
+/// The words of one document.
+#[derive(Default)]
+struct Document {
+    terms: FxHashMap<Box<str>, [u16; FIELDS]>,
+    lengths: [u32; FIELDS],
+}
+
+impl Lexical {
+    /// The index of `files`, which shares with `self` what is the same in both.
+    pub(crate) fn updated(&self, files: &Files) -> Lexical {
+        let place: FxHashMap<*const Entry, usize> =
+            files.entries().iter().enumerate().map(|(at, entry)| (Arc::as_ptr(entry), at)).collect();
+        let mut known = vec![false; files.entries().len()];
+        let mut parts: Vec<Part> = Vec::new();
+        for part in &self.parts {
+            let part = Part::new(part.segment.clone(), files, &place);
+            for entry in &part.segment.files {
+                if let Some(at) = place.get(&Arc::as_ptr(entry)) {
+                    known[*at] = true;
+                }
+            }
+            if part.alive * 2 > part.numbers.len() {
+                parts.push(part);
+            } else if part.alive > 0 {
+                parts.push(Part::new(Arc::new(Segment::merged(&[&part])), files, &place));
+            }
+        }
+        let new: Vec<_> = files
+            .entries()
+            .iter()
+            .zip(known)
+            .filter(|(_, known)| !known)
+            .map(|(entry, _)| entry.clone())
+            .collect();
+        if new.iter().any(|entry| !entry.facts.chunks.is_empty()) {
+            parts.push(Part::new(Arc::new(Segment::of(new)), files, &place));
+        }
+        // Sizes fall by half at least from one segment to the next, so there are few.
+        parts.sort_by_key(|part| std::cmp::Reverse(part.alive));
+        while let [.., large, small] = &parts[..]
+            && small.alive * 2 > large.alive
+        {
+            let merged = Part::new(Arc::new(Segment::merged(&[large, small])), files, &place);
+            parts.truncate(parts.len() - 2);
+            parts.push(merged);
+        }
+        Lexical::of(parts)
+    }
+
+    fn of(parts: Vec<Part>) -> Lexical {
+        let mut lengths = [0; FIELDS];
+        for part in &parts {
+            for (of_one, number) in part.segment.lengths.iter().zip(part.numbers.iter()) {
+                if *number != DEAD {
+                    (0..FIELDS).for_each(|field| lengths[field] += u64::from(of_one[field]));
+                }
+            }
+        }
+        Lexical { documents: parts.iter().map(|part| part.alive).sum(), parts, lengths }
+    }
+
+    /// The score of each chunk, by its number; 0 for a chunk without any of the `terms`. Each term counts once.
+    pub(crate) fn scores(&self, terms: &[String], chunks: usize) -> Vec<f32> {
+        let mut scores = vec![0.0f32; chunks];
+        let mean = self.lengths.map(|length| (length as f64 / self.documents.max(1) as f64).max(1e-9) as f32);
+        // In the order of the words, because sums of floats depend on it.
+        let mut terms: Vec<&String> = terms.iter().collect();
+        terms.sort_unstable();
+        terms.dedup();
+        for term in terms {
+            let found: Vec<(&Part, &[Posting])> = self
+                .parts
+                .iter()
+                .filter_map(|part| Some((part, part.segment.postings.get(term.as_str())?.as_slice())))
+                .collect();
+            let living = found
+                .iter()
+                .map(|(part, postings)| {
+                    postings.iter().filter(|posting| part.number(posting) != DEAD).count()
+                })
+                .sum::<usize>();
+            let rarity = (1.0 + (self.documents as f32 - living as f32 + 0.5) / (living as f32 + 0.5)).ln();
+            for (part, postings) in found {
+                for posting in postings {
+                    let number = part.number(posting);
+                    if number != DEAD {
+                        let lengths = &part.segment.lengths[posting.document as usize];
+                        let frequency = weighted_frequency(posting, lengths, &mean);
+                        scores[number as usize] += rarity * frequency * (K1 + 1.0) / (K1 + frequency);
+                    }
+                }
+            }
+        }
+        scores
+    }
+}
+
+fn weighted_frequency(posting: &Posting, lengths: &[u32; FIELDS], mean: &[f32; FIELDS]) -> f32 {
+    let mut sum = 0.0;
+    for field in 0..FIELDS {
+        if posting.frequencies[field] > 0 {
+            let length = 1.0 - B[field] + B[field] * lengths[field] as f32 / mean[field];
+            sum += WEIGHTS[field] * f32::from(posting.frequencies[field]) / length;
+        }
+    }
+    sum
+}
+
+impl Part {
+    fn new(segment: Arc<Segment>, files: &Files, place: &FxHashMap<*const Entry, usize>) -> Part {
+        let mut numbers = Vec::with_capacity(segment.lengths.len());
+        let mut alive = 0;
+        for entry in &segment.files {
+            match place.get(&Arc::as_ptr(entry)) {
+                Some(at) => {
+                    alive += entry.facts.chunks.len();
+                    numbers.extend(files.numbers(*at));
+                }
+                None => numbers.extend(std::iter::repeat_n(DEAD, entry.facts.chunks.len())),
+            }
+        }
+        Part { segment, numbers: numbers.into(), alive }
+    }
+
+    fn number(&self, posting: &Posting) -> u32 {
+        self.numbers[posting.document as usize]
+    }
+}
+
+impl Segment {
+    fn of(files: Vec<Arc<Entry>>) -> Segment {
+        let documents: Vec<Vec<Document>> = files
+            .par_iter()
+            .map(|entry| (0..entry.facts.chunks.len()).map(|chunk| Document::of(entry, chunk)).collect())
+            .collect();
+        let mut segment = Segment { files, ..Segment::default() };
+        for document in documents.into_iter().flatten() {
+            let number = segment.lengths.len() as u32;
+            segment.lengths.push(document.lengths);
+            for (term, frequencies) in document.terms {
+                segment.postings.entry(term).or_default().push(Posting { document: number, frequencies });
+            }
+        }
+        segment
+    }
+
+    /// What is alive in `parts`, in one segment.
+    fn merged(parts: &[&Part]) -> Segment {
+        let mut segment = Segment::default();
+        for part in parts {
+            let mut renumbered = vec![DEAD; part.numbers.len()];
+            let mut document = 0;
+            for entry in &part.segment.files {
+                let chunks = entry.facts.chunks.len();
+                let alive = chunks > 0 && part.numbers[document] != DEAD;
+                if alive {
+                    segment.files.push(entry.clone());
+                    let documents = document..document + chunks;
+                    (segment.lengths.len() as u32..)
+                        .zip(&mut renumbered[documents.clone()])
+                        .for_each(|(new, at)| *at = new);
+                    segment.lengths.extend_from_slice(&part.segment.lengths[documents]);
+                }
+                document += chunks;
+            }
+            for (term, postings) in &part.segment.postings {
+                let mut living = postings
+                    .iter()
+                    .map(|posting| Posting { document: renumbered[posting.document as usize], ..*posting })
+                    .filter(|posting| posting.document != DEAD)
+                    .peekable();
+                if living.peek().is_some() {
+                    match segment.postings.entry(term.clone()) {
+                        Slot::Occupied(mut slot) => slot.get_mut().extend(living),
+                        Slot::Vacant(slot) => {
+                            slot.insert(living.collect());
+                        }
+                    }
+                }
+            }
+        }
+        segment
+    }
+}
+
+impl Document {
+    fn of(entry: &Entry, at: usize) -> Document {
+        let chunk = &entry.facts.chunks[at];
+        let mut document =
+            Document { terms: FxHashMap::with_capacity_and_hasher(64, FxBuildHasher), ..Document::default() };
+        name_tokens(&chunk.symbol, &mut |token| document.add(0, token));
+        tokens(&chunk.header, &mut |token| document.add(1, token));
+        tokens(entry.chunk_text(at), &mut |token| document.add(2, token));
+        document
+    }
+
+    fn add(&mut self, field: usize, token: &str) {
+        self.lengths[field] = self.lengths[field].saturating_add(1);
+        match self.terms.get_mut(token) {
+            Some(frequencies) => frequencies[field] = frequencies[field].saturating_add(1),
+            None => {
+                let mut frequencies = [0; FIELDS];
+                frequencies[field] = 1;
+                self.terms.insert(token.into(), frequencies);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retrieval::testing::{entry, texts};
+    use proptest::prelude::*;
+
+    fn ranking(lexical: &Lexical, files: &Files, terms: &[&str]) -> Vec<(u32, u32)> {
+        let terms: Vec<String> = terms.iter().map(ToString::to_string).collect();
+        let scores = lexical.scores(&terms, files.chunks());
+        (0..)
+            .zip(scores)
+            .filter(|(_, score)| *score > 0.0)
+            .map(|(number, score)| (number, score.to_bits()))
+            .collect()
+    }
+
+    #[test]
+    fn rare_words_and_names_weigh_more() {
+        let files = Files::new(vec![
+            entry("a.ex", &[("M.common/0", "common words here"), ("M.rare/0", "something")]),
+            entry("b.ex", &[("N.other/0", "common rare")]),
+        ]);
+        let lexical = Lexical::default().updated(&files);
+        let scores = lexical.scores(&["rare".into(), "common".into()], files.chunks());
+        assert!(scores[1] > 0.0 && scores[2] > 0.0);
+        let rare = lexical.scores(&["rare".into()], files.chunks());
+        assert!(rare[1] > rare[2], "a name counts for more than the text: {rare:?}");
+        assert_eq!(rare[0], 0.0);
+    }
+
+    #[test]
+    fn a_change_shares_the_large_segment() {
+        let many: Vec<_> = (0..50).map(|n| entry(&format!("f{n}.ex"), &[("A.b/1", "text of it")])).collect();
+        let first = Lexical::default().updated(&Files::new(many.clone()));
+        let mut changed = many;
+        changed[7] = entry("f7.ex", &[("A.b/1", "other text")]);
+        let second = first.updated(&Files::new(changed));
+        assert!(Arc::ptr_eq(&first.parts[0].segment, &second.parts[0].segment));
+        assert_eq!(second.parts.len(), 2);
+        assert_eq!(second.documents, 50);
+    }
+
+    proptest! {
+        /// Any history of puts and removals ends in what a fresh build of the same files would be.
+        #[test]
+        fn history_never_shows(steps in prop::collection::vec((0..8usize, prop::option::of(texts())), 1..40)) {
+            let mut files: Vec<Option<Arc<Entry>>> = vec![None; 8];
+            let mut lexical = Lexical::default();
+            for (at, text) in steps {
+                files[at] = text.map(|texts| {
+                    let chunks: Vec<_> = texts.iter().map(|text| ("M.f/1", text.as_str())).collect();
+                    entry(&format!("{at}.ex"), &chunks)
+                });
+                let now = Files::new(files.iter().flatten().cloned().collect());
+                lexical = lexical.updated(&now);
+                let fresh = Lexical::default().updated(&now);
+                for terms in [&["alpha", "beta"][..], &["gamma"], &["m.f/1", "delta"]] {
+                    prop_assert_eq!(ranking(&lexical, &now, terms), ranking(&fresh, &now, terms));
+                }
+                prop_assert!(lexical.parts.len() <= 6, "{} segments", lexical.parts.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The index: an immutable value that a caller asks, and new versions of it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::bm25::Lexical;
+use super::entry::{Entry, Files};
+use super::vectors::{Batch, Vectors};
+use crate::job::Progress;
+use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
+use crate::syntax::{self, Chunk, FileFacts};
+use crate::{Cancel, Error, Result};
+
+/// So many files are analysed between two looks at the token that cancels.
+const FILES_AT_ONCE: usize = 64;
+
+/// How an index is built.
+#[derive(Clone, Debug, Default)]
+pub struct BuildOptions {
+    /// Which files are read.
+    pub walk: WalkOptions,
+}
+
+/// The files of a project, what is known of them, and what is needed to search them.
+///
+/// An index is a value: it never changes, a clone is cheap and may be read from any thread, and each change makes a new
+/// version that shares with the old one what did not change. After any history of updates it answers as a fresh build of
+/// the same files does.
+#[derive(Clone, Debug)]
+pub struct Index {
+    root: Arc<Path>,
+    files: Arc<Files>,
+    lexical: Arc<Lexical>,
+    vectors: Arc<Vectors>,
+    unread: Arc<[Diagnostic]>,
+}
+
+/// What an update found, by path relative to the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Files that are new.
+    pub added: Vec<Arc<str>>,
+    /// Files whose text is different.
+    pub changed: Vec<Arc<str>>,
+    /// Files that are no more.
+    pub removed: Vec<Arc<str>>,
+    /// How many files are as they were.
+    pub unchanged: usize,
+}
+
+impl Changes {
+    /// Whether there was no change at all.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// How much an index holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Files.
+    pub files: usize,
+    /// Bytes of text in them.
+    pub bytes: usize,
+    /// Chunks, the units of search.
+    pub chunks: usize,
+    /// Definitions: modules, functions and so on.
+    pub definitions: usize,
+    /// References to definitions, the project's own and others.
+    pub references: usize,
+    /// Things that could not be read.
+    pub diagnostics: usize,
+    /// Chunks that have a vector.
+    pub vectors: usize,
+}
+
+/// A chunk whose content has no vector yet.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    entry: Arc<Entry>,
+    chunk: usize,
+}
+
+impl Missing {
+    /// Names the content, to be given back with its vector.
+    pub fn key(&self) -> ContentHash {
+        self.entry.keys[self.chunk]
+    }
+
+    /// What is to be encoded: a line that says where the chunk stands, and its text.
+    pub fn text(&self) -> String {
+        self.entry.embedding_text(self.chunk)
+    }
+
+    /// The length of [`Missing::text`] in bytes, about.
+    pub fn size(&self) -> usize {
+        self.entry.chunk_text(self.chunk).len()
+    }
+}
+
+impl Index {
+    /// Reads the project in the folder `root`. What cannot be read is left out, with a diagnostic.
+    ///
+    /// `progress` hears of the phases `"walk"` (of unknown length: the total is 0), `"analyse"` (files) and `"lexical"`.
+    ///
+    /// # Errors
+    /// Those of [`source::walk`] and of [`Cancel::check`].
+    pub fn build(
+        root: &Path,
+        options: &BuildOptions,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Index> {
+        let (read, unread) = read(root, options, progress, cancel)?;
+        let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
+        let entries = analyse(read, progress, cancel)?;
+        progress(Progress { phase: "lexical", done: 0, total: 1 });
+        Ok(Index::of(root, entries, unread, Vectors::default()))
+    }
+
+    /// An index of what was read before.
+    pub(crate) fn of(
+        root: PathBuf,
+        entries: Vec<Arc<Entry>>,
+        unread: Vec<Diagnostic>,
+        vectors: Vectors,
+    ) -> Index {
+        let files = Files::new(entries);
+        Index {
+            root: root.into(),
+            lexical: Arc::new(Lexical::default().updated(&files)),
+            files: Arc::new(files),
+            vectors: Arc::new(vectors),
+            unread: unread.into(),
+        }
+    }
+
+    /// The index of the root as it is now, and what is different. Only files with another content are analysed again; chunks
+    /// whose content is known keep their vectors, also in another place.
+    ///
+    /// # Errors
+    /// As [`Index::build`].
+    pub fn update(
+        &self,
+        options: &BuildOptions,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<(Index, Changes)> {
+        let (read, unread) = read(&self.root, options, progress, cancel)?;
+        let mut changes = Changes::default();
+        let mut kept: Vec<Arc<Entry>> = Vec::new();
+        let mut new = Vec::new();
+        let mut present: HashSet<Arc<str>> = HashSet::with_capacity(read.len());
+        for file in read {
+            present.insert(file.path.clone());
+            match self.files.get(&file.path) {
+                Some(entry) if entry.file.hash == file.hash => kept.push(entry.clone()),
+                Some(_) => {
+                    changes.changed.push(file.path.clone());
+                    new.push(file);
+                }
+                None => {
+                    changes.added.push(file.path.clone());
+                    new.push(file);
+                }
+            }
+        }
+        let paths = self.files.entries().iter().map(|entry| &entry.file.path);
+        changes.removed = paths.filter(|path| !present.contains(*path)).cloned().collect();
+        changes.unchanged = kept.len();
+        if changes.is_empty() {
+            return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
+        }
+        kept.extend(analyse(new, progress, cancel)?);
+        progress(Progress { phase: "lexical", done: 0, total: 1 });
+        let files = Files::new(kept);
+        let used: HashSet<&ContentHash> = files.keys().iter().collect();
+        let next = Index {
+            root: self.root.clone(),
+            lexical: Arc::new(self.lexical.updated(&files)),
+            vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
+            files: Arc::new(files),
+            unread: unread.into(),
+        };
+        Ok((next, changes))
+    }
+
+    /// The folder that was read.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The files, sorted by path.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &File> {
+        self.files.entries().iter().map(|entry| &entry.file)
+    }
+
+    /// What is known of the file at `path`, relative to the root.
+    pub fn facts(&self, path: &str) -> Option<&FileFacts> {
+        self.files.get(path).map(|entry| &entry.facts)
+    }
+
+    /// The text of the file at `path`, as it was read.
+    pub fn text(&self, path: &str) -> Option<&Arc<str>> {
+        self.files.get(path).map(|entry| &entry.file.text)
+    }
+
+    /// All chunks with their files, in order of path and position.
+    pub fn chunks(&self) -> impl Iterator<Item = (&File, &Chunk)> {
+        self.files
+            .entries()
+            .iter()
+            .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
+    }
+
+    /// What could not be read, files as a whole first.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.unread.iter().chain(self.files.entries().iter().flat_map(|entry| &entry.facts.diagnostics))
+    }
+
+    /// How much the index holds.
+    pub fn stats(&self) -> Stats {
+        let entries = self.files.entries();
+        Stats {
+            files: entries.len(),
+            bytes: entries.iter().map(|entry| entry.file.text.len()).sum(),
+            chunks: self.files.chunks(),
+            definitions: entries.iter().map(|entry| entry.facts.definitions.len()).sum(),
+            references: entries.iter().map(|entry| entry.facts.references.len()).sum(),
+            diagnostics: self.diagnostics().count(),
+            vectors: self.vectors_of_chunks(),
+        }
+    }
+
+    /// The chunks without a vector of the encoder `fingerprint`, one for each content, in order of path and position.
+    pub fn missing_vectors(&self, fingerprint: ContentHash) -> Vec<Missing> {
+        let known = fingerprint == self.vectors.fingerprint();
+        let mut seen = HashSet::new();
+        let mut missing = Vec::new();
+        for entry in self.files.entries() {
+            for (chunk, key) in entry.keys.iter().enumerate() {
+                if !(known && self.vectors.contains(key)) && seen.insert(*key) {
+                    missing.push(Missing { entry: entry.clone(), chunk });
+                }
+            }
+        }
+        missing
+    }
+
+    /// This index with these vectors too. An index holds the vectors of one encoder: those of another one are replaced.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
+    pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
+        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), ..self.clone() })
+    }
+
+    /// The encoder of the vectors, if there are any.
+    pub fn encoder(&self) -> Option<ContentHash> {
+        (!self.vectors.blocks().is_empty()).then(|| self.vectors.fingerprint())
+    }
+
+    /// How many chunks have a vector.
+    pub(crate) fn vectors_of_chunks(&self) -> usize {
+        self.files.keys().iter().filter(|key| self.vectors.contains(key)).count()
+    }
+
+    pub(crate) fn inner_files(&self) -> &Files {
+        &self.files
+    }
+
+    pub(crate) fn lexical(&self) -> &Lexical {
+        &self.lexical
+    }
+
+    pub(crate) fn vectors(&self) -> &Vectors {
+        &self.vectors
+    }
+
+    pub(crate) fn unread(&self) -> &[Diagnostic] {
+        &self.unread
+    }
+}
+
+fn read(
+    root: &Path,
+    options: &BuildOptions,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> Result<(Vec<File>, Vec<Diagnostic>)> {
+    cancel.check()?;
+    progress(Progress { phase: "walk", done: 0, total: 0 });
+    source::walk(root, &options.walk, cancel)
+}
+
+fn analyse(files: Vec<File>, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Vec<Arc<Entry>>> {
+    let total = files.len() as u64;
+    let mut entries: Vec<Arc<Entry>> = Vec::with_capacity(files.len());
+    let mut files = files.into_iter();
+    loop {
+        cancel.check()?;
+        progress(Progress { phase: "analyse", done: entries.len() as u64, total });
+        let some: Vec<File> = files.by_ref().take(FILES_AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(entries);
+        }
+        entries.par_extend(some.into_par_iter().map(|file| {
+            let facts = syntax::analyse(&file);
+            Arc::new(Entry::new(file, facts))
+        }));
+    }
+}

@@ -1,0 +1,217 @@
+//! Questions, and the symbols that they name.
+
+use super::tokens::{is_stop_word, tokens};
+use crate::syntax::{Definition, DefinitionKind};
+
+/// What an answer is made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Words alone.
+    Lexical,
+    /// Vectors alone.
+    Semantic,
+    /// Both, as far as there are vectors.
+    #[default]
+    Hybrid,
+}
+
+/// A question to an index.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Words, a symbol such as `Shop.Cart.add/2`, or both.
+    pub text: String,
+    /// How many places are wanted at most.
+    pub limit: usize,
+    /// What the answer is to be made from.
+    pub mode: Mode,
+    /// `text` encoded by the encoder of the index. Without it, [`Mode::Hybrid`] answers from the words alone.
+    pub vector: Option<Vec<f32>>,
+}
+
+impl Query {
+    /// A question for ten places, without a vector.
+    pub fn new(text: impl Into<String>) -> Query {
+        Query { text: text.into(), limit: 10, ..Query::default() }
+    }
+
+    /// The words to look for: those of all words but stop words, unless there are no others.
+    pub(crate) fn terms(&self) -> Vec<String> {
+        let telling: Vec<&str> = self
+            .text
+            .split_whitespace()
+            .filter(|word| !is_stop_word(&word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()))
+            .collect();
+        let mut terms = Vec::new();
+        let mut push = |token: &str| terms.push(token.to_string());
+        match telling.is_empty() {
+            true => tokens(&self.text, &mut push),
+            false => telling.iter().for_each(|word| tokens(word, &mut push)),
+        }
+        terms
+    }
+}
+
+/// A symbol that a question names: `Shop.Cart`, `add/2`, `Cart.add`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mention {
+    /// As written, without the arity.
+    name: String,
+    arity: Option<u8>,
+}
+
+/// The symbols in `text`, and whether the text is nothing but one symbol.
+pub(crate) fn mentions(text: &str) -> (Vec<Mention>, bool) {
+    let words: Vec<&str> = text.split_whitespace().filter(|word| !is_keyword(word)).collect();
+    let alone = words.len() == 1;
+    let found: Vec<Mention> = words
+        .iter()
+        .enumerate()
+        .filter_map(|(at, word)| {
+            mention(
+                word,
+                if alone {
+                    Place::Alone
+                } else if at == 0 {
+                    Place::First
+                } else {
+                    Place::Inside
+                },
+            )
+        })
+        .collect();
+    let only = alone && !found.is_empty();
+    (found, only)
+}
+
+fn is_keyword(word: &str) -> bool {
+    matches!(
+        word,
+        "def"
+            | "defp"
+            | "defmacro"
+            | "defmacrop"
+            | "defmodule"
+            | "defprotocol"
+            | "defimpl"
+            | "defguard"
+            | "defguardp"
+            | "defdelegate"
+            | "defstruct"
+            | "defexception"
+            | "@type"
+            | "@opaque"
+            | "@typep"
+            | "@callback"
+            | "@spec"
+    )
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Alone,
+    First,
+    Inside,
+}
+
+fn mention(word: &str, place: Place) -> Option<Mention> {
+    let word = word.trim_matches(|c: char| {
+        matches!(c, '`' | '"' | '\'' | ',' | ';' | ':' | '&' | '%' | '(' | ')' | '{' | '}' | '.')
+    });
+    let word = word.split('(').next()?;
+    let (name, arity) = match word.rsplit_once('/') {
+        Some((name, digits)) => (name, Some(digits.parse().ok()?)),
+        None => (word.trim_end_matches(['.', ',']), None),
+    };
+    let is_name = |part: &str| {
+        part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && part.trim_end_matches(['?', '!']).chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    if name.is_empty() || !name.split('.').all(is_name) {
+        return None;
+    }
+    let camel = name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase);
+    let module = name.starts_with(char::is_uppercase);
+    let telling = arity.is_some()
+        || name.contains('.')
+        || name.trim_matches('_').contains('_')
+        || name.ends_with('!')
+        || (name.ends_with('?') && place == Place::Alone)
+        || camel
+        || (module && place == Place::Inside)
+        || place == Place::Alone;
+    telling.then(|| Mention { name: name.to_string(), arity })
+}
+
+impl Mention {
+    /// How well the definition is what is named: 0 not at all, 1 by the end of its name, 1.5 by all of it.
+    pub(crate) fn fit(&self, definition: &Definition) -> f32 {
+        use DefinitionKind::{Implementation, Module, Protocol, Test};
+        let is_module = matches!(definition.kind, Module | Protocol | Implementation);
+        if definition.kind == Test || (is_module && self.arity.is_some()) {
+            return 0.0;
+        }
+        if let Some(wanted) = self.arity {
+            let Some(arity) = definition.arity else { return 0.0 };
+            if !(arity.saturating_sub(definition.defaults)..=arity).contains(&wanted) {
+                return 0.0;
+            }
+        }
+        let module = if is_module {
+            Some(&*self.name)
+        } else {
+            match self.name.rsplit_once('.') {
+                Some((module, name)) if name == &*definition.name => Some(module),
+                None if self.name == *definition.name => None,
+                _ => return 0.0,
+            }
+        };
+        match module {
+            None => 1.0,
+            Some(module) if *module == *definition.module => 1.5,
+            Some(module)
+                if definition.module.strip_suffix(module).is_some_and(|rest| rest.ends_with('.')) =>
+            {
+                1.0
+            }
+            Some(_) => 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str], expected_only: bool) {
+        let (found, only) = mentions(text);
+        let shown: Vec<String> = found
+            .iter()
+            .map(|it| it.arity.map_or(it.name.clone(), |arity| format!("{}/{arity}", it.name)))
+            .collect();
+        assert_eq!(
+            (shown.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), only),
+            (expected, expected_only),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn symbols_are_told_from_words() {
+        check("Decoder", &["Decoder"], true);
+        check("decode", &["decode"], true);
+        check("Shop.Cart.add/2", &["Shop.Cart.add/2"], true);
+        check("defmodule Shop.Cart", &["Shop.Cart"], true);
+        check("defp add_item(cart)", &["add_item"], true);
+        check("how does `Cart.add/2` round?", &["Cart.add/2"], false);
+        check("Returns the total of a cart", &[], false);
+        check("where is handle_call used in the Server", &["handle_call", "Server"], false);
+        check("retry when the connection drops", &[], false);
+        check("1/2 3.4 a/b/c ??", &[], false);
+    }
+
+    #[test]
+    fn questions_lose_their_stop_words() {
+        assert_eq!(Query::new("where is the cart").terms(), ["cart"]);
+        assert_eq!(Query::new("to the").terms(), ["to", "the"]);
+    }
+}

@@ -1,0 +1,217 @@
+//! The bytes of a stored index.
+//!
+//! ```text
+//! 0    header: magic, version, checksum
+//! 64   slot 0 ─┐ the newer one that is whole names the directory
+//! 128  slot 1 ─┘
+//! 192  records and directories, only ever appended
+//! ```
+//!
+//! A record is one file with its facts, or one block of vectors. A directory names the records of one state of the index. To
+//! save is to append the new records and a new directory, and then to write the older slot: up to that moment the old state
+//! is what is read, and after it the new one. A reader therefore needs no lock. Nothing is interpreted before its checksum
+//! has been compared, so that damaged bytes cannot mean anything; and as nothing points anywhere but from slot to directory to
+//! record, they cannot lead in circles either.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::source::{ContentHash, Diagnostic};
+use crate::{Error, ErrorKind, Result};
+
+/// The version that is written. It goes up when the bytes mean something else, and also when reading the same source gives
+/// other facts, for facts are stored and not made again.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The oldest version that is read.
+pub(crate) const OLDEST_SUPPORTED: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"aludelix";
+const HEADER: usize = 16;
+const SLOTS: [u64; 2] = [64, 128];
+const SLOT: usize = 56;
+/// Where records begin.
+pub(super) const DATA: u64 = 192;
+
+/// Where some bytes are, and what they must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) length: u64,
+    pub(super) hash: ContentHash,
+}
+
+impl Place {
+    pub(super) fn end(&self) -> u64 {
+        self.offset.saturating_add(self.length)
+    }
+}
+
+/// The commit of one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) sequence: u64,
+    pub(super) directory: Place,
+}
+
+/// The records of one state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Directory {
+    pub(super) root: String,
+    pub(super) unread: Vec<Diagnostic>,
+    /// Sorted by path.
+    pub(super) files: Vec<FileRecord>,
+    pub(super) fingerprint: ContentHash,
+    pub(super) dimensions: u32,
+    pub(super) blocks: Vec<BlockRecord>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct FileRecord {
+    pub(super) path: Arc<str>,
+    /// Of the file's text.
+    pub(super) hash: ContentHash,
+    pub(super) place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct BlockRecord {
+    pub(super) id: ContentHash,
+    pub(super) place: Place,
+}
+
+impl Directory {
+    /// The bytes of all records.
+    pub(super) fn size(&self) -> u64 {
+        let files = self.files.iter().map(|record| record.place.length);
+        files.chain(self.blocks.iter().map(|record| record.place.length)).sum()
+    }
+}
+
+pub(super) fn header() -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    let check = ContentHash::of(&bytes[..12]);
+    bytes[12..].copy_from_slice(&check.0[..4]);
+    bytes
+}
+
+/// Where the slot of this sequence number is written.
+pub(super) fn slot_offset(sequence: u64) -> u64 {
+    SLOTS[(sequence % 2) as usize]
+}
+
+pub(super) fn slot_bytes(slot: &Slot) -> [u8; SLOT] {
+    let mut bytes = [0; SLOT];
+    bytes[..8].copy_from_slice(&slot.sequence.to_le_bytes());
+    bytes[8..16].copy_from_slice(&slot.directory.offset.to_le_bytes());
+    bytes[16..24].copy_from_slice(&slot.directory.length.to_le_bytes());
+    bytes[24..40].copy_from_slice(&slot.directory.hash.0);
+    let check = ContentHash::of(&bytes[..40]);
+    bytes[40..].copy_from_slice(&check.0);
+    bytes
+}
+
+fn parse_slot(bytes: &[u8]) -> Option<Slot> {
+    let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let hash = |at: usize| Some(ContentHash(bytes.get(at..at + 16)?.try_into().ok()?));
+    let slot = Slot {
+        sequence: number(0)?,
+        directory: Place { offset: number(8)?, length: number(16)?, hash: hash(24)? },
+    };
+    (ContentHash::of(&bytes[..40]) == hash(40)?).then_some(slot)
+}
+
+/// What can be said of a file at first sight.
+pub(super) enum Opened {
+    /// The newest whole state.
+    State(Slot, Directory),
+    /// An index, but damaged or of a version that is no more read: it may be replaced.
+    Unusable(Error),
+}
+
+/// Reads the header, the slots and the directory.
+///
+/// # Errors
+/// `Corrupt` for a file that is no index, `Version` for one of a newer version, and those of the operating system.
+pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
+    let mut head = Vec::with_capacity(DATA as usize);
+    file.seek(SeekFrom::Start(0)).map_err(|error| Error::io(path, "read", error))?;
+    file.take(DATA).read_to_end(&mut head).map_err(|error| Error::io(path, "read", error))?;
+    let damaged = || Ok(Opened::Unusable(corrupt(path, "it is damaged or cut off")));
+    if head.len() < MAGIC.len() || head[..MAGIC.len()] != MAGIC {
+        return Err(corrupt(path, "it is something else, or its first bytes are damaged"));
+    }
+    if head.len() < DATA as usize || ContentHash::of(&head[..12]).0[..4] != head[12..HEADER] {
+        return damaged();
+    }
+    let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+    if version > FORMAT_VERSION {
+        let message = format!(
+            "{} was written by a newer Aludel (format {version}, this one reads up to {FORMAT_VERSION}): update Aludel, \
+             or delete the file and build the index again",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Version, message).with_path(path));
+    }
+    if version < OLDEST_SUPPORTED {
+        let message = format!(
+            "{} has format {version}, which is no more read: delete the file or build the index again",
+            path.display()
+        );
+        return Ok(Opened::Unusable(Error::new(ErrorKind::Version, message).with_path(path)));
+    }
+    let mut slots: Vec<Slot> = SLOTS.iter().filter_map(|at| parse_slot(&head[*at as usize..])).collect();
+    slots.sort_by_key(|slot| slot.sequence);
+    let Some(slot) = slots.pop() else { return damaged() };
+    match read_value(file, path, &slot.directory) {
+        Ok(directory) => Ok(Opened::State(slot, directory)),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Opened::Unusable(error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The bytes at `place`, compared with their checksum.
+pub(super) fn read_bytes(file: &mut File, path: &Path, place: &Place) -> Result<Vec<u8>> {
+    let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
+    if place.offset < DATA || place.end() > length {
+        return Err(corrupt(path, "it is cut off"));
+    }
+    let mut bytes = vec![0; place.length as usize];
+    file.seek(SeekFrom::Start(place.offset))
+        .and_then(|_| file.read_exact(&mut bytes))
+        .map_err(|error| Error::io(path, "read", error))?;
+    if ContentHash::of(&bytes) != place.hash {
+        return Err(corrupt(path, "it is damaged"));
+    }
+    Ok(bytes)
+}
+
+/// The value at `place`.
+pub(super) fn read_value<T: DeserializeOwned>(file: &mut File, path: &Path, place: &Place) -> Result<T> {
+    decode(&read_bytes(file, path, place)?, path)
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T> {
+    postcard::from_bytes(bytes)
+        .map_err(|error| corrupt(path, "it holds something unknown").with_source(error))
+}
+
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    postcard::to_stdvec(value).map_err(|error| {
+        Error::new(ErrorKind::Limit, "a part of the index cannot be stored").with_source(error)
+    })
+}
+
+pub(super) fn corrupt(path: &Path, what: &str) -> Error {
+    let message = format!(
+        "{} cannot be read as an index: {what}; delete the file, or build the index again",
+        path.display()
+    );
+    Error::new(ErrorKind::Corrupt, message).with_path(path)
+}

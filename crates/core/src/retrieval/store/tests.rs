@@ -1,0 +1,237 @@
+//! A stored index is whole or an error, whatever happens to its bytes and whoever else writes.
+
+use super::*;
+use crate::retrieval::testing::{embedded, project};
+use crate::retrieval::{BuildOptions, Mode, Query};
+use crate::source::WalkOptions;
+
+fn build(root: &Path) -> Index {
+    let options = BuildOptions { walk: WalkOptions::default() };
+    Index::build(root, &options, &mut |_| {}, &Cancel::new()).unwrap()
+}
+
+fn update(index: &Index) -> Index {
+    index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap().0
+}
+
+fn save(index: &Index, path: &Path) -> Result<Saved> {
+    super::save(index, path, &SaveOptions { wait: Duration::ZERO }, &Cancel::new())
+}
+
+fn open(path: &Path) -> Result<Index> {
+    super::open(path, &Cancel::new())
+}
+
+fn answers(index: &Index) -> String {
+    let texts = ["Shop.Cart.add/2", "total of a cart", "round money", "guide"];
+    let all = texts.map(|text| {
+        let vector = index.encoder().map(|_| vec![0.3, -0.5, 0.1, 0.9]);
+        let query = Query { mode: Mode::Hybrid, vector, ..Query::new(text) };
+        index.search(&query, &Cancel::new()).unwrap()
+    });
+    format!("{all:?} {:?} {:?}", index.stats(), index.root())
+}
+
+#[test]
+fn a_reopened_index_answers_the_same() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let plain = build(root.path());
+    save(&plain, &path).unwrap();
+    assert_eq!(answers(&open(&path).unwrap()), answers(&plain));
+
+    let index = embedded(&plain);
+    let saved = save(&index, &path).unwrap();
+    assert_eq!((saved.written, saved.kept), (1, plain.stats().files), "only the vectors are new");
+    let opened = open(&path).unwrap();
+    assert_eq!(answers(&opened), answers(&index));
+    assert!(opened.missing_vectors(index.encoder().unwrap()).is_empty());
+
+    fs::write(root.path().join("lib/cart.ex"), "defmodule Shop.Cart do\n  def add(a, b), do: a + b\nend\n")
+        .unwrap();
+    let next = update(&opened);
+    let saved = save(&next, &path).unwrap();
+    assert_eq!(saved.written, 1, "only the file that changed is written");
+    assert_eq!(answers(&open(&path).unwrap()), answers(&next));
+    assert_eq!(save(&next, &path).unwrap().written, 0);
+}
+
+#[test]
+fn many_changes_do_not_make_a_large_file() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let mut index = build(root.path());
+    let first = save(&index, &path).unwrap().bytes;
+    for turn in 0..50 {
+        fs::write(
+            root.path().join("lib/money.ex"),
+            format!("defmodule Shop.Money do\n  def v, do: {turn}\nend\n"),
+        )
+        .unwrap();
+        index = update(&index);
+        let saved = save(&index, &path).unwrap();
+        assert!(saved.bytes < first * 4, "{} bytes after {turn} turns", saved.bytes);
+        assert_eq!(answers(&open(&path).unwrap()), answers(&index));
+    }
+}
+
+/// Each damage gives an error, or a state that was saved: never a panic, never something else.
+#[test]
+fn damage_is_an_error_or_a_state_that_was_saved() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let first = embedded(&build(root.path()));
+    save(&first, &path).unwrap();
+    fs::write(root.path().join("lib/cart.ex"), "defmodule Shop.Cart do\n  def add(a, b), do: a + b\nend\n")
+        .unwrap();
+    let second = update(&first);
+    save(&second, &path).unwrap();
+    let states = [answers(&first), answers(&second)];
+    let bytes = fs::read(&path).unwrap();
+    let damaged = folder.path().join("damaged");
+    let check = |bytes: &[u8], what: &str| {
+        fs::write(&damaged, bytes).unwrap();
+        match open(&damaged) {
+            Ok(index) => assert!(states.contains(&answers(&index)), "{what} gives another index"),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Version), "{what}: {error:?}");
+                assert!(error.to_string().contains("delete the file"), "{error}");
+            }
+        }
+    };
+    for length in (0..bytes.len()).step_by(bytes.len() / 150 + 1).chain(0..200) {
+        check(&bytes[..length], &format!("cut at {length}"));
+    }
+    let everywhere = (0..bytes.len()).step_by(bytes.len() / 250 + 1);
+    for at in (0..DATA as usize).chain(everywhere) {
+        let mut copy = bytes.clone();
+        copy[at] ^= 1 << (at % 8);
+        check(&copy, &format!("a bit of byte {at}"));
+        copy[at] = if at % 2 == 0 { 0xff } else { 0 };
+        check(&copy, &format!("byte {at}"));
+    }
+    check(&[bytes.clone(), vec![7; 500]].concat(), "something behind the end");
+}
+
+#[test]
+fn building_again_mends_a_damaged_index() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let index = build(root.path());
+    save(&index, &path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for at in [9, 70, DATA as usize + 20, whole.len() - 5] {
+        let mut copy = whole.clone();
+        copy[at] ^= 0x10;
+        fs::write(&path, copy).unwrap();
+        assert!(open(&path).is_err(), "byte {at}");
+        save(&index, &path).unwrap();
+        assert_eq!(answers(&open(&path).unwrap()), answers(&index));
+    }
+}
+
+#[test]
+fn foreign_and_newer_files_are_refused_and_kept() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let index = build(root.path());
+    let path = folder.path().join("index");
+    save(&index, &path).unwrap();
+    let mut newer = fs::read(&path).unwrap();
+    newer[8..12].copy_from_slice(&(format::FORMAT_VERSION + 1).to_le_bytes());
+    let check = ContentHash::of(&newer[..12]);
+    newer[12..16].copy_from_slice(&check.0[..4]);
+    for (bytes, kind) in [
+        (b"{\"some\": \"json\"}".to_vec(), ErrorKind::Corrupt),
+        (vec![0; 4096], ErrorKind::Corrupt),
+        (newer, ErrorKind::Version),
+    ] {
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(open(&path).unwrap_err().kind(), kind);
+        assert_eq!(save(&index, &path).unwrap_err().kind(), kind);
+        assert_eq!(fs::read(&path).unwrap(), bytes, "it is not touched");
+    }
+    fs::write(&path, "").unwrap();
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Corrupt);
+    save(&index, &path).unwrap();
+    open(&path).unwrap();
+    assert_eq!(open(&folder.path().join("none")).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn what_the_system_refuses_names_the_path() {
+    let root = project();
+    let index = build(root.path());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "text").unwrap();
+    let error = save(&index, &file.join("index")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("index"), "{error}");
+    assert_eq!(save(&index, folder.path()).unwrap_err().kind(), ErrorKind::Io, "a folder");
+    // A folder in the way of the temporary file stands for a disk that refuses the write: the old index stays.
+    let path = folder.path().join("index");
+    save(&index, &path).unwrap();
+    let before = fs::read(&path).unwrap();
+    fs::write(&path, [&before[..100], &vec![0; before.len() - 100]].concat()).unwrap();
+    let damaged = fs::read(&path).unwrap();
+    fs::create_dir(folder.path().join("index.new")).unwrap();
+    assert_eq!(save(&index, &path).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(fs::read(&path).unwrap(), damaged);
+}
+
+#[test]
+fn who_finds_it_locked_waits_and_says_so() {
+    let root = project();
+    let index = build(root.path());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    save(&index, &path).unwrap();
+    let held = lock(&with_suffix(&path, "lock"), &SaveOptions::default(), &Cancel::new()).unwrap();
+    assert_eq!(save(&index, &path).unwrap_err().kind(), ErrorKind::Locked);
+    open(&path).unwrap();
+    let waiting = std::thread::spawn({
+        let (index, path) = (index.clone(), path.clone());
+        move || super::save(&index, &path, &SaveOptions { wait: Duration::from_secs(60) }, &Cancel::new())
+    });
+    drop(held);
+    waiting.join().unwrap().unwrap();
+}
+
+#[test]
+fn readers_see_whole_states_while_others_write() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path: Arc<Path> = folder.path().join("index").into();
+    let first = build(root.path());
+    fs::write(root.path().join("lib/cart.ex"), "defmodule Shop.Cart do\n  def add(a, b), do: a + b\nend\n")
+        .unwrap();
+    let second = update(&first);
+    save(&first, &path).unwrap();
+    let states = [answers(&first), answers(&second)];
+    let writers: Vec<_> = [first, second]
+        .into_iter()
+        .map(|index| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                for _ in 0..20 {
+                    super::save(
+                        &index,
+                        &path,
+                        &SaveOptions { wait: Duration::from_secs(60) },
+                        &Cancel::new(),
+                    )
+                    .unwrap();
+                }
+            })
+        })
+        .collect();
+    for _ in 0..40 {
+        assert!(states.contains(&answers(&open(&path).unwrap())));
+    }
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+}

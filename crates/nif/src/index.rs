@@ -1,0 +1,471 @@
+//! Indexes and the graphs in them: `Aludel.Index` and `Aludel.Graph`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aludel_core::context::{self, Section};
+use aludel_core::graph::{CodeGraph, Hit as GraphHit};
+use aludel_core::retrieval::{self, Answer, BuildOptions, Index, MadeFrom, Mode, Query, store};
+use aludel_core::source::{Diagnostic, Severity, WalkOptions};
+use aludel_core::{Cancel, Error, ErrorKind, Result};
+use parking_lot::{Mutex, RwLock};
+use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
+
+use crate::guard::guard;
+use crate::job;
+use crate::live::{Kind, Live};
+use crate::model::{EncoderRef, ModelRef};
+
+mod atoms {
+    rustler::atoms! { hybrid, lexical, semantic, error, warning }
+}
+
+/// Chunks that are encoded between two publications: often enough to see progress, seldom enough to cost nothing.
+const EMBED_BATCH: usize = 32;
+
+/// The handle of an index: the current version of a value, and a lock for those who make the next one.
+pub struct IndexRef {
+    current: RwLock<Arc<Index>>,
+    writer: Mutex<()>,
+    options: BuildOptions,
+    _live: Live,
+}
+
+#[rustler::resource_impl]
+impl Resource for IndexRef {}
+
+impl IndexRef {
+    fn new(index: Index, options: BuildOptions) -> ResourceArc<IndexRef> {
+        ResourceArc::new(IndexRef {
+            current: RwLock::new(Arc::new(index)),
+            writer: Mutex::new(()),
+            options,
+            _live: Live::new(Kind::Index),
+        })
+    }
+
+    /// The version that is current now; it stays whole however long the caller holds it.
+    pub fn current(&self) -> Arc<Index> {
+        self.current.read().clone()
+    }
+
+    /// Makes the next version from the current one. Readers wait for no longer than a pointer is stored.
+    fn change<T>(&self, next: impl FnOnce(&Index) -> Result<(Index, T)>) -> Result<T> {
+        let _writer = self.writer.lock();
+        let (index, value) = next(&self.current())?;
+        *self.current.write() = Arc::new(index);
+        Ok(value)
+    }
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExInfo {
+    root: String,
+    files: usize,
+    bytes: usize,
+    chunks: usize,
+    definitions: usize,
+    references: usize,
+    edges: usize,
+    vectors: usize,
+    diagnostics: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExChanges {
+    added: usize,
+    changed: usize,
+    removed: usize,
+    unchanged: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExDiagnostic {
+    file: String,
+    line: Option<u32>,
+    severity: Atom,
+    code: String,
+    message: String,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExResult {
+    file: String,
+    line_start: u32,
+    line_end: u32,
+    symbol: String,
+    kind: Option<String>,
+    score: f32,
+    text: String,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExMadeFrom {
+    lexical: bool,
+    semantic: bool,
+    vectors: usize,
+    chunks: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExAnswer {
+    results: Vec<ExResult>,
+    made_from: ExMadeFrom,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExContext {
+    text: String,
+    tokens: usize,
+    sections: Vec<ExSection>,
+    note: Option<String>,
+    made_from: ExMadeFrom,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExSection {
+    title: String,
+    file: String,
+    line_start: u32,
+    line_end: u32,
+    symbol: String,
+    text: String,
+    tokens: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExHit {
+    symbol: String,
+    kind: String,
+    file: String,
+    line: u32,
+    depth: u32,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExRank {
+    symbol: String,
+    kind: String,
+    file: String,
+    line: u32,
+    score: f64,
+}
+
+impl From<MadeFrom> for ExMadeFrom {
+    fn from(from: MadeFrom) -> Self {
+        ExMadeFrom {
+            lexical: from.lexical,
+            semantic: from.semantic,
+            vectors: from.vectors,
+            chunks: from.chunks,
+        }
+    }
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_bytes: u64) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let options = BuildOptions { walk: WalkOptions { max_file_bytes, ..WalkOptions::default() } };
+        let mut progress = |progress| reporter.progress(progress);
+        let root = PathBuf::from(root);
+        let index =
+            job::install(|| Index::build(&root, &options, &mut progress, reporter.cancel()))?;
+        let root = index.root().to_string_lossy().into_owned();
+        Ok((IndexRef::new(index, options), root))
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String, wait: u64) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let index =
+            job::install(|| store::open(Path::new(&path), Duration::from_millis(wait), reporter.cancel()))?;
+        let root = index.root().to_string_lossy().into_owned();
+        Ok((IndexRef::new(index, BuildOptions::default()), root))
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn index_update<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let mut progress = |progress| reporter.progress(progress);
+        let changes = job::install(|| {
+            index.change(|current| current.update(&index.options, &mut progress, reporter.cancel()))
+        })?;
+        Ok(ExChanges {
+            added: changes.added.len(),
+            changed: changes.changed.len(),
+            removed: changes.removed.len(),
+            unchanged: changes.unchanged,
+        })
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn index_save<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    path: String,
+    wait: u64,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let wait = Duration::from_millis(wait);
+        job::install(|| store::save(&index.current(), Path::new(&path), wait, reporter.cancel())).map(|_| true)
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn index_embed<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    encoder: ResourceArc<EncoderRef>,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let mut made = 0;
+        retrieval::embed_all(
+            &|| Index::clone(&index.current()),
+            encoder.encoder(),
+            EMBED_BATCH,
+            &mut |batch, progress| {
+                made += batch.len();
+                reporter.progress(progress);
+                index.change(|current| Ok((current.with_vectors(batch)?, ())))
+            },
+            reporter.cancel(),
+        )?;
+        Ok(made)
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        let stats = index.stats();
+        Ok(ExInfo {
+            root: index.root().to_string_lossy().into_owned(),
+            files: stats.files,
+            bytes: stats.bytes,
+            chunks: stats.chunks,
+            definitions: stats.definitions,
+            references: stats.references,
+            edges: index.graph().stats().edges,
+            vectors: stats.vectors,
+            diagnostics: stats.diagnostics,
+        })
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_diagnostics(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        let row = |diagnostic: &Diagnostic| ExDiagnostic {
+            file: diagnostic.path.to_string(),
+            line: diagnostic.span.map(|span| span.line_start),
+            severity: match diagnostic.severity {
+                Severity::Error => atoms::error(),
+                Severity::Warning => atoms::warning(),
+            },
+            code: diagnostic.code.clone(),
+            message: diagnostic.message.clone(),
+        };
+        Ok(index.diagnostics().map(row).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_text(env: Env<'_>, index: ResourceArc<IndexRef>, file: String) -> Term<'_> {
+    guard(env, || match index.current().text(&file) {
+        Some(text) => Ok(text.to_string()),
+        None => Err(Error::new(ErrorKind::NotFound, format!("the index has no file {file}"))),
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_search<'a>(
+    env: Env<'a>,
+    index: ResourceArc<IndexRef>,
+    query: String,
+    limit: usize,
+    mode: Atom,
+    encoder: Option<ResourceArc<EncoderRef>>,
+) -> Term<'a> {
+    guard(env, || {
+        let index = index.current();
+        let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
+        let result = |hit: &retrieval::Hit| ExResult {
+            file: hit.file.to_string(),
+            line_start: hit.span.line_start,
+            line_end: hit.span.line_end,
+            symbol: hit.symbol.to_string(),
+            kind: hit.kind.map(|kind| kind.as_str().to_string()),
+            score: hit.score,
+            text: slice(&index, hit),
+        };
+        Ok(ExAnswer {
+            results: answer.results.iter().map(result).collect(),
+            made_from: answer.made_from.into(),
+        })
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+#[allow(clippy::too_many_arguments, reason = "each is a term that Elixir passes")]
+fn index_context<'a>(
+    env: Env<'a>,
+    index: ResourceArc<IndexRef>,
+    query: String,
+    limit: usize,
+    mode: Atom,
+    encoder: Option<ResourceArc<EncoderRef>>,
+    tokens: usize,
+    model: Option<ResourceArc<ModelRef>>,
+) -> Term<'a> {
+    guard(env, || {
+        let index = index.current();
+        let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
+        // Without a tokenizer two bytes count as a token, which is more than any tokenizer makes of code.
+        let count = |text: &str| match &model {
+            Some(model) => model.count_tokens(text),
+            None => text.len().div_ceil(2),
+        };
+        let context = context::pack(&index, &answer, tokens, &count);
+        let section = |section: Section| ExSection {
+            title: section.title,
+            file: section.file.to_string(),
+            line_start: section.span.line_start,
+            line_end: section.span.line_end,
+            symbol: section.symbol.to_string(),
+            text: section.text,
+            tokens: section.tokens,
+        };
+        Ok(ExContext {
+            text: context.text,
+            tokens: context.tokens,
+            sections: context.sections.into_iter().map(section).collect(),
+            note: context.note,
+            made_from: answer.made_from.into(),
+        })
+    })
+}
+
+fn answer(
+    index: &Index,
+    text: String,
+    limit: usize,
+    mode: Atom,
+    encoder: Option<&EncoderRef>,
+) -> Result<Answer> {
+    let mode = if mode == atoms::lexical() {
+        Mode::Lexical
+    } else if mode == atoms::semantic() {
+        Mode::Semantic
+    } else if mode == atoms::hybrid() {
+        Mode::Hybrid
+    } else {
+        return Err(Error::invalid("the mode is one of :hybrid, :lexical and :semantic"));
+    };
+    let cancel = Cancel::new();
+    // An encoder whose vectors the index does not hold yet can tell nothing about it.
+    let vector = match encoder {
+        Some(encoder) if mode != Mode::Lexical && index.encoder() == Some(encoder.fingerprint()) => {
+            Some(encoder.embed_one(&text, &cancel)?)
+        }
+        _ => None,
+    };
+    index.search(&Query { text, limit, mode, vector }, &cancel)
+}
+
+fn slice(index: &Index, hit: &retrieval::Hit) -> String {
+    let text = index.text(&hit.file);
+    let part = text.and_then(|text| text.get(hit.span.start as usize..hit.span.end as usize));
+    part.unwrap_or_default().to_string()
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_callers(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: u32) -> Term<'_> {
+    graph_walk(env, &index, |graph| graph.callers(&symbol, depth))
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_callees(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: u32) -> Term<'_> {
+    graph_walk(env, &index, |graph| graph.callees(&symbol, depth))
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_impact(env: Env<'_>, index: ResourceArc<IndexRef>, of: String) -> Term<'_> {
+    graph_walk(env, &index, |graph| graph.impact(&of))
+}
+
+fn graph_walk<'a>(
+    env: Env<'a>,
+    index: &IndexRef,
+    walk: impl FnOnce(&CodeGraph) -> Result<Vec<GraphHit>>,
+) -> Term<'a> {
+    guard(env, || {
+        let index = index.current();
+        let hits = walk(index.graph())?;
+        let row = |hit: GraphHit| ExHit {
+            symbol: hit.symbol.to_string(),
+            kind: hit.kind.as_str().to_string(),
+            file: hit.file.to_string(),
+            line: hit.span.line_start,
+            depth: hit.depth,
+        };
+        Ok(hits.into_iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_rank(env: Env<'_>, index: ResourceArc<IndexRef>, limit: usize) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        let ranked = index.graph().rank();
+        let row = |(symbol, score): &(aludel_core::graph::Symbol, f64)| ExRank {
+            symbol: symbol.name.to_string(),
+            kind: symbol.kind.as_str().to_string(),
+            file: symbol.file.to_string(),
+            line: symbol.span.line_start,
+            score: *score,
+        };
+        Ok(ranked.iter().take(limit).map(row).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_edges(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        let edges = index.graph().edges().map(|edge| {
+            let row = (
+                edge.caller_module,
+                edge.caller_fun,
+                edge.caller_arity,
+                edge.callee_module,
+                edge.callee_fun,
+                edge.callee_arity,
+            );
+            row.encode(env)
+        });
+        Ok(edges.collect::<Vec<Term<'_>>>())
+    })
+}

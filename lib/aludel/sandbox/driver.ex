@@ -1,0 +1,73 @@
+defmodule Aludel.Sandbox.Driver do
+  @moduledoc false
+  # Runs inside the sandbox, in the VM of the project under test: answers the requests of Aludel.Sandbox.Session.
+  #
+  # It shares its VM with untrusted code, so the host believes nothing of what it sends beyond its shape.
+  # The modules Aludel.Sandbox.Driver.* depend on Elixir, Mix and ExUnit only.
+
+  alias Aludel.Sandbox.Driver.{Coverage, Suite, Workspace}
+
+  @doc "Connects to the host and serves requests until the host hangs up."
+  def start do
+    address = {:local, System.fetch_env!("ALUDEL_SOCKET")}
+    {:ok, socket} = :gen_tcp.connect(address, 0, [:binary, packet: 4, active: false])
+    serve(socket, nil)
+  end
+
+  defp serve(socket, state) do
+    case :gen_tcp.recv(socket, 0) do
+      {:ok, frame} ->
+        {nonce, request} = :erlang.binary_to_term(frame)
+        emit = fn message -> :gen_tcp.send(socket, :erlang.term_to_binary({nonce, message})) end
+        {reply, state} = answer(request, state, emit)
+        emit.({:done, reply, health()})
+        serve(socket, state)
+
+      {:error, _} ->
+        :ok
+    end
+  end
+
+  # Throws {:refused, kind, message, diagnostics} are answers; so is everything that project code raises or throws.
+  defp answer(request, state, emit) do
+    handle(request, state, emit)
+  rescue
+    exception -> {refusal(:project, Exception.message(exception)), state}
+  catch
+    :throw, {:refused, kind, message, diagnostics} -> {{:error, kind, message, diagnostics}, state}
+    kind, reason -> {refusal(:project, Exception.format_banner(kind, reason)), state}
+  end
+
+  defp refusal(kind, message), do: {:error, kind, Workspace.text(message), []}
+
+  defp handle({:boot, options}, nil, _emit) do
+    state = Workspace.boot(options)
+    {{:ok, %{}}, state}
+  end
+
+  defp handle({:compile, changes}, state, _emit) do
+    {outcome, state} = Workspace.compile(state, changes)
+    {{:ok, outcome}, Suite.forget_changed(state, outcome)}
+  end
+
+  defp handle({:load, load_only}, state, _emit) do
+    state = Suite.load(state, load_only)
+    {{:ok, %{tests: Suite.list(state)}}, state}
+  end
+
+  defp handle({:run, options}, state, emit) do
+    state = Suite.load(state, :all)
+    microseconds = Suite.run(state, options, emit)
+    {{:ok, %{microseconds: microseconds}}, state}
+  end
+
+  defp handle({:cover, options}, state, emit) do
+    state = Suite.load(state, :all)
+    {{:ok, Coverage.run(state, options, emit)}, state}
+  end
+
+  defp health do
+    {cpu_ms, _} = :erlang.statistics(:runtime)
+    %{cpu_ms: cpu_ms, atoms: :erlang.system_info(:atom_count)}
+  end
+end

@@ -1,0 +1,284 @@
+defmodule Aludel.Sandbox.Driver.Workspace do
+  @moduledoc false
+  # The writable copy of the project: makes it, changes files in it, compiles it with Mix, starts and stops its application.
+
+  alias Aludel.Sandbox.Driver.{Packages, Tracer}
+
+  @not_copied ~w(_build deps .git node_modules)
+  @linked ~w(deps node_modules)
+  @arguments ~w(--no-deps-check --no-archives-check --no-elixir-version-check --return-errors)
+  @text_limit 4000
+
+  @doc "Copies the project, loads its mix.exs and its dependencies. Raises or throws when it cannot be."
+  def boot(%{source: source, work: work, changes: changes}) do
+    copy(source, work)
+    File.cd!(work)
+    write(changes, work)
+
+    {:ok, _} = Application.ensure_all_started(:mix)
+    {:ok, _} = Application.ensure_all_started(:ex_unit)
+    Application.put_env(:ex_unit, :autorun, false)
+    Mix.shell(Mix.Shell.Quiet)
+    Mix.SCM.append(Packages)
+    Tracer.start()
+    Code.put_compiler_option(:ignore_module_conflict, true)
+
+    unless File.regular?("mix.exs"), do: refuse("there is no mix.exs: this is not a Mix project")
+    Code.compile_file("mix.exs")
+    unless Mix.Project.get(), do: refuse("mix.exs defines no Mix project")
+
+    config = Mix.Project.config()
+    if Mix.Project.umbrella?(config), do: refuse("this is an umbrella project: choose one of its apps")
+    Mix.Task.run("loadconfig")
+
+    state = %{
+      source: source,
+      work: work,
+      app: config[:app],
+      changed: Map.keys(changes),
+      signatures: %{},
+      compiled: MapSet.new(),
+      different: [],
+      suite: nil,
+      baseline: nil
+    }
+
+    link_built_dependencies(state)
+    compile_dependencies()
+    state
+  end
+
+  @doc """
+  Writes `changes`, puts back what earlier ones changed, and compiles.
+  The outcome says which files were compiled, with errors and warnings.
+  """
+  def compile(state, changes) do
+    stop_application(state)
+    restore(state, changes)
+    write(changes, state.work)
+    {status, diagnostics} = run_compilers()
+    {errors, others} = Enum.split_with(diagnostics, &(&1.severity == :error))
+
+    outcome = %{
+      status: if(status == :error, do: :error, else: :ok),
+      errors: Enum.map(errors, &diagnostic(&1, state)),
+      warnings: Enum.map(others, &diagnostic(&1, state))
+    }
+
+    {files, modules} = Tracer.take_compiled()
+    signatures = for module <- modules, into: %{}, do: {module, signature(module)}
+    different = for {module, signature} <- signatures, state.signatures[module] != signature, do: module
+
+    state = %{
+      state
+      | changed: Map.keys(changes),
+        signatures: Map.merge(state.signatures, signatures),
+        compiled: files,
+        different: different
+    }
+
+    {outcome, state}
+  end
+
+  @doc "Starts the project's application and those that it needs, as `mix test` does."
+  def start_application(state) do
+    if state.baseline == nil do
+      Mix.Task.run("app.start", @arguments)
+      %{state | baseline: baseline()}
+    else
+      {:ok, _} = Application.ensure_all_started(state.app)
+      state
+    end
+  end
+
+  @doc "Stops the project's application, ends the processes that tests left behind, and puts application environments back."
+  def stop_application(%{baseline: nil}), do: :ok
+
+  def stop_application(%{baseline: baseline} = state) do
+    if Application.spec(state.app, :mod) not in [nil, []] do
+      level = Logger.level()
+      Logger.configure(level: :error)
+      Application.stop(state.app)
+      Logger.configure(level: level)
+    end
+
+    for pid <- Process.list(), not MapSet.member?(baseline.processes, pid), not supervised?(pid, baseline) do
+      Process.exit(pid, :kill)
+    end
+
+    for {app, before} <- baseline.environments, now = Application.get_all_env(app), now != before do
+      for {key, _} <- now, not Keyword.has_key?(before, key), do: Application.delete_env(app, key)
+      Application.put_all_env([{app, before}])
+    end
+
+    :ok
+  end
+
+  @doc "The folder of the project's compiled modules."
+  def ebin, do: Mix.Project.compile_path()
+
+  @doc "A path relative to the project, or `nil` for what is not in it."
+  def relative(path, state) do
+    path = Path.expand(path, state.work)
+    relative = Path.relative_to(path, state.work)
+    if relative != path and File.regular?(path), do: relative
+  end
+
+  @doc "Valid UTF-8 of bounded length."
+  def text(binary) when is_binary(binary) do
+    if String.valid?(binary), do: String.slice(binary, 0, @text_limit), else: text(inspect(binary))
+  end
+
+  @doc "Gives up on the request with an answer for the user."
+  def refuse(message, diagnostics \\ []), do: throw({:refused, :project, text(message), diagnostics})
+
+  @doc "A compiler's diagnostic as plain data; takes those of Mix and of the parallel compiler."
+  def diagnostic(%{file: file, message: message} = diagnostic, state) do
+    diagnostic(file, Map.get(diagnostic, :position), message, state)
+  end
+
+  def diagnostic({file, position, message}, state), do: diagnostic(file, position, message, state)
+
+  defp diagnostic(file, position, message, state) do
+    file = if file, do: relative(file, state) || Path.basename(file), else: ""
+    %{file: file, line: line(position), message: text(IO.chardata_to_string(message))}
+  end
+
+  defp line(line) when is_integer(line), do: line
+  defp line(position) when is_tuple(position), do: line(elem(position, 0))
+  defp line(_), do: 0
+
+  ## The copy
+
+  defp copy(source, work) do
+    File.mkdir_p!(work)
+
+    for name <- Enum.sort(File.ls!(source)), name not in @not_copied do
+      with {:error, reason, file} <- File.cp_r(Path.join(source, name), Path.join(work, name)) do
+        message =
+          "#{Path.relative_to(file, source)} cannot be copied into the sandbox: #{:file.format_error(reason)}"
+
+        throw({:refused, :io, message, []})
+      end
+    end
+
+    for name <- @linked, File.dir?(Path.join(source, name)) do
+      File.ln_s!(Path.join(source, name), Path.join(work, name))
+    end
+  end
+
+  defp restore(state, changes) do
+    for path <- state.changed, not Map.has_key?(changes, path) do
+      case File.read(Path.join(state.source, path)) do
+        {:ok, text} -> write(%{path => text}, state.work)
+        {:error, _} -> File.rm(Path.join(state.work, path))
+      end
+    end
+  end
+
+  # Mix asks for the modification time in whole seconds; one in the future makes it look at the content.
+  defp write(changes, work) do
+    for {path, text} <- changes do
+      path = Path.join(work, path)
+      File.mkdir_p!(Path.dirname(path))
+      File.rm(path)
+      File.write!(path, text)
+      File.touch!(path, System.os_time(:second) + 2)
+    end
+  end
+
+  ## Dependencies
+
+  # What the host has compiled for the test environment need not be compiled again.
+  defp link_built_dependencies(state) do
+    built = Path.join(Mix.Project.build_path(), "lib")
+
+    case Path.relative_to(built, state.work) do
+      ^built ->
+        :ok
+
+      relative ->
+        File.mkdir_p!(built)
+        names = state.source |> Path.join(relative) |> File.ls() |> names()
+
+        for name <- names, name != Atom.to_string(state.app) do
+          File.ln_s(Path.join([state.source, relative, name]), Path.join(built, name))
+        end
+    end
+  end
+
+  defp names({:ok, names}), do: names
+  defp names({:error, _}), do: []
+
+  defp compile_dependencies do
+    dependencies = Mix.Dep.cached()
+
+    for %{status: {:unavailable, _}, app: app} <- dependencies do
+      refuse("the dependency #{app} is not there: run mix deps.get")
+    end
+
+    missing =
+      for dep <- dependencies, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)
+
+    if missing != [], do: Mix.Task.run("deps.compile", missing)
+  end
+
+  ## Compiling
+
+  defp run_compilers do
+    config = Mix.Project.config()
+    consolidated = Mix.Project.consolidation_path(config)
+    compilers = config[:compilers] || Mix.compilers()
+
+    for task <- ~w(compile compile.all compile.protocols) ++ Enum.map(compilers, &"compile.#{&1}") do
+      Mix.Task.reenable(task)
+    end
+
+    # As IEx does: consolidated protocols must not be seen while the implementations may change.
+    Code.delete_path(consolidated)
+    forget_modules(consolidated)
+
+    case Mix.Task.run("compile", @arguments) do
+      {status, diagnostics} -> {status, diagnostics}
+      _ -> {:ok, []}
+    end
+  end
+
+  defp forget_modules(folder) do
+    for name <- folder |> File.ls() |> names() do
+      module = name |> Path.rootname() |> String.to_atom()
+      :code.purge(module)
+      :code.delete(module)
+    end
+  end
+
+  # What other files see of a module at compile time: its functions, macros and struct.
+  defp signature(module) do
+    if Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1) do
+      blank = if function_exported?(module, :__struct__, 0), do: module.__struct__()
+      {module.module_info(:exports), module.__info__(:macros), blank}
+    end
+  end
+
+  ## Cleaning up between runs
+
+  defp baseline do
+    environments =
+      for {app, _, _} <- Application.loaded_applications(), app not in [:ex_unit, :kernel, :stdlib, :mix] do
+        {app, Application.get_all_env(app)}
+      end
+
+    %{processes: MapSet.new(Process.list()), environments: environments}
+  end
+
+  # Processes that a supervisor of the system or of a dependency has started since are left alone.
+  defp supervised?(pid, baseline) do
+    with {:dictionary, dictionary} <- Process.info(pid, :dictionary),
+         [parent | _] <- dictionary[:"$ancestors"],
+         parent = if(is_atom(parent), do: Process.whereis(parent), else: parent) do
+      parent != self() and MapSet.member?(baseline.processes, parent)
+    else
+      _ -> false
+    end
+  end
+end

@@ -1,0 +1,89 @@
+defmodule Mix.Tasks.Aludel.Ask do
+  @shortdoc "Answers a question about a folder of code by a local model"
+
+  alias Aludel.{CLI, Index, Model}
+  alias Aludel.CLI.{Args, Snippet, Style, Workspace}
+
+  @options Args.common([:root, :index, :encoder, :model, :json, :quiet, :seed]) ++
+             [
+               tokens: [type: :pos_integer, default: 1024, arg: "N", doc: "How much code the model is shown."],
+               max_tokens: [type: :pos_integer, default: 256, arg: "N", doc: "The longest answer."],
+               temperature: [
+                 type: :float,
+                 default: 0.0,
+                 arg: "T",
+                 doc: "0 takes the likeliest token each time."
+               ]
+             ]
+
+  @moduledoc """
+  Answers a question about the code of a folder: finds the places that matter, shows them to a model that runs on this machine, and
+  prints its answer as it comes, with the places it was shown.
+
+      mix aludel.ask QUESTION [--root DIR] [--model PATH]
+
+  Small models make mistakes; the places are there so that the answer can be checked.
+
+  ## Options
+  #{Args.docs(@options)}
+  """
+
+  use Mix.Task
+
+  @system "You answer questions about a code base. Use only the code that you are shown. Answer briefly, and name the functions and files that you mean."
+
+  @impl Mix.Task
+  def run(argv), do: CLI.main(argv, __MODULE__, @options, &ask/2)
+
+  defp ask([], _opts),
+    do: CLI.usage("mix aludel.ask expects a question, as in: mix aludel.ask how is a cart emptied")
+
+  defp ask(words, opts) do
+    question = Enum.join(words, " ")
+
+    with {:ok, model} <- Workspace.model(opts),
+         {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
+         search = [tokens: opts[:tokens], model: model, mode: mode, encoder: encoder],
+         {:ok, context} <- Index.context(index, question, search) do
+      answer(model, question, context, opts)
+    end
+  end
+
+  defp answer(model, question, context, opts) do
+    messages = [
+      %{role: "system", content: @system},
+      %{role: "user", content: "#{context.text}\n\nQuestion: #{question}"}
+    ]
+
+    generation = Keyword.take(opts, [:max_tokens, :temperature, :seed])
+    sources = Enum.map(context.sections, &Map.take(&1, [:file, :line_start, :line_end, :symbol]))
+
+    {texts, stats} =
+      Enum.reduce(Model.stream(model, messages, generation), {[], %{}}, fn
+        {:text, text}, {texts, stats} ->
+          unless opts[:json], do: IO.write(text)
+          {[texts, text], stats}
+
+        {:done, stats}, {texts, _} ->
+          {texts, stats}
+      end)
+
+    if opts[:json] do
+      answer = %{
+        answer: IO.iodata_to_binary(texts),
+        sources: sources,
+        made_from: context.made_from,
+        model: model.name
+      }
+
+      CLI.say_json(Map.merge(Map.delete(stats, :text), answer))
+    else
+      CLI.say(["\n\n", Style.paint("shown to the model:", :bright)])
+
+      for source <- sources,
+          do: CLI.say(["  ", Style.paint(Snippet.place(source), :cyan), "  ", source.symbol || ""])
+
+      :ok
+    end
+  end
+end

@@ -1,0 +1,86 @@
+defmodule Mix.Tasks.Aludel.Index do
+  @shortdoc "Indexes a folder of code, or brings its index up to date"
+
+  alias Aludel.CLI
+  alias Aludel.CLI.{Args, Style, Table, Workspace}
+
+  @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
+             [
+               vectors: [
+                 type: :boolean,
+                 default: true,
+                 doc:
+                   "Give each chunk a vector, if an encoder is on this machine. `--no-vectors` leaves that out."
+               ],
+               diagnostics: [type: :boolean, default: false, doc: "List what could not be read."]
+             ]
+
+  @moduledoc """
+  Reads the code of a folder into an index that the other commands use, or brings the index up to date.
+
+      mix aludel.index [--root DIR]
+
+  Only files that changed are read again. What cannot be parsed is read as far as it goes and counted as a diagnostic.
+
+  ## Options
+  #{Args.docs(@options)}
+  """
+
+  use Mix.Task
+
+  @impl Mix.Task
+  def run(argv), do: CLI.main(argv, __MODULE__, @options, &index/2)
+
+  defp index([], opts) do
+    began = System.monotonic_time(:microsecond)
+
+    with {:ok, encoder} <- if(opts[:vectors], do: Workspace.encoder_if_any(opts), else: {:ok, nil}),
+         {:ok, index} <- Workspace.open(opts, encoder),
+         {:ok, info} <- Aludel.Index.info(index),
+         {:ok, diagnostics} <- Aludel.Index.diagnostics(index) do
+      seconds = (System.monotonic_time(:microsecond) - began) / 1_000_000
+      file = opts[:index] || Aludel.Index.default_path(opts[:root])
+      report(Map.merge(info, %{index: file, seconds: seconds}), diagnostics, opts)
+    end
+  end
+
+  defp index(args, _opts), do: CLI.usage("mix aludel.index takes no argument, got #{Enum.join(args, " ")}")
+
+  defp report(info, diagnostics, opts) do
+    if opts[:json] do
+      listed = if opts[:diagnostics], do: %{diagnostics: diagnostics}, else: %{}
+      CLI.say_json(Map.merge(info, listed))
+    else
+      CLI.say(
+        Enum.intersperse(
+          Table.pairs([
+            {"files", info.files},
+            {"chunks", info.chunks},
+            {"definitions", info.definitions},
+            {"edges", info.edges},
+            {"vectors", info.vectors},
+            {"diagnostics", info.diagnostics},
+            {"time", Table.seconds(info.seconds)},
+            {"index", info.index}
+          ]),
+          "\n"
+        )
+      )
+
+      if opts[:diagnostics], do: Enum.each(diagnostics, &CLI.say(line(&1)))
+      if opts[:vectors] and info.vectors == 0 and info.chunks > 0, do: hint()
+      :ok
+    end
+  end
+
+  defp line(%{file: file, line: line, message: message}) do
+    place = if line, do: "#{file}:#{line}", else: file
+    [Style.paint(place, :cyan), ": ", message]
+  end
+
+  defp hint do
+    CLI.remark(
+      "no vectors: no encoder is on this machine, run mix aludel.models pull all-MiniLM-L6-v2 for search by meaning"
+    )
+  end
+end
