@@ -1,1 +1,16 @@
 //! The graph of code: who calls whom, what a change touches, what matters most.
+
+mod symbol;
+
+mod build;
+mod kernel;
+
+mod query;
+mod rank;
+
+pub use build::CodeGraph;
+pub use query::Impact;
+pub use symbol::{Edge, Hit, LinkKind, Symbol, SymbolId};
+
+#[cfg(test)]
+mod tests;

@@ -268,6 +268,11 @@ impl Index {
         self.files.keys().iter().filter(|key| self.vectors.contains(key)).count()
     }
 
+    /// The file at `path` with all that is known of it.
+    pub(crate) fn entry(&self, path: &str) -> Option<&Entry> {
+        self.files.get(path).map(|entry| &**entry)
+    }
+
     pub(crate) fn inner_files(&self) -> &Files {
         &self.files
     }

@@ -16,10 +16,13 @@ mod query;
 pub mod store;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Hit, MadeFrom};
 pub use embed::embed_all;
+pub(crate) use entry::Entry;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use query::{Mode, Query};
 pub use vectors::{Batch, Embedder};

@@ -1,0 +1,112 @@
+//! What the graph is made of, and what its answers are made of.
+
+use std::sync::Arc;
+
+use crate::source::Span;
+use crate::syntax::DefinitionKind;
+
+/// A symbol's number in one graph; another graph numbers anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SymbolId(pub u32);
+
+/// A definition, as a node of the graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its number in this graph.
+    pub id: SymbolId,
+    /// What it is.
+    pub kind: DefinitionKind,
+    /// The module it is in; for modules the module itself.
+    pub module: Arc<str>,
+    /// As in [`crate::syntax::Definition::name`].
+    pub name: Arc<str>,
+    /// Number of arguments, for what takes arguments.
+    pub arity: Option<u8>,
+    /// How many of them have defaults.
+    pub defaults: u8,
+    /// Whether other modules can see it.
+    pub public: bool,
+    /// Where it is defined.
+    pub file: Arc<str>,
+    /// Where in that file.
+    pub span: Span,
+}
+
+impl Symbol {
+    /// `Mod.fun/arity`; modules by their name alone.
+    pub fn qualified(&self) -> String {
+        match (self.is_module(), self.arity) {
+            (true, _) => self.module.to_string(),
+            (_, Some(arity)) => format!("{}.{}/{arity}", self.module, self.name),
+            (_, None) => format!("{}.{}", self.module, self.name),
+        }
+    }
+
+    pub(super) fn is_module(&self) -> bool {
+        use DefinitionKind::{Implementation, Module, Protocol};
+        matches!(self.kind, Module | Protocol | Implementation)
+    }
+
+    /// Whether it can be called by its name.
+    pub(super) fn is_callable(&self) -> bool {
+        use DefinitionKind::{Delegate, Exception, Function, Guard, Macro, Struct};
+        matches!(self.kind, Function | Macro | Guard | Delegate | Struct | Exception)
+    }
+}
+
+/// How one symbol depends on another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LinkKind {
+    /// It calls or captures it.
+    Call,
+    /// A protocol's function, which calls its implementations.
+    Dispatch,
+    /// It names it in another way: `use`, `@behaviour`, a struct, a module as a value.
+    Mention,
+}
+
+/// A dependency between two symbols.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) kind: LinkKind,
+    /// Where, in the file of the one that depends.
+    pub(super) sites: Vec<Span>,
+    /// Whether resolution is sure at one site at least.
+    pub(super) certain: bool,
+}
+
+/// A symbol that a query over the graph has reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What was reached; its kind, file and span are inside.
+    pub symbol: Symbol,
+    /// In how many steps, from 1.
+    pub depth: usize,
+    /// The symbol one step nearer to where the query began.
+    pub via: SymbolId,
+    /// How the two depend on each other.
+    pub kind: LinkKind,
+    /// Where the dependency is written: for callers in the hit's file, for callees in the file of `via`.
+    pub sites: Vec<Span>,
+    /// Whether resolution is sure.
+    pub certain: bool,
+}
+
+/// A call as exported: names as Elixir's `inspect` prints them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Edge {
+    /// Where the call is written.
+    pub caller_module: Arc<str>,
+    /// The function it is in; `None` in the body of a module.
+    pub caller_fun: Option<Arc<str>>,
+    /// The arity of that function as defined.
+    pub caller_arity: Option<u8>,
+    /// Whom it calls, also outside of the project.
+    pub callee_module: Arc<str>,
+    /// The function called.
+    pub callee_fun: Arc<str>,
+    /// Its arity as defined, or as called where the definition is not in the project.
+    pub callee_arity: u8,
+    /// Whether resolution is sure: `false` for quoted code, functions that are passed by name, and guesses among imports.
+    pub certain: bool,
+}

@@ -1,0 +1,259 @@
+//! What an index promises as a whole.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::testing::{HashEmbedder, embedded, project};
+use super::*;
+use crate::{Cancel, ErrorKind, Result};
+
+fn build(root: &Path) -> Index {
+    Index::build(root, &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
+}
+
+fn update(index: &Index) -> (Index, Changes) {
+    index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
+}
+
+fn search(index: &Index, text: &str) -> Answer {
+    index.search(&Query::new(text), &Cancel::new()).unwrap()
+}
+
+fn check_first(index: &Index, text: &str, expected: &str) {
+    let answer = search(index, text);
+    let first = answer.results.first().map(|hit| format!("{} {}", hit.file, hit.symbol));
+    assert_eq!(first.as_deref(), Some(expected), "{text}: {answer:#?}");
+}
+
+#[test]
+fn symbols_lead_to_their_definitions() {
+    let root = project();
+    let index = build(root.path());
+    check_first(&index, "Shop.Cart.add/2", "lib/cart.ex Shop.Cart.add/2");
+    check_first(&index, "Cart.add", "lib/cart.ex Shop.Cart.add/2");
+    check_first(&index, "add", "lib/cart.ex Shop.Cart.add/2");
+    check_first(&index, "sum/2", "lib/money.ex Shop.Money.sum/2");
+    check_first(&index, "def round_half_up(cents)", "lib/money.ex Shop.Money.round_half_up/1");
+    check_first(&index, "defmodule Shop.Cart", "lib/cart.ex Shop.Cart");
+    check_first(&index, "Shop.Money", "lib/money.ex Shop.Money");
+}
+
+#[test]
+fn words_lead_to_what_they_say_and_tests_come_after_code() {
+    let root = project();
+    let index = build(root.path());
+    check_first(&index, "put an item into the cart", "lib/cart.ex Shop.Cart.add/2");
+    check_first(&index, "rounding to whole units", "lib/money.ex Shop.Money.round_half_up/1");
+    check_first(&index, "amounts in cents", "guide.md ");
+    let answer = search(&index, "total of cart");
+    assert_eq!(&*answer.results[0].symbol, "Shop.Cart.total/1");
+    assert!(answer.results.iter().any(|hit| &*hit.file == "test/cart_test.exs"));
+    assert_eq!(&*search(&index, "test total of a cart").results[0].file, "test/cart_test.exs");
+}
+
+#[test]
+fn an_answer_says_what_it_is_made_from() {
+    let root = project();
+    let index = build(root.path());
+    let chunks = index.stats().chunks;
+    let made_from = |index: &Index, mode, vector| {
+        let query = Query { mode, vector, ..Query::new("cart") };
+        index.search(&query, &Cancel::new()).unwrap().made_from
+    };
+    let lexical = MadeFrom { lexical: true, semantic: false, vectors: 0, chunks };
+    assert_eq!(made_from(&index, Mode::Hybrid, Some(vec![1.0; 4])), lexical);
+    let full = embedded(&index);
+    assert_eq!(made_from(&full, Mode::Hybrid, None), MadeFrom { vectors: chunks, ..lexical });
+    let both = MadeFrom { semantic: true, vectors: chunks, ..lexical };
+    assert_eq!(made_from(&full, Mode::Hybrid, Some(vec![1.0; 4])), both);
+    assert_eq!(made_from(&full, Mode::Semantic, Some(vec![1.0; 4])), MadeFrom { lexical: false, ..both });
+}
+
+#[test]
+fn a_chunk_is_nearest_to_its_own_vector() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    let fresh = build(root.path());
+    for missing in fresh.missing_vectors(HashEmbedder(1).fingerprint()) {
+        let vector = HashEmbedder(1).embed(&[&missing.text()], &Cancel::new()).unwrap().remove(0);
+        let query = Query { mode: Mode::Semantic, vector: Some(vector), ..Query::new("x") };
+        let answer = index.search(&query, &Cancel::new()).unwrap();
+        let hit = answer.results.iter().find(|hit| hit.semantic_rank == Some(1)).unwrap();
+        assert!(
+            missing
+                .text()
+                .ends_with(&index.text(&hit.file).unwrap()[hit.span.start as usize..hit.span.end as usize])
+        );
+    }
+}
+
+#[test]
+fn vectors_stay_with_contents_and_another_encoder_replaces_them() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    assert_eq!(index.stats().vectors, index.stats().chunks);
+    std::fs::write(root.path().join("lib/money.ex"), "defmodule Shop.Money do\nend\n").unwrap();
+    let (next, changes) = update(&index);
+    assert_eq!(changes.changed.iter().map(|path| &**path).collect::<Vec<_>>(), ["lib/money.ex"]);
+    assert_eq!(next.missing_vectors(HashEmbedder(1).fingerprint()).len(), 1);
+    assert_eq!(next.missing_vectors(HashEmbedder(2).fingerprint()).len(), next.stats().chunks);
+    assert_eq!(index.stats().vectors, index.stats().chunks, "the old version is as it was");
+}
+
+#[test]
+fn bad_questions_are_refused() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    for query in [
+        Query::new(""),
+        Query::new(" \n"),
+        Query { limit: 0, ..Query::new("cart") },
+        Query { mode: Mode::Semantic, ..Query::new("cart") },
+        Query { vector: Some(vec![1.0]), ..Query::new("cart") },
+        Query { vector: Some(vec![f32::NAN; 4]), ..Query::new("cart") },
+    ] {
+        let error = index.search(&query, &Cancel::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{query:?}");
+    }
+    assert!(search(&index, "?? !!").results.is_empty());
+    assert_eq!(search(&index, &"cart ".repeat(50_000)).made_from.chunks, index.stats().chunks);
+}
+
+#[test]
+fn work_can_be_stopped() {
+    let root = project();
+    let cancel = Cancel::new();
+    let index = build(root.path());
+    let mut seen = 0;
+    let stopped = Index::build(
+        root.path(),
+        &BuildOptions::default(),
+        &mut |progress| {
+            seen += 1;
+            if progress.phase == "analyse" {
+                cancel.cancel();
+            }
+        },
+        &cancel,
+    );
+    // The token is looked at before each step, and what was begun is finished.
+    assert!(seen >= 2);
+    assert_eq!(stopped.map(|_| ()).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(index.search(&Query::new("cart"), &cancel).unwrap_err().kind(), ErrorKind::Cancelled);
+    let embedding = embed_all(&|| index.clone(), &HashEmbedder(1), 2, &mut |_, _| Ok(()), &cancel);
+    assert_eq!(embedding.unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn embedding_ends_even_if_nobody_takes_the_vectors() -> Result<()> {
+    let root = project();
+    let index = build(root.path());
+    let mut last = (0, 0);
+    let mut take = |_, progress: crate::job::Progress| {
+        last = (progress.done, progress.total);
+        Ok(())
+    };
+    embed_all(&|| index.clone(), &HashEmbedder(1), 2, &mut take, &Cancel::new())?;
+    assert_eq!(last.0, last.1);
+    assert_eq!(last.0 as usize, index.missing_vectors(HashEmbedder(1).fingerprint()).len());
+    Ok(())
+}
+
+/// A step in the history of a folder.
+#[derive(Clone, Debug)]
+enum Step {
+    Write(usize, usize),
+    Remove(usize),
+    Rename(usize, usize),
+    Update,
+    Embed,
+}
+
+const PATHS: &[&str] =
+    &["lib/a.ex", "lib/b.ex", "lib/deep/c.ex", "test/a_test.exs", "README.md", "notes/d.md"];
+const TEXTS: &[&str] = &[
+    "",
+    "defmodule A do\n  @doc \"Alpha.\"\n  def alpha(x), do: beta(x)\n\n  defp beta(x), do: x\nend\n",
+    "defmodule B do\n  alias A\n  def beta(x) do\n    A.alpha(x)\n  end\nend\n",
+    "defmodule Broken do\n  def alpha(x do\n    (((\n",
+    "# Alpha\n\nAbout beta.\n\n## Gamma\n\nMore of alpha.\n",
+    "defmodule ATest do\n  use ExUnit.Case\n  test \"alpha\" do\n    assert A.alpha(1) == 1\n  end\nend\n",
+];
+
+fn step() -> impl Strategy<Value = Step> {
+    let path = 0..PATHS.len();
+    prop_oneof![
+        4 => (path.clone(), 0..TEXTS.len()).prop_map(|(path, text)| Step::Write(path, text)),
+        1 => path.clone().prop_map(Step::Remove),
+        1 => (path.clone(), path).prop_map(|(from, to)| Step::Rename(from, to)),
+        2 => Just(Step::Update),
+        1 => Just(Step::Embed),
+    ]
+}
+
+/// All that an index says of itself and answers to a few questions.
+fn told(index: &Index) -> String {
+    let questions = ["alpha", "A.alpha/1", "about beta", "gamma", "defmodule B", "README"];
+    let modes = [Mode::Lexical, Mode::Hybrid, Mode::Semantic];
+    let answers: Vec<_> = questions
+        .iter()
+        .flat_map(|text| {
+            modes.map(|mode| Query { mode, vector: Some(vec![0.1, -0.7, 0.2, 0.4]), ..Query::new(*text) })
+        })
+        .map(|query| index.search(&query, &Cancel::new()).unwrap())
+        .collect();
+    let files: Vec<_> = index.files().map(|file| (file, index.facts(&file.path))).collect();
+    format!("{:?} {answers:?} {files:?} {:?}", index.stats(), index.diagnostics().collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn updates_end_where_a_fresh_build_does(steps in prop::collection::vec(step(), 1..30)) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let mut index = build(root);
+        let mut on_disk: BTreeMap<&str, &str> = BTreeMap::new();
+        for step in steps.iter().chain([&Step::Update]) {
+            match *step {
+                Step::Write(path, text) => {
+                    let path = root.join(PATHS[path]);
+                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    std::fs::write(path, TEXTS[text]).unwrap();
+                }
+                Step::Remove(path) => {
+                    let _ = std::fs::remove_file(root.join(PATHS[path]));
+                }
+                Step::Rename(from, to) => {
+                    let to = root.join(PATHS[to]);
+                    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+                    let _ = std::fs::rename(root.join(PATHS[from]), to);
+                }
+                Step::Embed => index = embedded(&index),
+                Step::Update => {
+                    let (next, changes) = update(&index);
+                    let now: BTreeMap<&str, &str> = PATHS
+                        .iter()
+                        .filter_map(|path| {
+                            let text = std::fs::read_to_string(root.join(path)).ok()?;
+                            TEXTS.iter().find(|known| **known == text).map(|text| (*path, *text))
+                        })
+                        .collect();
+                    prop_assert_eq!(changes.added.len(), now.keys().filter(|path| !on_disk.contains_key(*path)).count());
+                    prop_assert_eq!(changes.removed.len(), on_disk.keys().filter(|path| !now.contains_key(*path)).count());
+                    let same = now.iter().filter(|(path, text)| on_disk.get(*path) == Some(text)).count();
+                    prop_assert_eq!(changes.unchanged, same);
+                    on_disk = now;
+                    index = next;
+                    let fresh = build(root);
+                    if index.stats().vectors == 0 {
+                        prop_assert_eq!(told(&index), told(&fresh));
+                    }
+                    prop_assert_eq!(told(&embedded(&index)), told(&embedded(&fresh)));
+                }
+            }
+        }
+    }
+}
