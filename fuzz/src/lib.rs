@@ -4,9 +4,11 @@
 //! mutations of them, so that they hold on every machine and in every test run.
 
 mod patch;
+mod store;
 mod syntax;
 
 pub use patch::patch;
+pub use store::store;
 pub use syntax::syntax;
 
 /// A reader of foreign data.
@@ -23,4 +25,5 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "syntax", run: syntax, seeds: syntax::seeds },
     Target { name: "patch", run: patch, seeds: patch::seeds },
+    Target { name: "store", run: store, seeds: store::seeds },
 ];

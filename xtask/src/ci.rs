@@ -52,10 +52,14 @@ const STEPS: &[Step] = &[
     },
     program("elixir-tests", &["mix", "test"]),
     program("host-app", &["mix", "test", "--only", "integration"]),
-    program(
-        "fuzz",
-        &["cargo", "run", "--locked", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", "smoke"],
-    ),
+    Step {
+        name: "fuzz",
+        work: Work::Run {
+            // The tests of the workspace run the targets as well, with fewer mutations.
+            command: &["cargo", "test", "--locked", "--release", "--workspace", "--test", "fuzz"],
+            environment: &[("PROPTEST_CASES", "3000")],
+        },
+    },
 ];
 
 const fn program(name: &'static str, command: &'static [&'static str]) -> Step {
