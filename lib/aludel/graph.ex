@@ -61,11 +61,17 @@ defmodule Aludel.Graph do
 
   @doc """
   Every call from function to function, calls to functions outside the project included, as
-  `{caller_module, caller, caller_arity, callee_module, callee, callee_arity}`.
+  `{caller_module, caller, caller_arity, callee_module, callee, callee_arity}`. Calls in the body of a module have `nil` as
+  caller and its arity.
   """
   @spec edges(Index.t()) ::
-          {:ok, [{String.t(), String.t(), arity, String.t(), String.t(), arity}]} | {:error, Error.t()}
-  def edges(%Index{resource: resource}), do: query(fn -> Native.graph_edges(resource) end)
+          {:ok, [{String.t(), String.t() | nil, arity | nil, String.t(), String.t(), arity}]} | {:error, Error.t()}
+  def edges(%Index{resource: resource}) do
+    with {:ok, edges} <- query(fn -> Native.graph_edges(resource) end) do
+      {:ok, for({{module, name, arity}, {callee_module, callee, callee_arity}} <- edges,
+        do: {module, name, arity, callee_module, callee, callee_arity})}
+    end
+  end
 
   defp walk(%Index{resource: resource}, symbol, opts, native) when is_binary(symbol) do
     opts = Options.validate!(opts, @depth)

@@ -79,17 +79,17 @@ defmodule Aludel.Index do
   @doc """
   Opens an index file that `save/3` wrote.
 
-  Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:locked`.
+  Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel).
 
   ## Options
-  #{Options.docs(@open_options)}
+  #{Options.docs(progress: @progress)}
   """
   @spec open(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open(path, opts \\ []) do
-    opts = Options.validate!(opts, @open_options)
+    opts = Options.validate!(opts, progress: @progress)
 
     Telemetry.span([:aludel, :index, :open], %{}, fn ->
-      run(&Native.index_open(&1, Path.expand(path), opts[:wait]), opts[:progress]) |> wrap()
+      run(&Native.index_open(&1, Path.expand(path)), opts[:progress]) |> wrap()
     end)
   end
 
@@ -138,7 +138,8 @@ defmodule Aludel.Index do
     shared = Keyword.take(opts, [:progress])
 
     with true <- File.exists?(path),
-         {:ok, %__MODULE__{root: ^root} = index} <- open(path, [wait: opts[:wait]] ++ shared),
+         {:ok, index} <- open(path, shared),
+         true <- same_folder?(index.root, root),
          {:ok, changes} <- update(index, shared) do
       {:ok, index, changes.added + changes.changed + changes.removed > 0}
     else
@@ -149,6 +150,14 @@ defmodule Aludel.Index do
       _ ->
         with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])),
              do: {:ok, index, true}
+    end
+  end
+
+  # The index knows its root without symbolic links.
+  defp same_folder?(left, right) do
+    case {File.stat(left), File.stat(right)} do
+      {{:ok, left}, {:ok, right}} -> {left.major_device, left.inode} == {right.major_device, right.inode}
+      _ -> false
     end
   end
 

@@ -44,6 +44,40 @@ defmodule Aludel.Native do
   def job_cancel(_job), do: missing()
   def job_wait(_reference, _milliseconds), do: missing()
 
+  # Indexes
+  def index_build(_reference, _root, _max_file_bytes), do: missing()
+  def index_open(_reference, _path), do: missing()
+  def index_update(_reference, _index), do: missing()
+  def index_save(_reference, _index, _path, _wait), do: missing()
+  def index_embed(_reference, _index, _encoder), do: missing()
+  def index_info(_index), do: missing()
+  def index_diagnostics(_index), do: missing()
+  def index_text(_index, _file), do: missing()
+  def index_search(_index, _query, _limit, _mode, _encoder), do: missing()
+  def index_context(_index, _query, _limit, _mode, _encoder, _tokens, _model), do: missing()
+
+  # Graphs
+  def graph_callers(_index, _symbol, _depth), do: missing()
+  def graph_callees(_index, _symbol, _depth), do: missing()
+  def graph_impact(_index, _of), do: missing()
+  def graph_rank(_index, _limit), do: missing()
+  def graph_edges(_index), do: missing()
+
+  # Models and encoders
+  def model_load(_reference, _path, _options), do: missing()
+  def model_generate(_reference, _model, _prompt, _options), do: missing()
+  def model_score(_reference, _model, _prompt, _continuations), do: missing()
+  def model_count_tokens(_model, _text), do: missing()
+  def model_info(_model), do: missing()
+  def encoder_load(_reference, _path, _options), do: missing()
+  def encoder_embed(_reference, _encoder, _texts), do: missing()
+
+  # Proposals and edits
+  def propose_localise(_reference, _index, _tests, _limit), do: missing()
+  def propose_candidates(_reference, _index, _sources, _suspects, _options), do: missing()
+  def edit_apply(_text, _edits), do: missing()
+  def edit_diff(_path, _old, _new), do: missing()
+
   # Search
   def tree_new(_options), do: missing()
   def tree_ask(_tree, _count), do: missing()

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aludel_core::context::{self, Section};
-use aludel_core::graph::{CodeGraph, Hit as GraphHit};
-use aludel_core::retrieval::{self, Answer, BuildOptions, Index, MadeFrom, Mode, Query, store};
+use aludel_core::graph::{CodeGraph, Hit as GraphHit, Symbol, SymbolId};
+use aludel_core::retrieval::{self, Answer, BuildOptions, Index, MadeFrom, Mode, Query, store::{self, SaveOptions}};
 use aludel_core::source::{Diagnostic, Severity, WalkOptions};
+use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
 use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
@@ -99,7 +100,7 @@ struct ExResult {
     line_start: u32,
     line_end: u32,
     symbol: String,
-    kind: Option<String>,
+    kind: Option<&'static str>,
     score: f32,
     text: String,
 }
@@ -126,7 +127,8 @@ struct ExContext {
     text: String,
     tokens: usize,
     sections: Vec<ExSection>,
-    note: Option<String>,
+    omitted: usize,
+    note: Option<&'static str>,
     made_from: ExMadeFrom,
 }
 
@@ -137,8 +139,8 @@ struct ExSection {
     file: String,
     line_start: u32,
     line_end: u32,
-    symbol: String,
     text: String,
+    trimmed: bool,
     tokens: usize,
 }
 
@@ -146,17 +148,18 @@ struct ExSection {
 #[rustler(encode)]
 struct ExHit {
     symbol: String,
-    kind: String,
+    kind: &'static str,
     file: String,
     line: u32,
-    depth: u32,
+    depth: usize,
+    certain: bool,
 }
 
 #[derive(NifMap)]
 #[rustler(encode)]
 struct ExRank {
     symbol: String,
-    kind: String,
+    kind: &'static str,
     file: String,
     line: u32,
     score: f64,
@@ -189,10 +192,10 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
 
 #[rustler::nif]
 // normal: starts a job
-fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String, wait: u64) -> Term<'a> {
+fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let index =
-            job::install(|| store::open(Path::new(&path), Duration::from_millis(wait), reporter.cancel()))?;
+            job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
         let root = index.root().to_string_lossy().into_owned();
         Ok((IndexRef::new(index, BuildOptions::default()), root))
     })
@@ -225,8 +228,9 @@ fn index_save<'a>(
     wait: u64,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let wait = Duration::from_millis(wait);
-        job::install(|| store::save(&index.current(), Path::new(&path), wait, reporter.cancel())).map(|_| true)
+        let options = SaveOptions { wait: Duration::from_millis(wait) };
+        job::install(|| store::save(&index.current(), Path::new(&path), &options, reporter.cancel()))
+            .map(|_| true)
     })
 }
 
@@ -267,7 +271,7 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
             chunks: stats.chunks,
             definitions: stats.definitions,
             references: stats.references,
-            edges: index.graph().stats().edges,
+            edges: index.graph().edges().count(),
             vectors: stats.vectors,
             diagnostics: stats.diagnostics,
         })
@@ -317,7 +321,7 @@ fn index_search<'a>(
             line_start: hit.span.line_start,
             line_end: hit.span.line_end,
             symbol: hit.symbol.to_string(),
-            kind: hit.kind.map(|kind| kind.as_str().to_string()),
+            kind: hit.kind.map(DefinitionKind::as_str),
             score: hit.score,
             text: slice(&index, hit),
         };
@@ -354,14 +358,15 @@ fn index_context<'a>(
             file: section.file.to_string(),
             line_start: section.span.line_start,
             line_end: section.span.line_end,
-            symbol: section.symbol.to_string(),
             text: section.text,
+            trimmed: section.trimmed,
             tokens: section.tokens,
         };
         Ok(ExContext {
             text: context.text,
             tokens: context.tokens,
             sections: context.sections.into_iter().map(section).collect(),
+            omitted: context.omitted,
             note: context.note,
             made_from: answer.made_from.into(),
         })
@@ -402,18 +407,26 @@ fn slice(index: &Index, hit: &retrieval::Hit) -> String {
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn graph_callers(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: u32) -> Term<'_> {
-    graph_walk(env, &index, |graph| graph.callers(&symbol, depth))
+fn graph_callers(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: usize) -> Term<'_> {
+    graph_walk(env, &index, |graph| Ok(graph.callers(&named(graph, &symbol)?, depth)))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn graph_callees(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: u32) -> Term<'_> {
-    graph_walk(env, &index, |graph| graph.callees(&symbol, depth))
+fn graph_callees(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: usize) -> Term<'_> {
+    graph_walk(env, &index, |graph| Ok(graph.callees(&named(graph, &symbol)?, depth)))
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn graph_impact(env: Env<'_>, index: ResourceArc<IndexRef>, of: String) -> Term<'_> {
-    graph_walk(env, &index, |graph| graph.impact(&of))
+    graph_walk(env, &index, |graph| match graph.impact(&of) {
+        Ok(impact) => Ok(impact.hits),
+        // What is no file of the project is a symbol of it.
+        Err(_) => Ok(graph.impact_of(&named(graph, &of)?).hits),
+    })
+}
+
+fn named(graph: &CodeGraph, symbol: &str) -> Result<Vec<SymbolId>> {
+    Ok(graph.find(symbol)?.into_iter().map(|symbol| symbol.id).collect())
 }
 
 fn graph_walk<'a>(
@@ -425,11 +438,12 @@ fn graph_walk<'a>(
         let index = index.current();
         let hits = walk(index.graph())?;
         let row = |hit: GraphHit| ExHit {
-            symbol: hit.symbol.to_string(),
-            kind: hit.kind.as_str().to_string(),
-            file: hit.file.to_string(),
-            line: hit.span.line_start,
+            symbol: hit.symbol.qualified(),
+            kind: hit.symbol.kind.as_str(),
+            file: hit.symbol.file.to_string(),
+            line: hit.symbol.span.line_start,
             depth: hit.depth,
+            certain: hit.certain,
         };
         Ok(hits.into_iter().map(row).collect::<Vec<_>>())
     })
@@ -439,10 +453,10 @@ fn graph_walk<'a>(
 fn graph_rank(env: Env<'_>, index: ResourceArc<IndexRef>, limit: usize) -> Term<'_> {
     guard(env, || {
         let index = index.current();
-        let ranked = index.graph().rank();
-        let row = |(symbol, score): &(aludel_core::graph::Symbol, f64)| ExRank {
-            symbol: symbol.name.to_string(),
-            kind: symbol.kind.as_str().to_string(),
+        let ranked = index.graph().rank(&[], &Cancel::new())?;
+        let row = |(symbol, score): &(Symbol, f64)| ExRank {
+            symbol: symbol.qualified(),
+            kind: symbol.kind.as_str(),
             file: symbol.file.to_string(),
             line: symbol.span.line_start,
             score: *score,
@@ -456,15 +470,9 @@ fn graph_edges(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || {
         let index = index.current();
         let edges = index.graph().edges().map(|edge| {
-            let row = (
-                edge.caller_module,
-                edge.caller_fun,
-                edge.caller_arity,
-                edge.callee_module,
-                edge.callee_fun,
-                edge.callee_arity,
-            );
-            row.encode(env)
+            let caller = (&*edge.caller_module, edge.caller_fun.as_deref(), edge.caller_arity);
+            let callee = (&*edge.callee_module, &*edge.callee_fun, edge.callee_arity);
+            (caller, callee).encode(env)
         });
         Ok(edges.collect::<Vec<Term<'_>>>())
     })

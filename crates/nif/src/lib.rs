@@ -6,10 +6,13 @@
 
 mod error;
 mod guard;
+mod index;
 mod job;
 mod json;
 mod library;
 mod live;
+mod model;
+mod propose;
 mod search;
 
 pub use library::load;

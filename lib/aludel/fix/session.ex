@@ -3,7 +3,7 @@ defmodule Aludel.Fix.Session do
   # A run of the fixer as a state machine: prepare → localise → propose → search → polish → confirm. One step is one of
   # these, and within the search one verdict, so whoever drives it can stop between any two and lose nothing.
 
-  alias Aludel.{Error, Index, Native, Search}
+  alias Aludel.{Error, Index, Job, Native, Search}
   alias Aludel.Fix.{Target, Workers}
   alias Aludel.Sandbox.Project
 
@@ -20,7 +20,6 @@ defmodule Aludel.Fix.Session do
     baseline: [],
     failing: [],
     suspects: [],
-    sources: %{},
     candidates: %{},
     solved: [],
     polish: [],
@@ -136,8 +135,13 @@ defmodule Aludel.Fix.Session do
   end
 
   def step(%__MODULE__{phase: :polish} = session, emit) do
-    session = fill_polish(session)
-    if Workers.busy?(session.workers), do: go(collect_polish(session, emit)), else: go(session, :confirm)
+    case fill_polish(session) do
+      {:ok, session} ->
+        if Workers.busy?(session.workers), do: go(collect_polish(session, emit)), else: go(session, :confirm)
+
+      {:error, error} ->
+        stop(session, error)
+    end
   end
 
   def step(%__MODULE__{phase: :confirm} = session, emit) do
@@ -148,7 +152,7 @@ defmodule Aludel.Fix.Session do
         session = %{session | executions: session.executions + 1}
 
         cond do
-          mended?(session, verdict) ->
+          verdict.status == :passed ->
             patches = patches(session, best)
             emit.({:mended, patches})
             done(session, :mended, patches, best.label)
@@ -165,41 +169,61 @@ defmodule Aludel.Fix.Session do
     end
   end
 
+  defp localise(index, observed) do
+    Job.run(&Native.propose_localise(&1, index.resource, observed, @suspects_most), nil)
+  end
+
   # --- candidates
 
   # Candidates on top of what `parent` changed; at the root on the project as it is.
   defp propose(session, node, parent) do
     sources = if parent, do: parent.sources, else: %{}
-    options = %{max: session.opts[:max_candidates], seed: session.opts[:seed]}
+    options = %{max: session.opts[:max_candidates], evidence: evidence(session)}
+    start = &Native.propose_candidates(&1, session.index.resource, sources, session.suspects, options)
 
-    with {:ok, found} <- Native.propose_candidates(session.index.resource, sources, session.suspects, options) do
-      base = map_size(session.candidates)
-
-      candidates =
-        for {candidate, nth} <- Enum.with_index(found, base) do
-          changed = Map.put(sources, candidate.file, candidate.text)
-          size = candidate.size + if(parent, do: parent.size, else: 0)
-          Map.merge(candidate, %{payload: nth, sources: changed, size: size, node: nil})
-        end
-
-      with :ok <- Search.children(session.search, node, candidates) do
-        {:ok, %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}}
-      end
+    with {:ok, found} <- Job.run(start, nil),
+         candidates = number(found, map_size(session.candidates) + 1, parent),
+         :ok <- Search.children(session.search, node, candidates) do
+      {:ok, %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}}
     end
   end
+
+  defp number(found, base, parent) do
+    {size, before} = if parent, do: {parent.size, parent.sources}, else: {0, %{}}
+
+    for {candidate, nth} <- Enum.with_index(found, base) do
+      Map.merge(candidate, %{payload: nth, size: candidate.size + size, before: before, sources: nil, node: nil})
+    end
+  end
+
+  # The changed files, by name. They are made when a candidate is tried: thousands of copies of a file are many megabytes.
+  defp with_sources(session, candidate) do
+    with {:ok, text} <- text(session, candidate.before, candidate.file),
+         {:ok, changed} <- Native.edit_apply(text, candidate.edits) do
+      {:ok, %{candidate | sources: Map.put(candidate.before, candidate.file, changed)}}
+    end
+  end
+
+  defp text(session, sources, file) do
+    case sources do
+      %{^file => text} -> {:ok, text}
+      _ -> Index.text(session.index, file)
+    end
+  end
+
+  # What the failing tests say: words in it are hints.
+  defp evidence(session), do: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}")
 
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do
     with true <- Workers.free?(session.workers), {:ok, [task]} <- Search.ask(session.search, 1) do
-      case task do
-        {:evaluate, node, payload} ->
-          candidate = %{session.candidates[payload] | node: node}
-          session = %{session | candidates: Map.put(session.candidates, payload, candidate)}
-          fill(evaluate(session, candidate))
+      filled =
+        case task do
+          {:evaluate, node, payload} -> evaluate(session, %{session.candidates[payload] | node: node})
+          {:expand, node, payload} -> propose(session, node, session.candidates[payload])
+        end
 
-        {:expand, node, payload} ->
-          with {:ok, session} <- propose(session, node, session.candidates[payload]), do: fill(session)
-      end
+      with {:ok, session} <- filled, do: fill(session)
     else
       {:error, error} -> {:error, error}
       _ -> {:ok, session}
@@ -207,14 +231,24 @@ defmodule Aludel.Fix.Session do
   end
 
   defp evaluate(session, candidate) do
-    opts = [
+    with {:ok, candidate} <- with_sources(session, candidate) do
+      opts = verdict_opts(session)
+      workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
+      candidates = Map.put(session.candidates, candidate.payload, candidate)
+      {:ok, %{session | workers: workers, candidates: candidates, executions: session.executions + 1}}
+    end
+  end
+
+  # The failing tests run first, all of them, so that a part that is mended can be seen; the others only when all of those
+  # pass, until one fails.
+  defp verdict_opts(session) do
+    [
       failing: Enum.map(session.failing, & &1.id),
+      others: for(test <- session.baseline, test.state == :passed, do: test.id),
+      max_failures: length(session.failing),
       timeout_per_test: timeout_per_test(session),
       seed: 0
     ]
-
-    workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
-    %{session | workers: workers, executions: session.executions + 1}
   end
 
   # A mutant may loop: it gets ten times what the slowest test took, and never less than two seconds.
@@ -252,45 +286,26 @@ defmodule Aludel.Fix.Session do
 
   defp judge(session, {:ok, verdict}) do
     wanted = MapSet.new(session.failing, & &1.id)
-    seconds = verdict.microseconds / 1_000_000
+    passed = for test <- verdict.tests, test.state == :passed, into: MapSet.new(), do: test.id
+    mended = wanted |> MapSet.intersection(passed) |> MapSet.size()
+    broken = Enum.count(verdict.failed, &(not MapSet.member?(wanted, &1)))
+    solved = verdict.status == :passed
 
-    case verdict.compile do
-      {:error, _} ->
-        %{score: 0.0, dead: true, solved: false, note: "does not compile", seconds: seconds}
-
-      :ok ->
-        mended = MapSet.difference(wanted, MapSet.new(verdict.failed)) |> MapSet.size()
-        broken = broken(session, verdict)
-        solved = mended?(session, verdict)
-        share = mended / MapSet.size(wanted)
-        score = if solved, do: 1.0, else: share * 0.9 / (1 + length(broken))
-
-        %{
-          score: score,
-          solved: solved,
-          # Only what mends a part of the failures is worth building on.
-          dead: not solved and (mended == 0 or broken != []),
-          note: note(solved, mended, MapSet.size(wanted), broken, verdict),
-          seconds: seconds
-        }
-    end
+    %{
+      score: if(solved, do: 1.0, else: mended / MapSet.size(wanted) * 0.9 / (1 + broken)),
+      solved: solved,
+      # Only what mends a part of the failures and breaks nothing is worth building on.
+      dead: not solved and (mended == 0 or broken > 0 or verdict.killed != nil),
+      note: note(verdict, mended, MapSet.size(wanted), broken),
+      seconds: verdict.microseconds / 1_000_000
+    }
   end
 
-  defp mended?(session, verdict) do
-    verdict.compile == :ok and verdict.complete and
-      MapSet.disjoint?(MapSet.new(session.failing, & &1.id), MapSet.new(verdict.failed)) and
-      broken(session, verdict) == []
-  end
-
-  defp broken(session, verdict) do
-    failed_before = for test <- session.baseline, failed?(test), into: MapSet.new(), do: test.id
-    Enum.reject(verdict.failed, &MapSet.member?(failed_before, &1))
-  end
-
-  defp note(true, _, _, _, _), do: "all tests pass"
-  defp note(_, _, _, _, %{killed: reason}) when reason != nil, do: "stopped: #{reason}"
-  defp note(_, mended, wanted, [], _), do: "#{mended} of #{wanted} mended"
-  defp note(_, mended, wanted, broken, _), do: "#{mended} of #{wanted} mended, #{length(broken)} broken"
+  defp note(%{status: :passed}, _, _, _), do: "all tests pass"
+  defp note(%{status: :compile_error}, _, _, _), do: "does not compile"
+  defp note(%{killed: %{reason: reason}}, _, _, _), do: "stopped: #{reason}"
+  defp note(_, mended, wanted, 0), do: "#{mended} of #{wanted} mended"
+  defp note(_, mended, wanted, broken), do: "#{mended} of #{wanted} mended, #{broken} broken"
 
   # --- after a verdict
 
@@ -306,7 +321,7 @@ defmodule Aludel.Fix.Session do
     session.candidates
     |> Map.values()
     |> Enum.filter(fn candidate ->
-      candidate.node == nil and map_size(candidate.sources) == 1 and candidate.file == first.file and
+      candidate.node == nil and candidate.before == %{} and candidate.file == first.file and
         abs(candidate.line - first.line) <= 3 and candidate.size < first.size
     end)
     |> Enum.sort_by(&{&1.size, -&1.prior, &1.payload})
@@ -314,12 +329,14 @@ defmodule Aludel.Fix.Session do
   end
 
   defp fill_polish(%{polish: [candidate | rest]} = session) do
-    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget],
-      do: fill_polish(evaluate(%{session | polish: rest}, candidate)),
-      else: session
+    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget] do
+      with {:ok, session} <- evaluate(%{session | polish: rest}, candidate), do: fill_polish(session)
+    else
+      {:ok, session}
+    end
   end
 
-  defp fill_polish(session), do: session
+  defp fill_polish(session), do: {:ok, session}
 
   defp collect_polish(session, emit) do
     {candidate, outcome, session} = take(session)
@@ -350,12 +367,7 @@ defmodule Aludel.Fix.Session do
   end
 
   defp verify_opts(session) do
-    [
-      failing: Enum.map(session.failing, & &1.id),
-      timeout_per_test: timeout_per_test(session),
-      seed: 0,
-      unsafe_without_isolation: session.opts[:unsafe_without_isolation]
-    ]
+    [unsafe_without_isolation: session.opts[:unsafe_without_isolation]] ++ verdict_opts(session)
   end
 
   # --- results
@@ -422,7 +434,8 @@ defmodule Aludel.Fix.Session do
       id: test.id,
       passed: passed,
       covered: covered,
-      frames: for(frame <- test.frames, do: {frame.file, frame.line})
+      frames: for(frame <- test.frames, do: {frame.file, frame.line}),
+      text: if(passed, do: "", else: "#{test.id}\n#{test.message}")
     }
   end
 end

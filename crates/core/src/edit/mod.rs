@@ -3,5 +3,6 @@
 mod diff;
 mod patch;
 
+pub(crate) use diff::tokens;
 pub use diff::{PatchSize, unified_diff};
 pub use patch::{Edit, Patch};

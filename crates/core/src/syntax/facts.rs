@@ -40,6 +40,28 @@ pub enum DefinitionKind {
     Describe,
 }
 
+impl DefinitionKind {
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DefinitionKind::Module => "module",
+            DefinitionKind::Protocol => "protocol",
+            DefinitionKind::Implementation => "implementation",
+            DefinitionKind::Function => "function",
+            DefinitionKind::Macro => "macro",
+            DefinitionKind::Guard => "guard",
+            DefinitionKind::Delegate => "delegate",
+            DefinitionKind::Struct => "struct",
+            DefinitionKind::Exception => "exception",
+            DefinitionKind::Type => "type",
+            DefinitionKind::Callback => "callback",
+            DefinitionKind::Attribute => "attribute",
+            DefinitionKind::Test => "test",
+            DefinitionKind::Describe => "describe",
+        }
+    }
+}
+
 /// A thing that a file defines. All clauses of one `Mod.fun/arity` are one definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {

@@ -1,0 +1,320 @@
+//! Candidates by templates and by donor code.
+
+mod donor;
+mod kind;
+mod source;
+mod templates;
+mod vocabulary;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tree_sitter::Parser;
+
+pub use kind::Kind;
+pub(super) use source::{parse, parser};
+
+use self::source::{Source, line_scores};
+use self::templates::{Context, Draft, Sink};
+use self::vocabulary::Vocabulary;
+use super::Suspect;
+use crate::edit::{Edit, Patch, unified_diff};
+use crate::syntax::{DefinitionKind, FileFacts};
+use crate::{Cancel, Result};
+
+/// What candidates are to be made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The file to change, relative to the root.
+    pub path: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// Suspicious lines; those of other files are passed over.
+    pub suspects: &'a [Suspect],
+    /// Facts of the project's files, this one included, as far as known: which functions there are to call.
+    pub facts: &'a [(&'a str, &'a FileFacts)],
+    /// Other files of the project, to take words and code from.
+    pub donors: &'a [(&'a str, &'a str)],
+    /// The failing tests and their messages: their words are hints.
+    pub evidence: &'a str,
+    /// The most candidates to make.
+    pub max: usize,
+}
+
+impl<'a> Request<'a> {
+    /// A request for at most 5000 candidates, with nothing known but the file and its suspects.
+    pub fn new(path: &'a str, text: &'a str, suspects: &'a [Suspect]) -> Self {
+        Request { path, text, suspects, facts: &[], donors: &[], evidence: "", max: 5000 }
+    }
+}
+
+/// A change that may mend the fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Relative to the root.
+    pub file: Arc<str>,
+    /// Against the text that the request had.
+    pub edits: Vec<Edit>,
+    /// What kind of change it is.
+    pub kind: Kind,
+    /// Where, from 1.
+    pub line: u32,
+    /// How likely it is, relative to the others of its list, from 0 to 1.
+    pub prior: f64,
+    /// One short line for a person: `"comparison: `<` becomes `<=`"`.
+    pub label: String,
+}
+
+impl Candidate {
+    /// The change as a patch.
+    pub fn patch(&self) -> Patch {
+        Patch::new(self.file.clone(), self.edits.clone())
+    }
+
+    /// The change as a unified diff.
+    ///
+    /// # Errors
+    /// As [`Patch::apply`], when `text` is not the text of the request.
+    pub fn diff(&self, text: &str) -> Result<String> {
+        Ok(unified_diff(&self.file, text, &self.patch().apply(text)?))
+    }
+}
+
+/// Which ways of making candidates to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ways {
+    Templates,
+    Donors,
+    Both,
+}
+
+/// At most [`Request::max`] candidates, the most likely first. All parse, no two give the same text, none leaves it
+/// as it was; a file that does not parse gives candidates too, as long as they make nothing worse.
+///
+/// The order is that of suspicion x prior of the kind x fit, where the kinds with many candidates are held down, so that
+/// the first few hundred show every kind and every suspicious place.
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`] and [`crate::ErrorKind::Timeout`].
+pub fn candidates(request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
+    by(Ways::Both, request, cancel)
+}
+
+pub(super) fn by(ways: Ways, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
+    let exact: BTreeMap<u32, f64> = request
+        .suspects
+        .iter()
+        .filter(|suspect| *suspect.file == *request.path)
+        .fold(BTreeMap::new(), |mut lines, suspect| {
+            let score: &mut f64 = lines.entry(suspect.line).or_default();
+            *score = score.max(suspect.score);
+            lines
+        });
+    let mut parser = parser()?;
+    let Some(tree) = parse(&mut parser, request.text).filter(|_| !exact.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let donor_trees: Vec<_> = request
+        .donors
+        .iter()
+        .filter(|(path, _)| *path != request.path)
+        .filter_map(|(_, text)| parse(&mut parser, text).map(|tree| (*text, tree)))
+        .collect();
+    cancel.check()?;
+    let source = Source::new(request.text, &tree);
+    let donors: Vec<Source<'_>> = donor_trees.iter().map(|(text, tree)| Source::new(text, tree)).collect();
+    cancel.check()?;
+    let vocabulary = Vocabulary::new(&source, &donors.iter().collect::<Vec<_>>(), request.evidence);
+    let context = Context { source: &source, vocabulary, functions: functions(request.facts) };
+    let scores = line_scores(&source, &exact);
+
+    let mut drafts = Vec::new();
+    for place in &source.places {
+        let line = place.node.start_position().row as u32 + 1;
+        let Some(score) = scores.get(&line).filter(|score| **score > 0.0) else { continue };
+        cancel.check()?;
+        let mut sink = Sink { drafts: Vec::new(), place: *place };
+        if ways != Ways::Donors {
+            templates::apply(&context, place, &mut sink);
+        }
+        drafts.extend(sink.drafts.into_iter().map(|draft| (*score, draft)));
+    }
+    if ways != Ways::Templates {
+        drafts.extend(donor::drafts(&context, &donors, &scores, cancel)?);
+    }
+    let ranked = rank(request.text, drafts);
+    check(request, &mut parser, ranked, cancel)
+}
+
+/// Functions that other modules can call.
+fn functions<'a>(facts: &[(&'a str, &'a FileFacts)]) -> Vec<(&'a str, &'a str, usize)> {
+    let mut functions = Vec::new();
+    for definition in facts.iter().flat_map(|(_, facts)| &facts.definitions) {
+        let callable = matches!(
+            definition.kind,
+            DefinitionKind::Function | DefinitionKind::Macro | DefinitionKind::Delegate
+        );
+        if let (true, true, Some(arity)) = (callable, definition.public, definition.arity) {
+            for arity in arity.saturating_sub(definition.defaults)..=arity {
+                functions.push((&*definition.module, &*definition.name, usize::from(arity)));
+            }
+        }
+    }
+    functions.sort_unstable();
+    functions.dedup();
+    functions
+}
+
+/// How much a kind with many candidates is held down: 0 not at all, 1 so that every kind gets the same sum.
+const EVENNESS: f64 = 0.5;
+
+/// Distinct drafts with their final scores, the best first.
+fn rank(text: &str, drafts: Vec<(f64, Draft)>) -> Vec<(f64, Draft)> {
+    let mut best: HashMap<Edit, (f64, Draft)> = HashMap::new();
+    for (score, mut draft) in drafts {
+        let Some(edit) = canonical(text, &draft.edit) else { continue };
+        draft.edit = edit.clone();
+        let score = score * draft.weight;
+        let order = |score: f64, kind: Kind| (score * kind.prior(), std::cmp::Reverse(kind));
+        let better =
+            best.get(&edit).is_none_or(|(known, old)| order(score, draft.kind) > order(*known, old.kind));
+        if better {
+            best.insert(edit, (score, draft));
+        }
+    }
+    let mut ranked: Vec<(f64, Draft)> = best.into_values().collect();
+    ranked.sort_by(|(_, a), (_, b)| a.edit.cmp(&b.edit));
+    let mut sums: BTreeMap<Kind, f64> = BTreeMap::new();
+    ranked.iter().for_each(|(score, draft)| *sums.entry(draft.kind).or_default() += score);
+    for (score, draft) in &mut ranked {
+        *score *= draft.kind.prior() / sums[&draft.kind].powf(EVENNESS);
+    }
+    ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.edit.cmp(&y.edit)));
+    ranked
+}
+
+/// The smallest edit that gives the same text, the earliest of those; `None` when it changes nothing.
+fn canonical(text: &str, edit: &Edit) -> Option<Edit> {
+    let (mut start, mut end) = (edit.start, edit.end);
+    let old = text.get(start..end)?;
+    let new = edit.replacement.as_str();
+    let front: usize =
+        old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(sign, _)| sign.len_utf8()).sum();
+    let (old, new) = (&old[front..], &new[front..]);
+    let back: usize = old
+        .chars()
+        .rev()
+        .zip(new.chars().rev())
+        .take_while(|(a, b)| a == b)
+        .map(|(sign, _)| sign.len_utf8())
+        .sum();
+    let mut new = new[..new.len() - back].to_string();
+    start += front;
+    end -= back;
+    if start == end && new.is_empty() {
+        return None;
+    }
+    // What is only inserted or only deleted can slide: as far left as it goes.
+    while let Some(before) = text[..start].chars().next_back() {
+        let slides = match (start == end, new.is_empty()) {
+            (true, false) => new.ends_with(before),
+            (false, true) => text[start..end].ends_with(before),
+            _ => false,
+        };
+        if !slides {
+            break;
+        }
+        start -= before.len_utf8();
+        end -= before.len_utf8();
+        if !new.is_empty() {
+            new.pop();
+            new.insert(0, before);
+        }
+    }
+    Some(Edit::new(start, end, new))
+}
+
+/// Turns the best drafts into candidates: those that parse.
+fn check(
+    request: &Request<'_>,
+    parser: &mut Parser,
+    ranked: Vec<(f64, Draft)>,
+    cancel: &Cancel,
+) -> Result<Vec<Candidate>> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut was_broken: HashMap<Range<usize>, bool> = HashMap::new();
+    let file: Arc<str> = Arc::from(request.path);
+    let top = ranked.first().map_or(1.0, |(score, _)| *score);
+    for (score, draft) in ranked {
+        if candidates.len() >= request.max {
+            break;
+        }
+        cancel.check()?;
+        let whole = 0..request.text.len();
+        let within = |unit: &Range<usize>| unit.start <= draft.edit.start && draft.edit.end <= unit.end;
+        let unit = draft.unit.clone().filter(within).unwrap_or(whole);
+        let old = &request.text[unit.clone()];
+        let broken = *was_broken
+            .entry(unit.clone())
+            .or_insert_with(|| parse(parser, old).is_none_or(|t| t.root_node().has_error()));
+        if !broken {
+            let edit = Edit::new(
+                draft.edit.start - unit.start,
+                draft.edit.end - unit.start,
+                draft.edit.replacement.as_str(),
+            );
+            let new = Patch::new(file.clone(), vec![edit]).apply(old)?;
+            if parse(parser, &new).is_none_or(|tree| tree.root_node().has_error()) {
+                continue;
+            }
+        }
+        let label = label(request.text, &draft);
+        let Draft { edit, kind, line, .. } = draft;
+        candidates.push(Candidate {
+            file: file.clone(),
+            edits: vec![edit],
+            kind,
+            line,
+            prior: score / top,
+            label,
+        });
+    }
+    Ok(candidates)
+}
+
+fn label(text: &str, draft: &Draft) -> String {
+    let (start, end) = widened(text, &draft.edit);
+    let old = short(&text[start..end]);
+    let Edit { start: from, end: to, replacement } = &draft.edit;
+    let new = short(&format!("{}{replacement}{}", &text[start..*from], &text[*to..end]));
+    let kind = draft.kind.as_str().replace('_', " ");
+    match (old.is_empty(), new.is_empty()) {
+        (true, _) => format!("{kind}: add `{new}`"),
+        (_, true) => format!("{kind}: drop `{old}`"),
+        _ => format!("{kind}: `{old}` becomes `{new}`"),
+    }
+}
+
+/// The edit's bytes up to the ends of the words that it cuts.
+fn widened(text: &str, edit: &Edit) -> (usize, usize) {
+    let word = |sign: &char| {
+        sign.is_alphanumeric() || matches!(sign, '_' | '@' | ':' | '?' | '!' | '<' | '>' | '=' | '&' | '|')
+    };
+    let before: usize = text[..edit.start].chars().rev().take_while(word).map(char::len_utf8).sum();
+    let after: usize = text[edit.end..].chars().take_while(word).map(char::len_utf8).sum();
+    (edit.start - before, edit.end + after)
+}
+
+fn short(text: &str) -> String {
+    const SIGNS: usize = 40;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SIGNS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

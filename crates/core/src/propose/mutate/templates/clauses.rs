@@ -1,0 +1,161 @@
+//! Clauses of functions, of `case` and of `fn`: swapped, dropped, missing.
+
+use tree_sitter::Node;
+
+use super::{Context, Sink, swapped_text};
+use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::source::{Place, arguments, parts};
+
+/// All changes to the clause at a place.
+pub fn clauses(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
+    match place.node.kind() {
+        "stab_clause" => stab(context, place, sink),
+        "call" => function(context, place, sink),
+        _ => {}
+    }
+}
+
+fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
+    let (source, node) = (context.source, place.node);
+    let Some(parent) = place.parent else { return };
+    let siblings: Vec<Node<'_>> =
+        parts(parent).into_iter().filter(|part| part.kind() == "stab_clause").collect();
+    let position = siblings.iter().position(|sibling| sibling.id() == node.id()).unwrap_or(0);
+    let next = siblings.get(position + 1);
+    if let Some(next) = next {
+        sink.edit(ClauseSwap, 1.0, node.start_byte(), next.end_byte(), swapped_text(source, node, *next));
+        sink.edit(ClauseRemove, 1.0, node.start_byte(), next.start_byte(), "");
+    } else if position > 0 {
+        sink.edit(ClauseRemove, 1.0, siblings[position - 1].end_byte(), node.end_byte(), "");
+    }
+    let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
+    else {
+        return;
+    };
+    if let Some(right_next) = next.and_then(|next| next.child_by_field_name("right")) {
+        // The answers of two clauses, each with the other's pattern.
+        let new = swapped_text(source, right, right_next);
+        sink.edit(ClauseSwap, 0.8, right.start_byte(), right_next.end_byte(), new);
+    }
+    // A clause like this one, before it: what it answers is most likely what one of its neighbours answers.
+    let indent = source.indent(node);
+    let start = node.start_byte();
+    let answers: Vec<&str> = siblings
+        .iter()
+        .filter_map(|sibling| sibling.child_by_field_name("right"))
+        .map(|right| source.text(right).trim())
+        .filter(|text| text.len() <= 120 && !text.contains('\n'))
+        .collect();
+    let arity = if left.kind() == "arguments" { parts(left).len() } else { 1 };
+    if position == 0 && arity == 1 {
+        for pattern in ["nil", "[]", "\"\"", "%{}", "0"] {
+            for answer in answers
+                .iter()
+                .copied()
+                .take(3)
+                .chain(["nil", "[]", "0", "\"\"", ":ok", ":error", "false", "true"])
+            {
+                sink.edit(MissingClause, 0.15, start, start, format!("{pattern} -> {answer}\n{indent}"));
+            }
+        }
+    }
+    let text = source.text(left);
+    for (pattern, weight) in like_patterns(context, place, text) {
+        for answer in answers.iter().take(3) {
+            sink.edit(MissingClause, weight, start, start, format!("{pattern} -> {answer}\n{indent}"));
+        }
+    }
+    if position + 1 == siblings.len() && arity == 1 && !text.starts_with('_') {
+        let end = node.start_byte() + source.text(node).trim_end().len();
+        for answer in answers.iter().copied().take(2).chain(["nil", "[]", ":error", "false", "true"]) {
+            sink.edit(MissingClause, 0.3, end, end, format!("\n{indent}_ -> {answer}"));
+        }
+    }
+}
+
+/// The pattern with its string or its atom exchanged for others that occur near.
+fn like_patterns(context: &Context<'_>, place: &Place<'_>, text: &str) -> Vec<(String, f64)> {
+    use crate::propose::mutate::vocabulary::Class;
+    let class = match text.as_bytes() {
+        [b'"', ..] if text.len() > 2 && text[1..].find('"') == Some(text.len() - 2) => Class::String,
+        [b':', ..] if !text.contains([' ', ',', '{']) => Class::Atom,
+        _ => return Vec::new(),
+    };
+    let near = context.vocabulary.near(class, place.node.start_byte(), ("arguments", "", 100), 8);
+    near.into_iter().map(|(other, weight)| (other.to_string(), 0.3 * weight)).collect()
+}
+
+fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
+    let (source, node) = (context.source, place.node);
+    let Some(number) = place.clause.filter(|clause| source.clauses[*clause].node.id() == node.id()) else {
+        return;
+    };
+    let clause = source.clauses[number];
+    let next = source.clauses.get(number + 1).filter(|next| next.name == clause.name);
+    let previous =
+        number.checked_sub(1).and_then(|n| source.clauses.get(n)).filter(|other| other.name == clause.name);
+    if let Some(next) = next {
+        let new = swapped_text(source, node, next.node);
+        sink.edit(ClauseSwap, 1.0, node.start_byte(), next.node.end_byte(), new);
+        sink.edit(ClauseRemove, 1.0, node.start_byte(), next.node.start_byte(), "");
+    } else if let Some(previous) = previous {
+        sink.edit(ClauseRemove, 1.0, previous.node.end_byte(), node.end_byte(), "");
+    }
+    // One more clause before the first, for what has no value or no elements.
+    let called = match source.operator(clause.head) {
+        "when" => clause.head.child_by_field_name("left").unwrap_or(clause.head),
+        _ => clause.head,
+    };
+    let Some(given) = arguments(called).filter(|_| previous.is_none()) else { return };
+    let values = parts(given);
+    let indent = source.indent(node);
+    let keyword = source.target(node);
+    for (position, value) in values.iter().enumerate() {
+        if value.kind() == "keywords" {
+            continue;
+        }
+        let others: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(rank, other)| if rank == position { String::new() } else { plain(context, *other) })
+            .collect();
+        for pattern in ["[]", "nil", "\"\"", "%{}", "0"] {
+            let head: Vec<&str> = others.iter().map(|o| if o.is_empty() { pattern } else { o }).collect();
+            let unused: Vec<String> = head.iter().map(|part| ignored(part)).collect();
+            for answer in ["[]", "nil", "0", "\"\"", "%{}", "false", "true", ":ok", ":error", pattern] {
+                let new = format!("{keyword} {}({}), do: {answer}\n{indent}", clause.name, unused.join(", "));
+                sink.edit(MissingClause, 0.2, node.start_byte(), node.start_byte(), new);
+            }
+            for (rank, other) in others.iter().enumerate().filter(|(_, other)| !other.is_empty()) {
+                let head: Vec<&str> = unused
+                    .iter()
+                    .enumerate()
+                    .map(|(r, part)| if r == rank { other.as_str() } else { part.as_str() })
+                    .collect();
+                let new = format!("{keyword} {}({}), do: {other}\n{indent}", clause.name, head.join(", "));
+                sink.edit(MissingClause, 0.4, node.start_byte(), node.start_byte(), new);
+            }
+        }
+    }
+}
+
+/// The variable that an argument binds, or a name for it.
+fn plain(context: &Context<'_>, argument: Node<'_>) -> String {
+    match (argument.kind(), context.source.operator(argument)) {
+        ("identifier", _) => context.source.text(argument).to_string(),
+        ("binary_operator", "\\\\") => argument
+            .child_by_field_name("left")
+            .filter(|left| left.kind() == "identifier")
+            .map_or("_".to_string(), |left| context.source.text(left).to_string()),
+        _ => "_".to_string(),
+    }
+}
+
+/// A variable nobody reads.
+fn ignored(name: &str) -> String {
+    if name.starts_with(|sign: char| sign.is_ascii_lowercase()) && name != "nil" {
+        format!("_{name}")
+    } else {
+        name.to_string()
+    }
+}

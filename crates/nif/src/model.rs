@@ -1,0 +1,269 @@
+//! Models and encoders: `Aludel.Model`.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aludel_core::inference::{self, Device, Encoder, Event, LoadOptions, Message, Model, Request, Sampling};
+use aludel_core::retrieval::Embedder;
+use aludel_core::source::ContentHash;
+use aludel_core::{Cancel, Error, ErrorKind, Result};
+use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
+
+use crate::guard::guard;
+use crate::job;
+use crate::live::{Kind, Live};
+
+mod atoms {
+    rustler::atoms! { cpu, cuda, metal, text }
+}
+
+/// The handle of a language model.
+pub struct ModelRef {
+    model: Model,
+    _live: Live,
+}
+
+/// The handle of an encoder.
+pub struct EncoderRef {
+    encoder: Encoder,
+    _live: Live,
+}
+
+#[rustler::resource_impl]
+impl Resource for ModelRef {}
+
+#[rustler::resource_impl]
+impl Resource for EncoderRef {}
+
+impl ModelRef {
+    /// How many tokens `text` is; where the tokenizer fails, as many as it has bytes, which is never too few.
+    pub fn count_tokens(&self, text: &str) -> usize {
+        self.model.tokenizer().count(text).unwrap_or(text.len())
+    }
+}
+
+impl EncoderRef {
+    /// As what indexes want.
+    pub fn encoder(&self) -> &dyn Embedder {
+        &self.encoder
+    }
+
+    /// Names the encoder; vectors of different fingerprints are never compared.
+    pub fn fingerprint(&self) -> ContentHash {
+        Embedder::fingerprint(&self.encoder)
+    }
+
+    /// The vector of one text.
+    pub fn embed_one(&self, text: &str, cancel: &Cancel) -> Result<Vec<f32>> {
+        let missing = || Error::new(ErrorKind::Model, "the encoder gave no vector");
+        self.encoder.embed(&[text], cancel)?.pop().ok_or_else(missing)
+    }
+}
+
+#[derive(NifMap)]
+struct ExLoadOptions {
+    threads: usize,
+    device: Atom,
+    max_bytes: u64,
+}
+
+impl ExLoadOptions {
+    fn into_core(self, cancel: &Cancel) -> Result<LoadOptions> {
+        let device = if self.device == atoms::cpu() {
+            Device::Cpu
+        } else if self.device == atoms::cuda() {
+            Device::Cuda(0)
+        } else if self.device == atoms::metal() {
+            Device::Metal(0)
+        } else {
+            return Err(Error::invalid("the device is one of :cpu, :cuda and :metal"));
+        };
+        Ok(LoadOptions {
+            max_bytes: Some(self.max_bytes),
+            threads: self.threads,
+            on_thread_start: Some(Arc::new(job::lower_priority)),
+            device,
+            cancel: cancel.clone(),
+            ..LoadOptions::default()
+        })
+    }
+}
+
+#[derive(NifUntaggedEnum)]
+enum ExPrompt {
+    Raw(String),
+    Messages(Vec<(String, String)>),
+}
+
+#[derive(NifMap)]
+struct ExGenerateOptions {
+    max_tokens: usize,
+    temperature: f32,
+    top_k: usize,
+    top_p: f32,
+    min_p: f32,
+    repetition_penalty: f32,
+    stop: Vec<String>,
+    seed: u64,
+    timeout: Option<u64>,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExGeneration {
+    text: String,
+    tokens: usize,
+    prompt_tokens: usize,
+    finish_reason: &'static str,
+    prefill_seconds: f64,
+    generate_seconds: f64,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExScore {
+    logprob: f64,
+    tokens: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExModelInfo {
+    architecture: String,
+    name: String,
+    vocabulary: usize,
+    context_length: usize,
+    parameters: u64,
+    bytes: u64,
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn model_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: ExLoadOptions) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let model = Model::load(Path::new(&path), &options.into_core(reporter.cancel())?)?;
+        Ok(ResourceArc::new(ModelRef { model, _live: Live::new(Kind::Model) }))
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn encoder_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: ExLoadOptions) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let encoder = Encoder::load(Path::new(&path), &options.into_core(reporter.cancel())?)?;
+        let dimensions = encoder.dimensions();
+        Ok((ResourceArc::new(EncoderRef { encoder, _live: Live::new(Kind::Model) }), dimensions))
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn model_generate<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    model: ResourceArc<ModelRef>,
+    prompt: ExPrompt,
+    options: ExGenerateOptions,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let model = &model.model;
+        let text = match prompt {
+            ExPrompt::Raw(text) => text,
+            ExPrompt::Messages(messages) => {
+                let messages: Vec<Message> =
+                    messages.into_iter().map(|(role, content)| Message::new(role, content)).collect();
+                model.chat_prompt(&messages, true)?
+            }
+        };
+        let request = Request {
+            prompt: model.tokenizer().encode_prompt(&text)?,
+            max_tokens: options.max_tokens,
+            sampling: Sampling {
+                temperature: options.temperature,
+                top_k: options.top_k,
+                top_p: options.top_p,
+                min_p: options.min_p,
+                repetition_penalty: options.repetition_penalty,
+                seed: options.seed,
+                ..Sampling::default()
+            },
+            stop: options.stop,
+            ..Request::default()
+        };
+        let cancel = match options.timeout {
+            Some(milliseconds) => {
+                reporter.cancel().with_deadline(Instant::now() + Duration::from_millis(milliseconds))
+            }
+            None => reporter.cancel().clone(),
+        };
+        let mut events = |event: Event<'_>| {
+            if let Event::Text(piece) = event {
+                reporter.send(|env| (atoms::text(), piece).encode(env));
+            }
+            ControlFlow::Continue(())
+        };
+        let done = inference::generate(model, &request, &mut events, &cancel)?;
+        Ok(ExGeneration {
+            text: done.text,
+            tokens: done.tokens.len(),
+            prompt_tokens: done.prompt_tokens,
+            finish_reason: done.finish_reason.as_str(),
+            prefill_seconds: done.prefill_seconds,
+            generate_seconds: done.generate_seconds,
+        })
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn model_score<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    model: ResourceArc<ModelRef>,
+    prompt: String,
+    continuations: Vec<String>,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let continuations: Vec<&str> = continuations.iter().map(String::as_str).collect();
+        let scores = inference::score(&model.model, &prompt, &continuations, reporter.cancel())?;
+        let row = |score: inference::Score| ExScore { logprob: score.logprob, tokens: score.tokens };
+        Ok(scores.into_iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn model_count_tokens(env: Env<'_>, model: ResourceArc<ModelRef>, text: String) -> Term<'_> {
+    guard(env, || model.model.tokenizer().count(&text))
+}
+
+#[rustler::nif]
+// normal: copies six fields
+fn model_info(env: Env<'_>, model: ResourceArc<ModelRef>) -> Term<'_> {
+    guard(env, || {
+        let info = model.model.info();
+        Ok(ExModelInfo {
+            architecture: info.architecture.clone(),
+            name: info.name.clone(),
+            vocabulary: info.vocabulary,
+            context_length: info.context_length,
+            parameters: info.parameters,
+            bytes: info.bytes,
+        })
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn encoder_embed<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    encoder: ResourceArc<EncoderRef>,
+    texts: Vec<String>,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        encoder.encoder.embed(&texts, reporter.cancel())
+    })
+}

@@ -1,0 +1,223 @@
+//! Where a fault may be and what to try there: `Aludel.Fix`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use aludel_core::edit::{Edit, Patch, unified_diff};
+use aludel_core::propose::{self, Candidate, Frame, Suspect, TestRun};
+use aludel_core::retrieval::Index;
+use aludel_core::source::File;
+use aludel_core::syntax::{self, FileFacts};
+use aludel_core::{Cancel, Error, ErrorKind, Result};
+use rustler::{Env, NifMap, ResourceArc, Term};
+
+use crate::guard::guard;
+use crate::index::IndexRef;
+use crate::job;
+
+/// Files that candidates are made for: those with the most suspicious lines.
+const MAX_FILES: usize = 12;
+
+#[derive(NifMap)]
+struct ExTestRun {
+    id: String,
+    passed: bool,
+    covered: Vec<(String, Vec<u32>)>,
+    frames: Vec<(String, u32)>,
+    text: String,
+}
+
+#[derive(NifMap)]
+struct ExSuspect {
+    file: String,
+    line: u32,
+    score: f64,
+    why: String,
+}
+
+#[derive(NifMap)]
+struct ExOptions {
+    max: usize,
+    evidence: String,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExCandidate {
+    file: String,
+    line: u32,
+    kind: &'static str,
+    label: String,
+    prior: f64,
+    size: usize,
+    edits: Vec<ExEdit>,
+}
+
+/// First byte, one past the last byte, and what takes their place.
+type ExEdit = (usize, usize, String);
+
+/// The lines of the project that may hold the fault, the most suspicious first, at most `limit`. Test files are no suspects.
+#[rustler::nif]
+// normal: starts a job
+fn propose_localise<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    tests: Vec<ExTestRun>,
+    limit: usize,
+) -> Term<'a> {
+    job::start(env, reference, move |_| {
+        let index = index.current();
+        let mut names: HashMap<String, Arc<str>> = HashMap::new();
+        let mut name = |file: String| names.entry(file).or_insert_with_key(|file| file.as_str().into()).clone();
+        let mut runs = Vec::with_capacity(tests.len());
+        for test in tests {
+            let mut covered = Vec::new();
+            for (file, lines) in test.covered {
+                let file = name(file);
+                covered.extend(lines.into_iter().map(|line| (file.clone(), line)));
+            }
+            let frames = test.frames.into_iter().map(|(file, line)| Frame { file: name(file), line }).collect();
+            runs.push(TestRun { name: test.id, passed: test.passed, covered, frames, text: test.text });
+        }
+        let mut suspects = propose::localise(&runs, &changeable(&index));
+        suspects.truncate(limit);
+        let row = |suspect: Suspect| ExSuspect {
+            file: suspect.file.to_string(),
+            line: suspect.line,
+            score: suspect.score,
+            why: suspect.why,
+        };
+        Ok(suspects.into_iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+/// Changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that of the index.
+#[rustler::nif]
+// normal: starts a job
+fn propose_candidates<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    sources: HashMap<String, String>,
+    suspects: Vec<ExSuspect>,
+    options: ExOptions,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let index = index.current();
+        let sources: BTreeMap<String, (String, FileFacts)> = sources
+            .into_iter()
+            .map(|(path, text)| {
+                let facts = syntax::analyse(&File::new(path.as_str(), text.as_str()));
+                (path, (text, facts))
+            })
+            .collect();
+        let suspects: Vec<Suspect> = suspects
+            .into_iter()
+            .map(|suspect| Suspect {
+                file: suspect.file.into(),
+                line: suspect.line,
+                score: suspect.score,
+                why: suspect.why,
+            })
+            .collect();
+        candidates(&index, &sources, &suspects, &options, reporter.cancel())
+    })
+}
+
+fn candidates(
+    index: &Index,
+    sources: &BTreeMap<String, (String, FileFacts)>,
+    suspects: &[Suspect],
+    options: &ExOptions,
+    cancel: &Cancel,
+) -> Result<Vec<ExCandidate>> {
+    let mut facts = changeable(index);
+    let mut texts: Vec<(&str, &str)> =
+        facts.iter().filter_map(|(path, _)| Some((*path, &**index.text(path)?))).collect();
+    for (path, text) in &mut texts {
+        if let Some((changed, _)) = sources.get(*path) {
+            *text = changed;
+        }
+    }
+    for (path, known) in &mut facts {
+        if let Some((_, changed)) = sources.get(*path) {
+            *known = changed;
+        }
+    }
+    let mut found = Vec::new();
+    for (file, highest) in files(suspects) {
+        cancel.check()?;
+        let Some((path, text)) = texts.iter().find(|(path, _)| *path == file) else { continue };
+        let request = propose::Request {
+            path,
+            text,
+            suspects,
+            facts: &facts,
+            donors: &texts,
+            evidence: &options.evidence,
+            max: options.max,
+        };
+        for candidate in propose::candidates(&request, cancel)? {
+            found.push(encode(candidate, text, highest)?);
+        }
+    }
+    found.sort_by(|left, right| right.prior.total_cmp(&left.prior));
+    found.truncate(options.max);
+    Ok(found)
+}
+
+/// Files by their most suspicious line, relative to the most suspicious of all.
+fn files(suspects: &[Suspect]) -> Vec<(&str, f64)> {
+    let mut files: Vec<(&str, f64)> = Vec::new();
+    for suspect in suspects {
+        match files.iter_mut().find(|(file, _)| *file == &*suspect.file) {
+            Some((_, score)) => *score = score.max(suspect.score),
+            None => files.push((&suspect.file, suspect.score)),
+        }
+    }
+    files.sort_by(|left, right| right.1.total_cmp(&left.1));
+    files.truncate(MAX_FILES);
+    let most = files.first().map_or(1.0, |(_, score)| score.max(f64::MIN_POSITIVE));
+    files.iter().map(|(file, score)| (*file, score / most)).collect()
+}
+
+fn encode(candidate: Candidate, text: &str, highest: f64) -> Result<ExCandidate> {
+    let patch = candidate.patch();
+    Ok(ExCandidate {
+        file: candidate.file.to_string(),
+        line: candidate.line,
+        kind: candidate.kind.as_str(),
+        label: candidate.label,
+        prior: (candidate.prior * highest).clamp(0.0, 1.0),
+        size: patch.size(text)?.tokens,
+        edits: candidate.edits.into_iter().map(|edit| (edit.start, edit.end, edit.replacement)).collect(),
+    })
+}
+
+/// The files that a fix may change: Elixir code outside of tests, dependencies and scripts.
+fn changeable(index: &Index) -> Vec<(&str, &FileFacts)> {
+    let code = |path: &str| path.ends_with(".ex") && !path.starts_with("test/") && !path.contains("/test/");
+    let paths = index.files().map(|file| &*file.path).filter(|path| code(path));
+    paths.filter_map(|path| Some((path, index.facts(path)?))).collect()
+}
+
+/// The text after edits, whose places are bytes of `text`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn edit_apply(env: Env<'_>, text: String, edits: Vec<ExEdit>) -> Term<'_> {
+    guard(env, || {
+        let edits = edits.into_iter().map(|(start, end, new)| Edit::new(start, end, new)).collect();
+        Patch::new("text", edits).apply(&text)
+    })
+}
+
+/// The unified diff from `old` to `new`, as `patch -p1` takes it.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn edit_diff(env: Env<'_>, path: String, old: String, new: String) -> Term<'_> {
+    guard(env, || {
+        if path.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a diff needs the name of a file"));
+        }
+        Ok(unified_diff(&path, &old, &new))
+    })
+}
