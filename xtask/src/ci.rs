@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 
-use crate::{one_build, tidy};
+use crate::{library, one_build, tidy};
 
 /// One check.
 struct Step {
@@ -50,6 +50,7 @@ const STEPS: &[Step] = &[
             environment: &[("MIX_ENV", "test")],
         },
     },
+    Step { name: "library", work: Work::Check(library::check) },
     program("elixir-tests", &["mix", "test"]),
     program("host-app", &["mix", "test", "--only", "integration"]),
     Step {
