@@ -67,15 +67,6 @@ defmodule Aludel.Index do
     end)
   end
 
-  @open_options [
-    progress: @progress,
-    wait: [
-      type: :non_neg_integer,
-      default: 5_000,
-      doc: "milliseconds to wait while another process writes it"
-    ]
-  ]
-
   @doc """
   Opens an index file that `save/3` wrote.
 

@@ -57,7 +57,9 @@ defmodule Aludel.Models do
     with {:ok, model} <- find(name) do
       if model.pulled,
         do: {:ok, model.path},
-        else: {:error, Error.new(:unavailable, "#{name} is not on this machine, run mix aludel.models pull #{name}")}
+        else:
+          {:error,
+           Error.new(:unavailable, "#{name} is not on this machine, run mix aludel.models pull #{name}")}
     end
   end
 
@@ -108,7 +110,10 @@ defmodule Aludel.Models do
   # temporary files.
   defp user_cache do
     xdg = System.get_env("XDG_CACHE_HOME", "")
-    if Path.type(xdg) == :absolute, do: xdg, else: Path.join(System.user_home() || System.tmp_dir!(), ".cache")
+
+    if Path.type(xdg) == :absolute,
+      do: xdg,
+      else: Path.join(System.user_home() || System.tmp_dir!(), ".cache")
   end
 
   defp find(name) do

@@ -40,8 +40,8 @@ impl Resource for Job {
 /// What a running job holds: its token, and the way to its owner.
 pub struct Reporter {
     owner: LocalPid,
-    reference: OwnedEnv,
-    saved: SavedTerm,
+    // In a lock because several threads of one job may report, and a BEAM environment is for one at a time.
+    reference: Mutex<(OwnedEnv, SavedTerm)>,
     cancel: Cancel,
 }
 
@@ -53,8 +53,10 @@ impl Reporter {
 
     /// Sends `{ref, event}`. An owner that is gone cancels the job.
     pub fn send(&self, event: impl for<'b> FnOnce(Env<'b>) -> Term<'b>) {
-        let sent = self.reference.run(|from| {
-            let reference = self.saved.load(from);
+        let held = self.reference.lock();
+        let (own, saved) = &*held;
+        let sent = own.run(|from| {
+            let reference = saved.load(from);
             OwnedEnv::new().send_and_clear(&self.owner, |env| (reference.in_env(env), event(env)).encode(env))
         });
         if sent.is_err() {
@@ -96,7 +98,7 @@ where
         }
         let own = OwnedEnv::new();
         let saved = own.save(reference);
-        let reporter = Reporter { owner, reference: own, saved, cancel };
+        let reporter = Reporter { owner, reference: Mutex::new((own, saved)), cancel };
         let held = job.clone();
         pool()?.submit(Box::new(move || {
             let outcome = guard::run(|| {

@@ -12,6 +12,7 @@ defmodule Aludel.CLI.Doctor do
           elixir: String.t(),
           otp: String.t(),
           library: (() -> :ok | {:error, String.t()}),
+          sandbox: (() -> :ok | {:error, Aludel.Error.t()}),
           models: [Models.t()]
         }
 
@@ -34,6 +35,7 @@ defmodule Aludel.CLI.Doctor do
       elixir: System.version(),
       otp: System.otp_release(),
       library: &library/0,
+      sandbox: &Aludel.Sandbox.check/0,
       models: if(library() == :ok, do: Models.list(), else: [])
     }
   end
@@ -111,22 +113,10 @@ defmodule Aludel.CLI.Doctor do
   defp bubblewrap(machine) do
     use = "running tests and generated code apart from this machine"
 
-    case machine.find.("bwrap") do
-      nil ->
-        check("bubblewrap", false, true, "missing", use, "sudo apt-get install bubblewrap")
-
-      path ->
-        case machine.run.(path, ~w(--unshare-all --ro-bind / / true)) do
-          {_, 0} ->
-            {version, _} = machine.run.(path, ["--version"])
-            check("bubblewrap", true, true, first_line(version), use, nil)
-
-          {output, _} ->
-            mend =
-              "sudo sysctl -w kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0 where it exists)"
-
-            check("bubblewrap", false, true, "cannot make namespaces: #{first_line(output)}", use, mend)
-        end
+    case {machine.find.("bwrap"), machine.sandbox.()} do
+      {nil, _} -> check("bubblewrap", false, true, "missing", use, "sudo apt-get install bubblewrap")
+      {_, :ok} -> check("bubblewrap", true, true, "works", use, nil)
+      {_, {:error, error}} -> check("bubblewrap", false, true, "does not work", use, Exception.message(error))
     end
   end
 

@@ -1,82 +1,72 @@
 defmodule Aludel.CLI.Trace do
   @moduledoc false
-  # Call edges as the compiler sees them. A copy of the project is compiled in another VM with `Aludel.CLI.Trace.Tracer`; the project's own folder
-  # is only read.
+  # Call edges as the compiler sees them. To compile a project is to run its macros, so it is done in the sandbox, where the project's folder can only be
+  # read and what is built is gone afterwards. `Aludel.CLI.Trace.Tracer` runs there.
 
-  alias Aludel.CLI.{Files, Progress}
-  alias Aludel.Error
+  alias Aludel.CLI.Progress
+  alias Aludel.{Error, JSON, Sandbox}
 
-  # What a copy leaves out: what is made by compiling, and what is large and not code.
-  @left_out ~w(_build cover .git .elixir_ls node_modules)
+  @limits [
+    wall_clock_ms: 1_800_000,
+    cpu_seconds: 3600,
+    memory_mb: 4096,
+    disk_mb: 2048,
+    file_mb: 256,
+    output_kb: 256 * 1024,
+    processes: 256
+  ]
+
+  @keys ~w(caller_module caller_fun caller_arity callee_module callee_fun callee_arity)
 
   @doc "The calls from function to function of a mix project that compiles, sorted."
   @spec edges(Path.t(), keyword) :: {:ok, [tuple]} | {:error, Error.t()}
   def edges(root, opts) do
     root = Path.expand(root)
-    work = Path.join(System.tmp_dir!(), "aludel-trace-#{System.pid()}-#{System.unique_integer([:positive])}")
 
     if File.regular?(Path.join(root, "mix.exs")) do
-      try do
-        Progress.run([quiet: opts[:quiet]], fn progress ->
-          progress.(%{phase: :compiling, done: 0, total: nil})
-          compile(root, work)
-        end)
-      after
-        File.rm_rf(work)
-      end
+      Progress.run([quiet: opts[:quiet]], fn progress ->
+        progress.(%{phase: :compiling, done: 0, total: nil})
+        compile(root)
+      end)
     else
       {:error, Error.new(:project, "--trace needs a mix project, and there is no mix.exs in #{root}")}
     end
   end
 
-  defp compile(root, work) do
-    copy = Path.join(work, "project")
-    out = Path.join(work, "edges.jsonl")
-    copy(root, copy)
+  defp compile(root) do
+    # What the project prints comes the same way, and must not be taken for an edge.
+    mark = Base.encode16(:crypto.strong_rand_bytes(16))
+    ebin = :aludel |> Application.app_dir("ebin") |> Path.expand()
+    command = ["elixir", "-pa", ebin, "-e", "Aludel.CLI.Trace.Tracer.main()", mark]
+    {home, env} = mix_home()
+    env = Map.merge(env, %{"MIX_ENV" => "dev", "MIX_BUILD_PATH" => "/tmp/build"})
 
-    {output, code} =
-      System.cmd(
-        System.find_executable("elixir"),
-        ["-pa", ebin(), "-e", "Aludel.CLI.Trace.Tracer.main()", out],
-        cd: copy,
-        stderr_to_stdout: true,
-        env: [{"MIX_ENV", "dev"}, {"MIX_BUILD_PATH", Path.join(work, "build")}, {"ALUDEL_SKIP_NIF", "1"}]
-      )
-
-    if code == 0 and File.regular?(out) do
-      with {:ok, rows} <- Files.read_lines(out, ["caller_module"]), do: {:ok, Enum.map(rows, &edge/1)}
-    else
-      {:error,
-       Error.new(:project, "#{root} does not compile, so --trace cannot be used: #{complaint(output)}")}
+    case Sandbox.run(command, [read_only: [root, ebin | home], env: env, cd: root] ++ @limits) do
+      {:ok, %{status: :exited, exit_status: 0, output: output}} -> parse(output, mark)
+      {:ok, result} -> {:error, Error.new(:project, "#{root} does not compile: #{complaint(result)}")}
+      {:error, error} -> {:error, error}
     end
   end
 
-  # Files by their content, links followed: what is compiled must not reach back into the project's folder.
-  defp copy(from, to) do
-    File.mkdir_p!(to)
-
-    for name <- File.ls!(from), name not in @left_out do
-      source = Path.join(from, name)
-      target = Path.join(to, name)
-
-      case File.stat(source) do
-        {:ok, %{type: :directory}} -> unless looping?(source), do: copy(source, target)
-        {:ok, %{type: :regular}} -> File.cp!(source, target)
-        _ -> :ok
-      end
-    end
+  # Where Hex and rebar are, without which many a project does not compile.
+  defp mix_home do
+    home = Mix.Utils.mix_home()
+    if File.dir?(home), do: {[home], %{"MIX_HOME" => home}}, else: {[], %{}}
   end
 
-  defp looping?(folder) do
-    case File.read_link(folder) do
-      {:ok, link} -> String.starts_with?(Path.expand(folder), Path.expand(link, Path.dirname(folder)) <> "/")
-      _ -> false
-    end
+  defp parse(output, mark) do
+    edges =
+      for line <- String.split(output, "\n"),
+          String.starts_with?(line, mark),
+          {:ok, row} <- [JSON.decode(String.trim_leading(line, mark))],
+          edge = Enum.map(@keys, &row[&1]),
+          Enum.all?(edge),
+          do: List.to_tuple(edge)
+
+    {:ok, Enum.sort(edges)}
   end
 
-  defp ebin, do: :aludel |> Application.app_dir("ebin") |> Path.expand()
-
-  defp complaint(output) do
+  defp complaint(%{status: :exited, output: output}) do
     lines = output |> String.split("\n", trim: true) |> Enum.map(&String.trim/1)
 
     Enum.find(
@@ -86,8 +76,5 @@ defmodule Aludel.CLI.Trace do
     )
   end
 
-  defp edge(row) do
-    {row["caller_module"], row["caller_fun"], row["caller_arity"], row["callee_module"], row["callee_fun"],
-     row["callee_arity"]}
-  end
+  defp complaint(%{status: status}), do: "it was stopped at a limit of the sandbox (#{status})"
 end

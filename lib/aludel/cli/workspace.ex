@@ -5,6 +5,8 @@ defmodule Aludel.CLI.Workspace do
   alias Aludel.CLI.Progress
   alias Aludel.{Error, Index, Model, Models}
 
+  @save_every_ms 20_000
+
   @doc """
   The index of the folder that the options name, up to date; with an encoder also with all its vectors.
   """
@@ -14,9 +16,7 @@ defmodule Aludel.CLI.Workspace do
 
     cond do
       File.dir?(root) ->
-        Progress.run([quiet: opts[:quiet]], fn progress ->
-          Index.open_or_build(root, index: opts[:index], encoder: encoder, progress: progress)
-        end)
+        Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, &1))
 
       File.exists?(root) ->
         {:error, Error.new(:invalid_argument, "#{opts[:root]} is a file, --root expects a folder")}
@@ -91,6 +91,33 @@ defmodule Aludel.CLI.Workspace do
       do: "from the words of #{chunks} chunks and the vectors of #{vectors}",
       else: "from the words of #{chunks} chunks"
   end
+
+  defp open(root, file, nil, progress), do: Index.open_or_build(root, index: file, progress: progress)
+
+  defp open(root, file, encoder, progress) do
+    with {:ok, index} <- open(root, file, nil, progress),
+         file = file || Index.default_path(root),
+         {:ok, made} <- Index.embed(index, encoder, progress: saving(index, file, progress)) do
+      if made > 0, do: with(:ok <- Index.save(index, file), do: {:ok, index}), else: {:ok, index}
+    end
+  end
+
+  # Vectors take minutes, and whoever ends the command meanwhile shall find those again that were made.
+  defp saving(index, file, progress) do
+    saved = :atomics.new(1, signed: true)
+    :atomics.put(saved, 1, now())
+
+    fn event ->
+      progress.(event)
+
+      if now() - :atomics.get(saved, 1) > @save_every_ms do
+        with {:error, error} <- Index.save(index, file), do: raise(error)
+        :atomics.put(saved, 1, now())
+      end
+    end
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   defp chosen(nil, kind), do: Models.default(kind)
   defp chosen(name_or_path, _kind), do: Models.resolve(name_or_path)

@@ -76,8 +76,7 @@ defmodule Aludel.Fix.Session do
     with {:ok, run} <- Workers.first(session.workers, &Project.run_tests(&1, coverage: :per_test, seed: 0)),
          {:ok, index} <- Index.build(session.root),
          observed = for(test <- run.tests, do: observation(test, failing)),
-         {:ok, suspects} <-
-           Native.propose_localise(index.resource, Enum.reject(observed, &is_nil/1), @suspects_most) do
+         {:ok, suspects} <- localise(index, Enum.reject(observed, &is_nil/1)) do
       suspects = Enum.filter(suspects, &Target.wants_place?(session.target, &1))
       emit.({:localised, suspects})
       session = %{session | index: index, suspects: suspects, executions: session.executions + 1}

@@ -50,13 +50,14 @@ defmodule Aludel.Sandbox.Driver do
     {{:ok, outcome}, Suite.forget_changed(state, outcome)}
   end
 
-  defp handle({:load, load_only}, state, _emit) do
-    state = Suite.load(state, load_only)
+  defp handle(:load, state, _emit) do
+    state = Suite.load(state, :all)
     {{:ok, %{tests: Suite.list(state)}}, state}
   end
 
   defp handle({:run, options}, state, emit) do
-    state = Suite.load(state, :all)
+    Workspace.stop_application(state)
+    state = Suite.load(state, options.ids)
     microseconds = Suite.run(state, options, emit)
     {{:ok, %{microseconds: microseconds}}, state}
   end

@@ -200,7 +200,7 @@ defmodule Aludel.Sandbox.Project do
   end
 
   @impl true
-  def handle_info({:EXIT, _pid, reason}, bench), do: {:stop, reason, bench}
+  def handle_info({:EXIT, _from, reason}, bench) when reason != :normal, do: {:stop, reason, bench}
   def handle_info(_other, bench), do: {:noreply, bench}
 
   @impl true

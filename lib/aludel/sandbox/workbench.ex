@@ -47,7 +47,7 @@ defmodule Aludel.Sandbox.Workbench do
   @spec prepare(t(), map(), integer()) :: {:ok, map(), t()} | {:error, Error.t(), t()} | {:died, map(), t()}
   def prepare(bench, changes, deadline) do
     with {:ok, %{status: :ok} = outcome, bench} <- compile(bench, changes, deadline) do
-      case request(bench, {:load, :all}, deadline: deadline) do
+      case request(bench, :load, deadline: deadline) do
         {:ok, %{tests: tests}, _said, bench} -> {:ok, outcome, %{bench | tests: Map.new(tests, &{&1.id, &1})}}
         {:died, death, _said, bench} -> {:died, death, bench}
         {:error, error, bench} -> {:error, error, bench}
@@ -59,6 +59,7 @@ defmodule Aludel.Sandbox.Workbench do
   @spec run_tests(t(), map()) :: {{:ok, map()} | {:error, Error.t()}, t()}
   def run_tests(bench, opts) do
     plan = plan(opts, opts.timeout_per_test)
+    Session.output(bench.session)
 
     with {:ok, result, bench} <- run(bench, opts.only, plan),
          {:ok, how, covered, bench} <- maybe_cover(bench, result, opts, plan) do
@@ -90,7 +91,7 @@ defmodule Aludel.Sandbox.Workbench do
     deadline = now() + opts.timeout_ms
 
     with {:ok, bench} <- warm(bench),
-         {:ok, %{status: :ok} = outcome, bench} <- prepare(bench, changes, deadline),
+         {:ok, %{status: :ok} = outcome, bench} <- compile_and_list(bench, changes, deadline),
          blank = %{blank | warnings: outcome.warnings},
          {failing, others} = choose(bench, opts),
          plan = %{plan(opts, time_for(bench, failing, others, opts)) | deadline: deadline},
@@ -128,8 +129,17 @@ defmodule Aludel.Sandbox.Workbench do
     end
   end
 
+  # The tests are those of the project on disk; a change does not make the list stale.
+  defp compile_and_list(%{tests: tests} = bench, changes, deadline) when tests != %{},
+    do: compile(bench, changes, deadline)
+
+  defp compile_and_list(bench, changes, deadline), do: prepare(bench, changes, deadline)
+
   # Starting the VM is not part of what the change does, so its time is not counted.
   defp warm(bench) do
+    # What was printed between two calls belongs to neither.
+    if bench.session, do: Session.output(bench.session)
+
     case ensure_session(bench, listing_deadline()) do
       {:died, death, bench} -> {:error, death_error(death), bench}
       other -> other

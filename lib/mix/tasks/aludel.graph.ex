@@ -18,9 +18,7 @@ defmodule Mix.Tasks.Aludel.Graph do
                trace: [
                  type: :boolean,
                  default: false,
-                 doc:
-                   "Export the calls that the compiler sees. Compiles a copy of the project, which runs the code of its macros, " <>
-                     "so use it on code that you trust."
+                 doc: "Export the calls that the compiler sees: compiles the mix project in the sandbox."
                ]
              ]
 

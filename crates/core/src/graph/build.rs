@@ -125,6 +125,13 @@ struct Target {
     public: bool,
 }
 
+/// What quoted code brings into the module that uses it.
+#[derive(Clone, Default)]
+struct Injected<'f> {
+    imports: Vec<&'f ImportDirective>,
+    aliases: FxHashMap<Arc<str>, Arc<str>>,
+}
+
 #[derive(Default)]
 struct Builder<'f> {
     graph: DiGraph<Symbol, Link>,
@@ -132,10 +139,8 @@ struct Builder<'f> {
     functions: FxHashMap<Name, Vec<Target>>,
     /// For each file and each of its definitions the nodes: an implementation for several types has one for each.
     nodes: Vec<Vec<Range<usize>>>,
-    /// What a `use` of a module brings in, by the module and the function that says so.
-    injections: FxHashMap<Name, Vec<&'f ImportDirective>>,
-    /// The imports that a module has by its `use`s.
-    injected: FxHashMap<Arc<str>, Vec<&'f ImportDirective>>,
+    /// What the modules have by their `use`s.
+    injected: FxHashMap<Arc<str>, Injected<'f>>,
     links: FxHashMap<(NodeIndex, NodeIndex, LinkKind), (Vec<Span>, bool)>,
     outside: FxHashSet<Edge>,
     unresolved: usize,
@@ -192,8 +197,9 @@ impl<'f> Builder<'f> {
         }
     }
 
-    /// Finds out which imports each module has by its `use`s.
+    /// Finds out which imports and aliases each module has by its `use`s.
     fn index_injections(&mut self, files: &[(&str, &'f FileFacts)]) {
+        let mut injections: FxHashMap<Name, Injected> = FxHashMap::default();
         // What each function's quoted code uses in turn, and what each module uses.
         let mut inner: FxHashMap<Name, Vec<Name>> = FxHashMap::default();
         let mut uses: BTreeMap<Arc<str>, Vec<Name>> = BTreeMap::new();
@@ -202,7 +208,13 @@ impl<'f> Builder<'f> {
             for import in &facts.imports {
                 if let Some(by) = import.injected_by.and_then(definition) {
                     let key = (by.module.clone(), by.name.clone());
-                    self.injections.entry(key).or_default().push(import);
+                    injections.entry(key).or_default().imports.push(import);
+                }
+            }
+            for alias in &facts.injected_aliases {
+                if let Some(by) = definition(alias.injected_by) {
+                    let injection = injections.entry((by.module.clone(), by.name.clone())).or_default();
+                    injection.aliases.insert(alias.short.clone(), alias.module.clone());
                 }
             }
             for (at, reference) in facts.references.iter().enumerate() {
@@ -234,8 +246,11 @@ impl<'f> Builder<'f> {
             while let Some(by) = open.pop() {
                 if seen.insert(by.clone()) {
                     open.extend(inner.get(&by).into_iter().flatten().cloned());
-                    let imports = self.injections.get(&by).into_iter().flatten().copied();
-                    self.injected.entry(module.clone()).or_default().extend(imports);
+                    let Some(injection) = injections.get(&by) else { continue };
+                    let injected = self.injected.entry(module.clone()).or_default();
+                    injected.imports.extend(&injection.imports);
+                    let aliases = injection.aliases.iter();
+                    injected.aliases.extend(aliases.map(|(short, full)| (short.clone(), full.clone())));
                 }
             }
         }
@@ -246,7 +261,8 @@ impl<'f> Builder<'f> {
             return;
         };
         for from in nodes.map(NodeIndex::new) {
-            match (reference.kind, &reference.module, reference.arity) {
+            let module = reference.module.as_ref().map(|module| self.unalias(from, module));
+            match (reference.kind, &module, reference.arity) {
                 (ReferenceKind::Call, Some(module), Some(arity)) => {
                     self.call_remote(file, from, module, &reference.name, arity, reference);
                 }
@@ -265,6 +281,16 @@ impl<'f> Builder<'f> {
                 (_, Some(module), _) => self.mention(file, from, module, None, reference),
             }
         }
+    }
+
+    /// The full name of a module that the file itself does not explain, if a `use` brought in an alias for it.
+    fn unalias(&self, from: NodeIndex, written: &Arc<str>) -> Arc<str> {
+        let injected = self.injected.get(&self.graph[from].module);
+        let Some(injected) = injected.filter(|_| !self.modules.contains_key(written)) else {
+            return written.clone();
+        };
+        let (first, rest) = written.split_at(written.find('.').unwrap_or(written.len()));
+        injected.aliases.get(first).map_or_else(|| written.clone(), |full| format!("{full}{rest}").into())
     }
 
     fn call_remote(
@@ -301,7 +327,8 @@ impl<'f> Builder<'f> {
         let written = facts.imports.iter().filter(|import| {
             import.injected_by.is_none() && (import.scope.start..import.scope.end).contains(&at)
         });
-        let injected = self.injected.get(&module).into_iter().flatten().copied();
+        let injected =
+            self.injected.get(&module).into_iter().flat_map(|injected| injected.imports.iter().copied());
         let mut guesses = BTreeSet::new();
         let mut found = None;
         for import in written.chain(injected) {

@@ -90,7 +90,7 @@ impl Index {
             return Err(Error::invalid("a semantic search needs the question's vector; load an encoder"));
         }
         let chunks = self.inner_files().chunks();
-        let vectors = self.vectors_of_chunks();
+        let vectors = self.placed().count;
         let wanted = CANDIDATES.max(query.limit.saturating_mul(CANDIDATES_PER_RESULT));
 
         let by_words = match query.mode {
@@ -167,7 +167,7 @@ impl Index {
                 vector.len()
             )));
         }
-        Ok(self.vectors().scores(&normalised(vector)?, self.inner_files().keys()))
+        Ok(self.vectors().scores(&normalised(vector)?, self.placed()))
     }
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.

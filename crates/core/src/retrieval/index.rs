@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::bm25::Lexical;
 use super::entry::{Entry, Files};
-use super::vectors::{Batch, Vectors};
+use super::vectors::{Batch, Placed, Vectors};
+use crate::graph::CodeGraph;
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
 use crate::syntax::{self, Chunk, FileFacts};
@@ -35,7 +36,11 @@ pub struct Index {
     files: Arc<Files>,
     lexical: Arc<Lexical>,
     vectors: Arc<Vectors>,
+    /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
+    placed: Arc<OnceLock<Placed>>,
     unread: Arc<[Diagnostic]>,
+    /// One for all versions with these files.
+    graph: Arc<OnceLock<CodeGraph>>,
 }
 
 /// What an update found, by path relative to the root.
@@ -135,6 +140,8 @@ impl Index {
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
+            graph: Arc::default(),
+            placed: Arc::default(),
         }
     }
 
@@ -184,6 +191,8 @@ impl Index {
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
+            graph: Arc::default(),
+            placed: Arc::default(),
         };
         Ok((next, changes))
     }
@@ -216,6 +225,14 @@ impl Index {
             .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
     }
 
+    /// The graph of the code. It is made when it is first asked for, once for each state of the files.
+    pub fn graph(&self) -> &CodeGraph {
+        self.graph.get_or_init(|| {
+            let entries = self.files.entries();
+            CodeGraph::build(entries.iter().map(|entry| (&*entry.file.path, &entry.facts)))
+        })
+    }
+
     /// What could not be read, files as a whole first.
     pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
         self.unread.iter().chain(self.files.entries().iter().flat_map(|entry| &entry.facts.diagnostics))
@@ -231,7 +248,7 @@ impl Index {
             definitions: entries.iter().map(|entry| entry.facts.definitions.len()).sum(),
             references: entries.iter().map(|entry| entry.facts.references.len()).sum(),
             diagnostics: self.diagnostics().count(),
-            vectors: self.vectors_of_chunks(),
+            vectors: self.placed().count,
         }
     }
 
@@ -255,7 +272,7 @@ impl Index {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
     pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
-        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), ..self.clone() })
+        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), placed: Arc::default(), ..self.clone() })
     }
 
     /// The encoder of the vectors, if there are any.
@@ -263,9 +280,9 @@ impl Index {
         (!self.vectors.blocks().is_empty()).then(|| self.vectors.fingerprint())
     }
 
-    /// How many chunks have a vector.
-    pub(crate) fn vectors_of_chunks(&self) -> usize {
-        self.files.keys().iter().filter(|key| self.vectors.contains(key)).count()
+    /// Where the chunks' vectors are.
+    pub(crate) fn placed(&self) -> &Placed {
+        self.placed.get_or_init(|| self.vectors.placed(self.files.keys()))
     }
 
     /// The file at `path` with all that is known of it.

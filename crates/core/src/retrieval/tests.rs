@@ -161,6 +161,18 @@ fn embedding_ends_even_if_nobody_takes_the_vectors() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_graph_is_that_of_the_files() {
+    let root = project();
+    let index = build(root.path());
+    let edges = |index: &Index| index.graph().edges().count();
+    assert!(!index.graph().find("Shop.Money.sum/2").unwrap().is_empty());
+    assert!(std::ptr::eq(index.graph(), embedded(&index).graph()), "vectors do not change it");
+    let before = edges(&index);
+    std::fs::remove_file(root.path().join("lib/cart.ex")).unwrap();
+    assert!(edges(&update(&index).0) < before);
+}
+
 /// A step in the history of a folder.
 #[derive(Clone, Debug)]
 enum Step {

@@ -1,9 +1,9 @@
 //! Vectors of chunks, named by what was encoded, and exact search among them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::source::ContentHash;
@@ -28,6 +28,20 @@ pub trait Embedder: Sync {
     /// # Errors
     /// The encoder's own, and those of [`Cancel::check`].
     fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>>;
+}
+
+impl Embedder for crate::inference::Encoder {
+    fn dimensions(&self) -> usize {
+        self.dimensions()
+    }
+
+    fn fingerprint(&self) -> ContentHash {
+        ContentHash::of(self.fingerprint().as_bytes())
+    }
+
+    fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+        self.embed(texts, cancel)
+    }
 }
 
 /// Vectors of some chunks' contents, ready to be put into an index.
@@ -115,18 +129,26 @@ struct Row {
     row: u32,
 }
 
+/// Where the vectors of all chunks are, by the chunks' numbers.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    rows: Vec<Option<Row>>,
+    /// How many chunks have one.
+    pub(crate) count: usize,
+}
+
 /// The vectors of one version, all of one encoder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vectors {
     fingerprint: ContentHash,
     dimensions: usize,
     blocks: Vec<Arc<Block>>,
-    rows: Arc<HashMap<ContentHash, Row>>,
+    rows: Arc<FxHashMap<ContentHash, Row>>,
 }
 
 impl Vectors {
     pub(crate) fn new(fingerprint: ContentHash, dimensions: usize, blocks: Vec<Arc<Block>>) -> Vectors {
-        let mut rows = HashMap::new();
+        let mut rows = FxHashMap::default();
         for (at, block) in (0..).zip(&blocks) {
             for (row, key) in (0..).zip(&block.keys) {
                 rows.entry(*key).or_insert(Row { block: at, row });
@@ -151,11 +173,19 @@ impl Vectors {
         self.rows.contains_key(key)
     }
 
-    pub(crate) fn get(&self, key: &ContentHash) -> Option<&[f32]> {
-        let Row { block, row } = *self.rows.get(key)?;
-        self.blocks[block as usize]
-            .data
-            .get(row as usize * self.dimensions..(row as usize + 1) * self.dimensions)
+    /// Where the vectors of `keys` are.
+    pub(crate) fn placed(&self, keys: &[ContentHash]) -> Placed {
+        let rows: Vec<Option<Row>> = keys.iter().map(|key| self.rows.get(key).copied()).collect();
+        Placed { count: rows.iter().flatten().count(), rows }
+    }
+
+    fn get(&self, key: &ContentHash) -> Option<&[f32]> {
+        Some(self.row(*self.rows.get(key)?))
+    }
+
+    fn row(&self, Row { block, row }: Row) -> &[f32] {
+        let start = row as usize * self.dimensions;
+        &self.blocks[block as usize].data[start..start + self.dimensions]
     }
 
     /// These vectors and those of `batch`. Those of another encoder are dropped.
@@ -219,13 +249,13 @@ impl Vectors {
         Vectors::new(self.fingerprint, self.dimensions, blocks)
     }
 
-    /// The dot product of `query` with the vector of each of `keys`; `None` where there is no vector.
-    pub(crate) fn scores(&self, query: &[f32], keys: &[ContentHash]) -> Vec<Option<f32>> {
-        let score = |key: &ContentHash| self.get(key).map(|row| dot(query, row));
-        if keys.len() < PARALLEL_FROM {
-            keys.iter().map(score).collect()
+    /// The dot product of `query` with each of the vectors; `None` where there is none.
+    pub(crate) fn scores(&self, query: &[f32], placed: &Placed) -> Vec<Option<f32>> {
+        let score = |row: &Option<Row>| row.map(|row| dot(query, self.row(row)));
+        if placed.count < PARALLEL_FROM {
+            placed.rows.iter().map(score).collect()
         } else {
-            keys.par_iter().with_min_len(PARALLEL_FROM / 4).map(score).collect()
+            placed.rows.par_iter().with_min_len(PARALLEL_FROM / 4).map(score).collect()
         }
     }
 }
@@ -291,7 +321,7 @@ mod tests {
     #[test]
     fn search_is_the_dot_product_of_what_there_is() {
         let vectors = Vectors::default().with(batch(1, 0..3)).unwrap();
-        let scores = vectors.scores(&[0.0, 1.0, 0.0], &[key(0), key(77), key(2)]);
+        let scores = vectors.scores(&[0.0, 1.0, 0.0], &vectors.placed(&[key(0), key(77), key(2)]));
         assert!(scores[1].is_none());
         assert!(scores[0].unwrap() > scores[2].unwrap());
         let long: Vec<f32> = (0..19).map(|n| n as f32).collect();

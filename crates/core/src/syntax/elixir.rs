@@ -113,6 +113,7 @@ impl<'t> Reader<'t> {
                 None => self.visit_children(node, Mode::Expression),
             },
             "map" => self.map(node, mode),
+            "access_call" => self.access(node),
             "bitstring" => self.bitstring(node, mode),
             "pair" => self.visit_all(node.child_by_field_name("value"), keep_pattern(mode)),
             "interpolation" => self.visit_children(node, Mode::Expression),
@@ -204,6 +205,10 @@ impl<'t> Reader<'t> {
                     let arguments = self.arguments(call);
                     self.visit_list(&arguments, Mode::Expression);
                 }
+            }
+            "not" => {
+                self.local(node, "not", 1);
+                self.visit_children(node, Mode::Expression);
             }
             "^" => self.visit_children(node, Mode::Expression),
             _ => self.visit_children(node, keep_pattern(mode)),

@@ -163,6 +163,17 @@ pub struct ImportDirective {
     pub injected_by: Option<u32>,
 }
 
+/// An `alias` inside of a `quote`: it is in force where the definition that holds it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InjectedAlias {
+    /// The name it gives.
+    pub short: Arc<str>,
+    /// The module it stands for.
+    pub module: Arc<str>,
+    /// Index of the definition that holds it.
+    pub injected_by: u32,
+}
+
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
@@ -185,6 +196,8 @@ pub struct FileFacts {
     pub references: Vec<Reference>,
     /// In order of position.
     pub imports: Vec<ImportDirective>,
+    /// In order of position.
+    pub injected_aliases: Vec<InjectedAlias>,
     /// In order of position; together they cover every line that holds more than white space.
     pub chunks: Vec<Chunk>,
     /// What could not be read.

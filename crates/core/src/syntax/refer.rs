@@ -7,7 +7,7 @@ use tree_sitter::Node;
 use super::elixir::{Mode, Reader, Task};
 use super::literal::{atom, string};
 use super::parse::span;
-use super::{ImportDirective, Reference, ReferenceKind};
+use super::{ImportDirective, InjectedAlias, Reference, ReferenceKind};
 use crate::source::Span;
 
 /// Special forms, and the macros that only define or steer: no project function is meant by them.
@@ -128,6 +128,13 @@ impl<'t> Reader<'t> {
                 };
             }
         }
+        self.visit_children(node, Mode::Expression);
+    }
+
+    /// `target[key]` is `Access.get(target, key)`.
+    pub(super) fn access(&mut self, node: Node<'t>) {
+        let site = node.child_by_field_name("key").unwrap_or(node);
+        self.reference(ReferenceKind::Call, site, Some("Access".into()), "get", Some(2), true);
         self.visit_children(node, Mode::Expression);
     }
 
@@ -334,7 +341,12 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn alias(&mut self, short: &str, full: Arc<str>) {
-        self.scopes.alias(short.into(), full);
+        let short: Arc<str> = short.into();
+        if let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) {
+            let (short, module) = (short.clone(), full.clone());
+            self.facts.injected_aliases.push(InjectedAlias { short, module, injected_by });
+        }
+        self.scopes.alias(short, full);
     }
 
     /// The key of a `key: value` pair.

@@ -1,21 +1,21 @@
 defmodule Aludel.CLI.Trace.Tracer do
   @moduledoc false
-  # A compiler tracer (see `Code`) that keeps each call from a function to a function. It runs in a VM of its own, whose working directory is the
-  # project, and without the native library.
+  # A compiler tracer (see `Code`) that keeps each call from a function to a function. It runs in a VM of its own, in the sandbox, whose
+  # working directory is the project; the native library is not there.
 
   @table __MODULE__
 
-  @doc "Compiles the project of the working directory and writes its call edges to the file that is the first argument."
+  @doc "Compiles the project of the working directory and prints its call edges, each line after the mark that is the first argument."
   def main do
-    [out] = System.argv()
+    [mark] = System.argv()
     :ets.new(@table, [:named_table, :public, :set, write_concurrency: true])
     Mix.start()
-    Mix.shell(Mix.Shell.IO)
     Code.compile_file("mix.exs")
     # The dependencies are compiled first, and without a tracer.
     Mix.Task.run("deps.loadpaths", ["--no-deps-check"])
     Mix.Task.run("compile", ["--force", "--tracer", inspect(__MODULE__)])
-    File.write!(out, @table |> :ets.tab2list() |> Enum.sort() |> Enum.map(&line/1))
+    # Before the first edge the compiler may have left a line open.
+    IO.puts(["\n" | @table |> :ets.tab2list() |> Enum.sort() |> Enum.map(&[mark, line(&1)])])
   end
 
   @doc false

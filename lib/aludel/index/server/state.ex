@@ -78,7 +78,9 @@ defmodule Aludel.Index.Server.State do
     next(state, replies)
   end
 
-  defp over(:embed, {:ok, count}, state), do: next(%{state | bare: false, unsaved: state.unsaved or count > 0}, [])
+  defp over(:embed, {:ok, count}, state),
+    do: next(%{state | bare: false, unsaved: state.unsaved or count > 0}, [])
+
   defp over(:embed, :stopped, state), do: next(%{state | unsaved: true}, [])
 
   # The index answers without vectors; they are tried again when something else has changed.

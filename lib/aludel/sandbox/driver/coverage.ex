@@ -26,8 +26,8 @@ defmodule Aludel.Sandbox.Driver.Coverage do
       for tests <- groups, do: cover(tests, sources, options, emit, state)
       %{one_by_one: length(first) + single, by_module: length(rest)}
     after
-      Workspace.stop_application(state)
       tool(:stop)
+      Workspace.stop_application(state)
     end
   end
 

@@ -4,8 +4,11 @@ defmodule Aludel.Sandbox.Driver.Suite do
 
   alias Aludel.Sandbox.Driver.{Formatter, Tracer, Workspace}
 
-  @doc "Loads what is not loaded yet, `:all` files or those with certain tests."
-  def load(%{suite: nil} = state, _what) do
+  @doc """
+  Starts the application and loads what is not loaded yet or not any more: of all test files, or of those that
+  hold tests with certain ids. The first time it is all of them.
+  """
+  def load(%{suite: nil} = state, _ids) do
     state = Workspace.start_application(state)
     config = Mix.Project.config()
     folders = config[:test_paths] || Enum.filter(["test"], &File.dir?/1)
@@ -14,16 +17,27 @@ defmodule Aludel.Sandbox.Driver.Suite do
     if files == [],
       do: Workspace.refuse("the project has no tests (no file #{pattern(config)} in #{paths(config)})")
 
-    ExUnit.configure(seed: 0, autorun: false)
+    configure(seed: 0)
     for folder <- folders, do: require_helper(folder)
-    state = %{state | suite: %{files: files, stale: files, modules: %{}}}
-    load(state, :all)
+    suite = %{files: files, stale: files, modules: %{}}
+    require_files(%{state | suite: suite}, files)
   end
 
-  def load(state, :all) do
+  def load(state, ids) do
     state = Workspace.start_application(state)
-    stale = state.suite.stale
-    if stale == [], do: state, else: require_files(state, stale)
+    files = if ids == :all, do: state.suite.stale, else: files_of(ids, state)
+    if files == [], do: state, else: require_files(state, files)
+  end
+
+  # Modules keep their names, so what was loaded before tells where a test is.
+  defp files_of(ids, state) do
+    wanted = MapSet.new(ids, fn id -> id |> String.split(": ", parts: 2) |> hd() end)
+    found = for {file, modules} <- state.suite.modules, Enum.any?(modules, &(inspect(&1) in wanted)), do: file
+    known = state.suite.modules |> Map.values() |> List.flatten() |> MapSet.new(&inspect/1)
+
+    if MapSet.subset?(wanted, known),
+      do: Enum.filter(state.suite.stale, &(&1 in found)),
+      else: state.suite.stale
   end
 
   @doc "After a compilation: which test files must be loaded again."
@@ -130,7 +144,7 @@ defmodule Aludel.Sandbox.Driver.Suite do
     loaded = Enum.group_by(tests, &elem(&1, 0), &elem(&1, 1))
     kept = Map.drop(state.suite.modules, files)
     Tracer.take_compiled()
-    %{state | suite: %{state.suite | stale: [], modules: Map.merge(kept, loaded)}}
+    %{state | suite: %{state.suite | stale: state.suite.stale -- files, modules: Map.merge(kept, loaded)}}
   end
 
   # ExUnit enters every module that it loads into the next run; this is that run, and it runs no test.

@@ -56,7 +56,9 @@ defmodule Aludel.Sandbox.Driver.Tracer do
   def trace({kind, _, module, _, _}, env) when kind in [:remote_function, :imported_function],
     do: refer(env, by_place(env), module)
 
-  def trace({:alias_reference, _, module}, env), do: refer(env, by_place(env), module)
+  # A module that is only named in a body, as in `doctest Name`, is not called there, unless dynamically.
+  def trace({:alias_reference, _, module}, %{function: nil} = env), do: refer(env, :export, module)
+  def trace({:alias_reference, _, module}, env), do: refer(env, :runtime, module)
   def trace({:struct_expansion, _, module, _}, env), do: refer(env, :export, module)
   def trace({:import, _, module, _}, env), do: refer(env, :export, module)
   def trace(_event, _env), do: :ok

@@ -7,13 +7,14 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   @not_copied ~w(_build deps .git node_modules)
   @linked ~w(deps node_modules)
   @arguments ~w(--no-deps-check --no-archives-check --no-elixir-version-check --return-errors)
+  @protocols ~r/\bdefimpl\b|\bdefprotocol\b|@derive\b|Protocol\.derive/
   @text_limit 4000
 
   @doc "Copies the project, loads its mix.exs and its dependencies. Raises or throws when it cannot be."
   def boot(%{source: source, work: work, changes: changes}) do
     copy(source, work)
     File.cd!(work)
-    write(changes, work)
+    replace(changes, work)
 
     {:ok, _} = Application.ensure_all_started(:mix)
     {:ok, _} = Application.ensure_all_started(:ex_unit)
@@ -39,13 +40,13 @@ defmodule Aludel.Sandbox.Driver.Workspace do
       signatures: %{},
       compiled: MapSet.new(),
       different: [],
+      consolidated: false,
       suite: nil,
       baseline: nil
     }
 
     link_built_dependencies(state)
-    compile_dependencies()
-    state
+    settle(state, compile_dependencies())
   end
 
   @doc """
@@ -54,9 +55,10 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   """
   def compile(state, changes) do
     stop_application(state)
-    restore(state, changes)
-    write(changes, state.work)
-    {status, diagnostics} = run_compilers()
+    previous = restore(state, changes)
+    write(changes, state)
+    full? = not state.consolidated or Enum.any?(Map.values(changes) ++ previous, &(&1 =~ @protocols))
+    {status, diagnostics} = run_compilers(full?, state)
     {errors, others} = Enum.split_with(diagnostics, &(&1.severity == :error))
 
     outcome = %{
@@ -74,7 +76,8 @@ defmodule Aludel.Sandbox.Driver.Workspace do
       | changed: Map.keys(changes),
         signatures: Map.merge(state.signatures, signatures),
         compiled: files,
-        different: different
+        different: different,
+        consolidated: status != :error and (full? or state.consolidated)
     }
 
     {outcome, state}
@@ -96,10 +99,10 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   def stop_application(%{baseline: baseline} = state) do
     if Application.spec(state.app, :mod) not in [nil, []] do
-      level = Logger.level()
-      Logger.configure(level: :error)
+      %{level: level} = :logger.get_primary_config()
+      :logger.set_primary_config(:level, :none)
       Application.stop(state.app)
-      Logger.configure(level: level)
+      :logger.set_primary_config(:level, level)
     end
 
     for pid <- Process.list(), not MapSet.member?(baseline.processes, pid), not supervised?(pid, baseline) do
@@ -167,23 +170,58 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     end
   end
 
+  # Answers what the files looked like that are put back.
   defp restore(state, changes) do
     for path <- state.changed, not Map.has_key?(changes, path) do
+      before = File.read!(Path.join(state.work, path))
+
       case File.read(Path.join(state.source, path)) do
-        {:ok, text} -> write(%{path => text}, state.work)
+        {:ok, text} -> write(%{path => text}, state)
         {:error, _} -> File.rm(Path.join(state.work, path))
       end
+
+      before
     end
   end
 
-  # Mix asks for the modification time in whole seconds; one in the future makes it look at the content.
-  defp write(changes, work) do
+  # Mix compares modification times in whole seconds. So all is dated back once, manifests too after each compilation,
+  # and what was written since is newer than any of it.
+  defp settle(state, just_compiled?) do
+    settled = System.os_time(:second) - if(just_compiled?, do: 0, else: 2)
+
+    for name <- File.ls!(),
+        name not in @not_copied,
+        path <- [name | Path.wildcard(name <> "/**", match_dot: true)] do
+      if File.lstat!(path).type == :regular, do: File.touch!(path, settled - 1)
+    end
+
+    Map.put(state, :settled, settled)
+  end
+
+  defp date_back_manifest(state) do
+    manifest = Path.join(Mix.Project.manifest_path(), "compile.elixir")
+    if File.regular?(manifest), do: File.touch!(manifest, state.settled)
+  end
+
+  defp write(changes, state) do
+    if changes != %{}, do: wait_past(state.settled)
+    replace(changes, state.work)
+  end
+
+  defp wait_past(second) do
+    if System.os_time(:second) <= second do
+      Process.sleep(20)
+      wait_past(second)
+    end
+  end
+
+  # The copy of a read-only file is read-only too.
+  defp replace(changes, work) do
     for {path, text} <- changes do
       path = Path.join(work, path)
       File.mkdir_p!(Path.dirname(path))
       File.rm(path)
       File.write!(path, text)
-      File.touch!(path, System.os_time(:second) + 2)
     end
   end
 
@@ -221,27 +259,38 @@ defmodule Aludel.Sandbox.Driver.Workspace do
       for dep <- dependencies, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)
 
     if missing != [], do: Mix.Task.run("deps.compile", missing)
+    missing != []
   end
 
   ## Compiling
 
-  defp run_compilers do
+  # Consolidating protocols takes longer than compiling a file, so it is left out when no implementation can have changed.
+  defp run_compilers(full?, state) do
     config = Mix.Project.config()
-    consolidated = Mix.Project.consolidation_path(config)
     compilers = config[:compilers] || Mix.compilers()
 
     for task <- ~w(compile compile.all compile.protocols) ++ Enum.map(compilers, &"compile.#{&1}") do
       Mix.Task.reenable(task)
     end
 
-    # As IEx does: consolidated protocols must not be seen while the implementations may change.
-    Code.delete_path(consolidated)
-    forget_modules(consolidated)
+    if full?, do: hide_consolidated(Mix.Project.consolidation_path(config))
+    arguments = if full?, do: @arguments, else: ["--no-protocol-consolidation" | @arguments]
+    result = Mix.Task.run("compile", arguments)
+    date_back_manifest(state)
 
-    case Mix.Task.run("compile", @arguments) do
-      {status, diagnostics} -> {status, diagnostics}
-      _ -> {:ok, []}
+    case result do
+      {status, diagnostics} ->
+        {status, Enum.reject(diagnostics, &(&1.message =~ "protocol has already been consolidated"))}
+
+      _ ->
+        {:ok, []}
     end
+  end
+
+  # As IEx does when it compiles again: the compiler must not see what was consolidated before.
+  defp hide_consolidated(folder) do
+    Code.delete_path(folder)
+    forget_modules(folder)
   end
 
   defp forget_modules(folder) do
@@ -252,11 +301,21 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     end
   end
 
-  # What other files see of a module at compile time: its functions, macros and struct.
+  # What other files see of a module at compile time: its functions, macros and struct, and its documentation (doctests).
   defp signature(module) do
     if Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1) do
       blank = if function_exported?(module, :__struct__, 0), do: module.__struct__()
-      {module.module_info(:exports), module.__info__(:macros), blank}
+      {module.module_info(:exports), module.__info__(:macros), blank, documentation(module)}
+    end
+  end
+
+  defp documentation(module) do
+    case Code.fetch_docs(module) do
+      {:docs_v1, _, _, _, text, _, docs} ->
+        :erlang.md5(:erlang.term_to_binary({text, for({id, _, _, doc, _} <- docs, do: {id, doc})}))
+
+      {:error, _} ->
+        nil
     end
   end
 

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use tree_sitter::Parser;
 
 pub use kind::Kind;
-pub(super) use source::{parse, parser};
+pub(super) use source::{Source, parse, parser};
+pub(super) use templates::Draft;
 
-use self::source::{Source, line_scores};
-use self::templates::{Context, Draft, Sink};
+use self::source::line_scores;
+use self::templates::{Context, Sink};
 use self::vocabulary::Vocabulary;
 use super::Suspect;
 use crate::edit::{Edit, Patch, unified_diff};
@@ -144,8 +145,16 @@ pub(super) fn by(ways: Ways, request: &Request<'_>, cancel: &Cancel) -> Result<V
     if ways != Ways::Templates {
         drafts.extend(donor::drafts(&context, &donors, &scores, cancel)?);
     }
-    let ranked = rank(request.text, drafts);
-    check(request, &mut parser, ranked, cancel)
+    finish(request, drafts, cancel)
+}
+
+/// Drafts with the suspicion of their places, as candidates.
+pub(super) fn finish(
+    request: &Request<'_>,
+    drafts: Vec<(f64, Draft)>,
+    cancel: &Cancel,
+) -> Result<Vec<Candidate>> {
+    check(request, &mut parser()?, rank(request.text, drafts), cancel)
 }
 
 /// Functions that other modules can call.
@@ -170,12 +179,18 @@ fn functions<'a>(facts: &[(&'a str, &'a FileFacts)]) -> Vec<(&'a str, &'a str, u
 /// How much a kind with many candidates is held down: 0 not at all, 1 so that every kind gets the same sum.
 const EVENNESS: f64 = 0.5;
 
-/// Distinct drafts with their final scores, the best first.
-fn rank(text: &str, drafts: Vec<(f64, Draft)>) -> Vec<(f64, Draft)> {
+/// A draft with its final score, and the one edit that all drafts of its text have in common.
+struct Ranked {
+    score: f64,
+    draft: Draft,
+    edit: Edit,
+}
+
+/// Distinct drafts, the best first.
+fn rank(text: &str, drafts: Vec<(f64, Draft)>) -> Vec<Ranked> {
     let mut best: HashMap<Edit, (f64, Draft)> = HashMap::new();
-    for (score, mut draft) in drafts {
+    for (score, draft) in drafts {
         let Some(edit) = canonical(text, &draft.edit) else { continue };
-        draft.edit = edit.clone();
         let score = score * draft.weight;
         let order = |score: f64, kind: Kind| (score * kind.prior(), std::cmp::Reverse(kind));
         let better =
@@ -184,14 +199,15 @@ fn rank(text: &str, drafts: Vec<(f64, Draft)>) -> Vec<(f64, Draft)> {
             best.insert(edit, (score, draft));
         }
     }
-    let mut ranked: Vec<(f64, Draft)> = best.into_values().collect();
-    ranked.sort_by(|(_, a), (_, b)| a.edit.cmp(&b.edit));
+    let mut ranked: Vec<Ranked> =
+        best.into_iter().map(|(edit, (score, draft))| Ranked { score, draft, edit }).collect();
+    ranked.sort_by(|a, b| a.edit.cmp(&b.edit));
     let mut sums: BTreeMap<Kind, f64> = BTreeMap::new();
-    ranked.iter().for_each(|(score, draft)| *sums.entry(draft.kind).or_default() += score);
-    for (score, draft) in &mut ranked {
+    ranked.iter().for_each(|one| *sums.entry(one.draft.kind).or_default() += one.score);
+    for Ranked { score, draft, .. } in &mut ranked {
         *score *= draft.kind.prior() / sums[&draft.kind].powf(EVENNESS);
     }
-    ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.edit.cmp(&y.edit)));
+    ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.edit.cmp(&b.edit)));
     ranked
 }
 
@@ -236,42 +252,38 @@ fn canonical(text: &str, edit: &Edit) -> Option<Edit> {
     Some(Edit::new(start, end, new))
 }
 
-/// Turns the best drafts into candidates: those that parse.
+/// Turns the best drafts into candidates: those that parse. Only the statement around a change is parsed again.
 fn check(
     request: &Request<'_>,
     parser: &mut Parser,
-    ranked: Vec<(f64, Draft)>,
+    ranked: Vec<Ranked>,
     cancel: &Cancel,
 ) -> Result<Vec<Candidate>> {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut was_broken: HashMap<Range<usize>, bool> = HashMap::new();
     let file: Arc<str> = Arc::from(request.path);
-    let top = ranked.first().map_or(1.0, |(score, _)| *score);
-    for (score, draft) in ranked {
+    let top = ranked.first().map_or(1.0, |one| one.score);
+    for Ranked { score, draft, edit } in ranked {
         if candidates.len() >= request.max {
             break;
         }
         cancel.check()?;
-        let whole = 0..request.text.len();
-        let within = |unit: &Range<usize>| unit.start <= draft.edit.start && draft.edit.end <= unit.end;
-        let unit = draft.unit.clone().filter(within).unwrap_or(whole);
+        let unit = match &draft.unit {
+            // A change of two clauses reaches beyond the one that it begins in.
+            Some(unit) => unit.start.min(draft.edit.start)..unit.end.max(draft.edit.end),
+            None => 0..request.text.len(),
+        };
         let old = &request.text[unit.clone()];
-        let broken = *was_broken
-            .entry(unit.clone())
-            .or_insert_with(|| parse(parser, old).is_none_or(|t| t.root_node().has_error()));
-        if !broken {
-            let edit = Edit::new(
-                draft.edit.start - unit.start,
-                draft.edit.end - unit.start,
-                draft.edit.replacement.as_str(),
-            );
-            let new = Patch::new(file.clone(), vec![edit]).apply(old)?;
-            if parse(parser, &new).is_none_or(|tree| tree.root_node().has_error()) {
+        let mut broken = |text: &str| parse(parser, text).is_none_or(|tree| tree.root_node().has_error());
+        if !*was_broken.entry(unit.clone()).or_insert_with(|| broken(old)) {
+            let (start, end) = (draft.edit.start - unit.start, draft.edit.end - unit.start);
+            let moved = Edit::new(start, end, draft.edit.replacement.as_str());
+            if broken(&Patch::new(file.clone(), vec![moved]).apply(old)?) {
                 continue;
             }
         }
-        let label = label(request.text, &draft);
-        let Draft { edit, kind, line, .. } = draft;
+        let label = label(request.text, draft.kind, &edit);
+        let Draft { kind, line, .. } = draft;
         candidates.push(Candidate {
             file: file.clone(),
             edits: vec![edit],
@@ -284,12 +296,11 @@ fn check(
     Ok(candidates)
 }
 
-fn label(text: &str, draft: &Draft) -> String {
-    let (start, end) = widened(text, &draft.edit);
+fn label(text: &str, kind: Kind, edit: &Edit) -> String {
+    let (start, end) = widened(text, edit);
     let old = short(&text[start..end]);
-    let Edit { start: from, end: to, replacement } = &draft.edit;
-    let new = short(&format!("{}{replacement}{}", &text[start..*from], &text[*to..end]));
-    let kind = draft.kind.as_str().replace('_', " ");
+    let new = short(&format!("{}{}{}", &text[start..edit.start], edit.replacement, &text[edit.end..end]));
+    let kind = kind.as_str().replace('_', " ");
     match (old.is_empty(), new.is_empty()) {
         (true, _) => format!("{kind}: add `{new}`"),
         (_, true) => format!("{kind}: drop `{old}`"),

@@ -20,7 +20,7 @@ pub(in crate::propose) fn parse(parser: &mut Parser, text: &str) -> Option<Tree>
 
 /// What a place is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zone {
+pub(in crate::propose) enum Zone {
     Code,
     Pattern,
     Guard,
@@ -30,7 +30,7 @@ pub(super) enum Zone {
 
 /// A node with what stands around it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'t> {
+pub(in crate::propose) struct Place<'t> {
     pub node: Node<'t>,
     pub parent: Option<Node<'t>>,
     pub grand: Option<Node<'t>>,
@@ -45,17 +45,20 @@ pub(super) struct Place<'t> {
     pub zone: Zone,
 }
 
-/// A clause of a function or macro: a call of something that begins with `def` and has a body.
+/// A clause of a function or macro: a call of something that begins with `def`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clause<'t> {
+pub(in crate::propose) struct Clause<'t> {
     pub node: Node<'t>,
     /// `f(x)`, `f(x) when g`, `f`.
     pub head: Node<'t>,
     pub name: &'t str,
+    /// `f(x)`, `f`: the head without its guard.
+    pub called: Node<'t>,
+    pub arity: usize,
 }
 
 /// A file as places in the order of the text.
-pub(super) struct Source<'t> {
+pub(in crate::propose) struct Source<'t> {
     pub text: &'t str,
     pub places: Vec<Place<'t>>,
     pub clauses: Vec<Clause<'t>>,
@@ -231,7 +234,8 @@ impl<'t> Source<'t> {
             "identifier" => self.text(called),
             _ => return None,
         };
-        Some(Clause { node, head, name })
+        let arity = arguments(called).map_or(0, |given| parts(given).len());
+        Some(Clause { node, head, name, called, arity })
     }
 }
 

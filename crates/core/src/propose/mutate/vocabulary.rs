@@ -81,13 +81,15 @@ impl<'t> Vocabulary<'t> {
     pub fn near(&self, class: Class, at: usize, role: Role<'_>, limit: usize) -> Vec<(&'t str, f64)> {
         const SAME_ROLE: f64 = 3.0;
         const EVIDENCE: f64 = 2.0;
+        /// Words that are looked at: beyond, nothing is near.
+        const LOOKED_AT: usize = 1500;
         let empty = Vec::new();
         let list = self.words.get(&class).unwrap_or(&empty);
         let mut right = list.partition_point(|word| word.at < at);
         let mut left = right;
         let mut found: BTreeMap<&'t str, f64> = BTreeMap::new();
         let mut in_role = 0;
-        while (left > 0 || right < list.len()) && found.len() < 8 * limit {
+        while (left > 0 || right < list.len()) && found.len() < 8 * limit && right - left < LOOKED_AT {
             let before = left.checked_sub(1).map(|i| &list[i]);
             let after = list.get(right);
             let word = match (before, after) {

@@ -94,10 +94,7 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
     let captured = node.kind() == "identifier"
         && place.field == Some("left")
         && place.parent.is_some_and(|above| source.operator(above) == "/");
-    let is_head = place.clause.is_some_and(|clause| {
-        let head = source.clauses[clause].head;
-        node.id() == head.id() || head.child_by_field_name("left").is_some_and(|left| left.id() == node.id())
-    });
+    let is_head = place.clause.is_some_and(|clause| source.clauses[clause].called.id() == node.id());
     let Some(target) = (if captured { Some(node) } else { node.child_by_field_name("target") }) else {
         return;
     };
@@ -154,8 +151,7 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
         sink.replace(ProjectFunction, weight * like * share, target, other);
     }
     let module = whole.rsplit_once('.').map(|(module, _)| module);
-    let own_module =
-        |full: &str| module.is_some_and(|module| full == module || full.ends_with(&format!(".{module}")));
+    let own_module = |full: &str| module.is_some_and(|module| is_called(full, module));
     for (full, other, others) in &context.functions {
         if *others == count && own_module(full) && *other != name {
             sink.replace(ProjectFunction, 0.4 + super::names::likeness(name, other), name_node, *other);
@@ -165,12 +161,10 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
     if module.is_none() {
         let mut seen = std::collections::BTreeSet::new();
         for clause in &source.clauses {
-            let called = match clause.head.child_by_field_name("left") {
-                Some(left) if source.operator(clause.head) == "when" => left,
-                _ => clause.head,
-            };
-            let others = arguments(called).map_or(0, |given| parts(given).len());
-            if others == count && clause.name != name && clause.name != "unquote" && seen.insert(clause.name)
+            if clause.arity == count
+                && clause.name != name
+                && clause.name != "unquote"
+                && seen.insert(clause.name)
             {
                 let like = 0.3 + super::names::likeness(name, clause.name);
                 sink.replace(ProjectFunction, like, name_node, clause.name);
@@ -197,6 +191,11 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
             }
         }
     }
+}
+
+/// Whether a module may be called by a shorter name, as after `alias`.
+fn is_called(full: &str, name: &str) -> bool {
+    full.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Arguments in another order, or fewer of them; and divisions, which are calls.
@@ -273,6 +272,12 @@ pub fn wrapping(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
                 )
             {
                 sink.replace(WrapCall, weight, node, format!("{other}({text})"));
+            }
+        }
+        let used = context.vocabulary.near(Class::Module, node.start_byte(), ("dot", "left", 0), 8);
+        for (full, name, _) in context.functions.iter().filter(|(_, _, arity)| *arity == 1) {
+            if let Some((module, weight)) = used.iter().find(|(module, _)| is_called(full, module)) {
+                sink.replace(WrapCall, 0.3 * weight, node, format!("{module}.{name}({text})"));
             }
         }
         for other in CONVERSIONS {

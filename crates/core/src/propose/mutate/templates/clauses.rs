@@ -102,11 +102,7 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
         sink.edit(ClauseRemove, 1.0, previous.node.end_byte(), node.end_byte(), "");
     }
     // One more clause before the first, for what has no value or no elements.
-    let called = match source.operator(clause.head) {
-        "when" => clause.head.child_by_field_name("left").unwrap_or(clause.head),
-        _ => clause.head,
-    };
-    let Some(given) = arguments(called).filter(|_| previous.is_none()) else { return };
+    let Some(given) = arguments(clause.called).filter(|_| previous.is_none()) else { return };
     let values = parts(given);
     let indent = source.indent(node);
     let keyword = source.target(node);

@@ -115,6 +115,21 @@ pub fn guards(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
         let speaks = crate::edit::tokens(guard);
         if bound.iter().any(|name| words.contains(name) && speaks.contains(name)) {
             sink.edit(Guard, 1.2 * weight, node.end_byte(), node.end_byte(), format!(" when {guard}"));
+            // What another clause asks for, this one may be the opposite of.
+            for (sign, others) in
+                [(" > ", [" < ", " <= "]), (" < ", [" > ", " >= "]), (" == ", [" != ", " > "])]
+            {
+                for other in others.iter().filter(|_| guard.contains(sign)) {
+                    let opposite = guard.replacen(sign, other, 1);
+                    sink.edit(
+                        Guard,
+                        0.7 * weight,
+                        node.end_byte(),
+                        node.end_byte(),
+                        format!(" when {opposite}"),
+                    );
+                }
+            }
         }
     }
     for name in bound.iter().filter(|name| words.contains(name)).take(4) {

@@ -85,6 +85,13 @@ pub fn steps(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let end = node.end_byte();
     for (step, fit) in context.vocabulary.near(Class::Step, node.start_byte(), role(source, place), 24) {
         sink.edit(PipeInsert, weight * fit, end, end, format!("{joint}{step}"));
+        // The same step, lazily or at once.
+        let other = match step.split_once('.') {
+            Some(("Enum", rest)) => format!("Stream.{rest}"),
+            Some(("Stream", rest)) => format!("Enum.{rest}"),
+            _ => continue,
+        };
+        sink.edit(PipeInsert, 0.4 * weight * fit, end, end, format!("{joint}{other}"));
     }
     for step in COMMON {
         sink.edit(PipeInsert, 0.3 * weight, end, end, format!("{joint}{step}"));

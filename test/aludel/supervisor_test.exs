@@ -1,0 +1,97 @@
+defmodule Aludel.SupervisorTest do
+  use ExUnit.Case, async: true
+
+  alias Aludel.{Error, Model}
+  alias Aludel.Model.{Encoder, Holder}
+
+  # Handles that were never loaded: the tree only passes them on.
+  setup do
+    %{
+      model: %Model{resource: make_ref(), name: "test"},
+      encoder: %Encoder{resource: make_ref(), name: "test", dimensions: 3}
+    }
+  end
+
+  defmodule Answer do
+    @behaviour Aludel.Agent
+
+    @impl true
+    def init(answer), do: {:ok, answer}
+
+    @impl true
+    def step(answer, _emit), do: {:done, answer, answer}
+  end
+
+  defp start(opts) do
+    name = Module.concat(__MODULE__, "Tree#{System.unique_integer([:positive])}")
+    start_supervised!({Aludel.Supervisor, [name: name] ++ opts}, id: name)
+    name
+  end
+
+  test "a name is required, and a sentence says how to give it" do
+    assert_raise ArgumentError,
+                 ~r/the :name option is required to start Aludel, as in {Aludel, name: MyApp.Aludel/,
+                 fn ->
+                   Aludel.Supervisor.start_link(root: ".")
+                 end
+  end
+
+  test "unknown options are refused before anything is started" do
+    assert_raise ArgumentError, ~r/unknown option :rooot, did you mean :root\?/, fn ->
+      Aludel.Supervisor.start_link(name: Unstarted, rooot: ".")
+    end
+
+    assert Process.whereis(Unstarted) == nil
+  end
+
+  test "two trees live beside each other, each with its own model", %{model: model, encoder: encoder} do
+    one = start(model: model)
+    two = start(encoder: encoder)
+    assert Holder.await(one, :model) == {:ok, model}
+    assert Holder.await(two, :encoder) == {:ok, encoder}
+    assert Aludel.Supervisor.model(one) == {:ok, model}
+    assert {:error, %Error{kind: :unavailable, message: message}} = Aludel.Supervisor.model(two)
+    assert message =~ "no model is offered by #{inspect(two)}"
+  end
+
+  test "what was offered is taken back when the tree stops", %{model: model} do
+    name = start(model: model)
+    assert {:ok, _} = Holder.await(name, :model)
+    stop_supervised!(name)
+    assert {:error, %Error{kind: :unavailable}} = Aludel.Supervisor.model(name)
+    assert {:error, %Error{kind: :unavailable}} = Aludel.Supervisor.index(name)
+  end
+
+  test "a model that cannot be found is an error for those who ask, and the tree stays up" do
+    name = start(model: "no/such/model.gguf")
+    assert {:error, %Error{kind: :not_found}} = Holder.await(name, :model)
+    assert Aludel.Supervisor.model(name) == Holder.await(name, :model)
+    assert Process.whereis(name)
+  end
+
+  test "the holder comes back after a crash, with what it held", %{model: model} do
+    name = start(model: model)
+    {:ok, _} = Holder.await(name, :model)
+    holder = Process.whereis(Holder.server(name))
+    monitor = Process.monitor(holder)
+    Process.exit(holder, :kill)
+    assert_receive {:DOWN, ^monitor, :process, _, :killed}
+    assert await_other(name, holder) == {:ok, model}
+  end
+
+  # The supervisor restarts the holder on its own time, which its answers mark.
+  defp await_other(name, old) do
+    Supervisor.which_children(name)
+
+    if Process.whereis(Holder.server(name)) in [old, nil],
+      do: await_other(name, old),
+      else: Holder.await(name, :model)
+  end
+
+  test "agents run under the tree" do
+    name = start([])
+    {:ok, agent} = Aludel.Supervisor.start_agent(name, Answer, 42)
+    assert Aludel.Agent.await(agent) == {:ok, 42}
+    assert [{_, ^agent, _, _}] = DynamicSupervisor.which_children(Module.concat(name, Agents))
+  end
+end

@@ -1,0 +1,100 @@
+defmodule Mix.Tasks.Aludel.UsageTest do
+  # Standard output and error are captured for the whole VM.
+  use ExUnit.Case, async: false
+
+  import ExUnit.CaptureIO
+
+  alias Mix.Tasks.Aludel, as: Tasks
+
+  @moduletag :tmp_dir
+
+  @tasks [
+    Tasks.Index,
+    Tasks.Search,
+    Tasks.Context,
+    Tasks.Graph,
+    Tasks.Ask,
+    Tasks.Models,
+    Tasks.Doctor,
+    Tasks.Eval
+  ]
+
+  # Standard error and the exit code of a task.
+  defp run(task, argv) do
+    test = self()
+
+    error =
+      capture_io(:stderr, fn ->
+        code =
+          try do
+            task.run(argv)
+            0
+          catch
+            :exit, {:shutdown, code} -> code
+          end
+
+        send(test, {:code, code})
+      end)
+
+    assert_received {:code, code}
+    {error, code}
+  end
+
+  for task <- @tasks do
+    test "#{inspect(task)} refuses an unknown option with one sentence" do
+      {error, code} = run(unquote(task), ["--no-such-thing"])
+      assert code == 1
+      assert ["aludel: unknown option --no-such-thing" <> _] = String.split(error, "\n", trim: true)
+    end
+
+    test "#{inspect(task)} has a short and a long documentation" do
+      assert Mix.Task.shortdoc(unquote(task))
+      help = capture_io(fn -> unquote(task).run(["--help"]) end)
+      assert help =~ "## Options"
+      assert help =~ "mix aludel."
+    end
+  end
+
+  for {task, argv, sentence} <- [
+        {Tasks.Index, ["x"], "mix aludel.index takes no argument, got x"},
+        {Tasks.Search, [], "mix aludel.search expects a query"},
+        {Tasks.Search, ["--queries", "in.jsonl"], "--queries needs --out"},
+        {Tasks.Search, ["a", "--queries", "in.jsonl", "--out", "o"], "give a query or --queries, not both"},
+        {Tasks.Search, ["a", "--limit", "0"], "expected --limit to be a positive integer, got: 0"},
+        {Tasks.Search, ["a", "--mode", "fuzzy"], "--mode expects one of lexical, semantic, hybrid"},
+        {Tasks.Search, ["--queries", "/no/such.jsonl", "--out", "o"], "there is no file /no/such.jsonl"},
+        {Tasks.Search, ["a", "--mode", "lexical", "--root", "/no/such/folder"],
+         "there is no folder /no/such/folder"},
+        {Tasks.Search, ["a", "--mode", "lexical", "--root", "mix.exs"],
+         "mix.exs is a file, --root expects a folder"},
+        {Tasks.Context, [], "mix aludel.context expects a query"},
+        {Tasks.Graph, [], "mix aludel.graph expects callers, callees, impact, rank or export"},
+        {Tasks.Graph, ["callers"], "mix aludel.graph callers expects a symbol"},
+        {Tasks.Graph, ["fly"], "mix aludel.graph expects callers, callees, impact, rank or export, got fly"},
+        {Tasks.Graph, ["export", "--format", "dot"], "--format expects one of edges"},
+        {Tasks.Ask, [], "mix aludel.ask expects a question"},
+        {Tasks.Ask, ["a", "--model", "/no/such.gguf"], "there is no /no/such.gguf"},
+        {Tasks.Models, [], "mix aludel.models expects list, pull or path"},
+        {Tasks.Models, ["path", "nothing-like-it"], "there is no model nothing-like-it"},
+        {Tasks.Eval, ["programs", "x"], "the option --out is required"},
+        {Tasks.Eval, ["programs", "/no/such.jsonl", "--out", "o"], "there is no file /no/such.jsonl"},
+        {Tasks.Eval, ["programs", "x", "--out", "o", "--technique", "luck"],
+         "--technique expects one of greedy"}
+      ] do
+    test "#{inspect(task)} #{Enum.join(argv, " ")}" do
+      {error, code} = run(unquote(task), unquote(argv))
+      assert code == 1
+      assert ["aludel: " <> sentence] = String.split(error, "\n", trim: true)
+      assert String.starts_with?(sentence, unquote(sentence))
+    end
+  end
+
+  test "models are listed as a table and as JSON" do
+    assert capture_io(fn -> Tasks.Models.run(["list"]) end) =~ ~r/^name +kind +here +package +path$/m
+
+    assert [line] =
+             capture_io(fn -> Tasks.Models.run(["list", "--json"]) end) |> String.split("\n", trim: true)
+
+    assert {:ok, [%{"name" => _, "kind" => _, "pulled" => _} | _]} = Aludel.JSON.decode(line)
+  end
+end
