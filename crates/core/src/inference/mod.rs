@@ -1,1 +1,25 @@
 //! Local models: from a prompt to tokens, log-probabilities and embeddings.
+//!
+//! Four things are kept apart so that each can be replaced: the weights ([`Model`], which never change and are shared), the
+//! memory of a session ([`KvCache`], allocated once), the choice of the next token ([`Sampler`]) and the loop
+//! ([`generate`], [`score`]). A request is data ([`Request`]).
+//!
+//! Without the feature `inference` the same names exist, and loading a model answers [`crate::ErrorKind::NotCompiled`].
+
+mod options;
+mod request;
+mod sampling;
+mod utf8;
+
+#[cfg(feature = "inference")]
+mod enabled;
+
+#[cfg(not(feature = "inference"))]
+#[path = "disabled.rs"]
+mod enabled;
+
+pub use enabled::{Encoder, KvCache, Model, Tokenizer, generate, generate_with, score};
+pub use options::{Device, Kernel, LoadOptions};
+pub use request::{Event, FinishReason, Generation, Message, ModelInfo, Request, Sampling, Score};
+pub use sampling::{Sampler, log_probability};
+pub use utf8::Utf8Stream;

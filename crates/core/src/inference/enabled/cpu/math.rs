@@ -1,0 +1,245 @@
+//! What happens to floats between the matrices: normalisation, rotation, softmax and the functions of the layers.
+//!
+//! Sums run in eight lanes, so that the compiler can use vector registers without changing their order.
+
+use super::simd::at_run_time;
+
+const LANES: usize = 8;
+
+/// The sum of `f` over pairs of elements.
+#[inline(always)]
+fn sum(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0f32; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += f(a[lane], b[lane]);
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f(a, b)).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// The greatest absolute value; not-a-number is passed over.
+#[inline(always)]
+pub(super) fn largest_size(floats: &[f32]) -> f32 {
+    let (chunks, rest) = floats.as_chunks::<LANES>();
+    let mut largest = [0f32; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let size = chunk[lane].abs();
+            largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+        }
+    }
+    rest.iter().map(|float| float.abs()).chain(largest).fold(0.0, f32::max)
+}
+
+/// e to the power of `x`, with a relative error below 2⁻²² between -87 and 88, and the value at the nearer end outside
+/// (the polynomial is Cephes's `expf`).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * std::f32::consts::LOG2_E + 12_582_912.0;
+    let power = shifted - 12_582_912.0;
+    let rest = x - power * 0.693_359_4 + power * 2.121_944_4e-4;
+    let mut y = 1.987_569_1e-4;
+    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
+        y = y * rest + coefficient;
+    }
+    let y = y * rest * rest + rest + 1.0;
+    y * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
+}
+
+/// The error function, to 1.5 × 10⁻⁷ (Abramowitz and Stegun 7.1.26).
+#[inline(always)]
+fn erf(x: f32) -> f32 {
+    let size = x.abs();
+    let t = 1.0 / (1.0 + 0.327_591_1 * size);
+    let mut y = 1.061_405_4;
+    for coefficient in [-1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6] {
+        y = y * t + coefficient;
+    }
+    let y = 1.0 - y * t * exp(-size * size);
+    y.copysign(x)
+}
+
+at_run_time! {
+    /// `a · b`.
+    pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+        sum(a, b, |a, b| a * b)
+    }
+
+    /// `out += factor × x`.
+    pub(super) fn add_scaled(out: &mut [f32], factor: f32, x: &[f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out += factor * x;
+        }
+    }
+
+    /// Divides each piece of the length of `weight` by its root mean square, then multiplies it with `weight`.
+    pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+        for (x, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
+            let factor = 1.0 / (sum(x, x, |a, b| a * b) / weight.len() as f32 + epsilon).sqrt();
+            for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                *out = x * factor * weight;
+            }
+        }
+    }
+
+    /// Gives each piece of the length of `weight` mean 0 and variance 1, then multiplies it with `weight` and adds `bias`.
+    pub(super) fn layer_norm(x: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
+        for x in x.chunks_exact_mut(weight.len()) {
+            let mean = sum(x, x, |a, _| a) / weight.len() as f32;
+            let variance = sum(x, x, |a, _| (a - mean) * (a - mean)) / weight.len() as f32;
+            let factor = 1.0 / (variance + epsilon).sqrt();
+            for ((x, weight), bias) in x.iter_mut().zip(weight).zip(bias) {
+                *x = (*x - mean) * factor * weight + bias;
+            }
+        }
+    }
+
+    /// `softmax(scale × x)` in place.
+    pub(super) fn softmax(x: &mut [f32], scale: f32) {
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        let mut peaks = [f32::NEG_INFINITY; LANES];
+        for chunk in chunks {
+            for lane in 0..LANES {
+                peaks[lane] = if chunk[lane] > peaks[lane] { chunk[lane] } else { peaks[lane] };
+            }
+        }
+        let peak = rest.iter().copied().chain(peaks).fold(f32::NEG_INFINITY, f32::max);
+        for x in x.iter_mut() {
+            *x = exp(scale * (*x - peak));
+        }
+        let factor = 1.0 / sum(x, x, |a, _| a);
+        for x in x.iter_mut() {
+            *x *= factor;
+        }
+    }
+
+    /// `gate = silu(gate) × up`.
+    pub(super) fn gated_silu(gate: &mut [f32], up: &[f32]) {
+        for (gate, up) in gate.iter_mut().zip(up) {
+            *gate = *gate / (1.0 + exp(-*gate)) * up;
+        }
+    }
+
+    /// GELU in its exact form.
+    pub(super) fn gelu(x: &mut [f32]) {
+        for x in x.iter_mut() {
+            *x = 0.5 * *x * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
+        }
+    }
+
+    /// Rotates pairs of neighbours: `(x[2i], x[2i + 1])` by the angle `i`.
+    pub(super) fn rotate_neighbours(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+        for ((pair, cos), sin) in head.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+            *pair = [pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos];
+        }
+    }
+
+    /// Rotates pairs across the halves: `(x[i], x[i + n / 2])` by the angle `i`.
+    pub(super) fn rotate_halves(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+        let (first, second) = head.split_at_mut(cos.len());
+        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+        }
+    }
+}
+
+/// A matrix within a slice, by the distances between its rows and between its columns.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+/// `out = a × b`, where `a` is `m` × `k`, `b` is `k` × `n`, and the rows of `out` lie `stride` apart. `threads` of the
+/// current rayon pool work on it.
+pub(super) fn multiply(
+    (m, n, k): (usize, usize, usize),
+    a: View<'_>,
+    b: View<'_>,
+    out: &mut [f32],
+    stride: usize,
+    threads: usize,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    let last = |view: View<'_>, rows: usize, columns: usize| (rows - 1) * view.row + (columns - 1) * view.column;
+    assert!(k > 0 && stride >= n, "an empty product, or rows that overlap");
+    assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len(), "a factor is too short");
+    assert!((m - 1) * stride + n <= out.len(), "the product does not fit");
+    let parallelism = if threads > 1 { gemm::Parallelism::Rayon(threads) } else { gemm::Parallelism::None };
+    // SAFETY: the assertions hold every element that is read or written within its slice, and `out` is borrowed exclusively.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            stride as isize,
+            false,
+            a.data.as_ptr(),
+            a.column as isize,
+            a.row as isize,
+            b.data.as_ptr(),
+            b.column as isize,
+            b.row as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn approximations_are_close_everywhere() {
+        for step in -8700..=8800 {
+            let x = step as f32 / 100.0;
+            let want = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / want - 1.0).abs() < 5e-7, "exp({x}) is {} and not {want}", exp(x));
+        }
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::INFINITY) > 1e38);
+        // erf(0.5), erf(1), erf(2) to nine digits.
+        for (x, want) in [(0.0, 0.0), (0.5, 0.520_499_878), (1.0, 0.842_700_793), (2.0, 0.995_322_265), (9.0, 1.0f32)] {
+            assert!((erf(x) - want).abs() < 4e-7 && (erf(-x) + want).abs() < 4e-7, "erf({x}) is {}", erf(x));
+        }
+    }
+
+    #[test]
+    fn softmax_adds_up_to_one() {
+        let mut x: Vec<f32> = (0..19).map(|i| i as f32).collect();
+        softmax(&mut x, 2.0);
+        assert!((x.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((x[18] / x[17] - 2f32.exp()).abs() < 1e-4);
+    }
+
+    #[test]
+    fn products_of_views_are_those_of_the_definition() {
+        let a: Vec<f32> = (0..6).map(|x| x as f32).collect();
+        let b: Vec<f32> = (0..12).map(|x| x as f32 - 3.0).collect();
+        // (2 × 3) × (4 × 3) transposed.
+        let mut out = [f32::NAN; 10];
+        let transposed = View { data: &b, row: 1, column: 3 };
+        multiply((2, 4, 3), View { data: &a, row: 3, column: 1 }, transposed, &mut out, 5, 1);
+        for i in 0..2 {
+            for j in 0..4 {
+                let want: f32 = (0..3).map(|l| a[3 * i + l] * b[3 * j + l]).sum();
+                assert_eq!(out[5 * i + j], want);
+            }
+        }
+        assert!(out[4].is_nan() && out[9].is_nan());
+    }
+}

@@ -1,0 +1,217 @@
+//! From texts to embeddings.
+
+use std::fmt;
+use std::path::Path;
+
+use tokenizers::{Tokenizer, TruncationParams};
+
+use super::bert::{Bert, Config};
+use super::cpu::Cpu;
+use super::safetensors::SafeTensors;
+use super::tensors::Tensors;
+use crate::inference::{Device, Kernel, LoadOptions};
+use crate::job::Cancel;
+use crate::{Error, ErrorKind, Result};
+
+/// The most tokens that pass through the layers at once. Texts are not padded, so it is the work that it bounds.
+const BATCH_TOKENS: usize = 1024;
+/// What sentence-transformers assumes where the model does not say.
+const DEFAULT_LENGTH: usize = 512;
+
+/// An encoder of the BERT family, such as all-MiniLM-L6-v2: a text becomes a vector of length 1 (Reimers and Gurevych 2019).
+pub struct Encoder {
+    engine: Engine,
+    tokenizer: Tokenizer,
+    pooling: Pooling,
+    dimensions: usize,
+    max_tokens: usize,
+    fingerprint: String,
+}
+
+enum Engine {
+    Cpu(Bert<Cpu>),
+    Tensors(Bert<Tensors>),
+}
+
+#[derive(Clone, Copy)]
+enum Pooling {
+    /// The mean of all tokens.
+    Mean,
+    /// The first token.
+    First,
+}
+
+impl Encoder {
+    /// Loads the model in the folder `path`, which holds `config.json`, `model.safetensors` and `tokenizer.json`, and may hold
+    /// `sentence_bert_config.json` (for the length that texts are cut to) and `1_Pooling/config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a missing file, [`ErrorKind::Corrupt`] for a damaged one, [`ErrorKind::Model`] for a model that
+    /// cannot be run or a tokenizer that does not belong to it, [`ErrorKind::Limit`] above [`LoadOptions::max_bytes`].
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        let config: Config = json(&path.join("config.json"), &mut hasher)?;
+        let weights = path.join("model.safetensors");
+        let file = SafeTensors::open(&weights)?;
+        if let Some(ceiling) = options.max_bytes.filter(|&ceiling| file.bytes() > ceiling) {
+            let message = format!("the encoder's weights need {} bytes of memory, and {ceiling} are allowed", file.bytes());
+            return Err(Error::new(ErrorKind::Limit, message).with_path(path));
+        }
+        let max_tokens = max_tokens(path, &config, &mut hasher)?;
+        let tokenizer = tokenizer(&path.join("tokenizer.json"), &config, max_tokens, &mut hasher)?;
+        let pooling = pooling(&path.join("1_Pooling").join("config.json"), &mut hasher)?;
+        let reader = std::fs::File::open(&weights).and_then(|mut file| hasher.update_reader(&mut file).map(|_| ()));
+        reader.map_err(|error| Error::io(&weights, "read", error))?;
+        let engine = if options.device == Device::Cpu && options.kernel == Kernel::Own {
+            Engine::Cpu(Bert::load(Cpu::new(options)?, &config, &file, &options.cancel)?)
+        } else {
+            Engine::Tensors(Bert::load(Tensors::new(options)?, &config, &file, &options.cancel)?)
+        };
+        Ok(Encoder {
+            engine,
+            tokenizer,
+            pooling,
+            dimensions: config.hidden_size,
+            max_tokens,
+            fingerprint: hasher.finalize().to_hex().to_string(),
+        })
+    }
+
+    /// A vector of length 1 for each text, in their order. Texts longer than [`Encoder::max_tokens`] are cut.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] if the tokenizer fails, and those of [`Cancel::check`].
+    pub fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+        let mut embeddings = Vec::with_capacity(texts.len());
+        let mut tokens: Vec<u32> = Vec::new();
+        let mut lengths = Vec::new();
+        for text in texts {
+            let encoding = self.tokenizer.encode_fast(*text, true);
+            let encoding = encoding.map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
+            if tokens.len() + encoding.len() > BATCH_TOKENS {
+                embeddings.extend(self.embed_tokens(&tokens, &lengths, cancel)?);
+                tokens.clear();
+                lengths.clear();
+            }
+            tokens.extend_from_slice(encoding.get_ids());
+            lengths.push(encoding.len());
+        }
+        embeddings.extend(self.embed_tokens(&tokens, &lengths, cancel)?);
+        Ok(embeddings)
+    }
+
+    fn embed_tokens(&self, tokens: &[u32], lengths: &[usize], cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+        cancel.check()?;
+        if tokens.is_empty() {
+            return Ok(vec![vec![0.0; self.dimensions]; lengths.len()]);
+        }
+        let states = match &self.engine {
+            Engine::Cpu(bert) => bert.forward(tokens, lengths)?,
+            Engine::Tensors(bert) => bert.forward(tokens, lengths)?,
+        };
+        let mut rest = states.as_slice();
+        let embeddings = lengths.iter().map(|&length| {
+            let (text, after) = rest.split_at(length * self.dimensions);
+            rest = after;
+            self.pool(text)
+        });
+        Ok(embeddings.collect())
+    }
+
+    fn pool(&self, states: &[f32]) -> Vec<f32> {
+        let rows = match self.pooling {
+            Pooling::Mean => states,
+            Pooling::First => &states[..self.dimensions.min(states.len())],
+        };
+        let mut sum = vec![0f32; self.dimensions];
+        for row in rows.chunks_exact(self.dimensions) {
+            sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        // The length becomes 1, so the mean need not be divided by the number of rows.
+        let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        sum.iter_mut().for_each(|value| *value /= length);
+        sum
+    }
+
+    /// Numbers in each vector.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The number of tokens that texts are cut to.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// The number of tokens of `text`, at most [`Encoder::max_tokens`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] if the tokenizer fails.
+    pub fn count(&self, text: &str) -> Result<usize> {
+        let encoding = self.tokenizer.encode_fast(text, true);
+        encoding.map(|encoding| encoding.len()).map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))
+    }
+
+    /// A hash of everything that determines the vectors: vectors of two encoders can be compared if their fingerprints are equal.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("dimensions", &self.dimensions).field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path, hasher: &mut blake3::Hasher) -> Result<T> {
+    let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
+    hasher.update(&text);
+    serde_json::from_slice(&text).map_err(|error| {
+        Error::new(ErrorKind::Model, format!("{} does not describe an encoder: {error}", path.display())).with_path(path)
+    })
+}
+
+fn max_tokens(path: &Path, config: &Config, hasher: &mut blake3::Hasher) -> Result<usize> {
+    #[derive(serde::Deserialize)]
+    struct Sentences {
+        max_seq_length: Option<usize>,
+    }
+    let path = path.join("sentence_bert_config.json");
+    let given = if path.exists() { json::<Sentences>(&path, hasher)?.max_seq_length } else { None };
+    Ok(given.unwrap_or(DEFAULT_LENGTH).min(config.max_position_embeddings))
+}
+
+fn tokenizer(path: &Path, config: &Config, max_tokens: usize, hasher: &mut blake3::Hasher) -> Result<Tokenizer> {
+    let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
+    hasher.update(&text);
+    let wrong = |message: String| Error::new(ErrorKind::Model, format!("{}: {message}", path.display())).with_path(path);
+    let mut tokenizer = Tokenizer::from_bytes(&text).map_err(|error| wrong(format!("it is no tokenizer: {error}")))?;
+    let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0) as usize;
+    if largest >= config.vocab_size || largest < config.vocab_size / 2 {
+        let message = format!("its greatest token is {largest} and the model knows {}: they do not belong together", config.vocab_size);
+        return Err(wrong(message));
+    }
+    tokenizer.with_padding(None);
+    let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
+    tokenizer.with_truncation(Some(truncation)).map_err(|error| wrong(error.to_string()))?;
+    Ok(tokenizer)
+}
+
+fn pooling(path: &Path, hasher: &mut blake3::Hasher) -> Result<Pooling> {
+    #[derive(serde::Deserialize)]
+    struct Modes {
+        #[serde(default)]
+        pooling_mode_mean_tokens: bool,
+        #[serde(default)]
+        pooling_mode_cls_token: bool,
+    }
+    if !path.exists() {
+        return Ok(Pooling::Mean);
+    }
+    match json(path, hasher)? {
+        Modes { pooling_mode_mean_tokens: true, pooling_mode_cls_token: false } => Ok(Pooling::Mean),
+        Modes { pooling_mode_mean_tokens: false, pooling_mode_cls_token: true } => Ok(Pooling::First),
+        _ => Err(Error::new(ErrorKind::Model, "the encoder's way of pooling is neither mean nor first token").with_path(path)),
+    }
+}
