@@ -2,7 +2,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   @moduledoc false
   # The writable copy of the project: makes it, changes files in it, compiles it with Mix, starts and stops its application.
 
-  alias Aludel.Sandbox.Driver.{Packages, Tracer}
+  alias Aludel.Sandbox.Driver.{Macros, Packages, Tracer}
 
   @not_copied ~w(_build deps .git node_modules)
   @linked ~w(deps node_modules)
@@ -38,8 +38,8 @@ defmodule Aludel.Sandbox.Driver.Workspace do
       app: config[:app],
       changed: Map.keys(changes),
       signatures: %{},
-      compiled: MapSet.new(),
-      different: [],
+      macros: %{},
+      compiled: nil,
       consolidated: false,
       suite: nil,
       baseline: nil
@@ -67,21 +67,35 @@ defmodule Aludel.Sandbox.Driver.Workspace do
       warnings: Enum.map(others, &diagnostic(&1, state))
     }
 
+    {outcome, remember(state, Map.keys(changes), status != :error and (full? or state.consolidated))}
+  end
+
+  # What the test files may have to be loaded again for.
+  defp remember(state, changed, consolidated?) do
     {files, modules} = Tracer.take_compiled()
     signatures = for module <- modules, into: %{}, do: {module, signature(module)}
-    different = for {module, signature} <- signatures, state.signatures[module] != signature, do: module
 
-    state = %{
-      state
-      | changed: Map.keys(changes),
-        signatures: Map.merge(state.signatures, signatures),
-        compiled: files,
-        different: different,
-        consolidated: status != :error and (full? or state.consolidated)
+    macros =
+      for module <- modules, loaded?(module), into: %{}, do: {module, Macros.read(module, beam(module))}
+
+    compiled = %{
+      files: files,
+      different: for({module, one} <- signatures, state.signatures[module] != one, do: module),
+      different_macros: for({module, one} <- macros, state.macros[module] != one, do: module)
     }
 
-    {outcome, state}
+    %{
+      state
+      | changed: changed,
+        consolidated: consolidated?,
+        compiled: compiled,
+        signatures: Map.merge(state.signatures, signatures),
+        macros: Map.merge(state.macros, macros)
+    }
   end
+
+  defp beam(module), do: Path.join(ebin(), "#{module}.beam")
+  defp loaded?(module), do: Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1)
 
   @doc "Starts the project's application and those that it needs, as `mix test` does."
   def start_application(state) do
@@ -303,7 +317,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   # What other files see of a module at compile time: its functions, macros and struct, and its documentation (doctests).
   defp signature(module) do
-    if Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1) do
+    if loaded?(module) do
       blank = if function_exported?(module, :__struct__, 0), do: module.__struct__()
       {module.module_info(:exports), module.__info__(:macros), blank, documentation(module)}
     end
