@@ -178,7 +178,9 @@ defmodule Aludel.Fix.Session do
   defp propose(session, node, parent) do
     sources = if parent, do: parent.sources, else: %{}
     options = %{max: session.opts[:max_candidates], evidence: evidence(session)}
-    start = &Native.propose_candidates(&1, session.index.resource, sources, session.suspects, options)
+    index = session.index.resource
+    model = session.opts[:model] && session.opts[:model].resource
+    start = &Native.propose_candidates(&1, index, sources, session.suspects, options, model)
 
     with {:ok, found} <- Job.run(start, nil),
          candidates = number(found, map_size(session.candidates) + 1, parent),

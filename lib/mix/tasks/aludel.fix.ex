@@ -32,8 +32,7 @@ defmodule Mix.Tasks.Aludel.Fix do
                model: [
                  type: :string,
                  arg: "PATH",
-                 doc:
-                   "A GGUF file, or the name of a model: it orders the likeliest candidates by how likely it finds them."
+                 doc: "A GGUF file, or the name of a model: it proposes changes too, and helps to order them."
                ],
                unsafe_without_isolation: [
                  type: :boolean,

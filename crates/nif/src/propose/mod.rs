@@ -1,9 +1,12 @@
 //! Where a fault may be and what to try there: `Aludel.Fix`.
 
+mod model;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aludel_core::edit::{Edit, Patch, unified_diff};
+use aludel_core::inference::Model;
 use aludel_core::propose::{self, Candidate, Frame, Suspect, TestRun};
 use aludel_core::retrieval::Index;
 use aludel_core::source::File;
@@ -14,6 +17,7 @@ use rustler::{Env, NifMap, ResourceArc, Term};
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::model::ModelRef;
 
 /// Files that candidates are made for: those with the most suspicious lines.
 const MAX_FILES: usize = 12;
@@ -93,6 +97,7 @@ fn propose_localise<'a>(
 }
 
 /// Changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that of the index.
+/// A model adds its own and helps to order the likeliest.
 #[rustler::nif]
 // normal: starts a job
 fn propose_candidates<'a>(
@@ -102,9 +107,11 @@ fn propose_candidates<'a>(
     sources: HashMap<String, String>,
     suspects: Vec<ExSuspect>,
     options: ExOptions,
+    model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let index = index.current();
+        let model = model.as_ref().map(|model| model.model());
         let sources: BTreeMap<String, (String, FileFacts)> = sources
             .into_iter()
             .map(|(path, text)| {
@@ -121,7 +128,7 @@ fn propose_candidates<'a>(
                 why: suspect.why,
             })
             .collect();
-        candidates(&index, &sources, &suspects, &options, reporter.cancel())
+        candidates(&index, &sources, &suspects, &options, model, reporter.cancel())
     })
 }
 
@@ -130,6 +137,7 @@ fn candidates(
     sources: &BTreeMap<String, (String, FileFacts)>,
     suspects: &[Suspect],
     options: &ExOptions,
+    model: Option<&Model>,
     cancel: &Cancel,
 ) -> Result<Vec<ExCandidate>> {
     let mut facts = changeable(index);
@@ -158,7 +166,11 @@ fn candidates(
             evidence: &options.evidence,
             max: options.max,
         };
-        for candidate in propose::candidates(&request, cancel)? {
+        let mut candidates = propose::candidates(&request, cancel)?;
+        if let Some(model) = model {
+            candidates = model::assist(model, &request, candidates, cancel)?;
+        }
+        for candidate in candidates {
             found.push(encode(candidate, text, highest)?);
         }
     }
