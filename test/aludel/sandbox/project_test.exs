@@ -1,5 +1,3 @@
-Code.require_file("fixture.exs", __DIR__)
-
 defmodule Aludel.Sandbox.ProjectTest do
   use ExUnit.Case, async: true
 
