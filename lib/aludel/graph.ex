@@ -65,11 +65,15 @@ defmodule Aludel.Graph do
   caller and its arity.
   """
   @spec edges(Index.t()) ::
-          {:ok, [{String.t(), String.t() | nil, arity | nil, String.t(), String.t(), arity}]} | {:error, Error.t()}
+          {:ok, [{String.t(), String.t() | nil, arity | nil, String.t(), String.t(), arity}]}
+          | {:error, Error.t()}
   def edges(%Index{resource: resource}) do
     with {:ok, edges} <- query(fn -> Native.graph_edges(resource) end) do
-      {:ok, for({{module, name, arity}, {callee_module, callee, callee_arity}} <- edges,
-        do: {module, name, arity, callee_module, callee, callee_arity})}
+      {:ok,
+       for(
+         {{module, name, arity}, {callee_module, callee, callee_arity}} <- edges,
+         do: {module, name, arity, callee_module, callee, callee_arity}
+       )}
     end
   end
 

@@ -191,7 +191,13 @@ defmodule Aludel.Fix.Session do
     {size, before} = if parent, do: {parent.size, parent.sources}, else: {0, %{}}
 
     for {candidate, nth} <- Enum.with_index(found, base) do
-      Map.merge(candidate, %{payload: nth, size: candidate.size + size, before: before, sources: nil, node: nil})
+      Map.merge(candidate, %{
+        payload: nth,
+        size: candidate.size + size,
+        before: before,
+        sources: nil,
+        node: nil
+      })
     end
   end
 
@@ -232,7 +238,10 @@ defmodule Aludel.Fix.Session do
   defp evaluate(session, candidate) do
     with {:ok, candidate} <- with_sources(session, candidate) do
       opts = verdict_opts(session)
-      workers = Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
+
+      workers =
+        Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
+
       candidates = Map.put(session.candidates, candidate.payload, candidate)
       {:ok, %{session | workers: workers, candidates: candidates, executions: session.executions + 1}}
     end
