@@ -59,23 +59,35 @@ defmodule Aludel.Graph do
     query(fn -> Native.graph_rank(resource, opts[:limit]) end)
   end
 
+  @guessed [
+    guessed: [
+      type: :boolean,
+      default: false,
+      doc: "also those that a macro or a value known only at run time may change"
+    ]
+  ]
+
   @doc """
   Every call from function to function, calls to functions outside the project included, as
   `{caller_module, caller, caller_arity, callee_module, callee, callee_arity}`. Calls in the body of a module have `nil` as
   caller and its arity.
+
+  ## Options
+  #{Options.docs(@guessed)}
   """
-  @spec edges(Index.t()) ::
+  @spec edges(Index.t(), keyword) ::
           {:ok, [{String.t(), String.t() | nil, arity | nil, String.t(), String.t(), arity}]}
           | {:error, Error.t()}
-  def edges(%Index{resource: resource}) do
-    with {:ok, edges} <- query(fn -> Native.graph_edges(resource) end) do
-      {:ok,
-       for(
-         {{module, name, arity}, {callee_module, callee, callee_arity}} <- edges,
-         do: {module, name, arity, callee_module, callee, callee_arity}
-       )}
+  def edges(%Index{resource: resource}, opts \\ []) do
+    opts = Options.validate!(opts, @guessed)
+
+    with {:ok, edges} <- query(fn -> Native.graph_edges(resource, opts[:guessed]) end) do
+      {:ok, Enum.map(edges, fn {caller, callee} -> flat(caller, callee) end)}
     end
   end
+
+  defp flat({caller_module, caller, caller_arity}, {callee_module, callee, callee_arity}),
+    do: {caller_module, caller, caller_arity, callee_module, callee, callee_arity}
 
   defp walk(%Index{resource: resource}, symbol, opts, native) when is_binary(symbol) do
     opts = Options.validate!(opts, @depth)

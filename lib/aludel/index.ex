@@ -208,9 +208,12 @@ defmodule Aludel.Index do
   @spec save(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
   def save(%__MODULE__{resource: resource}, path, opts \\ []) do
     opts = Options.validate!(opts, @save_options)
+    path = Path.expand(path)
+    # The folder in the cache is not there before the first index; where it cannot be made, writing says why.
+    _ = File.mkdir_p(Path.dirname(path))
 
     Telemetry.span([:aludel, :index, :save], %{}, fn ->
-      with {:ok, _} <- run(&Native.index_save(&1, resource, Path.expand(path), opts[:wait]), nil), do: :ok
+      with {:ok, _} <- run(&Native.index_save(&1, resource, path, opts[:wait]), nil), do: :ok
     end)
   end
 

@@ -61,7 +61,7 @@ defmodule Aludel.Native do
   def graph_callees(_index, _symbol, _depth), do: missing()
   def graph_impact(_index, _of), do: missing()
   def graph_rank(_index, _limit), do: missing()
-  def graph_edges(_index), do: missing()
+  def graph_edges(_index, _guessed), do: missing()
 
   # Models and encoders
   def model_load(_reference, _path, _options), do: missing()
@@ -74,7 +74,7 @@ defmodule Aludel.Native do
 
   # Proposals and edits
   def propose_localise(_reference, _index, _tests, _limit), do: missing()
-  def propose_candidates(_reference, _index, _sources, _suspects, _options), do: missing()
+  def propose_candidates(_reference, _index, _sources, _suspects, _options, _model), do: missing()
   def edit_apply(_text, _edits), do: missing()
   def edit_diff(_path, _old, _new), do: missing()
 

@@ -3,7 +3,6 @@ defmodule Demo.Screen do
   # What the demo prints.
 
   alias Aludel.CLI.{Progress, Style, Table}
-  alias Demo.Report
 
   def title(text), do: IO.puts(Style.paint(text, :bright))
   def heading(text), do: IO.puts(["\n", Style.paint(text, [:bright, :blue])])
@@ -38,19 +37,7 @@ defmodule Demo.Screen do
   def progress(fun), do: Progress.run([], fun)
 
   @doc "Calls `fun` with a function that shows the events of the fixer, then shows its result."
-  def watch(fun) do
-    {:ok, report} = Agent.start_link(fn -> Report.new(columns(), Style.colour?(:stdio)) end)
-    show = fn event -> report |> Agent.get_and_update(&Report.event(&1, event)) |> IO.write() end
-
-    try do
-      result = fun.(show)
-      with {:ok, found} <- result, do: show.({:result, found})
-      result
-    after
-      show.(:end)
-      Agent.stop(report)
-    end
-  end
+  defdelegate watch(fun), to: Aludel.CLI.FixReport
 
   @doc """
   Calls `fun`, which returns `:ok` if all is well. An error that it returns or raises is shown and not passed on, so that
@@ -79,5 +66,4 @@ defmodule Demo.Screen do
   end
 
   # A line for what is being tried is drawn only in a terminal.
-  defp columns, do: if(Style.terminal?(:stdio), do: Style.columns(:stdio))
 end

@@ -1,10 +1,8 @@
-Code.require_file("../../scripts/demo/report.ex", __DIR__)
-
 defmodule Aludel.Examples.DemoTest do
   # What the demo shows of a run of the fixer, from the events alone.
   use ExUnit.Case, async: true
 
-  alias Demo.Report
+  alias Aludel.CLI.FixReport, as: Report
 
   @failing {:failing,
             [%{id: "ShopTest: test adds", file: "test/shop_test.exs", line: 3, message: "one\ntwo\n"}]}

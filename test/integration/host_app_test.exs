@@ -67,6 +67,10 @@ defmodule Aludel.Integration.HostAppTest do
 
     environment = %{
       "MIX_ENV" => "dev",
+      # A VM that is not told about UTF-8 prints a warning of its own.
+      "LC_ALL" => "C.UTF-8",
+      # As on a machine that has never run Aludel.
+      "ALUDEL_CACHE" => Path.join(context.folder, name <> "_cache"),
       "HOST_ALUDEL_PATH" => context.package,
       "HOST_DEPS" => deps,
       "ALUDEL_NIF_PATH" => Application.app_dir(:aludel, @library)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 
-use crate::{one_build, tidy};
+use crate::{library, one_build, tidy};
 
 /// One check.
 struct Step {
@@ -50,12 +50,17 @@ const STEPS: &[Step] = &[
             environment: &[("MIX_ENV", "test")],
         },
     },
+    Step { name: "library", work: Work::Check(library::check) },
     program("elixir-tests", &["mix", "test"]),
     program("host-app", &["mix", "test", "--only", "integration"]),
-    program(
-        "fuzz",
-        &["cargo", "run", "--locked", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", "smoke"],
-    ),
+    Step {
+        name: "fuzz",
+        work: Work::Run {
+            // The tests of the workspace run the targets as well, with fewer mutations.
+            command: &["cargo", "test", "--locked", "--release", "--workspace", "--test", "fuzz"],
+            environment: &[("PROPTEST_CASES", "3000")],
+        },
+    },
 ];
 
 const fn program(name: &'static str, command: &'static [&'static str]) -> Step {

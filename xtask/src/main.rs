@@ -3,6 +3,7 @@
 //! It depends on almost nothing, so that it builds in seconds on a machine that has built nothing else.
 
 mod ci;
+mod library;
 mod one_build;
 mod tidy;
 

@@ -1,9 +1,9 @@
 //! How many injected bugs the candidates of `propose` would mend, and at which place in their list: the healthy text
-//! must be among them, byte for byte or token by token. All lines of the function that holds the bug are equally
-//! suspicious, so the figures say nothing of localisation.
+//! must be among them, white space aside. All lines of the function that holds the bug are equally suspicious, so the
+//! figures say nothing of localisation.
 //!
-//! `candidates --bugs injected.jsonl --corpora DIR [--max N] [--json]`: DIR holds one checkout per project, at the commit
-//! that the bugs name.
+//! `candidates --bugs injected.jsonl --corpora DIR [--max N] [--only ID] [--json]`: DIR holds one checkout per project,
+//! at the commit that the bugs name; `--only` takes one bug and lists its candidates.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use aludel_core::Cancel;
 use aludel_core::propose::{Candidate, Request, Suspect, candidates};
+use aludel_core::source::File;
+use aludel_core::syntax::{FileFacts, analyse};
 use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -76,14 +78,16 @@ fn measure(options: &Options, bug: &Value) -> Result<Outcome> {
     let donors = sources(&root)?;
     let donors: Vec<(&str, &str)> = donors
         .iter()
-        .filter(|(other, _)| other != path)
-        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .map(|(other, text)| (other.as_str(), if other == path { buggy.as_str() } else { text.as_str() }))
         .collect();
+    let facts: Vec<FileFacts> = donors.iter().map(|(path, text)| analyse(&File::new(*path, *text))).collect();
+    let facts: Vec<(&str, &FileFacts)> = donors.iter().map(|(path, _)| *path).zip(&facts).collect();
     let evidence = evidence(&root, bug)?;
     let suspects: Vec<Suspect> = function_around(&buggy, offset)
         .map(|line| Suspect { file: path.into(), line, score: 1.0, why: String::new() })
         .collect();
     let request = Request {
+        facts: &facts,
         donors: &donors,
         evidence: &evidence,
         max: options.max,

@@ -466,10 +466,10 @@ fn graph_rank(env: Env<'_>, index: ResourceArc<IndexRef>, limit: usize) -> Term<
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn graph_edges(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+fn graph_edges(env: Env<'_>, index: ResourceArc<IndexRef>, guessed: bool) -> Term<'_> {
     guard(env, || {
         let index = index.current();
-        let edges = index.graph().edges().map(|edge| {
+        let edges = index.graph().edges().filter(|edge| guessed || edge.certain).map(|edge| {
             let caller = (&*edge.caller_module, edge.caller_fun.as_deref(), edge.caller_arity);
             let callee = (&*edge.callee_module, &*edge.callee_fun, edge.callee_arity);
             (caller, callee).encode(env)

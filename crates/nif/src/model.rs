@@ -38,6 +38,11 @@ impl Resource for ModelRef {}
 impl Resource for EncoderRef {}
 
 impl ModelRef {
+    /// The model itself.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// How many tokens `text` is; where the tokenizer fails, as many as it has bytes, which is never too few.
     pub fn count_tokens(&self, text: &str) -> usize {
         self.model.tokenizer().count(text).unwrap_or(text.len())

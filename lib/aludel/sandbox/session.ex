@@ -10,6 +10,7 @@ defmodule Aludel.Sandbox.Session do
     Driver,
     Driver.Coverage,
     Driver.Formatter,
+    Driver.Macros,
     Driver.Packages,
     Driver.Suite,
     Driver.Tracer,

@@ -53,13 +53,17 @@ impl CodeGraph {
                     .strip_suffix(module)
                     .is_some_and(|front| front.is_empty() || front.ends_with('.'))
         };
-        let tiers: [&dyn Fn(&Symbol) -> bool; 4] = [
+        let is_test =
+            |symbol: &Symbol| matches!(symbol.kind, DefinitionKind::Test | DefinitionKind::Describe);
+        let named = |symbol: &Symbol| {
+            ends_with(symbol, module) && *symbol.name == *function && takes(symbol) && !symbol.is_module()
+        };
+        let tiers: [&dyn Fn(&Symbol) -> bool; 5] = [
             &|symbol| symbol.qualified() == query,
             &|symbol| *symbol.module == *module && *symbol.name == *function && takes(symbol),
             &|symbol| symbol.is_module() && arity.is_none() && ends_with(symbol, name),
-            &|symbol| {
-                ends_with(symbol, module) && *symbol.name == *function && takes(symbol) && !symbol.is_module()
-            },
+            &|symbol| named(symbol) && !is_test(symbol),
+            &|symbol| is_test(symbol) && *symbol.name == *query,
         ];
         let found = tiers.into_iter().map(all).find(|found| !found.is_empty() && !query.is_empty());
         found.ok_or_else(|| self.unknown(query))

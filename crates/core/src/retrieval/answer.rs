@@ -19,11 +19,11 @@ const SEMANTIC_FOR_SYMBOL: f32 = 0.3;
 const SEMANTIC_FOR_WORDS: f32 = 0.5;
 /// What the place that defines a symbol gets on top, for a question that is this symbol and for one that mentions it.
 const DEFINES_QUESTION: f32 = 2.0;
-const DEFINES_MENTION: f32 = 0.5;
+const DEFINES_MENTION: f32 = 0.25;
 /// For tests, examples and what is kept for old times' sake.
-const ASIDE: f32 = 0.3;
+const ASIDE: f32 = 0.2;
 /// For each place of the same file that is better.
-const SAME_FILE: f32 = 0.9;
+const SAME_FILE: f32 = 0.97;
 
 /// Places that answer a question, and what they were found by.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::elixir::Reader;
 use super::parse::{errors, parse, span};
+use super::recover::fragments;
 use super::{FileFacts, chunk};
 use crate::source::{Diagnostic, File, Language, Severity, Span};
 
@@ -30,11 +31,17 @@ fn elixir(file: &File) -> FileFacts {
             ..FileFacts::default()
         };
     };
+    let broken = tree.root_node().has_error();
+    let fragments = if broken { fragments(&file.text, &tree) } else { Vec::new() };
     let mut reader = Reader::new(&file.text, &tree);
     reader.read(tree.root_node());
+    reader.recover(&fragments);
+    reader.settle();
+    if broken {
+        reader.part();
+    }
     let mut facts = reader.facts;
-    facts.references.sort_by_key(|reference| (reference.span.start, reference.span.end));
-    if tree.root_node().has_error() {
+    if broken {
         errors(&tree, |node| {
             let what = if node.is_missing() {
                 format!("{:?} is missing", node.kind())

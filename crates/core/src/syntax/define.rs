@@ -178,6 +178,26 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Enters a module that only the layout of the text shows, inside of the one around.
+    pub(super) fn enter_outline(&mut self, written: &str, at: Span) {
+        let name: Arc<str> = match &self.module().name {
+            Some(outer) => format!("{outer}.{written}").into(),
+            None => self.scopes.resolve(written),
+        };
+        let known =
+            self.facts.definitions.iter().position(|d| d.kind == DefinitionKind::Module && d.module == name);
+        let definition = known.map(|index| index as u32).unwrap_or_else(|| {
+            let last = name.rsplit('.').next().unwrap_or(&name).into();
+            let definition =
+                self.blank(DefinitionKind::Module, name.clone(), last, None, at, Pending::default());
+            self.record(definition)
+        });
+        let (name, definition) = (Some(name), Some(definition));
+        let outer_functions = std::mem::take(&mut self.functions);
+        self.modules.push(Module { name, definition, outer_functions, ..Module::default() });
+        self.owners.push(definition);
+    }
+
     pub(super) fn leave_module(&mut self) {
         let Some(module) = self.modules.pop() else { return };
         self.owners.pop();

@@ -8,7 +8,7 @@ use crate::source::Span;
 
 /// Parser operations for every byte of text. Well-formed Elixir takes about one; only error recovery on text that is
 /// nothing like Elixir takes many, and its cost can grow with the square of the length.
-const OPERATIONS_PER_BYTE: u64 = 40;
+const OPERATIONS_PER_BYTE: u64 = 10;
 
 /// The parser reports once in so many operations (a constant in tree-sitter's C code).
 const OPERATIONS_PER_REPORT: u64 = 100;

@@ -408,3 +408,73 @@ end
     assert_eq!((&*import.module, import.injected_by), ("A.Helpers", Some(1)));
     assert_eq!(import.only.as_deref(), Some(&[("x".into(), 1)][..]));
 }
+
+#[test]
+fn a_missing_end_costs_little() {
+    let source = r#"
+defmodule A do
+  def one(x) do
+    if x do
+      B.x()
+  end
+
+  @doc "def not_this(x), do: x"
+  def two(y) do
+    y
+  end
+end
+"#;
+    definitions(
+        source,
+        "module A 2-13
+         function A.one/1 3-8
+         function A.two/1 9-11",
+    );
+}
+
+#[test]
+fn functions_in_one_big_error_are_read_by_their_layout() {
+    let source = r#"
+defmodule A.B do
+  alias Shop.Cart
+  def one(x, y \\\\ 1), do: Cart.add(x, y)
+
+  defmodule C do
+    defp two(x) do
+      one(x)
+    rescue
+      _ -> x
+    end
+  def three( do
+    {[ "open
+  end
+
+  def four(y) when y > 1 do
+    D.call(y)
+  end
+"#
+    .replace("\\\\\\\\", "\\\\");
+    let facts = facts(&source);
+    let seen: Vec<_> = facts.definitions.iter().map(|d| d.qualified()).collect();
+    for name in ["A.B", "A.B.one/2", "A.B.C", "A.B.C.two/1", "A.B.four/1"] {
+        assert!(seen.contains(&name.to_owned()), "{name} is not in {seen:?}");
+    }
+    let call = facts.references.iter().find(|r| r.module.as_deref() == Some("D")).unwrap();
+    assert_eq!(facts.definitions[call.from.unwrap() as usize].qualified(), "A.B.four/1");
+    let call = facts.references.iter().find(|r| &*r.name == "add").unwrap();
+    assert_eq!((call.module.as_deref(), call.from.is_some()), (Some("Shop.Cart"), true));
+    assert!(
+        facts.diagnostics.iter().all(|d| d.code == "syntax" && d.span.is_some())
+            && !facts.diagnostics.is_empty()
+    );
+}
+
+#[test]
+fn other_languages_give_chunks_and_nothing_else() {
+    for path in ["a.heex", "a.eex", "a.erl", "a.md", "a.txt"] {
+        let facts = analyse(&File::new(path, "defmodule A do\n<%= x %>\n-module(a).\n"));
+        assert_eq!((facts.definitions.len(), facts.references.len(), facts.diagnostics.len()), (0, 0, 0));
+        assert_eq!(facts.chunks.len(), 1);
+    }
+    assert_eq!(analyse(&File::new("a.ex", "")), FileFacts::default());
+}

@@ -46,7 +46,7 @@ defmodule Aludel.Sandbox.Driver.Suite do
   def forget_changed(%{suite: suite} = state, _outcome) do
     stale =
       for file <- suite.files,
-          file in suite.stale or Tracer.affected?(Path.expand(file), state.compiled, state.different),
+          file in suite.stale or Tracer.affected?(Path.expand(file), state.compiled, state.macros),
           do: file
 
     %{state | suite: %{suite | stale: stale}}

@@ -17,11 +17,21 @@ defmodule Aludel.Sandbox.Driver.Tracer do
     {MapSet.new(compiled, &elem(&1, 0)), Enum.map(compiled, &elem(&1, 1))}
   end
 
-  @doc "Whether compiling `file` again could give something else, now that `changed` files and `signatures` of modules did change."
-  def affected?(file, changed, signatures) do
-    Enum.any?(references(file, :export), &(&1 in signatures)) or
-      reaches?(references(file, :compile), MapSet.new(), changed)
+  @doc """
+  Whether compiling `file` again could give something else: given the files that were compiled, the modules whose outside
+  or whose macros have changed by that, and what the macros of each module depend on.
+  """
+  def affected?(file, %{files: files, different: different, different_macros: different_macros}, macros) do
+    used = references(file, :macro)
+
+    Enum.any?(references(file, :export), &(&1 in different)) or
+      Enum.any?(used, &(&1 in different_macros)) or
+      used |> Enum.flat_map(&macro_modules(macros[&1])) |> reaches?(MapSet.new(), files) or
+      reaches?(references(file, :compile), MapSet.new(), files)
   end
+
+  defp macro_modules(nil), do: []
+  defp macro_modules(%{modules: modules}), do: modules
 
   # A module that runs at compile time may run everything that it refers to.
   defp reaches?([], _seen, _changed), do: false
@@ -51,7 +61,7 @@ defmodule Aludel.Sandbox.Driver.Tracer do
   end
 
   def trace({kind, _, module, _, _}, env) when kind in [:remote_macro, :imported_macro],
-    do: refer(env, :compile, module)
+    do: refer(env, :macro, module)
 
   def trace({kind, _, module, _, _}, env) when kind in [:remote_function, :imported_function],
     do: refer(env, by_place(env), module)

@@ -65,7 +65,10 @@ pub(in crate::propose) struct Source<'t> {
 }
 
 /// Nothing in these attributes runs.
-const PROSE: [&str; 15] = [
+const PROSE: [&str; 18] = [
+    "compile",
+    "before_compile",
+    "external_resource",
     "doc",
     "moduledoc",
     "typedoc",
@@ -99,7 +102,7 @@ impl<'t> Source<'t> {
         let mut cursor = tree.walk();
         let mut children = Vec::new();
         while let Some(mut place) = stack.pop() {
-            if source.is_prose(place.node) {
+            if source.is_prose(&place) {
                 continue;
             }
             if let Some(clause) = source.clause(place.node) {
@@ -180,10 +183,11 @@ impl<'t> Source<'t> {
             ("do_block" | "body", _) => Zone::Code,
             _ => above.zone,
         };
-        let in_module = parent.kind() == "do_block"
-            && above
-                .parent
-                .is_some_and(|call| matches!(self.target(call), "defmodule" | "defimpl" | "defprotocol"));
+        let in_module = match parent.kind() {
+            "source" => !self.is_module(node),
+            "do_block" => above.parent.is_some_and(|call| self.is_module(call)),
+            _ => false,
+        };
         let unit = if in_module { Some(node) } else { above.unit };
         Place {
             node,
@@ -202,8 +206,14 @@ impl<'t> Source<'t> {
         stab.grand.is_some_and(|call| self.target(call) == "cond")
     }
 
-    fn is_prose(&self, node: Node<'_>) -> bool {
+    fn is_module(&self, node: Node<'_>) -> bool {
+        matches!(self.target(node), "defmodule" | "defimpl" | "defprotocol")
+    }
+
+    fn is_prose(&self, place: &Place<'_>) -> bool {
+        let node = place.node;
         match node.kind() {
+            "arguments" => place.parent.is_some_and(|call| self.is_module(call)),
             "comment" => true,
             "call" => matches!(self.target(node), "alias" | "import" | "require" | "use" | "@"),
             "unary_operator" if self.operator(node) == "@" => {

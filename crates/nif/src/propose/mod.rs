@@ -1,19 +1,23 @@
 //! Where a fault may be and what to try there: `Aludel.Fix`.
 
+mod model;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aludel_core::edit::{Edit, Patch, unified_diff};
+use aludel_core::inference::Model;
 use aludel_core::propose::{self, Candidate, Frame, Suspect, TestRun};
 use aludel_core::retrieval::Index;
 use aludel_core::source::File;
-use aludel_core::syntax::{self, FileFacts};
+use aludel_core::syntax::{self, Definition, DefinitionKind, FileFacts};
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use rustler::{Env, NifMap, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::model::ModelRef;
 
 /// Files that candidates are made for: those with the most suspicious lines.
 const MAX_FILES: usize = 12;
@@ -38,7 +42,10 @@ struct ExSuspect {
 #[derive(NifMap)]
 struct ExOptions {
     max: usize,
-    evidence: String,
+    /// What the failing tests said.
+    messages: String,
+    /// File and line of each.
+    failing: Vec<(String, u32)>,
 }
 
 #[derive(NifMap)]
@@ -93,6 +100,7 @@ fn propose_localise<'a>(
 }
 
 /// Changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that of the index.
+/// A model adds its own and helps to order the likeliest.
 #[rustler::nif]
 // normal: starts a job
 fn propose_candidates<'a>(
@@ -102,9 +110,11 @@ fn propose_candidates<'a>(
     sources: HashMap<String, String>,
     suspects: Vec<ExSuspect>,
     options: ExOptions,
+    model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let index = index.current();
+        let model = model.as_ref().map(|model| model.model());
         let sources: BTreeMap<String, (String, FileFacts)> = sources
             .into_iter()
             .map(|(path, text)| {
@@ -121,7 +131,7 @@ fn propose_candidates<'a>(
                 why: suspect.why,
             })
             .collect();
-        candidates(&index, &sources, &suspects, &options, reporter.cancel())
+        candidates(&index, &sources, &suspects, &options, model, reporter.cancel())
     })
 }
 
@@ -130,6 +140,7 @@ fn candidates(
     sources: &BTreeMap<String, (String, FileFacts)>,
     suspects: &[Suspect],
     options: &ExOptions,
+    model: Option<&Model>,
     cancel: &Cancel,
 ) -> Result<Vec<ExCandidate>> {
     let mut facts = changeable(index);
@@ -145,6 +156,11 @@ fn candidates(
             *known = changed;
         }
     }
+    let mut evidence = options.messages.clone();
+    for (file, line) in &options.failing {
+        evidence.push('\n');
+        evidence.push_str(test_source(index, file, *line));
+    }
     let mut found = Vec::new();
     for (file, highest) in files(suspects) {
         cancel.check()?;
@@ -155,16 +171,30 @@ fn candidates(
             suspects,
             facts: &facts,
             donors: &texts,
-            evidence: &options.evidence,
+            evidence: &evidence,
             max: options.max,
         };
-        for candidate in propose::candidates(&request, cancel)? {
+        let mut candidates = propose::candidates(&request, cancel)?;
+        if let Some(model) = model {
+            candidates = model::assist(model, &request, candidates, cancel)?;
+        }
+        for candidate in candidates {
             found.push(encode(candidate, text, highest)?);
         }
     }
     found.sort_by(|left, right| right.prior.total_cmp(&left.prior));
     found.truncate(options.max);
     Ok(found)
+}
+
+/// The source of the test that begins at `line` of `file`; empty where there is none.
+fn test_source<'a>(index: &'a Index, file: &str, line: u32) -> &'a str {
+    let is_it = |definition: &&Definition| {
+        definition.kind == DefinitionKind::Test && definition.span.line_start <= line && line <= definition.span.line_end
+    };
+    let span = index.facts(file).and_then(|facts| facts.definitions.iter().find(is_it)).map(|test| test.span);
+    let text = index.text(file).zip(span);
+    text.and_then(|(text, span)| text.get(span.start as usize..span.end as usize)).unwrap_or_default()
 }
 
 /// Files by their most suspicious line, relative to the most suspicious of all.

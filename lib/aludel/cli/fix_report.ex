@@ -1,8 +1,8 @@
-defmodule Demo.Report do
+defmodule Aludel.CLI.FixReport do
   @moduledoc false
   # The events of the fixer as text. A pure function of the events: what to write now, and the state then.
 
-  alias Aludel.CLI.{Table, Width}
+  alias Aludel.CLI.{Style, Table, Width}
 
   # Suspected places, lines of a failure and of a tree that are shown.
   @places 5
@@ -10,6 +10,26 @@ defmodule Demo.Report do
   @tree_lines 10
 
   defstruct [:live, :columns, :colour, tried: 0, drawn_at: 0, tree: nil, status?: false]
+
+  @doc """
+  Calls `fun` with a function that writes each event of a run to standard output as it comes, then writes the result that
+  it returns, `{:ok, result}`; an error is passed on.
+  """
+  @spec watch(((term -> any) -> result)) :: result when result: {:ok, map} | {:error, Aludel.Error.t()}
+  def watch(fun) do
+    columns = if Style.terminal?(:stdio), do: Style.columns(:stdio)
+    {:ok, report} = Agent.start_link(fn -> new(columns, Style.colour?(:stdio)) end)
+    show = fn event -> report |> Agent.get_and_update(&event(&1, event)) |> IO.write() end
+
+    try do
+      result = fun.(show)
+      with {:ok, found} <- result, do: show.({:result, found})
+      result
+    after
+      show.(:end)
+      Agent.stop(report)
+    end
+  end
 
   @doc """
   `columns` are those of the terminal, in which the candidate that is being tried is shown, or nil where there is none.

@@ -1,0 +1,29 @@
+//! What must hold for any bytes whatsoever, one function for each reader of foreign data.
+//!
+//! `targets` hands these functions to libFuzzer. `crates/core/tests/fuzz.rs` includes this file and runs them on seeds and on
+//! mutations of them, so that they hold on every machine and in every test run.
+
+mod patch;
+mod store;
+mod syntax;
+
+pub use patch::patch;
+pub use store::store;
+pub use syntax::syntax;
+
+/// A reader of foreign data.
+pub struct Target {
+    /// As `cargo fuzz run` knows it.
+    pub name: &'static str,
+    /// Panics when the property does not hold.
+    pub run: fn(&[u8]),
+    /// Inputs that reach deep into the reader.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "syntax", run: syntax, seeds: syntax::seeds },
+    Target { name: "patch", run: patch, seeds: patch::seeds },
+    Target { name: "store", run: store, seeds: store::seeds },
+];

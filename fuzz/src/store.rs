@@ -1,0 +1,60 @@
+//! Files that claim to be an index.
+
+use std::fs;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aludel_core::retrieval::store::{SaveOptions, open, save};
+use aludel_core::retrieval::{Answer, BuildOptions, Index, Query};
+use aludel_core::{Cancel, ErrorKind};
+
+/// Damaged bytes are refused as such, or the index that they hold answers as one that was saved: as the last one, or, where
+/// only that was damaged, as the one before.
+pub fn store(data: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let path = folder.path().join("index");
+    fs::write(&path, data).expect("a file for temporary data");
+    match open(&path, &Cancel::new()) {
+        Ok(index) => {
+            let answer = answer(&index);
+            assert!(saved().answers.contains(&answer), "no index that was saved gives {answer:?}");
+        }
+        Err(error) => assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Version), "{error:?}"),
+    }
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    vec![saved().bytes.clone(), saved().bytes[..200].to_vec(), b"something else".to_vec()]
+}
+
+/// A file that was saved twice, and what both states answer.
+struct Saved {
+    bytes: Vec<u8>,
+    answers: [Answer; 2],
+}
+
+fn saved() -> &'static Saved {
+    static SAVED: OnceLock<Saved> = OnceLock::new();
+    SAVED.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let (root, path) = (folder.path().join("project"), folder.path().join("index"));
+        fs::create_dir(&root).expect("a folder for the project");
+        let options = SaveOptions { wait: Duration::ZERO };
+        let answers =
+            ["def price(item), do: item", "def price(item, count), do: item * count"].map(|function| {
+                let text =
+                    format!("defmodule Shop do\n  @doc \"The price of an item.\"\n  {function}\nend\n");
+                fs::write(root.join("shop.ex"), text).expect("a file of the project");
+                let index = Index::build(&root, &BuildOptions::default(), &mut |_| {}, &Cancel::new());
+                let index = index.expect("an index of the project");
+                save(&index, &path, &options, &Cancel::new()).expect("the index is saved");
+                answer(&index)
+            });
+        assert_ne!(answers[0], answers[1]);
+        Saved { bytes: fs::read(&path).expect("the saved index"), answers }
+    })
+}
+
+fn answer(index: &Index) -> Answer {
+    index.search(&Query::new("price of an item"), &Cancel::new()).expect("an index answers")
+}

@@ -1,0 +1,115 @@
+//! Source code of any kind.
+
+use aludel_core::source::{File, Span};
+use aludel_core::syntax::{FileFacts, analyse};
+
+/// Names that bring each language's reader to work; the first byte chooses.
+const PATHS: &[&str] = &["lib/a.ex", "test/a_test.exs", "a.heex", "a.eex", "a.erl", "README.md", "a.txt"];
+
+/// Reading never fails and gives the same facts twice. Every place lies in the file, splits no character and knows its
+/// lines; whatever is listed by position is; each line with text is in exactly one chunk.
+pub fn syntax(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let path = PATHS[usize::from(*first) % PATHS.len()];
+    let file = File::new(path, String::from_utf8_lossy(rest));
+    let facts = analyse(&file);
+    assert_eq!(facts, analyse(&file), "reading twice gives other facts");
+    for span in spans(&facts) {
+        assert_place(&file, span);
+    }
+    let count = facts.definitions.len() as u32;
+    assert!(facts.references.iter().filter_map(|reference| reference.from).all(|from| from < count));
+    assert!(facts.imports.iter().filter_map(|import| import.injected_by).all(|from| from < count));
+    assert!(facts.definitions.is_sorted_by_key(|definition| definition.span.start));
+    assert!(facts.references.is_sorted_by_key(|reference| reference.span.start));
+    assert!(facts.chunks.is_sorted_by_key(|chunk| chunk.span.start));
+    assert_covered(&file, &facts);
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let elixir = r#"
+defmodule Shop.Cart do
+  @moduledoc """
+  A cart.
+  """
+  use GenServer
+  alias Shop.{Item, Money}
+  alias Shop.Catalog, as: C
+  import Enum, only: [map: 2, sum: 1]
+  @behaviour Access
+  @limit 10
+  @type t :: %__MODULE__{items: [Item.t()]}
+  defstruct items: [], owner: nil
+
+  @doc "Adds."
+  @spec add(t, Item.t(), pos_integer) :: {:ok, t} | {:error, :full}
+  def add(cart, item, count \\ 1)
+  def add(%{items: items}, _, _) when length(items) >= @limit, do: {:error, :full}
+  def add(cart, %Item{} = item, count), do: {:ok, %{cart | items: [{item, count} | cart.items]}}
+
+  defmacro twice(do: block) do
+    quote do
+      import Shop.Cart
+      unquote(block)
+    end
+  end
+
+  def total(%__MODULE__{items: i}), do: i |> map(fn {x, n} -> C.price(x) * n end) |> sum() |> Money.new(&1)
+  defp é(~s(#{x})), do: &Money.add/2
+end
+
+defimpl Inspect, for: Shop.Cart do
+  def inspect(cart, _), do: "cart #{length(cart.items)}"
+end
+"#;
+    let test = "defmodule ATest do\n  use ExUnit.Case\n  describe \"a\" do\n    test \"b\", %{c: c} do\n      \
+                assert c == :d\n    end\n  end\nend\n";
+    let markdown = "# One\n\ntext\n\n## Two\n\n```elixir\n# not a title\n```\n";
+    let broken = "defmodule A do\n  def b(, do: [[[{%{<<\n  \"\"\"\nend end ) fn -> @doc ~r/\n";
+    let seed = |kind: u8, text: &str| [&[kind], text.as_bytes()].concat();
+    vec![
+        seed(0, elixir),
+        seed(0, broken),
+        seed(1, test),
+        seed(2, "<div :if={@a}><%= for b <- @c do %>{b}<% end %></div>\n"),
+        seed(3, "<%= if @a do %>b<% else %>c<% end %>\n"),
+        seed(4, "-module(a).\n-export([b/1]).\nb(C) -> lists:map(fun d/1, C).\n"),
+        seed(5, markdown),
+        seed(6, "one\r\n\r\ntwo\u{2028}three\n"),
+    ]
+}
+
+fn spans(facts: &FileFacts) -> impl Iterator<Item = Span> + '_ {
+    let definitions = facts
+        .definitions
+        .iter()
+        .flat_map(|definition| std::iter::once(definition.span).chain(definition.clauses.iter().copied()));
+    definitions
+        .chain(facts.references.iter().map(|reference| reference.span))
+        .chain(facts.imports.iter().map(|import| import.scope))
+        .chain(facts.chunks.iter().map(|chunk| chunk.span))
+        .chain(facts.diagnostics.iter().filter_map(|diagnostic| diagnostic.span))
+}
+
+fn assert_place(file: &File, span: Span) {
+    let (start, end) = (span.start as usize, span.end as usize);
+    assert!(start <= end && file.text.get(start..end).is_some(), "{span:?} is not in the file");
+    let line_of =
+        |byte: usize| 1 + file.text.as_bytes()[..byte].iter().filter(|&&b| b == b'\n').count() as u32;
+    assert_eq!(span.line_start, line_of(start), "{span:?} begins on another line");
+    assert!(
+        span.line_start <= span.line_end && span.line_end <= line_of(end),
+        "{span:?} ends on another line"
+    );
+}
+
+fn assert_covered(file: &File, facts: &FileFacts) {
+    let mut before = 0;
+    for chunk in &facts.chunks {
+        let start = chunk.span.start as usize;
+        assert!(before <= start, "chunks overlap at {start}");
+        assert!(file.text[before..start].trim().is_empty(), "no chunk holds {:?}", &file.text[before..start]);
+        before = chunk.span.end as usize;
+    }
+    assert!(file.text[before..].trim().is_empty(), "no chunk holds {:?}", &file.text[before..]);
+}
