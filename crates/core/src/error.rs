@@ -137,6 +137,9 @@ mod tests {
         let missing = Error::io(path, "read", std::io::ErrorKind::NotFound.into());
         assert_eq!(missing.kind(), ErrorKind::NotFound);
         assert!(missing.to_string().contains("/no/such/file"));
-        assert_eq!(Error::io(path, "read", std::io::ErrorKind::PermissionDenied.into()).kind(), ErrorKind::Io);
+        assert_eq!(
+            Error::io(path, "read", std::io::ErrorKind::PermissionDenied.into()).kind(),
+            ErrorKind::Io
+        );
     }
 }
