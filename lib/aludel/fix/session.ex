@@ -177,7 +177,13 @@ defmodule Aludel.Fix.Session do
   # Candidates on top of what `parent` changed; at the root on the project as it is.
   defp propose(session, node, parent) do
     sources = if parent, do: parent.sources, else: %{}
-    options = %{max: session.opts[:max_candidates], evidence: evidence(session)}
+
+    options = %{
+      max: session.opts[:max_candidates],
+      messages: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}"),
+      failing: Enum.map(session.failing, &{&1.file, &1.line})
+    }
+
     index = session.index.resource
     model = session.opts[:model] && session.opts[:model].resource
     start = &Native.propose_candidates(&1, index, sources, session.suspects, options, model)
@@ -217,9 +223,6 @@ defmodule Aludel.Fix.Session do
       _ -> Index.text(session.index, file)
     end
   end
-
-  # What the failing tests say: words in it are hints.
-  defp evidence(session), do: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}")
 
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do

@@ -69,6 +69,7 @@ defmodule Aludel.Sandbox.Box do
        monitor: Process.monitor(owner),
        port: port,
        os_pid: os_pid,
+       clean_up: opts[:clean_up],
        memory: limits.memory_mb * 1_048_576,
        limit: limits.output_kb * 1024,
        output: [],
@@ -99,6 +100,7 @@ defmodule Aludel.Sandbox.Box do
   end
 
   def handle_info({port, {:exit_status, status}}, %{port: port} = state) do
+    if state.clean_up, do: File.rm_rf(state.clean_up)
     send(state.owner, {__MODULE__, self(), result(state, status)})
     {:stop, :normal, state}
   end
@@ -163,7 +165,7 @@ defmodule Aludel.Sandbox.Box do
     end
   end
 
-  # The reaper outlives a box that is killed brutally, and deletes the scratch folder in every case.
+  # The reaper outlives a box that is killed brutally.
   defp start_reaper(os_pid, folder) do
     box = self()
 
@@ -171,8 +173,11 @@ defmodule Aludel.Sandbox.Box do
       monitor = Process.monitor(box)
 
       receive do
-        {:DOWN, ^monitor, :process, _, reason} ->
-          if reason != :normal, do: kill_process(os_pid)
+        {:DOWN, ^monitor, :process, _, :normal} ->
+          :ok
+
+        {:DOWN, ^monitor, :process, _, _} ->
+          kill_process(os_pid)
           if folder, do: File.rm_rf(folder)
       end
     end)

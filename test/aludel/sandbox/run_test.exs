@@ -141,7 +141,7 @@ defmodule Aludel.SandboxTest do
     end
 
     test "allocates too much in many processes" do
-      one = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); sleep 20"
+      one = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); sleep 20; : held"
       script = "for i in 1 2 3 4 5 6; do (#{one}) & done; wait"
       assert %Result{status: :memory} = run!(["sh", "-c", script], memory_mb: 100, wall_clock_ms: 60_000)
     end

@@ -10,7 +10,7 @@ use aludel_core::inference::Model;
 use aludel_core::propose::{self, Candidate, Frame, Suspect, TestRun};
 use aludel_core::retrieval::Index;
 use aludel_core::source::File;
-use aludel_core::syntax::{self, FileFacts};
+use aludel_core::syntax::{self, Definition, DefinitionKind, FileFacts};
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use rustler::{Env, NifMap, ResourceArc, Term};
 
@@ -42,7 +42,10 @@ struct ExSuspect {
 #[derive(NifMap)]
 struct ExOptions {
     max: usize,
-    evidence: String,
+    /// What the failing tests said.
+    messages: String,
+    /// File and line of each.
+    failing: Vec<(String, u32)>,
 }
 
 #[derive(NifMap)]
@@ -153,6 +156,11 @@ fn candidates(
             *known = changed;
         }
     }
+    let mut evidence = options.messages.clone();
+    for (file, line) in &options.failing {
+        evidence.push('\n');
+        evidence.push_str(test_source(index, file, *line));
+    }
     let mut found = Vec::new();
     for (file, highest) in files(suspects) {
         cancel.check()?;
@@ -163,7 +171,7 @@ fn candidates(
             suspects,
             facts: &facts,
             donors: &texts,
-            evidence: &options.evidence,
+            evidence: &evidence,
             max: options.max,
         };
         let mut candidates = propose::candidates(&request, cancel)?;
@@ -177,6 +185,16 @@ fn candidates(
     found.sort_by(|left, right| right.prior.total_cmp(&left.prior));
     found.truncate(options.max);
     Ok(found)
+}
+
+/// The source of the test that begins at `line` of `file`; empty where there is none.
+fn test_source<'a>(index: &'a Index, file: &str, line: u32) -> &'a str {
+    let is_it = |definition: &&Definition| {
+        definition.kind == DefinitionKind::Test && definition.span.line_start <= line && line <= definition.span.line_end
+    };
+    let span = index.facts(file).and_then(|facts| facts.definitions.iter().find(is_it)).map(|test| test.span);
+    let text = index.text(file).zip(span);
+    text.and_then(|(text, span)| text.get(span.start as usize..span.end as usize)).unwrap_or_default()
 }
 
 /// Files by their most suspicious line, relative to the most suspicious of all.

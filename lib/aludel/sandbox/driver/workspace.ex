@@ -8,7 +8,9 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   @linked ~w(deps node_modules)
   @arguments ~w(--no-deps-check --no-archives-check --no-elixir-version-check --return-errors)
   @protocols ~r/\bdefimpl\b|\bdefprotocol\b|@derive\b|Protocol\.derive/
+  @consolidated "protocol has already been consolidated"
   @text_limit 4000
+  @moment_ms 50
 
   @doc "Copies the project, loads its mix.exs and its dependencies. Raises or throws when it cannot be."
   def boot(%{source: source, work: work, changes: changes}) do
@@ -98,30 +100,31 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   defp loaded?(module), do: Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1)
 
   @doc "Starts the project's application and those that it needs, as `mix test` does."
-  def start_application(state) do
-    if state.baseline == nil do
-      Mix.Task.run("app.start", @arguments)
-      %{state | baseline: baseline()}
-    else
-      {:ok, _} = Application.ensure_all_started(state.app)
-      state
-    end
+  def start_application(%{baseline: nil} = state) do
+    before = started()
+    Mix.Task.run("app.start", @arguments)
+
+    # Listed the last one first, which is the order to stop them in. The logger stays: it is part of the VM's output.
+    %{state | baseline: baseline((started() -- before) -- [:logger])}
   end
 
-  @doc "Stops the project's application, ends the processes that tests left behind, and puts application environments back."
+  def start_application(state) do
+    {:ok, _} = Application.ensure_all_started(state.app)
+    state
+  end
+
+  @doc """
+  Stops the project's application and those that it needs, ends the processes that tests left behind, and puts application
+  environments back.
+  """
   def stop_application(%{baseline: nil}), do: :ok
 
-  def stop_application(%{baseline: baseline} = state) do
-    if Application.spec(state.app, :mod) not in [nil, []] do
-      %{level: level} = :logger.get_primary_config()
-      :logger.set_primary_config(:level, :none)
-      Application.stop(state.app)
-      :logger.set_primary_config(:level, level)
-    end
-
-    for pid <- Process.list(), not MapSet.member?(baseline.processes, pid), not supervised?(pid, baseline) do
-      Process.exit(pid, :kill)
-    end
+  def stop_application(%{baseline: baseline}) do
+    end_leftovers(baseline)
+    %{level: level} = :logger.get_primary_config()
+    :logger.set_primary_config(:level, :none)
+    for app <- baseline.applications, do: Application.stop(app)
+    :logger.set_primary_config(:level, level)
 
     for {app, before} <- baseline.environments, now = Application.get_all_env(app), now != before do
       for {key, _} <- now, not Keyword.has_key?(before, key), do: Application.delete_env(app, key)
@@ -158,8 +161,12 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   defp diagnostic(file, position, message, state) do
     file = if file, do: relative(file, state) || Path.basename(file), else: ""
-    %{file: file, line: line(position), message: text(IO.chardata_to_string(message))}
+    %{file: file, line: line(position), message: text(said(message))}
   end
+
+  defp said(message) when is_binary(message), do: message
+  defp said(message) when is_list(message), do: IO.chardata_to_string(message)
+  defp said(message), do: inspect(message)
 
   defp line(line) when is_integer(line), do: line
   defp line(position) when is_tuple(position), do: line(elem(position, 0))
@@ -262,16 +269,15 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   defp names({:ok, names}), do: names
   defp names({:error, _}), do: []
 
+  # Answers whether any had to be compiled. Tools such as type checkers are no part of the program: tests do without them.
   defp compile_dependencies do
-    dependencies = Mix.Dep.cached()
+    {absent, present} = Enum.split_with(Mix.Dep.cached(), &match?({:unavailable, _}, &1.status))
 
-    for %{status: {:unavailable, _}, app: app} <- dependencies do
+    for %{app: app, opts: opts} <- absent, Keyword.get(opts, :runtime, true) do
       refuse("the dependency #{app} is not there: run mix deps.get")
     end
 
-    missing =
-      for dep <- dependencies, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)
-
+    missing = for dep <- present, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)
     if missing != [], do: Mix.Task.run("deps.compile", missing)
     missing != []
   end
@@ -294,7 +300,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
     case result do
       {status, diagnostics} ->
-        {status, Enum.reject(diagnostics, &(&1.message =~ "protocol has already been consolidated"))}
+        {status, Enum.reject(diagnostics, &(said(&1.message) =~ @consolidated))}
 
       _ ->
         {:ok, []}
@@ -335,13 +341,45 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   ## Cleaning up between runs
 
-  defp baseline do
+  defp started, do: for({app, _, _} <- Application.started_applications(), do: app)
+
+  defp baseline(applications) do
     environments =
       for {app, _, _} <- Application.loaded_applications(), app not in [:ex_unit, :kernel, :stdlib, :mix] do
         {app, Application.get_all_env(app)}
       end
 
-    %{processes: MapSet.new(Process.list()), environments: environments}
+    %{applications: applications, processes: MapSet.new(Process.list()), environments: environments}
+  end
+
+  # The end of a test has asked the processes linked to it to end: they get a moment to clean up.
+  defp end_leftovers(baseline) do
+    leftovers =
+      for pid <- Process.list(),
+          pid not in baseline.processes,
+          not supervised?(pid, baseline),
+          not of_application?(pid, baseline) do
+        {pid, Process.monitor(pid)}
+      end
+
+    deadline = System.monotonic_time(:millisecond) + @moment_ms
+
+    for {pid, monitor} <- leftovers do
+      receive do
+        {:DOWN, ^monitor, _, _, _} -> :ok
+      after
+        max(deadline - System.monotonic_time(:millisecond), 0) ->
+          Process.exit(pid, :kill)
+          receive(do: ({:DOWN, ^monitor, _, _, _} -> :ok))
+      end
+    end
+  end
+
+  defp of_application?(pid, baseline) do
+    case :application.get_application(pid) do
+      {:ok, app} -> app in baseline.applications
+      :undefined -> false
+    end
   end
 
   # Processes that a supervisor of the system or of a dependency has started since are left alone.

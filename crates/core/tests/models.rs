@@ -1,0 +1,113 @@
+//! The real models, against sentence-transformers and llama.cpp. `reference/` holds the values and the scripts.
+#![cfg(feature = "inference")]
+
+use std::path::PathBuf;
+
+use aludel_core::Cancel;
+use aludel_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, log_probability};
+
+/// The folder of a model: in `$ALUDEL_MODELS`, or else in the user's cache.
+fn folder(name: &str) -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/aludel/models");
+    let folder = std::env::var_os("ALUDEL_MODELS").map_or_else(home, PathBuf::from).join(name);
+    assert!(folder.is_dir(), "there is no {}: run `make models`, or set ALUDEL_MODELS to the folder of the models", folder.display());
+    folder
+}
+
+fn reference<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    serde_json::from_str(text).unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct Embeddings {
+    max_tokens: usize,
+    texts: Vec<String>,
+    embeddings: Vec<Vec<f32>>,
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn embeddings_are_those_of_sentence_transformers() {
+    let expected: Embeddings = reference(include_str!("reference/embeddings.json"));
+    let texts: Vec<&str> = expected.texts.iter().map(String::as_str).collect();
+    for kernel in [Kernel::Own, Kernel::Candle] {
+        let options = LoadOptions { threads: 2, kernel, ..LoadOptions::default() };
+        let encoder = Encoder::load(&folder("all-MiniLM-L6-v2"), &options).unwrap();
+        assert_eq!((encoder.dimensions(), encoder.max_tokens()), (384, expected.max_tokens));
+        let got = encoder.embed(&texts, &Cancel::new()).unwrap();
+        let mut least = 1.0f64;
+        for ((text, got), expected) in texts.iter().zip(&got).zip(&expected.embeddings) {
+            let cosine = cosine(got, expected);
+            least = least.min(cosine);
+            assert!(cosine >= 0.9999, "{kernel:?}: cosine {cosine} for {text:.40?}");
+            assert!((cosine_length(got) - 1.0).abs() < 1e-5);
+        }
+        println!("{kernel:?}: the least cosine is {least:.8}");
+        // The company that a text is in must not matter.
+        let alone = encoder.embed(&texts[3..4], &Cancel::new()).unwrap();
+        assert!(cosine(&alone[0], &got[3]) > 0.999_999);
+        assert_eq!(encoder.fingerprint().len(), 64);
+        assert!(encoder.embed(&[], &Cancel::new()).unwrap().is_empty());
+    }
+}
+
+fn cosine_length(a: &[f32]) -> f64 {
+    a.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
+}
+
+#[derive(serde::Deserialize)]
+struct Completions {
+    cases: Vec<Case>,
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    prompt: String,
+    tokens: Vec<u32>,
+    /// Tokens and their log-probabilities, the most probable first.
+    top: Vec<(u32, f32)>,
+}
+
+/// Weights are the same four and eight bits; how activations are rounded and sums are ordered differs between engines.
+#[test]
+fn log_probabilities_are_those_of_llama_cpp() {
+    let expected: Completions = reference(include_str!("reference/smollm2.json"));
+    for kernel in [Kernel::Own, Kernel::Candle] {
+        let options = LoadOptions { threads: 2, kernel, ..LoadOptions::default() };
+        let model = Model::load(&folder("SmolLM2-135M-Instruct").join("model.gguf"), &options).unwrap();
+        let (mut greatest, mut sum, mut count) = (0f32, 0f64, 0);
+        for case in &expected.cases {
+            let tokens = model.tokenizer().encode(&case.prompt).unwrap();
+            assert_eq!(tokens, case.tokens, "{:?}", case.prompt);
+            let logits = model.forward(&tokens, &mut model.cache(tokens.len()).unwrap(), &Cancel::new()).unwrap();
+            let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+            // Where llama.cpp's first two are as good as equal, either may win.
+            if case.top[0].1 - case.top[1].1 > 0.1 {
+                assert_eq!(best as u32, case.top[0].0, "{:?}", case.prompt);
+            }
+            for &(token, logprob) in &case.top {
+                let difference = (log_probability(&logits, token) - logprob).abs();
+                greatest = greatest.max(difference);
+                sum += f64::from(difference);
+                count += 1;
+            }
+        }
+        println!("{kernel:?}: log-probabilities differ by {greatest} at most and {:.4} on average", sum / f64::from(count));
+        assert!(greatest < 0.5, "{kernel:?}: log-probabilities differ by {greatest}");
+        assert!(sum / f64::from(count) < 0.1);
+    }
+}
+
+#[test]
+fn the_template_of_smollm2_gives_its_format() {
+    let model = Model::load(&folder("SmolLM2-135M-Instruct").join("model.gguf"), &LoadOptions::default()).unwrap();
+    let prompt = model.chat_prompt(&[Message::new("system", "Be brief."), Message::new("user", "Hi")], true).unwrap();
+    assert_eq!(prompt, "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+    let tokens = model.tokenizer().encode_prompt(&prompt).unwrap();
+    assert_eq!(&tokens[..2], [1, 9690]);
+    assert!(model.tokenizer().end_of_text().contains(&2));
+}

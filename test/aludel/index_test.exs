@@ -1,0 +1,229 @@
+defmodule Aludel.IndexTest do
+  use ExUnit.Case, async: true
+
+  import Aludel.Test.Wait
+
+  alias Aludel.{Error, Graph, Index, Native}
+
+  @moduletag :tmp_dir
+
+  defp write(dir, files) do
+    for {path, text} <- files do
+      path = Path.join(dir, path)
+      File.mkdir_p!(Path.dirname(path))
+      File.write!(path, text)
+    end
+
+    dir
+  end
+
+  defp project(dir) do
+    write(Path.join(dir, "project"), %{
+      "lib/cart.ex" => """
+      defmodule Cart do
+        @moduledoc "What a customer wants to buy."
+
+        @doc "Puts an item into the cart."
+        def add(cart, item), do: [item | cart]
+
+        @doc "What the whole cart costs, with tax."
+        def total(cart), do: cart |> Enum.map(& &1.price) |> Enum.sum() |> Tax.with_tax()
+      end
+      """,
+      "lib/tax.ex" => """
+      defmodule Tax do
+        @rate 19
+        def with_tax(amount), do: amount + div(amount * @rate, 100)
+      end
+      """,
+      "test/cart_test.exs" => """
+      defmodule CartTest do
+        use ExUnit.Case
+        test "adds up", do: assert Cart.total([%{price: 100}]) == 119
+      end
+      """
+    })
+  end
+
+  test "answers questions with places and text", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+
+    assert {:ok, %{results: [best | _], made_from: from}} =
+             Index.search(index, "what does the cart cost with tax")
+
+    assert %{file: "lib/cart.ex", symbol: "Cart.total/1", kind: "function", line_start: 7} = best
+    assert best.text =~ "def total(cart)"
+    assert from == %{lexical: true, semantic: false, vectors: 0, chunks: from.chunks}
+
+    assert {:ok, %{files: 3, diagnostics: 0, vectors: 0}} = Index.info(index)
+    assert {:ok, "defmodule Tax" <> _} = Index.text(index, "lib/tax.ex")
+    assert {:error, %Error{kind: :not_found}} = Index.text(index, "lib/none.ex")
+    assert inspect(index) =~ ~r/\A#Aludel.Index<.*project>\z/
+  end
+
+  test "the graph knows callers, callees, impact and rank", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+    assert {:ok, [%{symbol: "Cart.total/1", depth: 1}]} = Graph.callers(index, "Tax.with_tax/1")
+    assert {:ok, callers} = Graph.callers(index, "with_tax", depth: 2)
+    assert Enum.map(callers, & &1.symbol) == ["Cart.total/1", "CartTest.adds up/1"] or length(callers) == 2
+    assert {:ok, [%{symbol: "Tax.with_tax/1"}]} = Graph.callees(index, "Cart.total/1")
+    assert {:ok, impact} = Graph.impact(index, "lib/tax.ex")
+    assert Enum.any?(impact, &(&1.file == "test/cart_test.exs"))
+    assert {:ok, [%{score: score} | _]} = Graph.rank(index, limit: 1)
+    assert score > 0
+    assert {:ok, edges} = Graph.edges(index)
+    assert {"Cart", "total", 1, "Tax", "with_tax", 1} in edges
+    assert {"Cart", "total", 1, "Enum", "sum", 1} in edges
+    assert {:error, %Error{kind: :not_found, message: message}} = Graph.callers(index, "Tax.with_tex/1")
+    assert message =~ "Tax.with_tax/1"
+  end
+
+  test "a changed file updates only itself, and the index then equals a fresh one", %{tmp_dir: dir} do
+    root = project(dir)
+    {:ok, index} = Index.build(root)
+
+    write(root, %{
+      "lib/tax.ex" => "defmodule Tax do\n  def duty(amount), do: amount\nend\n",
+      "lib/new.ex" => "defmodule New do\nend\n"
+    })
+
+    File.rm!(Path.join(root, "test/cart_test.exs"))
+    assert {:ok, %{added: 1, changed: 1, removed: 1, unchanged: 1}} = Index.update(index)
+    {:ok, fresh} = Index.build(root)
+
+    for query <- ["tax", "duty", "cart", "Cart.total/1"],
+        do: assert(Index.search(index, query) == Index.search(fresh, query))
+
+    assert Graph.edges(index) == Graph.edges(fresh)
+    assert {:ok, %{added: 0, changed: 0, removed: 0, unchanged: 3}} = Index.update(index)
+  end
+
+  test "what was saved is opened as it was", %{tmp_dir: dir} do
+    root = project(dir)
+    file = Path.join(dir, "index.aludel")
+    {:ok, index} = Index.build(root)
+    assert Index.save(index, file) == :ok
+    {:ok, opened} = Index.open(file)
+    assert Index.search(opened, "tax") == Index.search(index, "tax")
+    assert Index.info(opened) == Index.info(index)
+    {:ok, again} = Index.open_or_build(root, index: file)
+    assert Index.info(again) == Index.info(index)
+  end
+
+  test "files that are no index are errors and stay as they are", %{tmp_dir: dir} do
+    root = project(dir)
+    {:ok, index} = Index.build(root)
+    whole = Path.join(dir, "whole.aludel")
+    :ok = Index.save(index, whole)
+    bytes = File.read!(whole)
+
+    for {name, content} <- [
+          {"foreign", "this is a text"},
+          {"empty-but-foreign", String.duplicate(<<0>>, 5000)},
+          {"cut", binary_part(bytes, 0, div(byte_size(bytes), 2))}
+        ] do
+      file = Path.join(dir, name)
+      File.write!(file, content)
+      assert {:error, %Error{kind: kind, message: message}} = Index.open_or_build(root, index: file)
+      assert kind in [:corrupt, :version]
+      assert message =~ name
+      assert File.read!(file) == content
+    end
+
+    assert {:error, %Error{kind: :not_found}} = Index.open(Path.join(dir, "none"))
+    assert {:error, %Error{kind: kind}} = Index.save(index, "/proc/no/such/place")
+    assert kind in [:io, :not_found]
+  end
+
+  test "bad folders are errors, bad files are diagnostics", %{tmp_dir: dir} do
+    assert {:error, %Error{kind: :not_found}} = Index.build(Path.join(dir, "none"))
+    root = project(dir)
+    assert {:error, %Error{kind: :invalid_argument}} = Index.build(Path.join(root, "lib/tax.ex"))
+
+    write(root, %{
+      "lib/latin.ex" => <<"defmodule Latin do\n  # ", 228, "\n  def read, do: 1\nend\n">>,
+      "lib/empty.ex" => "",
+      "lib/broken.ex" => "defmodule Broken do\n  def fine(x), do: x\n  def open(x) do\n    case x do\n",
+      "lib/large.ex" => String.duplicate("# a line\n", 200_000),
+      "lib/binary.ex" => <<0, 1, 2, 3>>
+    })
+
+    File.ln_s!("self.ex", Path.join(root, "lib/self.ex"))
+    {:ok, index} = Index.build(root)
+    {:ok, diagnostics} = Index.diagnostics(index)
+    codes = for d <- diagnostics, uniq: true, do: {d.file, d.code}
+    assert {"lib/latin.ex", "encoding"} in codes
+    assert {"lib/large.ex", "too_large"} in codes
+    assert {"lib/binary.ex", "binary"} in codes
+    assert {"lib/broken.ex", "syntax"} in codes
+    assert {:ok, %{results: [%{symbol: "Broken.fine/1"} | _]}} = Index.search(index, "Broken.fine/1")
+    assert {:ok, %{results: [%{symbol: "Latin.read/0"} | _]}} = Index.search(index, "Latin.read/0")
+  end
+
+  test "queries that ask nothing are errors", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "   ")
+    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "tax", mode: :semantic)
+    assert_raise ArgumentError, ~r/:limit/, fn -> Index.search(index, "tax", limit: 0) end
+    assert_raise ArgumentError, ~r/:encoder/, fn -> Index.search(index, "tax", encoder: :none) end
+  end
+
+  test "a context never exceeds its budget", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+
+    for tokens <- [1, 10, 50, 100, 1000] do
+      {:ok, context} = Index.context(index, "tax of a cart", tokens: tokens)
+      assert context.tokens <= tokens
+      assert context.tokens == div(byte_size(context.text) + 1, 2)
+      if context.sections == [], do: assert(context.note)
+    end
+  end
+
+  test "input nested 10 000 deep harms nobody", %{tmp_dir: dir} do
+    deep = fn open, close -> String.duplicate(open, 10_000) <> "1" <> String.duplicate(close, 10_000) end
+
+    root =
+      write(Path.join(dir, "deep"), %{
+        "lib/lists.ex" => "defmodule Lists do\n  def deep, do: #{deep.("[", "]")}\nend\n",
+        "lib/calls.ex" => "defmodule Calls do\n  def deep, do: #{deep.("f(", ")")}\nend\n",
+        "lib/open.ex" => String.duplicate("fn -> (", 10_000),
+        "lib/modules.ex" => String.duplicate("defmodule M do\n", 10_000),
+        "lib/strings.ex" => "x = " <> deep.("\"\#{", "}\"")
+      })
+
+    assert {:ok, index} = Index.build(root)
+    assert {:ok, _} = Index.search(index, "Lists.deep")
+    assert {:ok, _} = Graph.rank(index)
+    assert {:ok, _} = Index.context(index, "deep", tokens: 500)
+    file = Path.join(dir, "deep.aludel")
+    assert Index.save(index, file) == :ok
+    assert {:ok, _} = Index.open(file)
+  end
+
+  test "building reports progress and ends with its owner", %{tmp_dir: dir} do
+    root = project(dir)
+    parent = self()
+    {:ok, _} = Index.build(root, progress: &send(parent, {:progress, &1}))
+    assert_received {:progress, %{phase: :analyse, done: 0, total: 3}}
+  end
+
+  test "indexes are freed", %{tmp_dir: dir} do
+    root = project(dir)
+    before = Native.live_resources().indexes
+    fn -> Enum.each(1..20, fn _ -> {:ok, _} = Index.build(root) end) end |> Task.async() |> Task.await(60_000)
+    # Other tests hold some of their own for a while.
+    assert eventually(fn -> Native.live_resources().indexes <= before + 5 end)
+  end
+
+  test "two processes save to one file and both succeed", %{tmp_dir: dir} do
+    root = project(dir)
+    file = Path.join(dir, "shared.aludel")
+    {:ok, index} = Index.build(root)
+
+    results =
+      1..8 |> Enum.map(fn _ -> Task.async(fn -> Index.save(index, file) end) end) |> Task.await_many(60_000)
+
+    assert Enum.all?(results, &(&1 == :ok))
+    assert {:ok, _} = Index.open(file)
+  end
+end

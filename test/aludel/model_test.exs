@@ -1,0 +1,148 @@
+defmodule Aludel.ModelTest do
+  use ExUnit.Case, async: true
+
+  alias Aludel.{Error, Index, Job, Model, Models}
+
+  # One model for all tests of this module: loading it is the longest part.
+  setup_all do
+    {:ok, path} = Models.path("SmolLM2-135M-Instruct")
+    {:ok, model} = Model.load(path)
+    {:ok, folder} = Models.path("all-MiniLM-L6-v2")
+    {:ok, encoder} = Model.load_encoder(folder)
+    %{model: model, encoder: encoder, path: path}
+  end
+
+  test "says what it is", %{model: model, encoder: encoder} do
+    assert {:ok, %{architecture: "llama", vocabulary: 49_152, context_length: 8192}} = Model.info(model)
+    assert inspect(model) == "#Aludel.Model<model.gguf>"
+    assert inspect(encoder) == "#Aludel.Model.Encoder<all-MiniLM-L6-v2, 384 dimensions>"
+  end
+
+  test "the same prompt and seed give the same answer", %{model: model} do
+    {:ok, greedy} = Model.generate(model, "Name a fruit.", max_tokens: 8)
+    assert {:ok, %{text: text, tokens: tokens}} = Model.generate(model, "Name a fruit.", max_tokens: 8)
+    assert text == greedy.text and tokens in 1..8
+
+    opts = [max_tokens: 8, temperature: 1.5, seed: 7]
+    {:ok, one} = Model.generate(model, "Name a fruit.", opts)
+    {:ok, two} = Model.generate(model, "Name a fruit.", opts)
+    assert one.text == two.text
+
+    others =
+      for seed <- 1..4,
+          do: elem(Model.generate(model, "Name a fruit.", Keyword.put(opts, :seed, seed)), 1).text
+
+    assert Enum.any?(others, &(&1 != one.text))
+  end
+
+  test "a stream is the answer in pieces", %{model: model} do
+    {:ok, whole} = Model.generate(model, "Count to five.", max_tokens: 12)
+    events = model |> Model.stream("Count to five.", max_tokens: 12) |> Enum.to_list()
+    assert {:done, %{tokens: tokens}} = List.last(events)
+    assert tokens == whole.tokens
+
+    assert Enum.map_join(events, fn event -> if match?({:text, _}, event), do: elem(event, 1), else: "" end) ==
+             whole.text
+  end
+
+  test "whoever stops reading a stream stops the model and finds nothing in the mailbox", %{model: model} do
+    assert [{:text, _}] = model |> Model.stream("Tell a long story.", max_tokens: 4000) |> Enum.take(1)
+    refute_received _
+  end
+
+  test "stop texts end the answer and are not part of it", %{model: model} do
+    {:ok, all} = Model.generate(model, "1 2 3 4 5 6", raw: true, max_tokens: 12)
+    assert all.text =~ "9"
+    {:ok, cut} = Model.generate(model, "1 2 3 4 5 6", raw: true, max_tokens: 12, stop: ["9"])
+    assert cut.finish_reason == "stop"
+    assert String.starts_with?(all.text, cut.text)
+    refute cut.text =~ "9"
+  end
+
+  test "a generation can be cancelled, and ends with its time", %{model: model} do
+    {:ok, job} = Model.start(model, "Tell a long story.", max_tokens: 4000)
+    Job.cancel(job)
+    assert {:error, %Error{kind: :cancelled}} = Job.await(job)
+
+    assert {:error, %Error{kind: :timeout}} =
+             Model.generate(model, "Tell a long story.", max_tokens: 4000, timeout: 1)
+  end
+
+  test "likely continuations score higher", %{model: model} do
+    {:ok, [paris, banana]} = Model.score(model, "The capital of France is", [" Paris", " banana"])
+    assert paris.logprob > banana.logprob
+    assert paris.tokens >= 1
+  end
+
+  test "counts tokens as it generates them", %{model: model} do
+    assert {:ok, 0} = Model.count_tokens(model, "")
+    assert {:ok, n} = Model.count_tokens(model, "def add(a, b), do: a + b")
+    assert n in 8..16
+  end
+
+  test "options out of range are errors", %{model: model} do
+    assert {:error, %Error{kind: :invalid_argument}} = Model.generate(model, "x", temperature: -1)
+    assert {:error, %Error{kind: :invalid_argument}} = Model.generate(model, "x", stop: [""])
+    assert {:error, %Error{}} = Model.generate(model, "", raw: true)
+
+    assert {:error, %Error{kind: :limit}} =
+             Model.generate(model, String.duplicate("word ", 9000), max_tokens: 1)
+  end
+
+  test "like texts have like vectors", %{encoder: encoder} do
+    {:ok, [a, b, c]} =
+      Model.embed(encoder, ["the price of a cart", "what a shopping cart costs", "volcanoes in Iceland"])
+
+    dot = fn x, y -> Enum.zip_with(x, y, &(&1 * &2)) |> Enum.sum() end
+    assert_in_delta dot.(a, a), 1.0, 1.0e-4
+    assert dot.(a, b) > dot.(a, c) + 0.2
+    assert {:ok, []} = Model.embed(encoder, [])
+  end
+
+  @tag :tmp_dir
+  test "vectors fill in behind the words, and answers say so", %{encoder: encoder, tmp_dir: dir} do
+    File.write!(Path.join(dir, "a.ex"), "defmodule Oven do\n  def bake(bread), do: {:hot, bread}\nend\n")
+    File.write!(Path.join(dir, "b.ex"), "defmodule Ship do\n  def sail(sea), do: {:wet, sea}\nend\n")
+    {:ok, index} = Index.build(dir)
+    # Before the first vector the encoder has nothing to compare with.
+    {:ok, before} = Index.search(index, "bread", encoder: encoder)
+    assert %{semantic: false, vectors: 0} = before.made_from
+
+    {:ok, job} = Index.embed(index, encoder, async: true)
+    assert {:ok, 2} = Job.await(job)
+    {:ok, answer} = Index.search(index, "kitchen appliance for loaves", encoder: encoder, mode: :semantic)
+    assert %{semantic: true, vectors: 2, chunks: 2} = answer.made_from
+    assert hd(answer.results).symbol =~ "Oven"
+
+    file = Path.join(dir, "index.aludel")
+    :ok = Index.save(index, file)
+    {:ok, opened} = Index.open(file)
+    assert Index.search(opened, "sea", encoder: encoder) == Index.search(index, "sea", encoder: encoder)
+    assert {:ok, 0} = Index.embed(opened, encoder)
+  end
+
+  @tag :tmp_dir
+  test "files that hold no model are errors", %{tmp_dir: dir, path: path} do
+    gguf = Path.join(dir, "model.gguf")
+    whole = File.open!(path, [:read, :binary], &IO.binread(&1, 2_000_000))
+    absurd = <<"GGUF", 3::little-32, 0xFFFFFFFFFFFF::little-64, 0xFFFFFFFFFFFF::little-64>>
+
+    for {content, kinds} <- [
+          {"", [:corrupt]},
+          {"no model at all", [:corrupt]},
+          {absurd, [:corrupt, :limit]},
+          {<<"GGUF", 99::little-32>> <> whole, [:version, :corrupt]},
+          {whole, [:corrupt]},
+          {binary_part(whole, 0, 1000), [:corrupt]}
+        ] do
+      File.write!(gguf, content)
+      assert {:error, %Error{kind: kind, message: message}} = Model.load(gguf)
+      assert kind in kinds, "#{kind}: #{message}"
+    end
+
+    assert {:error, %Error{kind: :not_found}} = Model.load(Path.join(dir, "none.gguf"))
+    assert {:error, %Error{kind: :limit}} = Model.load(path, max_bytes: 1000)
+    assert {:error, %Error{kind: :not_found}} = Model.load_encoder(dir)
+    assert {:error, %Error{}} = Model.load(path, device: :cuda)
+  end
+end

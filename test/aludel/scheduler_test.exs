@@ -1,0 +1,37 @@
+defmodule Aludel.SchedulerTest do
+  # Alone: what is measured is how this VM answers, not how busy the other tests keep it.
+  use ExUnit.Case, async: false
+
+  alias Aludel.{Index, Model, Models}
+
+  # A process that does nothing but wake up: how late it wakes is how long a scheduler was kept from it.
+  defp delays(until) do
+    Stream.repeatedly(fn ->
+      before = System.monotonic_time(:microsecond)
+      receive(do: (:never -> :ok), after: (1 -> :ok))
+      System.monotonic_time(:microsecond) - before - 1000
+    end)
+    |> Enum.reduce_while([], fn delay, delays ->
+      if until.(), do: {:halt, delays}, else: {:cont, [delay | delays]}
+    end)
+  end
+
+  test "the schedulers answer within 5 ms while an index is built and a model writes" do
+    {:ok, path} = Models.path("SmolLM2-135M-Instruct")
+    {:ok, model} = Model.load(path)
+
+    work =
+      Task.async(fn ->
+        writing = Task.async(fn -> Model.generate(model, "Tell a story.", max_tokens: 60) end)
+        for _ <- 1..3, do: {:ok, _} = Index.build(File.cwd!())
+        {:ok, _} = Task.await(writing, 120_000)
+      end)
+
+    delays = delays(fn -> not Process.alive?(work.pid) end) |> Enum.sort()
+    Task.await(work)
+    assert length(delays) > 100
+
+    # Timers of the BEAM are a millisecond coarse, and a machine may hold any process up now and then: 95 of 100 count.
+    assert Enum.at(delays, div(length(delays) * 95, 100)) < 5_000
+  end
+end
