@@ -3,10 +3,14 @@
 //! `targets` hands these functions to libFuzzer. `crates/core/tests/fuzz.rs` includes this file and runs them on seeds and on
 //! mutations of them, so that they hold on every machine and in every test run.
 
+#[cfg(feature = "inference")]
+mod gguf;
 mod patch;
 mod store;
 mod syntax;
 
+#[cfg(feature = "inference")]
+pub use gguf::gguf;
 pub use patch::patch;
 pub use store::store;
 pub use syntax::syntax;
@@ -26,4 +30,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "syntax", run: syntax, seeds: syntax::seeds },
     Target { name: "patch", run: patch, seeds: patch::seeds },
     Target { name: "store", run: store, seeds: store::seeds },
+    #[cfg(feature = "inference")]
+    Target { name: "gguf", run: gguf, seeds: gguf::seeds },
 ];
