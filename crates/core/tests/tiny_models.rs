@@ -150,6 +150,27 @@ fn text_becomes_tokens_and_comes_back() {
 }
 
 #[test]
+fn sentence_pieces_are_those_of_llama_cpp() {
+    #[derive(serde::Deserialize)]
+    struct Cut {
+        text: String,
+        tokens: Vec<u32>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Cuts {
+        cases: Vec<Cut>,
+    }
+    let Cuts { cases } = serde_json::from_str(include_str!("reference/pieces.json")).unwrap();
+    let model = load("sentencepiece", Kernel::Own);
+    let tokenizer = model.tokenizer();
+    for Cut { text, tokens } in cases {
+        assert_eq!(tokenizer.encode(&text).unwrap(), tokens, "{text:?}");
+        assert_eq!(tokenizer.decode(&tokens), text);
+        assert_eq!(tokenizer.encode_prompt(&text).unwrap()[0], 1);
+    }
+}
+
+#[test]
 fn conversations_are_rendered_by_the_template_in_the_file() {
     let model = load("qwen2", Kernel::Own);
     let messages = [Message::new("user", "Hi"), Message::new("assistant", "Yes?")];
@@ -415,7 +436,7 @@ proptest! {
 
     #[test]
     fn damaged_files_never_panic(
-        name in prop_oneof![Just("llama"), Just("llama-quantised"), Just("qwen3")],
+        name in prop_oneof![Just("llama"), Just("llama-quantised"), Just("qwen3"), Just("sentencepiece")],
         length in 0.0..1.0f64,
         truncated: bool,
         // Half of the flips hit the beginning, where the header is.
