@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aludel_core::inference::{
-    Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
+    Encoder, Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
     generate_with, log_probability, score,
 };
 use aludel_core::{Cancel, ErrorKind};
@@ -357,6 +357,48 @@ fn ceilings_and_cancellation_hold_before_loading() {
         Model::load(Path::new("/no/such.gguf"), &LoadOptions::default()).unwrap_err().kind(),
         ErrorKind::NotFound
     );
+}
+
+/// The BEAM gives native code a stack of about this size.
+#[test]
+fn a_small_stack_is_enough() {
+    let work = || {
+        for name in ["llama-quantised", "qwen3", "sentencepiece"] {
+            let model = load(name, Kernel::Own);
+            let request = Request {
+                prompt: model.tokenizer().encode(&"the ".repeat(20)).unwrap(),
+                max_tokens: 4,
+                ..Request::default()
+            };
+            generate(&model, &request, &mut |_| ControlFlow::Continue(()), &Cancel::new()).unwrap();
+            model.tokenizer().encode(&" ".repeat(100_000)).unwrap();
+            model.tokenizer().encode(&"x".repeat(100_000)).unwrap();
+        }
+    };
+    std::thread::Builder::new().stack_size(320 * 1024).spawn(work).unwrap().join().unwrap();
+}
+
+#[test]
+fn folders_without_an_encoder_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let kind = || Encoder::load(folder.path(), &LoadOptions::default()).unwrap_err().kind();
+    assert_eq!(kind(), ErrorKind::NotFound);
+    std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+    assert_eq!(kind(), ErrorKind::Model);
+    let config = r#"{"model_type":"bert","hidden_act":"gelu","hidden_size":8,"intermediate_size":8,"layer_norm_eps":1e-12,
+        "max_position_embeddings":8,"num_attention_heads":2,"num_hidden_layers":1,"type_vocab_size":2,"vocab_size":30}"#;
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    assert_eq!(kind(), ErrorKind::NotFound);
+    std::fs::write(folder.path().join("model.safetensors"), [255; 64]).unwrap();
+    assert_eq!(kind(), ErrorKind::Corrupt);
+    std::fs::write(folder.path().join("model.safetensors"), b"\x02\0\0\0\0\0\0\0{}").unwrap();
+    assert_eq!(kind(), ErrorKind::NotFound);
+    std::fs::write(
+        folder.path().join("tokenizer.json"),
+        r#"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#,
+    )
+    .unwrap();
+    assert_eq!(kind(), ErrorKind::Model);
 }
 
 /// Loads bytes as a model and, if that works, computes with it.
