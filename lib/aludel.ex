@@ -1,9 +1,60 @@
 defmodule Aludel do
+  @external_resource readme = Path.expand("../README.md", __DIR__)
+  # The part of the README between the marks; its links lead to files, which documentation has none of.
+  @introduction readme
+                |> File.read!()
+                |> String.split("<!-- MDOC -->")
+                |> Enum.at(1, "")
+                |> String.replace(~r/\[([^\]]+)\]\([^)]+\)/, "\\1")
+
   @moduledoc """
-  Gives an Elixir application or tool the powers of a coding assistant.
+  #{String.trim(@introduction)}
+
+  ## In a supervision tree
+
+  Nothing is started by itself. What should live as long as an application goes into its tree:
+
+      children = [
+        {Aludel, name: MyApp.Aludel, root: ".", encoder: "all-MiniLM-L6-v2"}
+      ]
+
+  The index is opened or built behind it and answers from its words first; vectors and the model follow. `index/1`, `encoder/1`
+  and `model/1` give them to any process, and an error of the kind `:unavailable` until they are there.
+
+  #{Aludel.Options.docs(Aludel.Supervisor.options())}
+
+  ## Modules
+
+  `Aludel.Index` and `Aludel.Graph` read and answer, `Aludel.Model` runs models, `Aludel.Fix` mends failing tests in an
+  `Aludel.Sandbox` by an `Aludel.Search`, `Aludel.Agent` makes processes of such work, `Aludel.Telemetry` tells what happens.
+  All errors are `Aludel.Error`.
   """
 
   @doc "The version of the library."
   @spec version() :: String.t()
   def version, do: unquote(Mix.Project.config()[:version])
+
+  @doc "A child specification for `{Aludel, name: MyApp.Aludel}`; the options are listed above."
+  @spec child_spec(keyword) :: Supervisor.child_spec()
+  defdelegate child_spec(opts), to: Aludel.Supervisor
+
+  @doc "The index of the tree `name`."
+  @spec index(atom) :: {:ok, Aludel.Index.t()} | {:error, Aludel.Error.t()}
+  defdelegate index(name), to: Aludel.Supervisor
+
+  @doc "The model of the tree `name`."
+  @spec model(atom) :: {:ok, Aludel.Model.t()} | {:error, Aludel.Error.t()}
+  defdelegate model(name), to: Aludel.Supervisor
+
+  @doc "The encoder of the tree `name`."
+  @spec encoder(atom) :: {:ok, Aludel.Model.Encoder.t()} | {:error, Aludel.Error.t()}
+  defdelegate encoder(name), to: Aludel.Supervisor
+
+  @doc "Reads the folder of the tree `name` again; returns what changed when that is done."
+  @spec refresh(atom, timeout) :: {:ok, map | :opened} | {:error, Aludel.Error.t()}
+  defdelegate refresh(name, timeout \\ :infinity), to: Aludel.Index.Server
+
+  @doc "Starts an `Aludel.Agent` under the tree `name`, as `Aludel.Agent.start_link/3` would; it is not restarted when it ends."
+  @spec start_agent(atom, module, term, keyword) :: DynamicSupervisor.on_start_child()
+  defdelegate start_agent(name, module, argument, opts \\ []), to: Aludel.Supervisor
 end

@@ -58,7 +58,9 @@ impl Options {
     /// Prints the fields of an object, as one line of JSON or as a line each.
     pub fn print(&self, result: &serde_json::Value) {
         match result.as_object() {
-            Some(fields) if !self.json => fields.iter().for_each(|(name, value)| println!("{name:28} {value}")),
+            Some(fields) if !self.json => {
+                fields.iter().for_each(|(name, value)| println!("{name:28} {value}"))
+            }
             _ => println!("{result}"),
         }
     }

@@ -117,6 +117,8 @@ defmodule Aludel.Index do
     opts = Options.validate!(opts, @open_or_build_options)
     root = Path.expand(root)
     path = opts[:index] || default_path(root)
+    # The cache folder is ours to make; if that fails, saving says so.
+    unless opts[:index], do: File.mkdir_p(Path.dirname(path))
 
     with {:ok, index, changed?} <- open_fresh(root, path, opts),
          {:ok, embedded} <- embed_missing(index, opts),

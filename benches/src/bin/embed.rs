@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let load_seconds = started.elapsed().as_secs_f64();
 
     // Common words are one token each; the tokenizer adds two.
-    let words = ["the", "code", "reads", "a", "list", "of", "names", "and", "writes", "each", "one", "to", "file"];
+    let words =
+        ["the", "code", "reads", "a", "list", "of", "names", "and", "writes", "each", "one", "to", "file"];
     let text: Vec<&str> = words.into_iter().cycle().take(length.saturating_sub(2)).collect();
     let text = text.join(" ");
     let tokens = encoder.count(&text)?;

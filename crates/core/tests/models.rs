@@ -10,7 +10,11 @@ use aludel_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, log_p
 fn folder(name: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/aludel/models");
     let folder = std::env::var_os("ALUDEL_MODELS").map_or_else(home, PathBuf::from).join(name);
-    assert!(folder.is_dir(), "there is no {}: run `make models`, or set ALUDEL_MODELS to the folder of the models", folder.display());
+    assert!(
+        folder.is_dir(),
+        "there is no {}: run `make models`, or set ALUDEL_MODELS to the folder of the models",
+        folder.display()
+    );
     folder
 }
 
@@ -70,43 +74,81 @@ struct Case {
     tokens: Vec<u32>,
     /// Tokens and their log-probabilities, the most probable first.
     top: Vec<(u32, f32)>,
+    /// What transformers says of the same tokens when it computes in floats throughout.
+    exact: Vec<f32>,
 }
 
-/// Weights are the same four and eight bits; how activations are rounded and sums are ordered differs between engines.
+/// The greatest and the mean difference.
+#[derive(Default)]
+struct Differences {
+    greatest: f32,
+    sum: f32,
+    count: usize,
+}
+
+impl Differences {
+    fn add(&mut self, a: f32, b: f32) {
+        self.greatest = self.greatest.max((a - b).abs());
+        self.sum += (a - b).abs();
+        self.count += 1;
+    }
+
+    fn mean(&self) -> f32 {
+        self.sum / self.count as f32
+    }
+}
+
+/// The weights are the same, but both engines round activations to eight bits, each in its way: neither may be further from the
+/// exact numbers than the other by much, and they may not be further from one another than both are from there.
 #[test]
 fn log_probabilities_are_those_of_llama_cpp() {
     let expected: Completions = reference(include_str!("reference/smollm2.json"));
     for kernel in [Kernel::Own, Kernel::Candle] {
         let options = LoadOptions { threads: 2, kernel, ..LoadOptions::default() };
         let model = Model::load(&folder("SmolLM2-135M-Instruct").join("model.gguf"), &options).unwrap();
-        let (mut greatest, mut sum, mut count) = (0f32, 0f64, 0);
+        let [mut from_llama_cpp, mut from_exact, mut theirs]: [Differences; 3] =
+            std::array::from_fn(|_| Differences::default());
         for case in &expected.cases {
             let tokens = model.tokenizer().encode(&case.prompt).unwrap();
             assert_eq!(tokens, case.tokens, "{:?}", case.prompt);
-            let logits = model.forward(&tokens, &mut model.cache(tokens.len()).unwrap(), &Cancel::new()).unwrap();
+            let logits =
+                model.forward(&tokens, &mut model.cache(tokens.len()).unwrap(), &Cancel::new()).unwrap();
             let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
-            // Where llama.cpp's first two are as good as equal, either may win.
-            if case.top[0].1 - case.top[1].1 > 0.1 {
+            // Where the first two are nearly as good as one another, rounding decides.
+            if case.top[0].1 - case.top[1].1 > 0.3 {
                 assert_eq!(best as u32, case.top[0].0, "{:?}", case.prompt);
             }
-            for &(token, logprob) in &case.top {
-                let difference = (log_probability(&logits, token) - logprob).abs();
-                greatest = greatest.max(difference);
-                sum += f64::from(difference);
-                count += 1;
+            for (&(token, logprob), &exact) in case.top.iter().zip(&case.exact) {
+                let got = log_probability(&logits, token);
+                from_llama_cpp.add(got, logprob);
+                from_exact.add(got, exact);
+                theirs.add(logprob, exact);
             }
         }
-        println!("{kernel:?}: log-probabilities differ by {greatest} at most and {:.4} on average", sum / f64::from(count));
-        assert!(greatest < 0.5, "{kernel:?}: log-probabilities differ by {greatest}");
-        assert!(sum / f64::from(count) < 0.1);
+        for (name, differences) in
+            [("llama.cpp", &from_llama_cpp), ("floats", &from_exact), ("llama.cpp from floats", &theirs)]
+        {
+            println!(
+                "{kernel:?} from {name}: {:.4} at most, {:.4} on average",
+                differences.greatest,
+                differences.mean()
+            );
+        }
+        assert!(from_exact.mean() < 1.25 * theirs.mean() && from_exact.greatest < 1.5 * theirs.greatest);
+        assert!(from_llama_cpp.mean() < from_exact.mean() + theirs.mean());
     }
 }
 
 #[test]
 fn the_template_of_smollm2_gives_its_format() {
-    let model = Model::load(&folder("SmolLM2-135M-Instruct").join("model.gguf"), &LoadOptions::default()).unwrap();
-    let prompt = model.chat_prompt(&[Message::new("system", "Be brief."), Message::new("user", "Hi")], true).unwrap();
-    assert_eq!(prompt, "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+    let model =
+        Model::load(&folder("SmolLM2-135M-Instruct").join("model.gguf"), &LoadOptions::default()).unwrap();
+    let prompt =
+        model.chat_prompt(&[Message::new("system", "Be brief."), Message::new("user", "Hi")], true).unwrap();
+    assert_eq!(
+        prompt,
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    );
     let tokens = model.tokenizer().encode_prompt(&prompt).unwrap();
     assert_eq!(&tokens[..2], [1, 9690]);
     assert!(model.tokenizer().end_of_text().contains(&2));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aludel_core::inference::{
-    Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate, generate_with, log_probability,
-    score,
+    Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
+    generate_with, log_probability, score,
 };
 use aludel_core::{Cancel, ErrorKind};
 use proptest::prelude::*;
@@ -69,9 +69,24 @@ fn logits_are_those_of_transformers() {
         for name in ["llama", "qwen2", "qwen3"] {
             check(name, kernel, 2e-4);
         }
-        // Activations are rounded to eight bits here. The logits range over about ±5.
-        check("llama-quantised", kernel, 0.12);
+        // Activations are rounded to eight bits here, by blocks as wide as the whole model.
+        check("llama-quantised", kernel, 0.35);
     }
+}
+
+/// Rounding to eight bits must not cost more than it does in candle's kernels, which round in the same way.
+#[test]
+fn rounding_costs_no_more_than_in_candle() {
+    let Expected { tokens, logits } = expected("llama-quantised");
+    let [own, candle] = [Kernel::Own, Kernel::Candle].map(|kernel| {
+        let model = load("llama-quantised", kernel);
+        let got =
+            model.forward_all(&tokens, &mut model.cache(tokens.len()).unwrap(), &Cancel::new()).unwrap();
+        let squares: f32 = got.iter().zip(logits.iter().flatten()).map(|(a, b)| (a - b) * (a - b)).sum();
+        (squares / got.len() as f32).sqrt()
+    });
+    println!("root mean square errors: own {own}, candle {candle}");
+    assert!(own < 1.2 * candle, "own {own}, candle {candle}");
 }
 
 #[test]
@@ -83,7 +98,8 @@ fn threads_change_nothing_and_are_told_when_they_start() {
         let on_thread_start: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
             started.fetch_add(1, Ordering::SeqCst);
         });
-        let options = LoadOptions { threads, on_thread_start: Some(on_thread_start), ..LoadOptions::default() };
+        let options =
+            LoadOptions { threads, on_thread_start: Some(on_thread_start), ..LoadOptions::default() };
         let model = Model::load(&reference("tiny-llama-quantised.gguf"), &options).unwrap();
         model.forward_all(&tokens, &mut model.cache(32).unwrap(), &Cancel::new()).unwrap()
     });
@@ -99,7 +115,7 @@ fn caches_have_limits_and_belong_to_a_model() {
     assert_eq!(kind(model.forward(&[1; 5], &mut cache, &cancel)), Some(ErrorKind::Limit));
     assert_eq!(kind(model.forward(&[], &mut cache, &cancel)), Some(ErrorKind::InvalidArgument));
     assert_eq!(kind(model.forward(&[9999], &mut cache, &cancel)), Some(ErrorKind::InvalidArgument));
-    assert_eq!(cache.tokens(), []);
+    assert!(cache.tokens().is_empty());
     assert!(model.forward(&[1; 4], &mut cache, &cancel).is_ok());
     assert_eq!(kind(model.forward(&[1], &mut cache, &cancel)), Some(ErrorKind::Limit));
     let mut foreign = load("qwen3", Kernel::Own).cache(4).unwrap();
@@ -109,7 +125,7 @@ fn caches_have_limits_and_belong_to_a_model() {
     cancel.cancel();
     cache.truncate(0);
     assert_eq!(kind(model.forward(&[1], &mut cache, &cancel)), Some(ErrorKind::Cancelled));
-    assert_eq!(cache.tokens(), []);
+    assert!(cache.tokens().is_empty());
 }
 
 #[test]
@@ -194,7 +210,9 @@ fn greedy_tokens_are_the_most_probable_ones() {
 #[test]
 fn generations_end_as_they_are_told() {
     let model = load("llama", Kernel::Own);
-    let whole = generate(&model, &request(&model, |_| ()), &mut |_| ControlFlow::Continue(()), &Cancel::new()).unwrap();
+    let whole =
+        generate(&model, &request(&model, |_| ()), &mut |_| ControlFlow::Continue(()), &Cancel::new())
+            .unwrap();
     // A text from the middle of the answer, longer than one token, must end the next answer before it.
     let (start, _) = whole.text.char_indices().nth(4).unwrap();
     let (end, _) = whole.text.char_indices().nth(8).unwrap();
@@ -204,7 +222,12 @@ fn generations_end_as_they_are_told() {
     let stopped = generate(&model, &stopping, &mut |_| ControlFlow::Continue(()), &Cancel::new()).unwrap();
     assert_eq!((stopped.text.as_str(), stopped.finish_reason), (before, FinishReason::Stop));
 
-    let none = generate(&model, &request(&model, |r| r.max_tokens = 0), &mut |_| ControlFlow::Continue(()), &Cancel::new());
+    let none = generate(
+        &model,
+        &request(&model, |r| r.max_tokens = 0),
+        &mut |_| ControlFlow::Continue(()),
+        &Cancel::new(),
+    );
     assert_eq!(none.unwrap().finish_reason, FinishReason::Length);
     let mut left = 3;
     let mut impatient = |event: Event<'_>| {
@@ -213,7 +236,8 @@ fn generations_end_as_they_are_told() {
     };
     let aborted = generate(&model, &request(&model, |_| ()), &mut impatient, &Cancel::new()).unwrap();
     assert_eq!((aborted.tokens.len(), aborted.finish_reason), (3, FinishReason::Aborted));
-    let aborted = generate(&model, &request(&model, |_| ()), &mut |_| ControlFlow::Break(()), &Cancel::new()).unwrap();
+    let aborted =
+        generate(&model, &request(&model, |_| ()), &mut |_| ControlFlow::Break(()), &Cancel::new()).unwrap();
     assert_eq!((aborted.tokens.len(), aborted.finish_reason), (0, FinishReason::Aborted));
 
     let cancel = Cancel::new();
@@ -230,7 +254,8 @@ fn generations_end_as_they_are_told() {
         |r| r.stop = vec![String::new()],
         |r| r.prompt = vec![1; 600],
     ] {
-        let refused = generate(&model, &request(&model, change), &mut |_| ControlFlow::Continue(()), &Cancel::new());
+        let refused =
+            generate(&model, &request(&model, change), &mut |_| ControlFlow::Continue(()), &Cancel::new());
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
     }
     // An answer that would not fit into the context is cut short there.
@@ -267,7 +292,8 @@ fn scores_are_sums_of_log_probabilities() {
     let scores = score(&model, "hello", &texts, &Cancel::new()).unwrap();
     for (text, Score { logprob, tokens }) in texts.iter().zip(&scores) {
         let mut cache = model.cache(256).unwrap();
-        let mut logits = model.forward(&tokenizer.encode("hello").unwrap(), &mut cache, &Cancel::new()).unwrap();
+        let mut logits =
+            model.forward(&tokenizer.encode("hello").unwrap(), &mut cache, &Cancel::new()).unwrap();
         let continuation = tokenizer.encode(text).unwrap();
         assert_eq!(continuation.len(), *tokens);
         let mut sum = 0.0;
@@ -298,12 +324,18 @@ fn tokenizers_must_belong_to_the_model() {
 fn ceilings_and_cancellation_hold_before_loading() {
     let path = reference("tiny-llama.gguf");
     let kind = |options: &LoadOptions| Model::load(&path, options).err().map(|error| error.kind());
-    assert_eq!(kind(&LoadOptions { max_bytes: Some(10_000), ..LoadOptions::default() }), Some(ErrorKind::Limit));
+    assert_eq!(
+        kind(&LoadOptions { max_bytes: Some(10_000), ..LoadOptions::default() }),
+        Some(ErrorKind::Limit)
+    );
     assert_eq!(kind(&LoadOptions { max_bytes: Some(1 << 20), ..LoadOptions::default() }), None);
     let options = LoadOptions::default();
     options.cancel.cancel();
     assert_eq!(kind(&options), Some(ErrorKind::Cancelled));
-    assert_eq!(Model::load(Path::new("/no/such.gguf"), &LoadOptions::default()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        Model::load(Path::new("/no/such.gguf"), &LoadOptions::default()).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
 }
 
 /// Loads bytes as a model and, if that works, computes with it.
@@ -337,8 +369,16 @@ fn value(rest: &[u8]) -> Vec<u8> {
 #[test]
 fn hostile_files_are_errors() {
     let string_of = |length: u64| value(&[&8u32.to_le_bytes()[..], &length.to_le_bytes()].concat());
-    let array_of = |kind: u32, length: u64| value(&[&9u32.to_le_bytes()[..], &kind.to_le_bytes(), &length.to_le_bytes()].concat());
-    let nested = value(&[[9u32.to_le_bytes(); 1].concat(), [&9u32.to_le_bytes()[..], &1u64.to_le_bytes()].concat().repeat(10_000)].concat());
+    let array_of = |kind: u32, length: u64| {
+        value(&[&9u32.to_le_bytes()[..], &kind.to_le_bytes(), &length.to_le_bytes()].concat())
+    };
+    let nested = value(
+        &[
+            [9u32.to_le_bytes(); 1].concat(),
+            [&9u32.to_le_bytes()[..], &1u64.to_le_bytes()].concat().repeat(10_000),
+        ]
+        .concat(),
+    );
     let mut tensor = header(3, 1, 0);
     tensor.extend(1u64.to_le_bytes());
     tensor.extend(b"t");
@@ -371,7 +411,7 @@ fn hostile_files_are_errors() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_files_never_panic(

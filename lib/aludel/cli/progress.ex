@@ -1,14 +1,15 @@
 defmodule Aludel.CLI.Progress do
   @moduledoc false
-  # Progress of long work on standard error: a bar that is drawn anew in a terminal, a line at the beginning and at the end of each phase
-  # elsewhere. What is drawn is decided by a pure function of the events and the time; a process only holds the state.
+  # Progress of long work on standard error: a bar that is drawn anew in a terminal, now and then a line elsewhere. What is drawn is decided by a pure function of the events and the time; a process only holds the state.
 
   use GenServer
 
   alias Aludel.CLI.{Style, Table, Width}
 
-  # Between two drawings of a bar, and before the first one: work that is done by then shows none.
-  @interval_ms 100
+  # Between two drawings of a bar or two lines, and before the first one: work that is done by then shows none.
+  @interval_ms %{bar: 100, lines: 10_000}
+  # A phase that took so long is told when it is over.
+  @worth_telling_ms 1000
   @bar 24
 
   defstruct [:mode, :columns, :phase, :began, :drawn, done: 0, total: nil]
@@ -44,16 +45,14 @@ defmodule Aludel.CLI.Progress do
   def event(%{phase: phase} = state, %{phase: phase} = event, now) do
     state = take(state, event)
 
-    if state.mode == :bar and now - state.drawn >= @interval_ms,
+    if now - state.drawn >= @interval_ms[state.mode],
       do: {draw(state, now), %{state | drawn: now}},
       else: {[], state}
   end
 
   def event(state, event, now) do
     {finished, state} = finish(state, now)
-    state = take(%{state | phase: event.phase, began: now, drawn: now}, event)
-    started = if state.mode == :lines, do: [words(event.phase), amount(state), "\n"], else: []
-    {[finished, started], state}
+    {finished, take(%{state | phase: event.phase, began: now, drawn: now}, event)}
   end
 
   @doc "What to write when the work is over, and the state then."
@@ -62,16 +61,14 @@ defmodule Aludel.CLI.Progress do
 
   def finish(state, now) do
     took = now - state.began
-    line = [words(state.phase), ": ", Table.number(state.done), " in ", Table.seconds(took / 1000), "\n"]
+    count = if state.done > 0, do: [": ", Table.number(state.done)], else: []
 
-    text =
-      case state.mode do
-        :lines -> line
-        :bar when took >= 10 * @interval_ms -> ["\r\e[K", line]
-        :bar -> "\r\e[K"
-      end
+    line =
+      if took >= @worth_telling_ms,
+        do: [words(state.phase), count, " in ", Table.seconds(took / 1000), "\n"],
+        else: []
 
-    {text, %{state | phase: nil}}
+    {if(state.mode == :bar, do: ["\r\e[K", line], else: line), %{state | phase: nil}}
   end
 
   @impl GenServer
@@ -99,32 +96,41 @@ defmodule Aludel.CLI.Progress do
 
   defp take(state, event), do: %{state | done: event[:done] || 0, total: event[:total]}
 
-  defp draw(state, now) do
-    line =
-      if total?(state) do
-        share = min(state.done / state.total, 1.0)
-        filled = round(share * @bar)
-        bar = [String.duplicate("█", filled), String.duplicate("░", @bar - filled)]
-        counts = [Table.number(state.done), "/", Table.number(state.total)]
-        IO.iodata_to_binary([words(state.phase), " ", bar, " ", counts, left(state, share, now)])
-      else
-        IO.iodata_to_binary([words(state.phase), " ", Table.number(state.done)])
-      end
+  defp draw(%{mode: :lines} = state, now),
+    do: [words(state.phase), " ", counts(state), left(state, now), "\n"]
 
+  defp draw(%{mode: :bar} = state, now) do
+    line = IO.iodata_to_binary([words(state.phase), " ", bar(state), counts(state), left(state, now)])
     ["\r", Width.cut(line, state.columns - 1), "\e[K"]
   end
 
-  # A forecast from the first moments is a guess, so none is shown.
-  defp left(state, share, now) do
-    elapsed = now - state.began
+  defp bar(state) do
+    case share(state) do
+      nil ->
+        []
 
-    if elapsed > 1000 and share > 0.02,
+      share ->
+        filled = round(share * @bar)
+        [String.duplicate("█", filled), String.duplicate("░", @bar - filled), " "]
+    end
+  end
+
+  defp counts(%{done: done} = state),
+    do: if(share(state), do: [Table.number(done), "/", Table.number(state.total)], else: Table.number(done))
+
+  # A forecast from the first moments is a guess, so none is shown.
+  defp left(state, now) do
+    elapsed = now - state.began
+    share = share(state)
+
+    if share != nil and elapsed > 1000 and share > 0.02,
       do: [", ", Table.seconds(max(round(elapsed * (1 - share) / share / 1000), 1)), " left"],
       else: []
   end
 
-  defp amount(state), do: if(total?(state), do: [": ", Table.number(state.total)], else: [])
-  defp total?(state), do: is_integer(state.total) and state.total > 0
+  defp share(%{total: total, done: done}) when is_integer(total) and total > 0, do: min(done / total, 1.0)
+  defp share(_), do: nil
+
   defp words(phase), do: phase |> to_string() |> String.replace("_", " ")
   defp now, do: System.monotonic_time(:millisecond)
 end

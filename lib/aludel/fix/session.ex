@@ -146,12 +146,12 @@ defmodule Aludel.Fix.Session do
   def step(%__MODULE__{phase: :confirm} = session, emit) do
     [best | rest] = Enum.sort_by(session.solved, &{&1.size, -&1.prior, &1.payload})
 
-    case Project.verify(session.root, best.sources, verify_opts(session)) do
+    case confirm(session, best) do
       {:ok, verdict} ->
         session = %{session | executions: session.executions + 1}
 
         cond do
-          verdict.status == :passed ->
+          confirmed?(session, verdict) ->
             patches = patches(session, best)
             emit.({:mended, patches})
             done(session, :mended, patches, best.label)
@@ -379,8 +379,21 @@ defmodule Aludel.Fix.Session do
     done(session, :none, [], status.reason)
   end
 
-  defp verify_opts(session) do
-    [unsafe_without_isolation: session.opts[:unsafe_without_isolation]] ++ verdict_opts(session)
+  # In a fresh VM, the whole suite in its own order: some tests fail only after others.
+  defp confirm(session, best) do
+    opts = [
+      unsafe_without_isolation: session.opts[:unsafe_without_isolation],
+      timeout_per_test: timeout_per_test(session),
+      seed: 0
+    ]
+
+    Project.verify(session.root, best.sources, opts)
+  end
+
+  defp confirmed?(session, verdict) do
+    failed_before = for test <- session.baseline, failed?(test), into: MapSet.new(), do: test.id
+    allowed = MapSet.difference(failed_before, MapSet.new(session.failing, & &1.id))
+    verdict.compile == :ok and verdict.killed == nil and MapSet.subset?(MapSet.new(verdict.failed), allowed)
   end
 
   # --- results

@@ -2,7 +2,7 @@ defmodule Mix.Tasks.Aludel.Ask do
   @shortdoc "Answers a question about a folder of code by a local model"
 
   alias Aludel.{CLI, Index, Model}
-  alias Aludel.CLI.{Args, Snippet, Style, Workspace}
+  alias Aludel.CLI.{Args, Style, Workspace}
 
   @options Args.common([:root, :index, :encoder, :model, :json, :quiet, :seed]) ++
              [
@@ -56,7 +56,7 @@ defmodule Mix.Tasks.Aludel.Ask do
     ]
 
     generation = Keyword.take(opts, [:max_tokens, :temperature, :seed])
-    sources = Enum.map(context.sections, &Map.take(&1, [:file, :line_start, :line_end, :symbol]))
+    sources = Enum.map(context.sections, &Map.take(&1, [:title, :file, :line_start, :line_end]))
 
     {texts, stats} =
       Enum.reduce(Model.stream(model, messages, generation), {[], %{}}, fn
@@ -80,8 +80,7 @@ defmodule Mix.Tasks.Aludel.Ask do
     else
       CLI.say(["\n\n", Style.paint("shown to the model:", :bright)])
 
-      for source <- sources,
-          do: CLI.say(["  ", Style.paint(Snippet.place(source), :cyan), "  ", source.symbol || ""])
+      for source <- sources, do: CLI.say(["  ", Style.paint(source.title, :cyan)])
 
       :ok
     end

@@ -16,19 +16,22 @@ defmodule Aludel.CLI.ProgressTest do
 
   defp at(phase, done, total, now), do: {%{phase: phase, done: done, total: total}, now}
 
-  test "without a terminal a phase is a line at its beginning and one at its end" do
+  test "without a terminal a line comes every ten seconds, and at the end of what took long" do
     events = [
-      at(:read, 0, 10, 0),
+      at(:walk, 0, nil, 0),
       at(:read, 5, 10, 500),
-      at(:read, 10, 10, 900),
-      at(:embed_chunks, 0, nil, 1000)
+      at(:read, 10, 10, 2400),
+      at(:embed_chunks, 0, 40, 2500)
     ]
 
-    assert written(:lines, events, 3000) == """
-           read: 10
-           read: 10 in 1.0 s
-           embed chunks
-           embed chunks: 0 in 2.0 s
+    events = events ++ for n <- 1..30, do: at(:embed_chunks, n, 40, 2500 + n * 1000)
+
+    assert written(:lines, events, 32_600) == """
+           read: 10 in 2.0 s
+           embed chunks 10/40, 30.0 s left
+           embed chunks 20/40, 20.0 s left
+           embed chunks 30/40, 10.0 s left
+           embed chunks: 30 in 30.1 s
            """
   end
 
@@ -59,13 +62,12 @@ defmodule Aludel.CLI.ProgressTest do
     test = self()
     write = fn text -> send(test, {:written, IO.iodata_to_binary(text)}) end
 
-    assert Progress.run([mode: :lines, write: write], fn progress ->
+    assert Progress.run([mode: :bar, write: write], fn progress ->
              progress.(%{phase: :read, done: 0, total: 3})
              :result
            end) == :result
 
-    assert_received {:written, "read: 3\n"}
-    assert_received {:written, "read: " <> _}
+    assert_received {:written, "\r\e[K"}
   end
 
   test "quiet shows nothing, and a raise goes through" do

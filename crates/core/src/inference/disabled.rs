@@ -10,7 +10,10 @@ use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
 fn not_compiled<T>() -> Result<T> {
-    Err(Error::new(ErrorKind::NotCompiled, "this build has no local models; build it with the feature \"inference\""))
+    Err(Error::new(
+        ErrorKind::NotCompiled,
+        "this build has no local models; build it with the feature \"inference\"",
+    ))
 }
 
 /// The weights of a language model.
@@ -199,7 +202,12 @@ impl Encoder {
 ///
 /// # Errors
 /// None, for there is no model.
-pub fn generate(model: &Model, _: &Request, _: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>, _: &Cancel) -> Result<Generation> {
+pub fn generate(
+    model: &Model,
+    _: &Request,
+    _: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    _: &Cancel,
+) -> Result<Generation> {
     match *model {}
 }
 
@@ -232,7 +240,13 @@ mod tests {
     #[test]
     fn loading_says_that_it_is_not_compiled() {
         let options = LoadOptions::default();
-        assert_eq!(Model::load(Path::new("m.gguf"), &options).err().map(|e| e.kind()), Some(ErrorKind::NotCompiled));
-        assert_eq!(Encoder::load(Path::new("m"), &options).err().map(|e| e.kind()), Some(ErrorKind::NotCompiled));
+        assert_eq!(
+            Model::load(Path::new("m.gguf"), &options).err().map(|e| e.kind()),
+            Some(ErrorKind::NotCompiled)
+        );
+        assert_eq!(
+            Encoder::load(Path::new("m"), &options).err().map(|e| e.kind()),
+            Some(ErrorKind::NotCompiled)
+        );
     }
 }

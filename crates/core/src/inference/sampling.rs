@@ -59,7 +59,11 @@ impl Sampler {
         // A weight is a probability relative to the best one, so min-p is a threshold on it.
         self.candidates.clear();
         self.candidates.extend(
-            logits.iter().enumerate().map(|(token, &logit)| (token as u32, weight(logit))).filter(|c| c.1 >= min_p && c.1 > 0.0),
+            logits
+                .iter()
+                .enumerate()
+                .map(|(token, &logit)| (token as u32, weight(logit)))
+                .filter(|c| c.1 >= min_p && c.1 > 0.0),
         );
         let by_weight = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         if top_k > 0 && top_k < self.candidates.len() {
@@ -148,7 +152,10 @@ mod tests {
         let logits: Vec<f32> = [0.5f32, 0.25, 0.15, 0.1].iter().map(|p| p.ln()).collect();
         let near = |sampling, expected: [i32; 4]| {
             let found = frequencies(sampling, &logits);
-            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1), "{found:?} is not {expected:?}");
+            assert!(
+                found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1),
+                "{found:?} is not {expected:?}"
+            );
         };
         near(sampling(|_| ()), [50, 25, 15, 10]);
         near(sampling(|s| s.temperature = 0.0), [100, 0, 0, 0]);

@@ -34,6 +34,8 @@ TEXTS = [
 ]
 
 model = SentenceTransformer(sys.argv[1], device="cpu")
+# What the model's sentence_bert_config.json says; recent versions of the package pass over it.
+model.max_seq_length = 256
 vectors = model.encode(TEXTS, normalize_embeddings=True, batch_size=1)
 out = {
     "made_by": f"sentence-transformers {sentence_transformers.__version__}",

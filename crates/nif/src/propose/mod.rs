@@ -22,6 +22,9 @@ use crate::model::ModelRef;
 /// Files that candidates are made for: those with the most suspicious lines.
 const MAX_FILES: usize = 12;
 
+/// Files that words and code are taken from.
+const MAX_DONORS: usize = 60;
+
 #[derive(NifMap)]
 struct ExTestRun {
     id: String,
@@ -161,8 +164,13 @@ fn candidates(
         evidence.push('\n');
         evidence.push_str(test_source(index, file, *line));
     }
+    let files = files(suspects);
+    // Every donor is parsed for every file: in a large project those with suspects serve, and some more.
+    let mut donors = texts.clone();
+    donors.sort_by_key(|(path, _)| !files.iter().any(|(file, _)| file == path));
+    donors.truncate(MAX_DONORS);
     let mut found = Vec::new();
-    for (file, highest) in files(suspects) {
+    for (file, highest) in files {
         cancel.check()?;
         let Some((path, text)) = texts.iter().find(|(path, _)| *path == file) else { continue };
         let request = propose::Request {
@@ -170,7 +178,7 @@ fn candidates(
             text,
             suspects,
             facts: &facts,
-            donors: &texts,
+            donors: &donors,
             evidence: &evidence,
             max: options.max,
         };

@@ -43,8 +43,9 @@ pub(super) struct Angles {
 impl Angles {
     /// The angles of `count` positions from `position` on.
     pub(super) fn new(frequencies: &[f32], position: usize, count: usize) -> Self {
-        let angles = (position..position + count)
-            .flat_map(|position| frequencies.iter().map(move |frequency| (position as f64 * f64::from(*frequency)).sin_cos()));
+        let angles = (position..position + count).flat_map(|position| {
+            frequencies.iter().map(move |frequency| (position as f64 * f64::from(*frequency)).sin_cos())
+        });
         let (sin, cos) = angles.map(|(sin, cos)| (sin as f32, cos as f32)).unzip();
         Angles { cos, sin }
     }
@@ -70,14 +71,24 @@ pub(super) trait Backend: Send + Sync + Sized {
     /// The rows `ids` of a table.
     fn embed(&self, table: &Self::Weight, ids: &[u32]) -> Result<Self::Array>;
     /// `x` times each of the transposed weights.
-    fn multiply<const N: usize>(&self, x: &Self::Array, weights: [&Self::Weight; N]) -> Result<[Self::Array; N]>;
+    fn multiply<const N: usize>(
+        &self,
+        x: &Self::Array,
+        weights: [&Self::Weight; N],
+    ) -> Result<[Self::Array; N]>;
     fn add(&self, x: Self::Array, y: &Self::Array) -> Result<Self::Array>;
     /// Adds `bias` to each row.
     fn add_bias(&self, x: Self::Array, bias: &Self::Vector) -> Result<Self::Array>;
     /// Normalises each piece of the length of `weight` (Zhang and Sennrich 2019).
     fn rms_norm(&self, x: &Self::Array, weight: &Self::Vector, epsilon: f32) -> Result<Self::Array>;
     /// Normalises each row (Ba et al. 2016).
-    fn layer_norm(&self, x: Self::Array, weight: &Self::Vector, bias: &Self::Vector, epsilon: f32) -> Result<Self::Array>;
+    fn layer_norm(
+        &self,
+        x: Self::Array,
+        weight: &Self::Vector,
+        bias: &Self::Vector,
+        epsilon: f32,
+    ) -> Result<Self::Array>;
     /// Rotates each head of each row by that row's angles.
     fn rotate(&self, x: Self::Array, angles: &Angles, rotation: Rotation) -> Result<Self::Array>;
     /// `silu(gate) × up`.

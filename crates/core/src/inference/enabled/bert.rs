@@ -64,17 +64,24 @@ struct Norm<B: Backend> {
 impl<B: Backend> Bert<B> {
     pub(super) fn load(backend: B, config: &Config, file: &SafeTensors, cancel: &Cancel) -> Result<Self> {
         let Config { hidden_size: width, intermediate_size: inner, num_attention_heads: heads, .. } = *config;
-        let known = config.model_type == "bert" && config.hidden_act == "gelu" && config.position_embedding_type == "absolute";
+        let known = config.model_type == "bert"
+            && config.hidden_act == "gelu"
+            && config.position_embedding_type == "absolute";
         if !known || heads == 0 || width == 0 || !width.is_multiple_of(heads) {
             return Err(Error::new(ErrorKind::Model, format!("such an encoder cannot be run: {config:?}")));
         }
         let prefix = if file.contains("embeddings.word_embeddings.weight") { "" } else { "bert." };
         let load = Loader { backend: &backend, file, prefix, cancel };
-        let segments = load.floats("embeddings.token_type_embeddings.weight", &[config.type_vocab_size, width])?;
-        let segment = segments.get(..width).ok_or_else(|| Error::new(ErrorKind::Model, "the encoder has no segments"))?;
+        let segments =
+            load.floats("embeddings.token_type_embeddings.weight", &[config.type_vocab_size, width])?;
+        let segment = segments
+            .get(..width)
+            .ok_or_else(|| Error::new(ErrorKind::Model, "the encoder has no segments"))?;
         let mut layers = Vec::new();
         for number in 0..config.num_hidden_layers {
-            let linear = |name: &str, rows, columns| load.linear(&format!("encoder.layer.{number}.{name}"), rows, columns);
+            let linear = |name: &str, rows, columns| {
+                load.linear(&format!("encoder.layer.{number}.{name}"), rows, columns)
+            };
             let norm = |name: &str| load.norm(&format!("encoder.layer.{number}.{name}"), width);
             layers.push(Layer {
                 query: linear("attention.self.query", width, width)?,
@@ -91,7 +98,11 @@ impl<B: Backend> Bert<B> {
             heads: Heads { query: heads, key: heads, size: width / heads },
             epsilon: config.layer_norm_eps,
             words: load.matrix("embeddings.word_embeddings.weight", config.vocab_size, width)?,
-            positions: load.matrix("embeddings.position_embeddings.weight", config.max_position_embeddings, width)?,
+            positions: load.matrix(
+                "embeddings.position_embeddings.weight",
+                config.max_position_embeddings,
+                width,
+            )?,
             segment: backend.vector(segment.to_vec())?,
             norm: load.norm("embeddings.LayerNorm", width)?,
             layers,
@@ -109,7 +120,8 @@ impl<B: Backend> Bert<B> {
             x = backend.add_bias(x, &self.segment)?;
             x = self.normalise(x, &self.norm)?;
             for layer in &self.layers {
-                let [q, k, v] = backend.multiply(&x, [&layer.query.weight, &layer.key.weight, &layer.value.weight])?;
+                let [q, k, v] =
+                    backend.multiply(&x, [&layer.query.weight, &layer.key.weight, &layer.value.weight])?;
                 let q = backend.add_bias(q, &layer.query.bias)?;
                 let k = backend.add_bias(k, &layer.key.bias)?;
                 let v = backend.add_bias(v, &layer.value.bias)?;

@@ -34,12 +34,19 @@ impl ChatTemplate {
         environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
             Err(minijinja::Error::new(JinjaKind::InvalidOperation, message))
         });
-        environment.add_filter("tojson", |value: minijinja::Value, options: Kwargs| -> Result<String, minijinja::Error> {
-            // `ensure_ascii` and the like are Python's; only the indentation changes what a model sees.
-            let indent: Option<usize> = options.get("indent").unwrap_or(None);
-            let text = if indent.is_some() { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
-            text.map_err(|error| minijinja::Error::new(JinjaKind::BadSerialization, error.to_string()))
-        });
+        environment.add_filter(
+            "tojson",
+            |value: minijinja::Value, options: Kwargs| -> Result<String, minijinja::Error> {
+                // `ensure_ascii` and the like are Python's; only the indentation changes what a model sees.
+                let indent: Option<usize> = options.get("indent").unwrap_or(None);
+                let text = if indent.is_some() {
+                    serde_json::to_string_pretty(&value)
+                } else {
+                    serde_json::to_string(&value)
+                };
+                text.map_err(|error| minijinja::Error::new(JinjaKind::BadSerialization, error.to_string()))
+            },
+        );
         environment.add_template_owned(NAME, source.to_owned()).map_err(failed)?;
         Ok(ChatTemplate { environment, begin, end })
     }
@@ -75,7 +82,10 @@ mod tests {
         let source = "{{ bos_token }}{% for m in messages %}[{{ m.role.upper() }}|{{ m['content'].strip() }}]{% endfor %}\
                       {% if add_generation_prompt %}>{% endif %}";
         assert_eq!(render(source).unwrap(), "<s>[SYSTEM|Be brief.][USER|Hi]>");
-        assert_eq!(render("{{ messages[0] | tojson }}").unwrap(), r#"{"role":"system","content":"Be brief."}"#);
+        assert_eq!(
+            render("{{ messages[0] | tojson }}").unwrap(),
+            r#"{"role":"system","content":"Be brief."}"#
+        );
     }
 
     #[test]
@@ -89,12 +99,18 @@ mod tests {
             &format!("{{{{ {} }}}}", "(".repeat(100_000)),
             &"{% if true %}".repeat(10_000),
         ] {
-            let error = render(source).err().unwrap_or_else(|| Error::invalid(format!("accepted {:.40}", source)));
+            let error =
+                render(source).err().unwrap_or_else(|| Error::invalid(format!("accepted {:.40}", source)));
             if error.kind() != ErrorKind::Model {
                 // Text without any tag is a template that renders itself.
                 assert!(!source.contains('{'), "{error}");
             }
         }
-        assert!(render("{{ raise_exception('only users may speak') }}").unwrap_err().to_string().contains("only users"));
+        assert!(
+            render("{{ raise_exception('only users may speak') }}")
+                .unwrap_err()
+                .to_string()
+                .contains("only users")
+        );
     }
 }

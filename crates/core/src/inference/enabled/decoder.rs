@@ -3,8 +3,8 @@
 //! Llama: Touvron et al. 2023. Qwen2 adds a bias to queries, keys and values; Qwen3 normalises each head's queries and keys.
 
 use super::backend::{Angles, Backend, Heads, RawMatrix, Rotation};
-use super::gguf::{Gguf, TensorInfo};
 use super::cpu::dequantise;
+use super::gguf::{Gguf, TensorInfo};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
@@ -31,11 +31,16 @@ pub(super) struct Config {
 impl Config {
     /// Reads the sizes and compares them with the tensors' shapes.
     pub(super) fn new(gguf: &Gguf) -> Result<Self> {
-        let architecture = gguf.string("general.architecture").ok_or_else(|| wrong("it names no architecture"))?;
+        let architecture =
+            gguf.string("general.architecture").ok_or_else(|| wrong("it names no architecture"))?;
         let rotation = match architecture {
             "llama" => Rotation::Neighbours,
             "qwen2" | "qwen3" => Rotation::Halves,
-            other => return Err(wrong(format!("its architecture is {other:?}; llama, qwen2 and qwen3 can be run"))),
+            other => {
+                return Err(wrong(format!(
+                    "its architecture is {other:?}; llama, qwen2 and qwen3 can be run"
+                )));
+            }
         };
         let key = |name: &str| format!("{architecture}.{name}");
         let size = |name: &str| match gguf.usize(&key(name)) {
@@ -44,18 +49,30 @@ impl Config {
         };
         let width = size("embedding_length")?;
         let query = size("attention.head_count")?;
-        let key_heads = if gguf.usize(&key("attention.head_count_kv")).is_some() { size("attention.head_count_kv")? } else { query };
+        let key_heads = if gguf.usize(&key("attention.head_count_kv")).is_some() {
+            size("attention.head_count_kv")?
+        } else {
+            query
+        };
         let head_size = match gguf.usize(&key("attention.key_length")) {
             Some(_) => size("attention.key_length")?,
             None => width / query,
         };
         if !query.is_multiple_of(key_heads) || head_size < 2 || !head_size.is_multiple_of(2) {
-            return Err(wrong(format!("{query} heads, {key_heads} heads of keys and {head_size} columns each do not fit together")));
+            return Err(wrong(format!(
+                "{query} heads, {key_heads} heads of keys and {head_size} columns each do not fit together"
+            )));
         }
-        let table = gguf.tensor("token_embd.weight").ok_or_else(|| wrong("it has no tensor \"token_embd.weight\""))?;
-        let &[vocabulary, columns] = table.shape.as_slice() else { return Err(wrong("its token table is no matrix")) };
+        let table = gguf
+            .tensor("token_embd.weight")
+            .ok_or_else(|| wrong("it has no tensor \"token_embd.weight\""))?;
+        let &[vocabulary, columns] = table.shape.as_slice() else {
+            return Err(wrong("its token table is no matrix"));
+        };
         if columns != width {
-            return Err(wrong(format!("its token table has {columns} columns where embedding_length is {width}")));
+            return Err(wrong(format!(
+                "its token table has {columns} columns where embedding_length is {width}"
+            )));
         }
         // Before memory is taken for anything as long as a head.
         if gguf.tensor("blk.0.attn_q.weight").is_none_or(|info| info.shape != [query * head_size, width]) {
@@ -64,7 +81,9 @@ impl Config {
         let rotated = gguf.usize(&key("rope.dimension_count")).unwrap_or(head_size);
         let scaling = gguf.string(&key("rope.scaling.type")).unwrap_or("none");
         if rotated != head_size || !matches!(scaling, "none" | "linear") {
-            return Err(wrong(format!("{rotated} rotated columns of {head_size} with {scaling} scaling are not known")));
+            return Err(wrong(format!(
+                "{rotated} rotated columns of {head_size} with {scaling} scaling are not known"
+            )));
         }
         let stretch = match (scaling, gguf.f32(&key("rope.scaling.factor"))) {
             ("linear", Some(factor)) if factor > 0.0 => factor,
@@ -75,9 +94,10 @@ impl Config {
             Some(info) => vector(gguf, info, head_size / 2)?,
             None => vec![1.0; head_size / 2],
         };
-        let frequencies = factors.iter().enumerate().map(|(pair, factor)| {
-            base.powf(-2.0 * pair as f32 / head_size as f32) / factor / stretch
-        });
+        let frequencies = factors
+            .iter()
+            .enumerate()
+            .map(|(pair, factor)| base.powf(-2.0 * pair as f32 / head_size as f32) / factor / stretch);
         Ok(Config {
             architecture: architecture.to_owned(),
             layers: size("block_count")?,
@@ -85,7 +105,10 @@ impl Config {
             heads: Heads { query, key: key_heads, size: head_size },
             vocabulary,
             context_length: size("context_length")?,
-            epsilon: gguf.f32(&key("attention.layer_norm_rms_epsilon")).filter(|e| *e >= 0.0).ok_or_else(|| wrong("it has no epsilon"))?,
+            epsilon: gguf
+                .f32(&key("attention.layer_norm_rms_epsilon"))
+                .filter(|e| *e >= 0.0)
+                .ok_or_else(|| wrong("it has no epsilon"))?,
             rotation,
             frequencies: frequencies.collect(),
         })
@@ -125,7 +148,8 @@ impl<B: Backend> Decoder<B> {
         let mut layers = Vec::new();
         for number in 0..config.layers {
             let name = |part: &str| format!("blk.{number}.{part}");
-            let matrix = |part: &str, rows, columns| loader.matrix(&name(&format!("{part}.weight")), rows, columns);
+            let matrix =
+                |part: &str, rows, columns| loader.matrix(&name(&format!("{part}.weight")), rows, columns);
             let vector = |part: &str, size| loader.vector(&name(part), size);
             let (query_rows, key_rows) = (heads.query * heads.size, heads.key * heads.size);
             layers.push(Layer {
@@ -142,7 +166,10 @@ impl<B: Backend> Decoder<B> {
                     None => None,
                 },
                 head_norms: match gguf.tensor(&name("attn_q_norm.weight")) {
-                    Some(_) => Some([vector("attn_q_norm.weight", heads.size)?, vector("attn_k_norm.weight", heads.size)?]),
+                    Some(_) => Some([
+                        vector("attn_q_norm.weight", heads.size)?,
+                        vector("attn_k_norm.weight", heads.size)?,
+                    ]),
                     None => None,
                 },
                 attention_output: matrix("attn_output", width, query_rows)?,
@@ -206,7 +233,8 @@ impl<B: Backend> Decoder<B> {
         let mut x = backend.embed(&self.table, tokens)?;
         for (layer, cache) in self.layers.iter().zip(caches) {
             let normed = backend.rms_norm(&x, &layer.attention_norm, config.epsilon)?;
-            let [mut q, mut k, mut v] = backend.multiply(&normed, [&layer.query, &layer.key, &layer.value])?;
+            let [mut q, mut k, mut v] =
+                backend.multiply(&normed, [&layer.query, &layer.key, &layer.value])?;
             if let Some([query, key, value]) = &layer.biases {
                 q = backend.add_bias(q, query)?;
                 k = backend.add_bias(k, key)?;
@@ -258,7 +286,10 @@ impl<B: Backend> Loader<'_, B> {
         self.cancel.check()?;
         let info = self.tensor(name)?;
         if info.shape != [rows, columns] {
-            return Err(wrong(format!("its tensor {name:?} has the shape {:?} and not {rows} × {columns}", info.shape)));
+            return Err(wrong(format!(
+                "its tensor {name:?} has the shape {:?} and not {rows} × {columns}",
+                info.shape
+            )));
         }
         self.backend.weight(RawMatrix { dtype: info.dtype, rows, columns, bytes: self.gguf.read(info)? })
     }
@@ -274,7 +305,10 @@ impl<B: Backend> Loader<'_, B> {
 
 fn vector(gguf: &Gguf, info: &TensorInfo, size: usize) -> Result<Vec<f32>> {
     if info.shape != [size] {
-        return Err(wrong(format!("a vector has the shape {:?} where {size} numbers are needed", info.shape)));
+        return Err(wrong(format!(
+            "a vector has the shape {:?} where {size} numbers are needed",
+            info.shape
+        )));
     }
     dequantise(info.dtype, gguf.read(info)?.as_slice(), size)
 }

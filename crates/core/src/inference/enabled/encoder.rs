@@ -54,13 +54,17 @@ impl Encoder {
         let weights = path.join("model.safetensors");
         let file = SafeTensors::open(&weights)?;
         if let Some(ceiling) = options.max_bytes.filter(|&ceiling| file.bytes() > ceiling) {
-            let message = format!("the encoder's weights need {} bytes of memory, and {ceiling} are allowed", file.bytes());
+            let message = format!(
+                "the encoder's weights need {} bytes of memory, and {ceiling} are allowed",
+                file.bytes()
+            );
             return Err(Error::new(ErrorKind::Limit, message).with_path(path));
         }
         let max_tokens = max_tokens(path, &config, &mut hasher)?;
         let tokenizer = tokenizer(&path.join("tokenizer.json"), &config, max_tokens, &mut hasher)?;
         let pooling = pooling(&path.join("1_Pooling").join("config.json"), &mut hasher)?;
-        let reader = std::fs::File::open(&weights).and_then(|mut file| hasher.update_reader(&mut file).map(|_| ()));
+        let reader =
+            std::fs::File::open(&weights).and_then(|mut file| hasher.update_reader(&mut file).map(|_| ()));
         reader.map_err(|error| Error::io(&weights, "read", error))?;
         let engine = if options.device == Device::Cpu && options.kernel == Kernel::Own {
             Engine::Cpu(Bert::load(Cpu::new(options)?, &config, &file, &options.cancel)?)
@@ -87,7 +91,8 @@ impl Encoder {
         let mut lengths = Vec::new();
         for text in texts {
             let encoding = self.tokenizer.encode_fast(*text, true);
-            let encoding = encoding.map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
+            let encoding = encoding
+                .map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
             if tokens.len() + encoding.len() > BATCH_TOKENS {
                 embeddings.extend(self.embed_tokens(&tokens, &lengths, cancel)?);
                 tokens.clear();
@@ -149,7 +154,9 @@ impl Encoder {
     /// [`ErrorKind::Model`] if the tokenizer fails.
     pub fn count(&self, text: &str) -> Result<usize> {
         let encoding = self.tokenizer.encode_fast(text, true);
-        encoding.map(|encoding| encoding.len()).map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))
+        encoding
+            .map(|encoding| encoding.len())
+            .map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))
     }
 
     /// A hash of everything that determines the vectors: vectors of two encoders can be compared if their fingerprints are equal.
@@ -160,7 +167,10 @@ impl Encoder {
 
 impl fmt::Debug for Encoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoder").field("dimensions", &self.dimensions).field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("Encoder")
+            .field("dimensions", &self.dimensions)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,7 +178,8 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path, hasher: &mut blake3::Hasher
     let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
     hasher.update(&text);
     serde_json::from_slice(&text).map_err(|error| {
-        Error::new(ErrorKind::Model, format!("{} does not describe an encoder: {error}", path.display())).with_path(path)
+        Error::new(ErrorKind::Model, format!("{} does not describe an encoder: {error}", path.display()))
+            .with_path(path)
     })
 }
 
@@ -182,14 +193,25 @@ fn max_tokens(path: &Path, config: &Config, hasher: &mut blake3::Hasher) -> Resu
     Ok(given.unwrap_or(DEFAULT_LENGTH).min(config.max_position_embeddings))
 }
 
-fn tokenizer(path: &Path, config: &Config, max_tokens: usize, hasher: &mut blake3::Hasher) -> Result<Tokenizer> {
+fn tokenizer(
+    path: &Path,
+    config: &Config,
+    max_tokens: usize,
+    hasher: &mut blake3::Hasher,
+) -> Result<Tokenizer> {
     let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
     hasher.update(&text);
-    let wrong = |message: String| Error::new(ErrorKind::Model, format!("{}: {message}", path.display())).with_path(path);
-    let mut tokenizer = Tokenizer::from_bytes(&text).map_err(|error| wrong(format!("it is no tokenizer: {error}")))?;
+    let wrong = |message: String| {
+        Error::new(ErrorKind::Model, format!("{}: {message}", path.display())).with_path(path)
+    };
+    let mut tokenizer =
+        Tokenizer::from_bytes(&text).map_err(|error| wrong(format!("it is no tokenizer: {error}")))?;
     let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0) as usize;
     if largest >= config.vocab_size || largest < config.vocab_size / 2 {
-        let message = format!("its greatest token is {largest} and the model knows {}: they do not belong together", config.vocab_size);
+        let message = format!(
+            "its greatest token is {largest} and the model knows {}: they do not belong together",
+            config.vocab_size
+        );
         return Err(wrong(message));
     }
     tokenizer.with_padding(None);
@@ -212,6 +234,9 @@ fn pooling(path: &Path, hasher: &mut blake3::Hasher) -> Result<Pooling> {
     match json(path, hasher)? {
         Modes { pooling_mode_mean_tokens: true, pooling_mode_cls_token: false } => Ok(Pooling::Mean),
         Modes { pooling_mode_mean_tokens: false, pooling_mode_cls_token: true } => Ok(Pooling::First),
-        _ => Err(Error::new(ErrorKind::Model, "the encoder's way of pooling is neither mean nor first token").with_path(path)),
+        _ => {
+            Err(Error::new(ErrorKind::Model, "the encoder's way of pooling is neither mean nor first token")
+                .with_path(path))
+        }
     }
 }

@@ -139,7 +139,11 @@ impl<'a> StopText<'a> {
         }
         let held = self.stop.iter().filter_map(|stop| {
             // The longest end of the text that begins this stop text.
-            let starts = self.pending.char_indices().map(|(at, _)| at).filter(|at| self.pending.len() - at < stop.len());
+            let starts = self
+                .pending
+                .char_indices()
+                .map(|(at, _)| at)
+                .filter(|at| self.pending.len() - at < stop.len());
             starts.into_iter().find(|&at| stop.starts_with(&self.pending[at..]))
         });
         self.certain = held.min().unwrap_or(self.pending.len());

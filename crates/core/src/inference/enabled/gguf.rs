@@ -185,10 +185,15 @@ fn header<R: Read>(reader: &mut Reader<R>) -> Result<Header> {
     match reader.u32()? {
         2..=NEWEST_VERSION => {}
         version if version > NEWEST_VERSION && version < 1 << 16 => {
-            let message = format!("it has GGUF version {version}, and the newest known one is {NEWEST_VERSION}");
+            let message =
+                format!("it has GGUF version {version}, and the newest known one is {NEWEST_VERSION}");
             return Err(Error::new(ErrorKind::Version, message));
         }
-        version => return Err(corrupt(format!("its GGUF version is {version}; little-endian files of version 2 or 3 can be read"))),
+        version => {
+            return Err(corrupt(format!(
+                "its GGUF version is {version}; little-endian files of version 2 or 3 can be read"
+            )));
+        }
     }
     let tensor_count = reader.u64()?;
     let value_count = reader.u64()?;
@@ -207,8 +212,12 @@ fn header<R: Read>(reader: &mut Reader<R>) -> Result<Header> {
     }
     let alignment = match metadata.get("general.alignment") {
         None => DEFAULT_ALIGNMENT,
-        Some(Value::Integer(value)) if (8..=1 << 20).contains(value) && value & (value - 1) == 0 => *value as u64,
-        Some(other) => return Err(corrupt(format!("its alignment is {other:?}, not a power of two of at least 8"))),
+        Some(Value::Integer(value)) if (8..=1 << 20).contains(value) && value & (value - 1) == 0 => {
+            *value as u64
+        }
+        Some(other) => {
+            return Err(corrupt(format!("its alignment is {other:?}, not a power of two of at least 8")));
+        }
     };
     let data = reader.position.next_multiple_of(alignment);
     let mut tensors = HashMap::new();
@@ -218,7 +227,9 @@ fn header<R: Read>(reader: &mut Reader<R>) -> Result<Header> {
         }
         let end = data.checked_add(info.offset).and_then(|start| start.checked_add(info.bytes as u64));
         if end.is_none_or(|end| end > reader.size) {
-            return Err(corrupt(format!("it is truncated or damaged: its tensor {name:?} would end after the file does")));
+            return Err(corrupt(format!(
+                "it is truncated or damaged: its tensor {name:?} would end after the file does"
+            )));
         }
         info.offset += data;
         if tensors.insert(name.clone(), info).is_some() {
@@ -246,7 +257,9 @@ fn tensor_info<R: Read>(reader: &mut Reader<R>) -> Result<(String, TensorInfo)> 
         .filter(|&elements| elements > 0 && shape[0] % block == 0)
         .and_then(|elements| (elements / block).checked_mul(dtype.type_size() as u64))
         .filter(|&bytes| bytes <= reader.size)
-        .ok_or_else(|| corrupt(format!("its tensor {name:?} of type {dtype:?} has the impossible shape {shape:?}")))?;
+        .ok_or_else(|| {
+            corrupt(format!("its tensor {name:?} of type {dtype:?} has the impossible shape {shape:?}"))
+        })?;
     let shape = shape.iter().rev().map(|&dim| dim as usize).collect();
     Ok((name, TensorInfo { dtype, shape, bytes: bytes as usize, offset }))
 }
@@ -268,7 +281,9 @@ fn dtype(code: u32, name: &str) -> Result<GgmlDType> {
         14 => Q6K,
         30 => BF16,
         _ => {
-            let message = format!("its tensor {name:?} has type {code}, which cannot be computed with; use Q4_K_M or Q8_0");
+            let message = format!(
+                "its tensor {name:?} has type {code}, which cannot be computed with; use Q4_K_M or Q8_0"
+            );
             return Err(Error::new(ErrorKind::Model, message));
         }
     })
@@ -317,7 +332,9 @@ fn value<R: Read>(reader: &mut Reader<R>, name: &str) -> Result<Value> {
             }
             // Arrays of arrays end here: no model uses them, and they are how a file would nest without end.
             let size = scalar_size(kind).ok_or_else(|| unknown(kind))?;
-            let bytes = count.checked_mul(size as u64).ok_or_else(|| corrupt("an array in its header is absurdly long"))?;
+            let bytes = count
+                .checked_mul(size as u64)
+                .ok_or_else(|| corrupt("an array in its header is absurdly long"))?;
             Ok(Value::Numbers { kind, bytes: reader.bytes(bytes)? })
         }
         kind => {
@@ -330,7 +347,9 @@ fn value<R: Read>(reader: &mut Reader<R>, name: &str) -> Result<Value> {
 fn strings<R: Read>(reader: &mut Reader<R>, count: u64) -> Result<Value> {
     // Each string takes at least the 8 bytes of its length.
     if count > reader.left() / 8 {
-        return Err(corrupt(format!("it is truncated or damaged: an array of {count} texts does not fit into it")));
+        return Err(corrupt(format!(
+            "it is truncated or damaged: an array of {count} texts does not fit into it"
+        )));
     }
     let mut ends = Vec::with_capacity(count as usize);
     let mut text = String::new();
@@ -379,7 +398,9 @@ impl<R: Read> Reader<R> {
 
     fn bytes(&mut self, count: u64) -> Result<Vec<u8>> {
         if count > self.left() {
-            return Err(corrupt(format!("it is truncated or damaged: {count} bytes do not fit into its header")));
+            return Err(corrupt(format!(
+                "it is truncated or damaged: {count} bytes do not fit into its header"
+            )));
         }
         let mut bytes = vec![0; count as usize];
         self.fill(&mut bytes)?;
@@ -393,6 +414,7 @@ impl<R: Read> Reader<R> {
         }
         // Some vocabularies hold bytes that are no text; they decode as U+FFFD.
         let bytes = self.bytes(length)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 }

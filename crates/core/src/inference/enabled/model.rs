@@ -65,7 +65,9 @@ impl Model {
         };
         let template = match gguf.string("tokenizer.chat_template") {
             Some(source) => {
-                let text = |token: Option<&u32>| token.map_or_else(String::new, |&token| tokenizer.token_text(token));
+                let text = |token: Option<&u32>| {
+                    token.map_or_else(String::new, |&token| tokenizer.token_text(token))
+                };
                 let (begin, end) = (tokenizer.begin_of_text(), tokenizer.end_of_text());
                 Some(ChatTemplate::new(source, text(begin.as_ref()), text(end.first()))?)
             }
@@ -106,7 +108,12 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::Model`] if the file holds no template or the template refuses the messages.
     pub fn chat_prompt(&self, messages: &[Message], answer: bool) -> Result<String> {
-        let none = || Error::new(ErrorKind::Model, "the model file holds no template for conversations; give it plain text");
+        let none = || {
+            Error::new(
+                ErrorKind::Model,
+                "the model file holds no template for conversations; give it plain text",
+            )
+        };
         self.template.as_ref().ok_or_else(none)?.render(messages, answer)
     }
 
@@ -117,7 +124,10 @@ impl Model {
     /// no memory.
     pub fn cache(&self, capacity: usize) -> Result<KvCache> {
         if capacity == 0 || capacity > self.info.context_length {
-            let message = format!("a session of {capacity} tokens is not possible: the model's context has {}", self.info.context_length);
+            let message = format!(
+                "a session of {capacity} tokens is not possible: the model's context has {}",
+                self.info.context_length
+            );
             return Err(Error::invalid(message));
         }
         let layers = match &self.decoder {
@@ -157,7 +167,10 @@ impl Model {
             return Err(Error::invalid("there must be at least one token to compute with"));
         }
         if let Some(token) = tokens.iter().find(|&&token| token as usize >= self.info.vocabulary) {
-            return Err(Error::invalid(format!("{token} is no token: the vocabulary has {}", self.info.vocabulary)));
+            return Err(Error::invalid(format!(
+                "{token} is no token: the vocabulary has {}",
+                self.info.vocabulary
+            )));
         }
         if tokens.len() > cache.capacity - position {
             let message = format!(
@@ -172,7 +185,9 @@ impl Model {
             (Engine::Cpu(decoder), Layers::Cpu(layers)) if decoder.fits(layers, cpu::Keys::shape) => {
                 decoder.forward(tokens, position, layers, all, step)?
             }
-            (Engine::Tensors(decoder), Layers::Tensors(layers)) if decoder.fits(layers, tensors::Keys::shape) => {
+            (Engine::Tensors(decoder), Layers::Tensors(layers))
+                if decoder.fits(layers, tensors::Keys::shape) =>
+            {
                 decoder.forward(tokens, position, layers, all, step)?
             }
             _ => return Err(foreign()),
@@ -185,7 +200,9 @@ impl Model {
 fn within_ceiling(bytes: u64, options: &LoadOptions) -> Result<u64> {
     match options.max_bytes {
         Some(ceiling) if bytes > ceiling => {
-            let message = format!("the model's weights need {bytes} bytes of memory, and {ceiling} are allowed; take a smaller model");
+            let message = format!(
+                "the model's weights need {bytes} bytes of memory, and {ceiling} are allowed; take a smaller model"
+            );
             Err(Error::new(ErrorKind::Limit, message))
         }
         _ => Ok(bytes),
@@ -224,6 +241,9 @@ impl fmt::Debug for Model {
 
 impl fmt::Debug for KvCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KvCache").field("capacity", &self.capacity).field("tokens", &self.tokens.len()).finish_non_exhaustive()
+        f.debug_struct("KvCache")
+            .field("capacity", &self.capacity)
+            .field("tokens", &self.tokens.len())
+            .finish_non_exhaustive()
     }
 }

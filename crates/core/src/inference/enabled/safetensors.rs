@@ -40,21 +40,23 @@ struct RawEntry {
 impl SafeTensors {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let corrupt = |message: String| {
-            Error::new(ErrorKind::Corrupt, format!("{} cannot be loaded: {message}", path.display())).with_path(path)
+            Error::new(ErrorKind::Corrupt, format!("{} cannot be loaded: {message}", path.display()))
+                .with_path(path)
         };
         let failed = |error| Error::io(path, "read", error);
         let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
         let size = file.metadata().map_err(failed)?.len();
         let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(|_| corrupt("it is too short to be a safetensors file".into()))?;
+        file.read_exact(&mut length)
+            .map_err(|_| corrupt("it is too short to be a safetensors file".into()))?;
         let length = u64::from_le_bytes(length);
         if length > MAX_HEADER || length > size - 8 {
             return Err(corrupt(format!("a header of {length} bytes does not fit into it")));
         }
         let mut header = vec![0; length as usize];
         file.read_exact(&mut header).map_err(failed)?;
-        let header: HashMap<String, serde_json::Value> =
-            serde_json::from_slice(&header).map_err(|error| corrupt(format!("its header is no JSON object: {error}")))?;
+        let header: HashMap<String, serde_json::Value> = serde_json::from_slice(&header)
+            .map_err(|error| corrupt(format!("its header is no JSON object: {error}")))?;
         let data = 8 + length;
         let mut entries = HashMap::new();
         for (name, value) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
@@ -68,7 +70,11 @@ impl SafeTensors {
                 _ => continue,
             };
             let [start, end] = raw.data_offsets;
-            let elements = raw.shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim)).ok_or_else(wrong)?;
+            let elements = raw
+                .shape
+                .iter()
+                .try_fold(1u64, |product, &dim| product.checked_mul(dim))
+                .ok_or_else(wrong)?;
             let bytes = elements.checked_mul(dtype.type_size() as u64).ok_or_else(wrong)?;
             if end.checked_sub(start) != Some(bytes) || end > size - data {
                 return Err(wrong());
@@ -80,7 +86,10 @@ impl SafeTensors {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.entries.values().map(|entry| entry.shape.iter().product::<usize>() as u64 * size_of::<f32>() as u64).sum()
+        self.entries
+            .values()
+            .map(|entry| entry.shape.iter().product::<usize>() as u64 * size_of::<f32>() as u64)
+            .sum()
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -90,9 +99,13 @@ impl SafeTensors {
     /// The type and bytes of the tensor `name`, which must have this shape.
     pub(super) fn read(&self, name: &str, shape: &[usize]) -> Result<(GgmlDType, AlignedBytes)> {
         let wrong = |message: String| Error::new(ErrorKind::Model, message).with_path(&self.path);
-        let entry = self.entries.get(name).ok_or_else(|| wrong(format!("the model has no tensor {name:?}")))?;
+        let entry =
+            self.entries.get(name).ok_or_else(|| wrong(format!("the model has no tensor {name:?}")))?;
         if entry.shape != shape {
-            return Err(wrong(format!("the model's tensor {name:?} has the shape {:?} and not {shape:?}", entry.shape)));
+            return Err(wrong(format!(
+                "the model's tensor {name:?} has the shape {:?} and not {shape:?}",
+                entry.shape
+            )));
         }
         let failed = |error| Error::io(&self.path, "read", error);
         let mut file = File::open(&self.path).map_err(failed)?;
@@ -118,7 +131,9 @@ mod tests {
 
     #[test]
     fn headers_are_checked_against_the_file() {
-        let entry = |shape: &str, end: u64| format!(r#"{{"a":{{"dtype":"F16","shape":{shape},"data_offsets":[0,{end}]}}}}"#);
+        let entry = |shape: &str, end: u64| {
+            format!(r#"{{"a":{{"dtype":"F16","shape":{shape},"data_offsets":[0,{end}]}}}}"#)
+        };
         assert!(open(&entry("[2,3]", 12), 12).is_ok());
         for (header, data, kind) in [
             (entry("[2,3]", 12), 11, ErrorKind::Corrupt),

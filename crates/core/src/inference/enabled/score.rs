@@ -23,7 +23,8 @@ pub fn score(model: &Model, prompt: &str, continuations: &[&str], cancel: &Cance
     if prompt.is_empty() {
         return Err(Error::invalid("the prompt has no tokens"));
     }
-    let continuations = continuations.iter().map(|text| tokenizer.encode(text)).collect::<Result<Vec<_>>>()?;
+    let continuations =
+        continuations.iter().map(|text| tokenizer.encode(text)).collect::<Result<Vec<_>>>()?;
     let longest = continuations.iter().map(Vec::len).max().unwrap_or(0);
     let mut cache = model.cache(prompt.len() + longest)?;
     let first = model.forward(&prompt, &mut cache, cancel)?;
@@ -33,10 +34,13 @@ pub fn score(model: &Model, prompt: &str, continuations: &[&str], cancel: &Cance
         let mut logprob = tokens.first().map_or(0.0, |&token| f64::from(log_probability(&first, token)));
         // The logits after each token are those of the next one.
         let followed = tokens.len().saturating_sub(1);
-        for (chunk, next) in tokens[..followed].chunks(AT_ONCE).zip(tokens.get(1..).unwrap_or_default().chunks(AT_ONCE)) {
+        for (chunk, next) in
+            tokens[..followed].chunks(AT_ONCE).zip(tokens.get(1..).unwrap_or_default().chunks(AT_ONCE))
+        {
             let logits = model.forward_all(chunk, &mut cache, cancel)?;
             let rows = logits.chunks_exact(model.info().vocabulary);
-            logprob += rows.zip(next).map(|(logits, &token)| f64::from(log_probability(logits, token))).sum::<f64>();
+            logprob +=
+                rows.zip(next).map(|(logits, &token)| f64::from(log_probability(logits, token))).sum::<f64>();
         }
         scores.push(Score { logprob, tokens: tokens.len() });
     }

@@ -70,7 +70,8 @@ impl Backend for Tensors {
     }
 
     fn weight(&self, raw: RawMatrix) -> Result<Weight> {
-        let storage = QStorage::from_data(raw.bytes.as_slice().into(), &self.device, raw.dtype).map_err(failed)?;
+        let storage =
+            QStorage::from_data(raw.bytes.as_slice().into(), &self.device, raw.dtype).map_err(failed)?;
         let table = Arc::new(QTensor::new(storage, (raw.rows, raw.columns)).map_err(failed)?);
         Ok(Weight { product: QMatMul::from_arc(table.clone()).map_err(failed)?, table })
     }
@@ -81,7 +82,8 @@ impl Backend for Tensors {
     }
 
     fn cache(&self, heads: Heads, capacity: usize) -> Result<Keys> {
-        let zeros = || Tensor::zeros((heads.key, capacity, heads.size), DType::F32, &self.device).map_err(failed);
+        let zeros =
+            || Tensor::zeros((heads.key, capacity, heads.size), DType::F32, &self.device).map_err(failed);
         Ok(Keys { keys: zeros()?, values: zeros()? })
     }
 
@@ -122,7 +124,8 @@ impl Backend for Tensors {
         let rotated = || {
             let (rows, columns) = x.dims2()?;
             let half = angles.cos.len() / rows;
-            let heads = x.reshape((1, rows, columns / (2 * half), 2 * half))?.transpose(1, 2)?.contiguous()?;
+            let heads =
+                x.reshape((1, rows, columns / (2 * half), 2 * half))?.transpose(1, 2)?.contiguous()?;
             let cos = Tensor::from_slice(&angles.cos, (rows, half), &self.device)?;
             let sin = Tensor::from_slice(&angles.sin, (rows, half), &self.device)?;
             let heads = match rotation {
@@ -142,7 +145,15 @@ impl Backend for Tensors {
         x.gelu_erf().map_err(failed)
     }
 
-    fn attend(&self, cache: &mut Keys, position: usize, q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+    fn attend(
+        &self,
+        cache: &mut Keys,
+        position: usize,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        heads: Heads,
+    ) -> Result<Tensor> {
         let attended = || {
             let rows = q.dim(0)?;
             let length = position + rows;
@@ -152,7 +163,9 @@ impl Backend for Tensors {
             let values = cache.values.narrow(1, 0, length)?;
             let mask = (rows > 1)
                 .then(|| {
-                    let hidden = (0..rows).flat_map(|row| (0..length).map(move |at| if at > position + row { f32::NEG_INFINITY } else { 0.0 }));
+                    let hidden = (0..rows).flat_map(|row| {
+                        (0..length).map(move |at| if at > position + row { f32::NEG_INFINITY } else { 0.0 })
+                    });
                     Tensor::from_iter(hidden, &self.device)?.reshape((1, rows, length))
                 })
                 .transpose()?;
@@ -161,13 +174,25 @@ impl Backend for Tensors {
         attended().map_err(failed)
     }
 
-    fn attend_within(&self, lengths: &[usize], q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+    fn attend_within(
+        &self,
+        lengths: &[usize],
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        heads: Heads,
+    ) -> Result<Tensor> {
         let attended = || {
             let mut start = 0;
             let mut texts = Vec::with_capacity(lengths.len());
             for &length in lengths {
                 let part = |x: &Tensor, count| split(&x.narrow(0, start, length)?, count, heads.size);
-                texts.push(attention(&part(q, heads.query)?, &part(k, heads.key)?, &part(v, heads.key)?, None)?);
+                texts.push(attention(
+                    &part(q, heads.query)?,
+                    &part(k, heads.key)?,
+                    &part(v, heads.key)?,
+                    None,
+                )?);
                 start += length;
             }
             Tensor::cat(&texts, 0)
@@ -194,7 +219,12 @@ fn split(x: &Tensor, heads: usize, size: usize) -> candle_core::Result<Tensor> {
 }
 
 /// Attention of `[query heads, rows, size]` to `[key heads, length, size]`: `[rows, query heads × size]`.
-fn attention(q: &Tensor, keys: &Tensor, values: &Tensor, mask: Option<&Tensor>) -> candle_core::Result<Tensor> {
+fn attention(
+    q: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    mask: Option<&Tensor>,
+) -> candle_core::Result<Tensor> {
     let (query_heads, rows, size) = q.dims3()?;
     let (key_heads, length, _) = keys.dims3()?;
     let grouped = query_heads / key_heads * rows;

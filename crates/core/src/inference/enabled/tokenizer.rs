@@ -42,28 +42,41 @@ mod kind {
 impl Tokenizer {
     /// The tokenizer that a model file holds, for a model of `vocabulary` tokens.
     pub(super) fn from_gguf(gguf: &Gguf, vocabulary: usize) -> Result<Self> {
-        let missing = |what: &str| Error::new(ErrorKind::Model, format!("the model file holds no {what}; give a tokenizer.json"));
-        let tokens: Vec<&str> = gguf.strings("tokenizer.ggml.tokens").ok_or_else(|| missing("tokens"))?.collect();
+        let missing = |what: &str| {
+            Error::new(ErrorKind::Model, format!("the model file holds no {what}; give a tokenizer.json"))
+        };
+        let tokens: Vec<&str> =
+            gguf.strings("tokenizer.ggml.tokens").ok_or_else(|| missing("tokens"))?.collect();
         if tokens.len() != vocabulary {
-            let message = format!("the tokenizer has {} tokens and the model {vocabulary}: they do not belong together", tokens.len());
+            let message = format!(
+                "the tokenizer has {} tokens and the model {vocabulary}: they do not belong together",
+                tokens.len()
+            );
             return Err(Error::new(ErrorKind::Model, message));
         }
-        let mut kinds: Vec<u32> = gguf.numbers("tokenizer.ggml.token_type").map_or_else(Vec::new, |kinds| kinds.map(|kind| kind as u32).collect());
+        let mut kinds: Vec<u32> = gguf
+            .numbers("tokenizer.ggml.token_type")
+            .map_or_else(Vec::new, |kinds| kinds.map(|kind| kind as u32).collect());
         kinds.resize(vocabulary, 1);
         let (encoder, spelling) = match gguf.string("tokenizer.ggml.model") {
             Some("gpt2") => (build::byte_level(gguf, &tokens)?, Spelling::ByteLevel),
             Some("llama") => (build::sentence_piece(gguf, &tokens)?, Spelling::SentencePiece),
             other => {
-                let message = format!("the tokenizer {other:?} is not known (gpt2 and llama are); give a tokenizer.json");
+                let message = format!(
+                    "the tokenizer {other:?} is not known (gpt2 and llama are); give a tokenizer.json"
+                );
                 return Err(Error::new(ErrorKind::Model, message));
             }
         };
         let mut this = Self::new(encoder, spelling, &tokens, &kinds);
-        let token = |key: &str| gguf.usize(&format!("tokenizer.ggml.{key}")).filter(|&id| id < vocabulary).map(|id| id as u32);
+        let token = |key: &str| {
+            gguf.usize(&format!("tokenizer.ggml.{key}")).filter(|&id| id < vocabulary).map(|id| id as u32)
+        };
         this.begin = token("bos_token_id");
-        this.adds_begin = gguf.bool("tokenizer.ggml.add_bos_token").unwrap_or(spelling == Spelling::SentencePiece);
-        this.adds_space =
-            spelling == Spelling::SentencePiece && gguf.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true);
+        this.adds_begin =
+            gguf.bool("tokenizer.ggml.add_bos_token").unwrap_or(spelling == Spelling::SentencePiece);
+        this.adds_space = spelling == Spelling::SentencePiece
+            && gguf.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true);
         this.end_of_text.extend(["eos_token_id", "eot_token_id"].into_iter().filter_map(token));
         this.end_of_text.sort_unstable();
         this.end_of_text.dedup();
@@ -74,7 +87,8 @@ impl Tokenizer {
     pub(super) fn from_file(path: &Path, gguf: &Gguf, vocabulary: usize) -> Result<Self> {
         let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
         let encoder = Encoder::from_bytes(&text).map_err(|error| {
-            Error::new(ErrorKind::Model, format!("{} is no tokenizer: {error}", path.display())).with_path(path)
+            Error::new(ErrorKind::Model, format!("{} is no tokenizer: {error}", path.display()))
+                .with_path(path)
         })?;
         let mut tokens = vec![String::new(); vocabulary];
         let mut foreign = 0;
@@ -100,7 +114,8 @@ impl Tokenizer {
             return Err(Error::new(ErrorKind::Model, message).with_path(path));
         }
         let decoder = serde_json::to_string(&encoder.get_decoder()).unwrap_or_default();
-        let spelling = if decoder.contains("ByteLevel") { Spelling::ByteLevel } else { Spelling::SentencePiece };
+        let spelling =
+            if decoder.contains("ByteLevel") { Spelling::ByteLevel } else { Spelling::SentencePiece };
         let mut kinds = vec![1; vocabulary];
         for (id, token) in encoder.get_added_tokens_decoder() {
             if let Some(kind) = kinds.get_mut(id as usize) {
@@ -109,7 +124,10 @@ impl Tokenizer {
         }
         let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
         let mut this = Self::new(encoder, spelling, &tokens, &kinds);
-        this.begin = gguf.usize("tokenizer.ggml.bos_token_id").map(|id| id as u32).filter(|&id| (id as usize) < vocabulary);
+        this.begin = gguf
+            .usize("tokenizer.ggml.bos_token_id")
+            .map(|id| id as u32)
+            .filter(|&id| (id as usize) < vocabulary);
         if let Some(end) = gguf.usize("tokenizer.ggml.eos_token_id").filter(|&id| id < vocabulary) {
             this.end_of_text.push(end as u32);
         }
@@ -118,9 +136,12 @@ impl Tokenizer {
 
     fn new(mut encoder: Encoder, spelling: Spelling, tokens: &[&str], kinds: &[u32]) -> Self {
         let added = |wanted: u32| {
-            let tokens = tokens.iter().zip(kinds).filter(move |(token, kind)| **kind == wanted && !token.is_empty());
+            let tokens =
+                tokens.iter().zip(kinds).filter(move |(token, kind)| **kind == wanted && !token.is_empty());
             let special = wanted == kind::CONTROL;
-            tokens.map(move |(token, _)| tokenizers::AddedToken::from(*token, special).normalized(false)).collect::<Vec<_>>()
+            tokens
+                .map(move |(token, _)| tokenizers::AddedToken::from(*token, special).normalized(false))
+                .collect::<Vec<_>>()
         };
         encoder.add_special_tokens(&added(kind::CONTROL));
         encoder.add_tokens(&added(kind::USER_DEFINED));
@@ -137,9 +158,20 @@ impl Tokenizer {
         let special: Vec<bool> = kinds.iter().map(|kind| *kind == kind::CONTROL).collect();
         // Models for conversations end a turn with one of these, which the header seldom names.
         let ends_turn = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "</s>"];
-        let end_of_text = (0..tokens.len()).filter(|&id| special[id] && ends_turn.contains(&tokens[id])).map(|id| id as u32);
+        let end_of_text = (0..tokens.len())
+            .filter(|&id| special[id] && ends_turn.contains(&tokens[id]))
+            .map(|id| id as u32);
         let end_of_text = end_of_text.collect();
-        Tokenizer { encoder, bytes, ends, special, begin: None, adds_begin: false, adds_space: false, end_of_text }
+        Tokenizer {
+            encoder,
+            bytes,
+            ends,
+            special,
+            begin: None,
+            adds_begin: false,
+            adds_space: false,
+            end_of_text,
+        }
     }
 
     /// The tokens of `text`. Names of control tokens in it become those tokens.
@@ -148,7 +180,8 @@ impl Tokenizer {
     /// [`ErrorKind::Model`] if the tokenizer fails, which well-formed ones do not.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.encoder.encode_fast(text, false);
-        let encoding = encoding.map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
+        let encoding = encoding
+            .map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -261,7 +294,10 @@ mod tests {
         let mut bytes: Vec<u8> = (0..0x144).filter_map(char::from_u32).filter_map(byte_of).collect();
         bytes.sort_unstable();
         assert_eq!(bytes, (0..=255).collect::<Vec<u8>>());
-        assert_eq!((byte_of('Ġ'), byte_of('Ċ'), byte_of('a'), byte_of('▁')), (Some(b' '), Some(b'\n'), Some(b'a'), None));
+        assert_eq!(
+            (byte_of('Ġ'), byte_of('Ċ'), byte_of('a'), byte_of('▁')),
+            (Some(b' '), Some(b'\n'), Some(b'a'), None)
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Candidates by templates and by donor code.
 
 mod donor;
+mod kin;
 mod kind;
 mod source;
 mod templates;

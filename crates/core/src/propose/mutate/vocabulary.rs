@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::kin::Kin;
 use super::source::{Place, Source, Zone, arguments};
 
 /// What a word of the code can stand for.
@@ -43,6 +44,7 @@ pub(super) struct Vocabulary<'t> {
     words: BTreeMap<Class, Vec<Word<'t>>>,
     /// Of other files: by number of uses.
     foreign: BTreeMap<Class, Vec<&'t str>>,
+    kin: Kin<'t>,
     /// The failing tests' own words.
     evidence: &'t str,
     evidence_words: BTreeSet<&'t str>,
@@ -53,6 +55,7 @@ impl<'t> Vocabulary<'t> {
         let mut vocabulary = Vocabulary {
             words: words(source),
             foreign: BTreeMap::new(),
+            kin: Kin::new(&std::iter::once(&source).chain(donors).copied().collect::<Vec<_>>()),
             evidence,
             evidence_words: crate::edit::tokens(evidence).into_iter().collect(),
         };
@@ -77,10 +80,11 @@ impl<'t> Vocabulary<'t> {
     }
 
     /// At most `limit` other words of a class, with how well each fits at `at` in `role`, the best first: near words,
-    /// words in the same role and words of the failing tests fit better.
+    /// words in the same role, words of the failing tests and kin of the word that stands there fit better.
     pub fn near(&self, class: Class, at: usize, role: Role<'_>, limit: usize) -> Vec<(&'t str, f64)> {
         const SAME_ROLE: f64 = 3.0;
         const EVIDENCE: f64 = 2.0;
+        const KIN: f64 = 4.0;
         /// Words that are looked at: beyond, nothing is near.
         const LOOKED_AT: usize = 1500;
         let empty = Vec::new();
@@ -115,6 +119,12 @@ impl<'t> Vocabulary<'t> {
         }
         for (rank, text) in self.foreign.get(&class).into_iter().flatten().take(limit).enumerate() {
             found.entry(text).or_insert(0.4 / (2.0 + rank as f64).sqrt());
+        }
+        let own = list[list.partition_point(|word| word.at < at)..].first();
+        let own = own.filter(|word| word.at == at).map_or("", |word| word.text);
+        for (rank, text) in self.kin.of(class, own).iter().enumerate() {
+            let known = found.entry(text).or_insert(0.0);
+            *known = known.max(KIN / (1.0 + rank as f64).sqrt());
         }
         let mut found: Vec<_> = found
             .into_iter()

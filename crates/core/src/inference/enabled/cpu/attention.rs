@@ -54,7 +54,8 @@ impl Cpu {
         let scale = 1.0 / (size as f32).sqrt();
         self.by_head(rows, heads, length, |head, out| {
             let start = head / group * cache.capacity * size;
-            let (keys, values) = (&cache.keys[start..][..length * size], &cache.values[start..][..length * size]);
+            let (keys, values) =
+                (&cache.keys[start..][..length * size], &cache.values[start..][..length * size]);
             let q = View { data: &q.data[head * size..], row: q.columns, column: 1 };
             let mut weights = vec![0f32; rows * length];
             if rows == 1 {
@@ -67,19 +68,40 @@ impl Cpu {
                 }
                 return;
             }
-            math::multiply((rows, length, size), q, View { data: keys, row: 1, column: size }, &mut weights, length, 1);
+            math::multiply(
+                (rows, length, size),
+                q,
+                View { data: keys, row: 1, column: size },
+                &mut weights,
+                length,
+                1,
+            );
             for (row, weights) in weights.chunks_exact_mut(length).enumerate() {
                 let (seen, ahead) = weights.split_at_mut(position + row + 1);
                 math::softmax(seen, scale);
                 ahead.fill(0.0);
             }
             let weights = View { data: &weights, row: length, column: 1 };
-            math::multiply((rows, size, length), weights, View { data: values, row: size, column: 1 }, out, size, 1);
+            math::multiply(
+                (rows, size, length),
+                weights,
+                View { data: values, row: size, column: 1 },
+                out,
+                size,
+                1,
+            );
         })
     }
 
     /// Attention within each text, in both directions.
-    pub(super) fn attend_to_texts(&self, lengths: &[usize], q: &Array, k: &Array, v: &Array, heads: Heads) -> Array {
+    pub(super) fn attend_to_texts(
+        &self,
+        lengths: &[usize],
+        q: &Array,
+        k: &Array,
+        v: &Array,
+        heads: Heads,
+    ) -> Array {
         let (rows, size, columns) = (q.rows(), heads.size, q.columns);
         let longest = lengths.iter().copied().max().unwrap_or(0);
         let scale = 1.0 / (size as f32).sqrt();
@@ -104,7 +126,13 @@ impl Cpu {
     }
 
     /// Computes each head's `rows` × `size` output on some thread and puts them side by side.
-    fn by_head(&self, rows: usize, heads: Heads, length: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) -> Array {
+    fn by_head(
+        &self,
+        rows: usize,
+        heads: Heads,
+        length: usize,
+        work: impl Fn(usize, &mut [f32]) + Send + Sync,
+    ) -> Array {
         let (size, columns) = (heads.size, heads.query * heads.size);
         let mut by_head = vec![0f32; rows * columns];
         self.split(&mut by_head, rows * size, 4 * rows * length * columns, work);

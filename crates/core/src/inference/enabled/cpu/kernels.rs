@@ -184,7 +184,12 @@ mod x86 {
                 /// As for `multiply4`, and there are rows `row..row + T`.
                 #[inline]
                 #[target_feature(enable = $features)]
-                unsafe fn tile4<const T: usize>(group: &[Block4], x: &Activations, row: usize, out: &mut [f32]) {
+                unsafe fn tile4<const T: usize>(
+                    group: &[Block4],
+                    x: &Activations,
+                    row: usize,
+                    out: &mut [f32],
+                ) {
                     let low_half = _mm256_set1_epi8(15);
                     let mut totals = [_mm256_setzero_ps(); T];
                     for (index, block) in group.iter().enumerate() {
@@ -197,21 +202,30 @@ mod x86 {
                             for t in 0..T {
                                 // SAFETY: the block of this row has 32 quants.
                                 unsafe {
-                                    let quants = x.quants.as_ptr().add((row + t) * x.columns + index * BLOCK + 4 * j);
+                                    let quants =
+                                        x.quants.as_ptr().add((row + t) * x.columns + index * BLOCK + 4 * j);
                                     let first = _mm256_set1_epi32(quants.cast::<i32>().read_unaligned());
-                                    let second = _mm256_set1_epi32(quants.add(16).cast::<i32>().read_unaligned());
+                                    let second =
+                                        _mm256_set1_epi32(quants.add(16).cast::<i32>().read_unaligned());
                                     sums[t] = $dot4($dot4(sums[t], low, first), high, second);
                                 }
                             }
                         }
                         // SAFETY: the arrays have 8 halves each.
-                        let (scales, mins) = unsafe { (halves(block.scales.as_ptr().cast()), halves(block.mins.as_ptr().cast())) };
+                        let (scales, mins) = unsafe {
+                            (halves(block.scales.as_ptr().cast()), halves(block.mins.as_ptr().cast()))
+                        };
                         for t in 0..T {
                             let at = (row + t) * group.len() + index;
                             // SAFETY: there is one scale and one sum for each block.
-                            let (scale, sum) = unsafe { (*x.scales.get_unchecked(at), *x.sums.get_unchecked(at)) };
+                            let (scale, sum) =
+                                unsafe { (*x.scales.get_unchecked(at), *x.sums.get_unchecked(at)) };
                             let dots = _mm256_cvtepi32_ps($end4(sums[t]));
-                            totals[t] = _mm256_fmadd_ps(_mm256_mul_ps(scales, _mm256_set1_ps(scale)), dots, totals[t]);
+                            totals[t] = _mm256_fmadd_ps(
+                                _mm256_mul_ps(scales, _mm256_set1_ps(scale)),
+                                dots,
+                                totals[t],
+                            );
                             totals[t] = _mm256_fmadd_ps(mins, _mm256_set1_ps(sum), totals[t]);
                         }
                     }
@@ -225,7 +239,12 @@ mod x86 {
                 /// As for `multiply8`, and there are rows `row..row + T`.
                 #[inline]
                 #[target_feature(enable = $features)]
-                unsafe fn tile8<const T: usize>(group: &[Block8], x: &Activations, row: usize, out: &mut [f32]) {
+                unsafe fn tile8<const T: usize>(
+                    group: &[Block8],
+                    x: &Activations,
+                    row: usize,
+                    out: &mut [f32],
+                ) {
                     let mut totals = [_mm256_setzero_ps(); T];
                     for (index, block) in group.iter().enumerate() {
                         let mut sums = [_mm256_setzero_si256(); T];
@@ -237,9 +256,17 @@ mod x86 {
                             for t in 0..T {
                                 // SAFETY: the block of this row has 32 quants.
                                 let quants = unsafe {
-                                    x.quants.as_ptr().add((row + t) * x.columns + index * BLOCK + 4 * j).cast::<i32>().read_unaligned()
+                                    x.quants
+                                        .as_ptr()
+                                        .add((row + t) * x.columns + index * BLOCK + 4 * j)
+                                        .cast::<i32>()
+                                        .read_unaligned()
                                 };
-                                sums[t] = $dot8(sums[t], sizes, _mm256_sign_epi8(_mm256_set1_epi32(quants), weights));
+                                sums[t] = $dot8(
+                                    sums[t],
+                                    sizes,
+                                    _mm256_sign_epi8(_mm256_set1_epi32(quants), weights),
+                                );
                             }
                         }
                         // SAFETY: the array has 8 halves.
@@ -248,7 +275,11 @@ mod x86 {
                             // SAFETY: there is one scale for each block.
                             let scale = unsafe { *x.scales.get_unchecked((row + t) * group.len() + index) };
                             let dots = _mm256_cvtepi32_ps(sums[t]);
-                            totals[t] = _mm256_fmadd_ps(_mm256_mul_ps(scales, _mm256_set1_ps(scale)), dots, totals[t]);
+                            totals[t] = _mm256_fmadd_ps(
+                                _mm256_mul_ps(scales, _mm256_set1_ps(scale)),
+                                dots,
+                                totals[t],
+                            );
                         }
                     }
                     for t in 0..T {
@@ -332,7 +363,10 @@ mod tests {
                 out.push(part);
             }
             let groups = out.len();
-            (0..x.rows).flat_map(|t| (0..groups).flat_map(move |g| (0..LANES).map(move |r| (t, g, r)))).map(|(t, g, r)| out[g][t * LANES + r]).collect()
+            (0..x.rows)
+                .flat_map(|t| (0..groups).flat_map(move |g| (0..LANES).map(move |r| (t, g, r))))
+                .map(|(t, g, r)| out[g][t * LANES + r])
+                .collect()
         }
         match &packed.blocks {
             Blocks::Four(blocks) => groups(blocks, x, level),
@@ -347,9 +381,17 @@ mod tests {
         let weights = Tensor::from_vec(noise(rows * columns, 1), (rows, columns), &Device::Cpu).unwrap();
         let input = noise(tokens * columns, 2);
         let x = Activations::new(&input, columns);
-        for dtype in [GgmlDType::Q4_0, GgmlDType::Q4_1, GgmlDType::Q4K, GgmlDType::Q8_0, GgmlDType::Q6K, GgmlDType::Q5_1] {
+        for dtype in [
+            GgmlDType::Q4_0,
+            GgmlDType::Q4_1,
+            GgmlDType::Q4K,
+            GgmlDType::Q8_0,
+            GgmlDType::Q6K,
+            GgmlDType::Q5_1,
+        ] {
             let quantised = QTensor::quantize(&weights, dtype).unwrap();
-            let packed = Packed::new(dtype, rows, columns, &quantised.data().unwrap(), &Cancel::new()).unwrap();
+            let packed =
+                Packed::new(dtype, rows, columns, &quantised.data().unwrap(), &Cancel::new()).unwrap();
             let reference = quantised.dequantize(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
             let mut unpacked = vec![0.0; columns];
             for (row, reference) in reference.iter().enumerate() {
@@ -376,7 +418,10 @@ mod tests {
                             })
                             .sum();
                         let got = got[token * rows.next_multiple_of(LANES) + row];
-                        assert!((got - want).abs() < 1e-4, "{dtype:?} {level:?} row {row}: {got} is not {want}");
+                        assert!(
+                            (got - want).abs() < 1e-4,
+                            "{dtype:?} {level:?} row {row}: {got} is not {want}"
+                        );
                     }
                 }
             }
@@ -400,7 +445,11 @@ mod tests {
         let columns = 32;
         let x = Activations::new(&[1.0; 32], columns);
         let eight = Block8 { scales: [half::f16::ONE; LANES], quants: [[-128; BLOCK]; 8] };
-        let four = Block4 { scales: [half::f16::ONE; LANES], mins: [half::f16::ZERO; LANES], quants: [[255; BLOCK]; 4] };
+        let four = Block4 {
+            scales: [half::f16::ONE; LANES],
+            mins: [half::f16::ZERO; LANES],
+            quants: [[255; BLOCK]; 4],
+        };
         for level in Level::all() {
             let mut out = [0.0; LANES];
             Block8::multiply(&[eight], &x, &mut out, level);

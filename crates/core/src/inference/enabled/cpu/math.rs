@@ -168,7 +168,8 @@ pub(super) fn multiply(
     if m == 0 || n == 0 {
         return;
     }
-    let last = |view: View<'_>, rows: usize, columns: usize| (rows - 1) * view.row + (columns - 1) * view.column;
+    let last =
+        |view: View<'_>, rows: usize, columns: usize| (rows - 1) * view.row + (columns - 1) * view.column;
     assert!(k > 0 && stride >= n, "an empty product, or rows that overlap");
     assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len(), "a factor is too short");
     assert!((m - 1) * stride + n <= out.len(), "the product does not fit");
@@ -213,7 +214,9 @@ mod tests {
         assert_eq!(exp(0.0), 1.0);
         assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::INFINITY) > 1e38);
         // erf(0.5), erf(1), erf(2) to nine digits.
-        for (x, want) in [(0.0, 0.0), (0.5, 0.520_499_878), (1.0, 0.842_700_793), (2.0, 0.995_322_265), (9.0, 1.0f32)] {
+        for (x, want) in
+            [(0.0, 0.0), (0.5, 0.520_499_878), (1.0, 0.842_700_793), (2.0, 0.995_322_265), (9.0, 1.0f32)]
+        {
             assert!((erf(x) - want).abs() < 4e-7 && (erf(-x) + want).abs() < 4e-7, "erf({x}) is {}", erf(x));
         }
     }

@@ -61,18 +61,27 @@ impl Weight {
 impl Cpu {
     pub(super) fn new(options: &LoadOptions) -> Result<Self> {
         let threads = options.thread_count();
-        let mut builder = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("aludel-model-{index}"));
+        let mut builder = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("aludel-model-{index}"));
         if let Some(start) = options.on_thread_start.clone() {
             builder = builder.start_handler(move |_| start());
         }
         let pool = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Limit, format!("{threads} threads cannot be started: {error}")).with_source(error)
+            Error::new(ErrorKind::Limit, format!("{threads} threads cannot be started: {error}"))
+                .with_source(error)
         })?;
         Ok(Cpu { pool, threads, level: Level::detect(), cancel: options.cancel.clone() })
     }
 
     /// Runs `work` on pieces of `data` of `size` elements, on all threads if it is worth it.
-    fn split<T: Send>(&self, data: &mut [T], size: usize, cost: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
+    fn split<T: Send>(
+        &self,
+        data: &mut [T],
+        size: usize,
+        cost: usize,
+        work: impl Fn(usize, &mut [T]) + Send + Sync,
+    ) {
         if self.threads == 1 || cost < WORTH_A_THREAD {
             data.chunks_mut(size).enumerate().for_each(|(index, piece)| work(index, piece));
         } else {
@@ -86,7 +95,8 @@ impl Cpu {
         let group_size = x.rows * LANES;
         let cost = x.rows * rows * x.columns;
         // Several pieces for each thread, so that one that is held up does not hold up the others.
-        let groups_at_once = if self.threads == 1 { groups } else { groups.div_ceil(4 * self.threads).max(1) };
+        let groups_at_once =
+            if self.threads == 1 { groups } else { groups.div_ceil(4 * self.threads).max(1) };
         let mut grouped = vec![0f32; groups * group_size];
         self.split(&mut grouped, groups_at_once * group_size, cost, |index, out| {
             let blocks = &blocks[index * groups_at_once * width..];
@@ -157,7 +167,9 @@ impl Backend for Cpu {
             }
             match table {
                 Weight::Packed(packed) => packed.row(id, out),
-                Weight::Floats { data, columns, .. } => out.copy_from_slice(&data[id * columns..][..*columns]),
+                Weight::Floats { data, columns, .. } => {
+                    out.copy_from_slice(&data[id * columns..][..*columns])
+                }
             }
         }
         Ok(Array { columns: *columns, data })
@@ -170,14 +182,25 @@ impl Backend for Cpu {
         Ok(weights.map(|weight| {
             let columns = weight.rows();
             let data = match weight {
-                Weight::Packed(Packed { blocks: Blocks::Four(blocks), .. }) => self.multiply_blocks(blocks, columns, &rounded),
-                Weight::Packed(Packed { blocks: Blocks::Eight(blocks), .. }) => self.multiply_blocks(blocks, columns, &rounded),
+                Weight::Packed(Packed { blocks: Blocks::Four(blocks), .. }) => {
+                    self.multiply_blocks(blocks, columns, &rounded)
+                }
+                Weight::Packed(Packed { blocks: Blocks::Eight(blocks), .. }) => {
+                    self.multiply_blocks(blocks, columns, &rounded)
+                }
                 Weight::Floats { columns: width, data, .. } => {
                     let mut out = vec![0.0; x.rows() * columns];
                     let transposed = View { data, row: 1, column: *width };
                     let x_view = View { data: &x.data, row: x.columns, column: 1 };
                     let threads = if x.rows() * columns * width < WORTH_A_THREAD { 1 } else { self.threads };
-                    math::multiply((x.rows(), columns, *width), x_view, transposed, &mut out, columns, threads);
+                    math::multiply(
+                        (x.rows(), columns, *width),
+                        x_view,
+                        transposed,
+                        &mut out,
+                        columns,
+                        threads,
+                    );
                     out
                 }
             };
@@ -227,7 +250,9 @@ impl Backend for Cpu {
 
     fn gated_silu(&self, mut gate: Array, up: &Array) -> Result<Array> {
         let columns = gate.columns;
-        self.for_rows(&mut gate, |row, piece| math::gated_silu(piece, &up.data[row * columns..][..piece.len()]));
+        self.for_rows(&mut gate, |row, piece| {
+            math::gated_silu(piece, &up.data[row * columns..][..piece.len()])
+        });
         Ok(gate)
     }
 
@@ -236,12 +261,27 @@ impl Backend for Cpu {
         Ok(x)
     }
 
-    fn attend(&self, cache: &mut Keys, position: usize, q: &Array, k: &Array, v: &Array, heads: Heads) -> Result<Array> {
+    fn attend(
+        &self,
+        cache: &mut Keys,
+        position: usize,
+        q: &Array,
+        k: &Array,
+        v: &Array,
+        heads: Heads,
+    ) -> Result<Array> {
         cache.write(position, k, v);
         Ok(self.attend_to(cache, position, q, heads))
     }
 
-    fn attend_within(&self, lengths: &[usize], q: &Array, k: &Array, v: &Array, heads: Heads) -> Result<Array> {
+    fn attend_within(
+        &self,
+        lengths: &[usize],
+        q: &Array,
+        k: &Array,
+        v: &Array,
+        heads: Heads,
+    ) -> Result<Array> {
         Ok(self.attend_to_texts(lengths, q, k, v, heads))
     }
 

@@ -67,18 +67,27 @@ pub(super) fn packed_block_bytes(dtype: GgmlDType, columns: usize) -> Option<usi
 
 impl Packed {
     /// Repacks a matrix whose bytes are laid out as `dtype` says.
-    pub(super) fn new(dtype: GgmlDType, rows: usize, columns: usize, bytes: &[u8], cancel: &Cancel) -> Result<Self> {
+    pub(super) fn new(
+        dtype: GgmlDType,
+        rows: usize,
+        columns: usize,
+        bytes: &[u8],
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let groups = rows.div_ceil(LANES);
         let width = columns / BLOCK;
         let row_bytes = columns / dtype.block_size() * dtype.type_size();
         let blocks = match dtype {
             GgmlDType::Q4_0 | GgmlDType::Q4_1 | GgmlDType::Q4K => {
-                let zero = Block4 { scales: [f16::ZERO; LANES], mins: [f16::ZERO; LANES], quants: [[0; BLOCK]; 4] };
+                let zero =
+                    Block4 { scales: [f16::ZERO; LANES], mins: [f16::ZERO; LANES], quants: [[0; BLOCK]; 4] };
                 let mut blocks = vec![zero; groups * width];
                 for (row, raw) in bytes.chunks_exact(row_bytes).take(rows).enumerate() {
                     cancel.check()?;
                     let group = &mut blocks[row / LANES * width..][..width];
-                    nibbles(dtype, raw, |column, scale, min, quants| group[column].set(row % LANES, scale, min, quants));
+                    nibbles(dtype, raw, |column, scale, min, quants| {
+                        group[column].set(row % LANES, scale, min, quants)
+                    });
                 }
                 Blocks::Four(blocks)
             }
@@ -93,8 +102,11 @@ impl Packed {
                             block.set(row % LANES, half_at(raw, 0), |column| raw[2 + column] as i8);
                         }
                     } else {
-                        for (block, weights) in group.iter_mut().zip(dequantise(dtype, raw, columns)?.chunks_exact(BLOCK)) {
-                            let largest = weights.iter().fold(0f32, |largest, weight| largest.max(weight.abs()));
+                        for (block, weights) in
+                            group.iter_mut().zip(dequantise(dtype, raw, columns)?.chunks_exact(BLOCK))
+                        {
+                            let largest =
+                                weights.iter().fold(0f32, |largest, weight| largest.max(weight.abs()));
                             let scale = f16::from_f32(largest / 127.0);
                             let inverse = if scale == f16::ZERO { 0.0 } else { scale.to_f32().recip() };
                             block.set(row % LANES, scale, |column| (weights[column] * inverse).round() as i8);
@@ -159,7 +171,8 @@ fn half_at(raw: &[u8], at: usize) -> f16 {
 
 /// Gives `put` each block of a row in a four-bit type: its number, scale, minimum and quants.
 fn nibbles(dtype: GgmlDType, row: &[u8], mut put: impl FnMut(usize, f16, f16, &dyn Fn(usize) -> u8)) {
-    let split = |raw: &[u8], column: usize| if column < 16 { raw[column] & 15 } else { raw[column - 16] >> 4 };
+    let split =
+        |raw: &[u8], column: usize| if column < 16 { raw[column] & 15 } else { raw[column - 16] >> 4 };
     match dtype {
         GgmlDType::Q4_0 => {
             for (index, raw) in row.chunks_exact(18).enumerate() {
@@ -202,10 +215,14 @@ fn k_factors(raw: &[u8], part: usize) -> (u8, u8) {
 
 /// The floats of any type that GGUF files use. `bytes` must be aligned for it.
 pub(in crate::inference) fn dequantise(dtype: GgmlDType, bytes: &[u8], elements: usize) -> Result<Vec<f32>> {
-    let failed = |error| Error::new(ErrorKind::Model, format!("weights of type {dtype:?} cannot be read: {error}"));
+    let failed =
+        |error| Error::new(ErrorKind::Model, format!("weights of type {dtype:?} cannot be read: {error}"));
     match dtype.from_data(bytes.into()).dequantize(elements).map_err(failed)? {
         CpuStorage::F32(floats) => Ok(floats),
-        other => Err(failed(candle_core::Error::Msg(format!("they became {:?}", candle_core::backend::BackendStorage::dtype(&other))))),
+        other => Err(failed(candle_core::Error::Msg(format!(
+            "they became {:?}",
+            candle_core::backend::BackendStorage::dtype(&other)
+        )))),
     }
 }
 

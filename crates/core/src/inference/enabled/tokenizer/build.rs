@@ -29,22 +29,28 @@ pub(super) fn byte_level(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> {
         None => Err(failed(format!("{merge:?} is no merge"))),
     });
     let split = |pattern: &str| {
-        let split = Split::new(SplitPattern::Regex(pattern.to_owned()), SplitDelimiterBehavior::Isolated, false);
+        let split =
+            Split::new(SplitPattern::Regex(pattern.to_owned()), SplitDelimiterBehavior::Isolated, false);
         split.map(PreTokenizerWrapper::from).map_err(failed)
     };
     let bytes = |cuts| PreTokenizerWrapper::from(ByteLevel::new(false, false, cuts));
     let style = gguf.string("tokenizer.ggml.pre").unwrap_or("default");
     let (cuts, whole_words) = match style {
         "gpt-2" | "default" => (vec![bytes(true)], false),
-        "smollm" | "starcoder" | "refact" | "command-r" => (vec![Digits::new(true).into(), bytes(true)], false),
+        "smollm" | "starcoder" | "refact" | "command-r" => {
+            (vec![Digits::new(true).into(), bytes(true)], false)
+        }
         "qwen2" | "deepseek-r1-qwen" => (vec![split(QWEN2)?, bytes(false)], false),
         "llama-bpe" | "llama3" | "llama-v3" => (vec![split(LLAMA3)?, bytes(false)], true),
         other => {
-            let message = format!("the model's way of cutting text, {other:?}, is not known; give a tokenizer.json");
+            let message =
+                format!("the model's way of cutting text, {other:?}, is not known; give a tokenizer.json");
             return Err(Error::new(ErrorKind::Model, message));
         }
     };
-    let model = BPE::builder().vocab_and_merges(vocabulary(tokens), merges.collect::<Result<Vec<_>>>()?).ignore_merges(whole_words);
+    let model = BPE::builder()
+        .vocab_and_merges(vocabulary(tokens), merges.collect::<Result<Vec<_>>>()?)
+        .ignore_merges(whole_words);
     let mut tokenizer = Tokenizer::new(model.build().map_err(failed)?);
     tokenizer.with_pre_tokenizer(Some(Sequence::new(cuts)));
     if style == "qwen2" {
@@ -55,7 +61,8 @@ pub(super) fn byte_level(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> {
 
 /// SentencePiece's byte-pair encoding: the pair whose union has the best score is merged first.
 pub(super) fn sentence_piece(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> {
-    let scores: Vec<f64> = gguf.numbers("tokenizer.ggml.scores").ok_or_else(|| failed("it has no scores"))?.collect();
+    let scores: Vec<f64> =
+        gguf.numbers("tokenizer.ggml.scores").ok_or_else(|| failed("it has no scores"))?.collect();
     if scores.len() != tokens.len() {
         return Err(failed("it has another number of scores than tokens"));
     }
@@ -70,9 +77,18 @@ pub(super) fn sentence_piece(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> 
         merges.extend(parts.into_iter().map(|(_, _, left, right)| (*score, left, right)));
     }
     merges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let merges: Vec<_> = merges.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())).collect();
-    let unknown = gguf.usize("tokenizer.ggml.unknown_token_id").and_then(|id| tokens.get(id)).copied().unwrap_or("<unk>");
-    let model = BPE::builder().vocab_and_merges(vocabulary, merges).byte_fallback(true).fuse_unk(true).unk_token(unknown.to_owned());
+    let merges: Vec<_> =
+        merges.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())).collect();
+    let unknown = gguf
+        .usize("tokenizer.ggml.unknown_token_id")
+        .and_then(|id| tokens.get(id))
+        .copied()
+        .unwrap_or("<unk>");
+    let model = BPE::builder()
+        .vocab_and_merges(vocabulary, merges)
+        .byte_fallback(true)
+        .fuse_unk(true)
+        .unk_token(unknown.to_owned());
     let mut tokenizer = Tokenizer::new(model.build().map_err(failed)?);
     let mut normalizers: Vec<NormalizerWrapper> = Vec::new();
     if gguf.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true) {

@@ -1,0 +1,268 @@
+defmodule Mix.Tasks.Aludel.TasksTest do
+  # Standard output and error are captured for the whole VM, and the environment says where indexes are kept.
+  use ExUnit.Case, async: false
+
+  import ExUnit.CaptureIO
+
+  alias Aludel.{JSON, Models}
+  alias Mix.Tasks.Aludel, as: Tasks
+
+  @moduletag :tmp_dir
+
+  @cart """
+  defmodule Cart do
+    @moduledoc "What somebody wants to buy."
+
+    @doc "Takes every line out of the cart."
+    def empty(cart), do: put(cart, [])
+
+    @doc "Adds a product."
+    def add(cart, product), do: put(cart, [product | cart.lines])
+
+    defp put(cart, lines), do: %{cart | lines: lines}
+  end
+  """
+
+  @till """
+  defmodule Till do
+    @doc "Rounds an amount to whole cents, half up."
+    def round_cents(amount), do: Float.round(amount, 2)
+
+    def close(cart), do: Cart.empty(cart)
+  end
+  """
+
+  # A folder that is no mix project, with a file that does not parse, and a cache of its own that has the machine's models.
+  setup %{tmp_dir: tmp} do
+    root = Path.join(tmp, "code")
+    cache = Path.join(tmp, "cache")
+    File.mkdir_p!(Path.join(root, "src"))
+    File.mkdir_p!(cache)
+    File.write!(Path.join(root, "src/cart.ex"), @cart)
+    File.write!(Path.join(root, "src/till.ex"), @till)
+    File.write!(Path.join(root, "src/broken.ex"), "defmodule Broken do\n  def half(x), do: (\n")
+
+    models = Path.join(Models.cache_dir(), "models")
+    before = System.get_env("ALUDEL_CACHE")
+    System.put_env("ALUDEL_CACHE", cache)
+
+    on_exit(fn ->
+      if before, do: System.put_env("ALUDEL_CACHE", before), else: System.delete_env("ALUDEL_CACHE")
+    end)
+
+    %{root: root, cache: cache, models: models}
+  end
+
+  defp with_models(%{models: models, cache: cache}), do: File.ln_s!(models, Path.join(cache, "models"))
+
+  # Standard output of a task that ends well. What it remarks on standard error is not looked at.
+  defp out(task, argv), do: capture_io(fn -> capture_io(:stderr, fn -> assert task.run(argv) == :ok end) end)
+
+  defp json(task, argv) do
+    [line] = task |> out(argv ++ ["--json"]) |> String.split("\n", trim: true)
+    {:ok, term} = JSON.decode(line)
+    term
+  end
+
+  # The sentence of a task that fails.
+  defp failure(task, argv) do
+    [sentence] =
+      capture_io(:stderr, fn -> assert catch_exit(task.run(argv)) == {:shutdown, 1} end)
+      |> String.split("\n", trim: true)
+
+    sentence
+  end
+
+  defp lines(path) do
+    for line <- path |> File.read!() |> String.split("\n", trim: true) do
+      {:ok, row} = JSON.decode(line)
+      row
+    end
+  end
+
+  defp tree(root) do
+    for path <- Path.wildcard(Path.join(root, "**"), match_dot: true),
+        do: {path, File.stat!(path, time: :posix)}
+  end
+
+  test "index counts what it read, keeps it in the cache and leaves the folder as it is", %{
+    root: root,
+    cache: cache
+  } do
+    before = tree(root)
+    info = json(Tasks.Index, ["--root", root])
+    assert %{"files" => 3, "vectors" => 0, "diagnostics" => diagnostics} = info
+    assert info["definitions"] >= 6
+    assert diagnostics >= 1
+    assert String.starts_with?(info["index"], cache)
+    assert File.regular?(info["index"])
+    assert tree(root) == before
+
+    assert %{"diagnostics" => [%{"file" => "src/broken.ex", "message" => _} | _]} =
+             json(Tasks.Index, ["--root", root, "--diagnostics"])
+
+    assert out(Tasks.Index, ["--root", root]) =~ ~r/^files +3$/m
+  end
+
+  test "index keeps the index where it is told to", %{root: root, tmp_dir: tmp} do
+    file = Path.join(tmp, "my.aludel")
+    assert json(Tasks.Index, ["--root", root, "--index", file])["index"] == file
+    assert File.regular?(file)
+    assert Path.wildcard(Path.join(tmp, "cache/indexes/*")) == []
+  end
+
+  test "an index that is damaged is a sentence, and stays as it is", %{root: root, tmp_dir: tmp} do
+    file = Path.join(tmp, "damaged.aludel")
+    File.write!(file, "this is no index")
+    assert failure(Tasks.Search, ["rounding", "--root", root, "--index", file]) =~ "damaged.aludel"
+    assert File.read!(file) == "this is no index"
+  end
+
+  test "search finds by words, and sees a change at once", %{root: root} do
+    assert %{"results" => [best | _], "made_from" => made} =
+             json(Tasks.Search, ["rounds an amount", "--root", root])
+
+    assert %{"file" => "src/till.ex", "line_start" => first, "line_end" => last, "score" => _} = best
+    assert 3 in first..last
+    assert %{"lexical" => true, "vectors" => 0} = made
+
+    File.write!(Path.join(root, "src/new.ex"), "defmodule New do\n  def zebra_crossing(x), do: x\nend\n")
+
+    assert %{"results" => [%{"file" => "src/new.ex"} | _]} =
+             json(Tasks.Search, ["zebra crossing", "--root", root])
+
+    assert out(Tasks.Search, ["zebra", "crossing", "--root", root]) =~ ~r/^src\/new\.ex:\d/
+  end
+
+  test "a file of queries is answered line by line and measured", %{root: root, tmp_dir: tmp} do
+    queries = Path.join(tmp, "in.jsonl")
+    answers = Path.join(tmp, "out.jsonl")
+
+    File.write!(queries, """
+    {"query_id": "q1", "query": "Takes every line out"}
+    {"query_id": "q2", "query": "Till.round_cents/1", "more": 1}
+    """)
+
+    measured =
+      json(Tasks.Search, ["--root", root, "--queries", queries, "--out", answers, "--mode", "lexical"])
+
+    assert %{"files" => 3, "queries" => 2, "chunks" => chunks} = measured
+    assert chunks > 0
+
+    for key <- ~w(index_seconds query_seconds_p50 query_seconds_p99 peak_memory_bytes),
+        do: assert(measured[key] > 0)
+
+    assert [%{"query_id" => "q1", "results" => first}, %{"query_id" => "q2", "results" => second}] =
+             lines(answers)
+
+    assert hd(first)["file"] == "src/cart.ex"
+    assert hd(second)["file"] == "src/till.ex"
+
+    for results <- [first, second] do
+      assert length(results) <= 20
+      assert Enum.map(results, & &1["score"]) == Enum.sort(Enum.map(results, & &1["score"]), :desc)
+      assert Enum.all?(results, &(Map.keys(&1) == ~w(file line_end line_start score)))
+    end
+  end
+
+  test "context is never over its budget", %{root: root} do
+    for tokens <- [1, 20, 100, 1000] do
+      context = json(Tasks.Context, ["empty the cart", "--tokens", "#{tokens}", "--root", root])
+      assert context["tokens"] <= tokens
+      assert is_list(context["sections"])
+    end
+
+    assert out(Tasks.Context, ["empty the cart", "--root", root]) =~ "Takes every line out of the cart."
+  end
+
+  test "the graph tells callers, callees, impact and rank", %{root: root} do
+    symbols = fn argv -> Enum.map(json(Tasks.Graph, argv ++ ["--root", root]), & &1["symbol"]) end
+    assert symbols.(["callers", "Cart.empty/1"]) == ["Till.close/1"]
+    assert symbols.(["callees", "Till.close/1"]) == ["Cart.empty/1"]
+    assert Enum.sort(symbols.(["callees", "Till.close/1", "--depth", "2"])) == ["Cart.empty/1", "Cart.put/2"]
+    assert "Till.close/1" in symbols.(["impact", "src/cart.ex"])
+    assert length(symbols.(["rank", "--limit", "2"])) == 2
+
+    assert out(Tasks.Graph, ["callers", "Cart.empty/1", "--root", root]) =~
+             ~r/^Till\.close\/1 +function +1 +src\/till\.ex:\d+$/m
+
+    assert failure(Tasks.Graph, ["callers", "Cart.emty/1", "--root", root]) =~ "Cart.emty/1"
+  end
+
+  test "the graph's edges are exported in the form that measuring reads", %{root: root, tmp_dir: tmp} do
+    path = Path.join(tmp, "edges.jsonl")
+    before = tree(root)
+    out(Tasks.Graph, ["export", "--root", root, "--format", "edges", "--out", path])
+
+    assert %{
+             "caller_module" => "Till",
+             "caller_fun" => "close",
+             "caller_arity" => 1,
+             "callee_module" => "Cart",
+             "callee_fun" => "empty",
+             "callee_arity" => 1
+           } in lines(path)
+
+    assert tree(root) == before
+  end
+
+  describe "with the models of the catalogue" do
+    setup context, do: with_models(context)
+
+    test "search by meaning says that vectors took part", %{root: root} do
+      assert %{"results" => [best | _], "made_from" => made} =
+               json(Tasks.Search, ["discard all items", "--mode", "semantic", "--root", root])
+
+      assert best["file"] == "src/cart.ex"
+      assert %{"vectors" => n, "chunks" => n} = made
+      # From now on vectors are there, so they are used unasked.
+      assert %{"made_from" => %{"semantic" => true}} = json(Tasks.Search, ["discard", "--root", root])
+    end
+
+    test "ask streams an answer and names what the model was shown", %{root: root} do
+      argv = ["how", "is", "a", "cart", "emptied", "--root", root, "--max-tokens", "8", "--tokens", "200"]
+      assert %{"answer" => answer, "sources" => sources, "tokens" => tokens} = json(Tasks.Ask, argv)
+      assert answer != ""
+      assert tokens in 1..8
+      assert "src/cart.ex" in Enum.map(sources, & &1["file"])
+
+      text = out(Tasks.Ask, argv)
+      assert String.starts_with?(text, answer)
+      assert text =~ ~r/^shown to the model:$/m
+    end
+
+    test "programs are answered and their hidden tests run once", %{tmp_dir: tmp} do
+      problems = Path.join(tmp, "problems.jsonl")
+      results = Path.join(tmp, "results.jsonl")
+
+      {:ok, line} =
+        JSON.encode(%{
+          name: "first",
+          prompt: "defmodule P do\n  # The first element of a list.\n  def first(list), do: ",
+          tests:
+            "ExUnit.start()\ndefmodule T do\n  use ExUnit.Case\n  test \"it\", do: assert(P.first([1]) == 1)\nend",
+          stop_tokens: ["\n"]
+        })
+
+      File.write!(problems, [line, "\n", line, "\n"])
+
+      summary =
+        json(Tasks.Eval, ["programs", problems, "--technique", "greedy", "--out", results, "--limit", "1"])
+
+      assert %{"problems" => 1, "executions" => 1, "technique" => "greedy"} = summary
+      assert [%{"name" => "first", "executions" => 1} = result] = lines(results)
+      assert Enum.sort(Map.keys(result)) == ~w(answer executions name passed seconds tokens)
+      # The prompt leaves the module open, so no completion of one line can pass.
+      assert result["passed"] == false
+      refute result["answer"] =~ "\n"
+    end
+  end
+
+  test "without models, what needs one says how to get it", %{root: root} do
+    assert failure(Tasks.Ask, ["a question", "--root", root]) =~
+             "run mix aludel.models pull SmolLM2-135M-Instruct"
+
+    assert failure(Tasks.Search, ["x", "--mode", "semantic", "--root", root]) =~
+             "run mix aludel.models pull all-MiniLM-L6-v2"
+  end
+end
