@@ -28,6 +28,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     vec![
         with(&[[2, 4, 1]], ">a <= b\n"),
         with(&[[0, 1, 2], [3, 3, 1], [5, 9, 0]], "xyzfoo bar baz\nqux\n"),
+        with(&[[0, 2, 0], [2, 4, 0]], "abcdef"),
         with(&[[0, 0, 3]], "é\nañb\r\n"),
         with(&[], "unchanged"),
     ]

@@ -83,18 +83,3 @@ fn text(payload: &(dyn Any + Send)) -> String {
 fn panic_on_purpose(env: Env<'_>, text: String) -> Term<'_> {
     guard(env, || -> Result<bool> { std::panic::panic_any(text) })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_keeps_its_text_and_place() {
-        for work in [|| -> Result<()> { std::panic::panic_any("plain") }, || panic!("{}", "plain")] {
-            match run(work) {
-                Outcome::Panicked(text) => assert!(text.starts_with("plain (at crates/nif/src/guard.rs:"), "{text}"),
-                Outcome::Done(_) => unreachable!("the work panics"),
-            }
-        }
-    }
-}

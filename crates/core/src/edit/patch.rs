@@ -62,11 +62,19 @@ impl Patch {
     /// # Errors
     /// As [`Patch::apply`].
     pub fn invert(&self, text: &str) -> Result<Patch> {
-        let mut undo = Vec::with_capacity(self.edits.len());
+        let mut undo: Vec<Edit> = Vec::with_capacity(self.edits.len());
         let (mut gone, mut come) = (0, 0);
         for edit in self.checked(text)? {
             let start = edit.start - gone + come;
-            undo.push(Edit::new(start, start + edit.replacement.len(), &text[edit.start..edit.end]));
+            let (end, old) = (start + edit.replacement.len(), &text[edit.start..edit.end]);
+            match undo.last_mut() {
+                // Neighbours come back as one edit: of two insertions at one place none would be the first.
+                Some(Edit { end: last, replacement, .. }) if *last == start => {
+                    *last = end;
+                    replacement.push_str(old);
+                }
+                _ => undo.push(Edit::new(start, end, old)),
+            }
             gone += edit.end - edit.start;
             come += edit.replacement.len();
         }
@@ -141,6 +149,13 @@ mod tests {
         check("aéc", &[(2, 3, "")], "splits a character");
         check("abc", &[(0, 2, ""), (1, 3, "")], "overlaps");
         check("abc", &[(1, 1, "x"), (1, 1, "y")], "overlaps");
+    }
+
+    #[test]
+    fn neighbours_that_go_come_back() {
+        let patch = patch(&[(0, 2, ""), (2, 4, ""), (4, 5, "x")]);
+        let new = patch.apply("abcde").unwrap();
+        assert_eq!(patch.invert("abcde").unwrap().apply(&new).unwrap(), "abcde");
     }
 
     proptest! {
