@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aludel_core::inference::{
-    Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
+    Encoder, Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
     generate_with, log_probability, score,
 };
 use aludel_core::{Cancel, ErrorKind};
@@ -146,6 +146,27 @@ fn text_becomes_tokens_and_comes_back() {
         // GPT-2 keeps digits together; the others cut them apart, so that "12" can never be one token.
         let together = tokenizer.encode("12").unwrap() == [262];
         assert_eq!(together, name == "llama", "{name}");
+    }
+}
+
+#[test]
+fn sentence_pieces_are_those_of_llama_cpp() {
+    #[derive(serde::Deserialize)]
+    struct Cut {
+        text: String,
+        tokens: Vec<u32>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Cuts {
+        cases: Vec<Cut>,
+    }
+    let Cuts { cases } = serde_json::from_str(include_str!("reference/pieces.json")).unwrap();
+    let model = load("sentencepiece", Kernel::Own);
+    let tokenizer = model.tokenizer();
+    for Cut { text, tokens } in cases {
+        assert_eq!(tokenizer.encode(&text).unwrap(), tokens, "{text:?}");
+        assert_eq!(tokenizer.decode(&tokens), text);
+        assert_eq!(tokenizer.encode_prompt(&text).unwrap()[0], 1);
     }
 }
 
@@ -338,6 +359,48 @@ fn ceilings_and_cancellation_hold_before_loading() {
     );
 }
 
+/// The BEAM gives native code a stack of about this size.
+#[test]
+fn a_small_stack_is_enough() {
+    let work = || {
+        for name in ["llama-quantised", "qwen3", "sentencepiece"] {
+            let model = load(name, Kernel::Own);
+            let request = Request {
+                prompt: model.tokenizer().encode(&"the ".repeat(20)).unwrap(),
+                max_tokens: 4,
+                ..Request::default()
+            };
+            generate(&model, &request, &mut |_| ControlFlow::Continue(()), &Cancel::new()).unwrap();
+            model.tokenizer().encode(&" ".repeat(100_000)).unwrap();
+            model.tokenizer().encode(&"x".repeat(100_000)).unwrap();
+        }
+    };
+    std::thread::Builder::new().stack_size(320 * 1024).spawn(work).unwrap().join().unwrap();
+}
+
+#[test]
+fn folders_without_an_encoder_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let kind = || Encoder::load(folder.path(), &LoadOptions::default()).unwrap_err().kind();
+    assert_eq!(kind(), ErrorKind::NotFound);
+    std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+    assert_eq!(kind(), ErrorKind::Model);
+    let config = r#"{"model_type":"bert","hidden_act":"gelu","hidden_size":8,"intermediate_size":8,"layer_norm_eps":1e-12,
+        "max_position_embeddings":8,"num_attention_heads":2,"num_hidden_layers":1,"type_vocab_size":2,"vocab_size":30}"#;
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    assert_eq!(kind(), ErrorKind::NotFound);
+    std::fs::write(folder.path().join("model.safetensors"), [255; 64]).unwrap();
+    assert_eq!(kind(), ErrorKind::Corrupt);
+    std::fs::write(folder.path().join("model.safetensors"), b"\x02\0\0\0\0\0\0\0{}").unwrap();
+    assert_eq!(kind(), ErrorKind::NotFound);
+    std::fs::write(
+        folder.path().join("tokenizer.json"),
+        r#"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#,
+    )
+    .unwrap();
+    assert_eq!(kind(), ErrorKind::Model);
+}
+
 /// Loads bytes as a model and, if that works, computes with it.
 fn try_bytes(bytes: &[u8]) -> aludel_core::Result<Vec<f32>> {
     let folder = tempfile::tempdir().unwrap();
@@ -415,7 +478,7 @@ proptest! {
 
     #[test]
     fn damaged_files_never_panic(
-        name in prop_oneof![Just("llama"), Just("llama-quantised"), Just("qwen3")],
+        name in prop_oneof![Just("llama"), Just("llama-quantised"), Just("qwen3"), Just("sentencepiece")],
         length in 0.0..1.0f64,
         truncated: bool,
         // Half of the flips hit the beginning, where the header is.

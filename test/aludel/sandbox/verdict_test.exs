@@ -1,5 +1,3 @@
-Code.require_file("fixture.exs", __DIR__)
-
 defmodule Aludel.Sandbox.VerdictTest do
   use ExUnit.Case, async: true
 

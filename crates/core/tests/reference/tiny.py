@@ -33,6 +33,7 @@ SIZES = dict(
 MODELS = {
     "llama": (LlamaForCausalLM, LlamaConfig, dict(tie_word_embeddings=False, rope_theta=5000.0), "llama", "gpt-2", None),
     "llama-quantised": (LlamaForCausalLM, LlamaConfig, dict(tie_word_embeddings=True, rope_theta=10000.0), "llama", "smollm", True),
+    "sentencepiece": (LlamaForCausalLM, LlamaConfig, dict(tie_word_embeddings=True, rope_theta=10000.0, vocab_size=281), "llama", "sentencepiece", True),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config, dict(tie_word_embeddings=True, rope_theta=10000.0), "qwen2", "qwen2", None),
     "qwen3": (Qwen3ForCausalLM, Qwen3Config, dict(tie_word_embeddings=False, rope_theta=20000.0, head_dim=16), "qwen3", "qwen2", None),
 }
@@ -68,11 +69,42 @@ def neighbours(weight, heads):
     return weight.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
+PIECES = [
+    ("\u2581", -20.0), ("\u2581t", -1.0), ("he", -2.0), ("\u2581the", -3.0), ("ll", -4.0), ("hell", -5.0), ("hello", -6.0),
+    ("\u2581h", -7.0), ("\u2581hello", -8.0), ("\u2581\u2581", -9.0), ("in", -10.0), ("ing", -11.0), ("\u00e9", -12.0),
+] + [(letter, -30.0 - i) for i, letter in enumerate("ehlotinga")]
+
+
+def sentence_piece(writer):
+    """A vocabulary in SentencePiece's manner."""
+    tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+    kinds, scores = [2, 3, 3] + [6] * 256, [0.0] * 259
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens + [piece for piece, _ in PIECES])
+    writer.add_token_scores(scores + [score for _, score in PIECES])
+    writer.add_token_types(kinds + [1] * len(PIECES))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+
+
+def byte_level(writer, cut):
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(cut)
+    writer.add_token_list(TOKENS)
+    writer.add_token_types([1] * (len(TOKENS) - 2) + [3, 3])
+    writer.add_token_merges(MERGES)
+    writer.add_bos_token_id(len(TOKENS) - 2)
+    writer.add_eos_token_id(len(TOKENS) - 1)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(TEMPLATE)
+
+
 def make(name, model_class, config_class, special, architecture, cut, quantised):
     torch.manual_seed(7)
     options = dict(special)
     theta = options.pop("rope_theta")
-    config = config_class(**SIZES, **options, rope_parameters={"rope_type": "default", "rope_theta": theta})
+    config = config_class(**{**SIZES, **options}, rope_parameters={"rope_type": "default", "rope_theta": theta})
     model = model_class(config).float().eval()
     writer = gguf.GGUFWriter(HERE / f"tiny-{name}.gguf", architecture)
     writer.add_name(f"tiny {name}")
@@ -87,15 +119,10 @@ def make(name, model_class, config_class, special, architecture, cut, quantised)
     writer.add_value_length(head_size)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(theta)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(cut)
-    writer.add_token_list(TOKENS)
-    writer.add_token_types([1] * (len(TOKENS) - 2) + [3, 3])
-    writer.add_token_merges(MERGES)
-    writer.add_bos_token_id(len(TOKENS) - 2)
-    writer.add_eos_token_id(len(TOKENS) - 1)
-    writer.add_add_bos_token(False)
-    writer.add_chat_template(TEMPLATE)
+    if cut == "sentencepiece":
+        sentence_piece(writer)
+    else:
+        byte_level(writer, cut)
     state = model.state_dict()
     for key, tensor in state.items():
         if key == "lm_head.weight" and config.tie_word_embeddings:

@@ -1,5 +1,7 @@
 //! Renders conversations with the template that a model file holds.
 
+use std::thread;
+
 use minijinja::value::Kwargs;
 use minijinja::{Environment, ErrorKind as JinjaKind, context};
 
@@ -11,7 +13,11 @@ const NAME: &str = "chat";
 const FUEL: u64 = 5_000_000;
 /// Nested calls of macros; each takes a few kilobytes of a stack that may be small.
 const DEPTH: usize = 32;
-const LONGEST_TEMPLATE: usize = 1 << 18;
+/// Several times the longest template in use.
+const LONGEST_TEMPLATE: usize = 1 << 16;
+/// The engine compiles a chain such as `1+1+1…` by a recursion as deep as the chain is long. A template of the greatest length
+/// needs up to 128 MiB for that without optimisation; only what is used is ever taken.
+const COMPILER_STACK: usize = 192 << 20;
 
 /// A template, with the texts of the tokens that it may write.
 pub(super) struct ChatTemplate {
@@ -47,8 +53,12 @@ impl ChatTemplate {
                 text.map_err(|error| minijinja::Error::new(JinjaKind::BadSerialization, error.to_string()))
             },
         );
-        environment.add_template_owned(NAME, source.to_owned()).map_err(failed)?;
-        Ok(ChatTemplate { environment, begin, end })
+        let source = source.to_owned();
+        let compile = move || environment.add_template_owned(NAME, source).map(|()| environment);
+        let compiler = thread::Builder::new().name("aludel-template".into()).stack_size(COMPILER_STACK);
+        let compiler = compiler.spawn(compile).map_err(failed)?;
+        let compiled = compiler.join().map_err(|_| failed("its compiler panicked"))?;
+        Ok(ChatTemplate { environment: compiled.map_err(failed)?, begin, end })
     }
 
     /// The text of `messages`, and with `answer` the beginning of the assistant's next message.
@@ -88,29 +98,31 @@ mod tests {
         );
     }
 
+    /// On a stack as small as the BEAM gives to native code.
     #[test]
     fn bad_templates_are_model_errors() {
-        for source in [
-            "{% for %}",
-            "{{ raise_exception('only users may speak') }}",
-            "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}",
-            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-            &"(".repeat(100_000),
-            &format!("{{{{ {} }}}}", "(".repeat(100_000)),
-            &"{% if true %}".repeat(10_000),
-        ] {
-            let error =
-                render(source).err().unwrap_or_else(|| Error::invalid(format!("accepted {:.40}", source)));
-            if error.kind() != ErrorKind::Model {
-                // Text without any tag is a template that renders itself.
-                assert!(!source.contains('{'), "{error}");
+        let check = || {
+            for source in [
+                "{% for %}",
+                "{{ raise_exception('only users may speak') }}",
+                "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}",
+                "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+                &format!("{{{{ {} }}}}", "(".repeat(100_000)),
+                &format!("{{{{ {} }}}}", "[".repeat(100_000)),
+                &format!("{{{{ {}1 }}}}", "-".repeat(100_000)),
+                &format!("{{{{ {}1 }}}}", "not ".repeat(20_000)),
+                &"{% if true %}".repeat(10_000),
+            ] {
+                let error = render(source).expect_err(source);
+                assert_eq!(error.kind(), ErrorKind::Model, "{error}");
             }
-        }
-        assert!(
-            render("{{ raise_exception('only users may speak') }}")
-                .unwrap_err()
-                .to_string()
-                .contains("only users")
-        );
+            // Deep, but not so deep that it must be refused.
+            assert_eq!(render(&format!("{{{{ 1{} }}}}", "+1".repeat(32_000))).unwrap(), "32001");
+            assert!(render(&format!("{{{{ messages{} }}}}", "()".repeat(32_000))).is_err());
+            assert!(render(&"+1".repeat(40_000)).is_err());
+            let refused = render("{{ raise_exception('only users may speak') }}").unwrap_err();
+            assert!(refused.to_string().contains("only users"));
+        };
+        thread::Builder::new().stack_size(320 * 1024).spawn(check).unwrap().join().unwrap();
     }
 }

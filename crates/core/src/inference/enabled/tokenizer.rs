@@ -69,15 +69,13 @@ impl Tokenizer {
             }
         };
         let mut this = Self::new(encoder, spelling, &tokens, &kinds);
-        let token = |key: &str| {
-            gguf.usize(&format!("tokenizer.ggml.{key}")).filter(|&id| id < vocabulary).map(|id| id as u32)
-        };
-        this.begin = token("bos_token_id");
+        this.begin = known_token(gguf, "bos_token_id", vocabulary);
         this.adds_begin =
             gguf.bool("tokenizer.ggml.add_bos_token").unwrap_or(spelling == Spelling::SentencePiece);
         this.adds_space = spelling == Spelling::SentencePiece
             && gguf.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true);
-        this.end_of_text.extend(["eos_token_id", "eot_token_id"].into_iter().filter_map(token));
+        let ends = ["eos_token_id", "eot_token_id"].into_iter();
+        this.end_of_text.extend(ends.filter_map(|key| known_token(gguf, key, vocabulary)));
         this.end_of_text.sort_unstable();
         this.end_of_text.dedup();
         Ok(this)
@@ -124,13 +122,10 @@ impl Tokenizer {
         }
         let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
         let mut this = Self::new(encoder, spelling, &tokens, &kinds);
-        this.begin = gguf
-            .usize("tokenizer.ggml.bos_token_id")
-            .map(|id| id as u32)
-            .filter(|&id| (id as usize) < vocabulary);
-        if let Some(end) = gguf.usize("tokenizer.ggml.eos_token_id").filter(|&id| id < vocabulary) {
-            this.end_of_text.push(end as u32);
-        }
+        this.begin = known_token(gguf, "bos_token_id", vocabulary);
+        this.end_of_text.extend(known_token(gguf, "eos_token_id", vocabulary));
+        this.end_of_text.sort_unstable();
+        this.end_of_text.dedup();
         Ok(this)
     }
 
@@ -251,6 +246,11 @@ impl Tokenizer {
     pub fn vocabulary(&self) -> usize {
         self.ends.len()
     }
+}
+
+/// The token that the header names under this key.
+fn known_token(gguf: &Gguf, key: &str, vocabulary: usize) -> Option<u32> {
+    gguf.usize(&format!("tokenizer.ggml.{key}")).filter(|&id| id < vocabulary).map(|id| id as u32)
 }
 
 /// Appends the bytes of a token; `None` takes its text as it is.

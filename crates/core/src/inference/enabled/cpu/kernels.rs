@@ -217,9 +217,7 @@ mod x86 {
                         };
                         for t in 0..T {
                             let at = (row + t) * group.len() + index;
-                            // SAFETY: there is one scale and one sum for each block.
-                            let (scale, sum) =
-                                unsafe { (*x.scales.get_unchecked(at), *x.sums.get_unchecked(at)) };
+                            let (scale, sum) = (x.scales[at], x.sums[at]);
                             let dots = _mm256_cvtepi32_ps($end4(sums[t]));
                             totals[t] = _mm256_fmadd_ps(
                                 _mm256_mul_ps(scales, _mm256_set1_ps(scale)),
@@ -272,8 +270,7 @@ mod x86 {
                         // SAFETY: the array has 8 halves.
                         let scales = unsafe { halves(block.scales.as_ptr().cast()) };
                         for t in 0..T {
-                            // SAFETY: there is one scale for each block.
-                            let scale = unsafe { *x.scales.get_unchecked((row + t) * group.len() + index) };
+                            let scale = x.scales[(row + t) * group.len() + index];
                             let dots = _mm256_cvtepi32_ps(sums[t]);
                             totals[t] = _mm256_fmadd_ps(
                                 _mm256_mul_ps(scales, _mm256_set1_ps(scale)),

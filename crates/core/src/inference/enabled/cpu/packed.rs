@@ -217,6 +217,9 @@ fn k_factors(raw: &[u8], part: usize) -> (u8, u8) {
 pub(in crate::inference) fn dequantise(dtype: GgmlDType, bytes: &[u8], elements: usize) -> Result<Vec<f32>> {
     let failed =
         |error| Error::new(ErrorKind::Model, format!("weights of type {dtype:?} cannot be read: {error}"));
+    if dtype == GgmlDType::F32 {
+        return Ok(bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect());
+    }
     match dtype.from_data(bytes.into()).dequantize(elements).map_err(failed)? {
         CpuStorage::F32(floats) => Ok(floats),
         other => Err(failed(candle_core::Error::Msg(format!(

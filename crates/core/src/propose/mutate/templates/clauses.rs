@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::{Context, Sink, swapped_text};
 use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Place, arguments, parts};
+use crate::propose::mutate::source::{Clause, Place, arguments, parts};
 
 /// All changes to the clause at a place.
 pub fn clauses(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
@@ -118,9 +118,10 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
         for pattern in ["[]", "nil", "\"\"", "%{}", "0"] {
             let head: Vec<&str> = others.iter().map(|o| if o.is_empty() { pattern } else { o }).collect();
             let unused: Vec<String> = head.iter().map(|part| ignored(part)).collect();
+            let usual = if is_usual(context, &clause, position, pattern) { USUAL } else { 1.0 };
             for answer in ["[]", "nil", "0", "\"\"", "%{}", "false", "true", ":ok", ":error", pattern] {
                 let new = format!("{keyword} {}({}), do: {answer}\n{indent}", clause.name, unused.join(", "));
-                sink.edit(MissingClause, 0.2, node.start_byte(), node.start_byte(), new);
+                sink.edit(MissingClause, 0.2 * usual, node.start_byte(), node.start_byte(), new);
             }
             for (rank, other) in others.iter().enumerate().filter(|(_, other)| !other.is_empty()) {
                 let head: Vec<&str> = unused
@@ -129,10 +130,24 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
                     .map(|(r, part)| if r == rank { other.as_str() } else { part.as_str() })
                     .collect();
                 let new = format!("{keyword} {}({}), do: {other}\n{indent}", clause.name, head.join(", "));
-                sink.edit(MissingClause, 0.4, node.start_byte(), node.start_byte(), new);
+                sink.edit(MissingClause, 0.4 * usual, node.start_byte(), node.start_byte(), new);
             }
         }
     }
+}
+
+/// How much likelier a missing clause is where functions like this one have such a clause.
+const USUAL: f64 = 4.0;
+
+/// Whether another function of the file with as many arguments has a clause with `pattern` at this position.
+fn is_usual(context: &Context<'_>, clause: &Clause<'_>, position: usize, pattern: &str) -> bool {
+    context.source.clauses.iter().any(|other| {
+        other.name != clause.name
+            && other.arity == clause.arity
+            && arguments(other.called)
+                .and_then(|given| parts(given).get(position).copied())
+                .is_some_and(|argument| context.source.text(argument) == pattern)
+    })
 }
 
 /// The variable that an argument binds, or a name for it.
