@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use aludel_core::context::{self, Section};
 use aludel_core::graph::{CodeGraph, Hit as GraphHit, Symbol, SymbolId};
-use aludel_core::retrieval::{self, Answer, BuildOptions, Index, MadeFrom, Mode, Query, store::{self, SaveOptions}};
+use aludel_core::retrieval::{
+    self, Answer, BuildOptions, Index, MadeFrom, Mode, Query,
+    store::{self, SaveOptions},
+};
 use aludel_core::source::{Diagnostic, Severity, WalkOptions};
 use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
@@ -183,8 +186,7 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
         let options = BuildOptions { walk: WalkOptions { max_file_bytes, ..WalkOptions::default() } };
         let mut progress = |progress| reporter.progress(progress);
         let root = PathBuf::from(root);
-        let index =
-            job::install(|| Index::build(&root, &options, &mut progress, reporter.cancel()))?;
+        let index = job::install(|| Index::build(&root, &options, &mut progress, reporter.cancel()))?;
         let root = index.root().to_string_lossy().into_owned();
         Ok((IndexRef::new(index, options), root))
     })
@@ -194,8 +196,7 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
 // normal: starts a job
 fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let index =
-            job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
+        let index = job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
         let root = index.root().to_string_lossy().into_owned();
         Ok((IndexRef::new(index, BuildOptions::default()), root))
     })

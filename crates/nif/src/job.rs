@@ -168,7 +168,10 @@ impl Pool {
     fn submit(self: &Arc<Self>, work: Work) -> Result<()> {
         let mut state = self.state.lock();
         if state.queue.len() >= MAX_QUEUE {
-            return Err(Error::new(ErrorKind::Limit, "too many jobs are waiting; try again when some are done"));
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "too many jobs are waiting; try again when some are done",
+            ));
         }
         state.queue.push_back(work);
         if state.idle >= state.queue.len() || state.workers >= self.ceiling {

@@ -1,6 +1,8 @@
 //! Search trees: `Aludel.Search`.
 
-use aludel_core::search::{Budget, Cost, NodeId, Policy, Reason, State, Status, Task, Thought, Tree, Verdict};
+use aludel_core::search::{
+    Budget, Cost, NodeId, Policy, Reason, State, Status, Task, Thought, Tree, Verdict,
+};
 use aludel_core::{Error, Result};
 use parking_lot::Mutex;
 use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
@@ -164,7 +166,9 @@ fn tree_status(env: Env<'_>, tree: ResourceArc<TreeRef>) -> Term<'_> {
             Status::Running => (atoms::running(), "it goes on"),
             Status::Solved(_) => (atoms::solved(), "a solution was found"),
             Status::Exhausted(Reason::Space) => (atoms::exhausted(), "nothing is left to try"),
-            Status::Exhausted(Reason::Nodes) => (atoms::exhausted(), "as many candidates were tried as allowed"),
+            Status::Exhausted(Reason::Nodes) => {
+                (atoms::exhausted(), "as many candidates were tried as allowed")
+            }
             Status::Exhausted(Reason::Tokens) => (atoms::exhausted(), "the budget of tokens is used up"),
             Status::Exhausted(Reason::Seconds) => (atoms::exhausted(), "the time is over"),
         };

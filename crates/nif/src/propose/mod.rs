@@ -79,7 +79,8 @@ fn propose_localise<'a>(
     job::start(env, reference, move |_| {
         let index = index.current();
         let mut names: HashMap<String, Arc<str>> = HashMap::new();
-        let mut name = |file: String| names.entry(file).or_insert_with_key(|file| file.as_str().into()).clone();
+        let mut name =
+            |file: String| names.entry(file).or_insert_with_key(|file| file.as_str().into()).clone();
         let mut runs = Vec::with_capacity(tests.len());
         for test in tests {
             let mut covered = Vec::new();
@@ -87,7 +88,8 @@ fn propose_localise<'a>(
                 let file = name(file);
                 covered.extend(lines.into_iter().map(|line| (file.clone(), line)));
             }
-            let frames = test.frames.into_iter().map(|(file, line)| Frame { file: name(file), line }).collect();
+            let frames =
+                test.frames.into_iter().map(|(file, line)| Frame { file: name(file), line }).collect();
             runs.push(TestRun { name: test.id, passed: test.passed, covered, frames, text: test.text });
         }
         let mut suspects = propose::localise(&runs, &changeable(&index));
@@ -198,7 +200,9 @@ fn candidates(
 /// The source of the test that begins at `line` of `file`; empty where there is none.
 fn test_source<'a>(index: &'a Index, file: &str, line: u32) -> &'a str {
     let is_it = |definition: &&Definition| {
-        definition.kind == DefinitionKind::Test && definition.span.line_start <= line && line <= definition.span.line_end
+        definition.kind == DefinitionKind::Test
+            && definition.span.line_start <= line
+            && line <= definition.span.line_end
     };
     let span = index.facts(file).and_then(|facts| facts.definitions.iter().find(is_it)).map(|test| test.span);
     let text = index.text(file).zip(span);

@@ -31,7 +31,10 @@ impl<'t> Kin<'t> {
         for ((class, _), words) in groups.iter().filter(|(_, words)| (2..=MOST).contains(&words.len())) {
             for word in words {
                 let others = shared.entry((*class, word)).or_default();
-                words.iter().filter(|other| *other != word).for_each(|other| *others.entry(other).or_default() += 1);
+                words
+                    .iter()
+                    .filter(|other| *other != word)
+                    .for_each(|other| *others.entry(other).or_default() += 1);
             }
         }
         let by_groups = |others: BTreeMap<&'t str, usize>| {
