@@ -40,6 +40,9 @@ defmodule Aludel.Agent do
               | {:done, result :: term, state :: term}
               | {:error, Error.t(), state :: term}
 
+  # Milliseconds that a step which traps exits has to end.
+  @patience 5_000
+
   @start_options [
     name: [type: :any, default: nil, doc: "a name, as for `GenServer.start_link/3`"],
     retries: [
@@ -214,10 +217,18 @@ defmodule Aludel.Agent do
   defp stop_worker(worker) do
     Process.unlink(worker)
     monitor = Process.monitor(worker)
-    Process.exit(worker, :kill)
+    # What the step started and linked gets the same signal, and ends in order.
+    Process.exit(worker, :shutdown)
 
     receive do
       {:DOWN, ^monitor, :process, ^worker, _} -> :ok
+    after
+      @patience ->
+        Process.exit(worker, :kill)
+
+        receive do
+          {:DOWN, ^monitor, :process, ^worker, _} -> :ok
+        end
     end
   end
 

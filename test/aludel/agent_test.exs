@@ -76,7 +76,7 @@ defmodule Aludel.AgentTest do
     waiter = Task.async(fn -> Agent.await(agent) end)
     assert %{state: :running} = Agent.status(agent)
     assert Agent.cancel(agent) == :ok
-    assert_receive {:DOWN, ^monitor, :process, ^worker, :killed}
+    assert_receive {:DOWN, ^monitor, :process, ^worker, :shutdown}
     assert {:error, %Error{kind: :cancelled}} = Task.await(waiter)
     assert %{state: :cancelled} = Agent.status(agent)
   end

@@ -16,7 +16,8 @@ defmodule Mix.Tasks.Aludel.UsageTest do
     Tasks.Ask,
     Tasks.Models,
     Tasks.Doctor,
-    Tasks.Eval
+    Tasks.Eval,
+    Tasks.Fix
   ]
 
   # Standard error and the exit code of a task.

@@ -21,7 +21,7 @@ defmodule Aludel.SandboxTest do
         do: path
   end
 
-  defp wait_until(fun, attempts \\ 500) do
+  defp wait_until(fun, attempts \\ 1500) do
     cond do
       fun.() -> :ok
       attempts == 0 -> flunk("it did not come true")

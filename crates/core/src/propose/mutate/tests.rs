@@ -169,6 +169,27 @@ fn the_words_of_the_failing_test_come_first() {
 }
 
 #[test]
+fn kin_of_a_wrong_word_come_first() {
+    let text = "def f(a) do\n  g(a, :sent)\n  {:red, :green, :blue, :left, :right, :up, :down}\nend\n";
+    let rank = |donors: &[(&str, &str)]| {
+        let found = all(text, donors);
+        found.iter().position(|one| one.label.contains("`:sent` becomes `:arrived`"))
+    };
+    let states = [("lib/b.ex", "def states, do: [:new, :sent, :arrived]\n")];
+    let strangers = [("lib/b.ex", "def states, do: {[:new, :sent], :arrived}\n")];
+    assert!(rank(&states).unwrap() < 20);
+    assert!(rank(&strangers).is_none_or(|stranger| rank(&states).unwrap() < stranger));
+}
+
+#[test]
+fn a_clause_that_functions_like_this_one_have_is_missed_first() {
+    let text = "def up(list, nil), do: list\ndef up(list, n), do: g(list, n)\n\ndef down(list, n), do: g(list, -n)\n";
+    let labels: Vec<String> = all(text, &[]).into_iter().map(|one| one.label).collect();
+    let place = |label: &str| labels.iter().position(|one| one.contains(label)).unwrap();
+    assert!(place("add `def down(list, nil), do: list") < place("add `def down(list, []), do: list"));
+}
+
+#[test]
 fn prose_and_heads_are_left_alone() {
     let text = "defmodule A do\n  @doc \"says 1\"\n  @spec f(integer) :: 1\n  alias B.C\n  # 1\n  def f(a), do: a\nend\n";
     for candidate in all(text, &[]) {
