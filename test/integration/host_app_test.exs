@@ -33,10 +33,10 @@ defmodule Aludel.Integration.HostAppTest do
     release = Path.join([host.path, "_build", "prod", "rel", "host"])
     assert [_] = Path.wildcard(Path.join([release, "lib", "aludel-*", @library]))
 
-    {output, 0} =
-      System.cmd(Path.join([release, "bin", "host"]), ["eval", "IO.inspect(Aludel.Native.features())"])
-
-    assert output =~ ~r/^\[.*\]$/m
+    find = ~s[Application.ensure_all_started(:host); IO.puts(Host.find("price after a discount"))]
+    options = [cd: host.path, env: host.environment, stderr_to_stdout: true]
+    {output, status} = System.cmd(Path.join([release, "bin", "host"]), ["eval", find], options)
+    assert {status, String.trim(output)} == {0, "host/price.ex"}
   end
 
   for deps <- ["aludel telemetry", "telemetry aludel"] do
@@ -87,7 +87,8 @@ defmodule Aludel.Integration.HostAppTest do
 
   defp assert_finds_its_own_code(host) do
     output = mix!(host, ["aludel.search", "price after a discount", "--json"])
-    assert output =~ "lib/host.ex"
+    assert output =~ "lib/host/price.ex"
+    assert mix!(host, ["run", "-e", ~s[IO.puts(Host.find("price after a discount"))]]) =~ "host/price.ex"
   end
 
   defp mix!(host, arguments, environment \\ %{}) do

@@ -7,6 +7,7 @@ use aludel_core::Cancel;
 use aludel_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, log_probability};
 
 /// The folder of a model: in `$ALUDEL_MODELS`, or else in the user's cache.
+#[expect(clippy::disallowed_methods, reason = "a test is its own caller, and knows where the models are")]
 fn folder(name: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/aludel/models");
     let folder = std::env::var_os("ALUDEL_MODELS").map_or_else(home, PathBuf::from).join(name);

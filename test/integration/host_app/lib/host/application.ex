@@ -4,6 +4,9 @@ defmodule Host.Application do
 
   @impl true
   def start(_type, _args) do
-    Supervisor.start_link([], strategy: :one_for_one, name: Host.Supervisor)
+    Supervisor.start_link([{Aludel, name: Host.Aludel, root: "lib"}],
+      strategy: :one_for_one,
+      name: Host.Supervisor
+    )
   end
 end
