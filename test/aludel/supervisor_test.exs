@@ -88,6 +88,29 @@ defmodule Aludel.SupervisorTest do
       else: Holder.await(name, :model)
   end
 
+  @tag :tmp_dir
+  test "the index of a folder is offered, and follows the folder when asked to", %{tmp_dir: tmp} do
+    root = Path.join(tmp, "code")
+    file = Path.join(tmp, "code.aludel")
+    File.mkdir_p!(root)
+    File.write!(Path.join(root, "a.ex"), "defmodule A do\n  def apple(x), do: x\nend\n")
+
+    name = start(root: root, index: file)
+    # Whoever waits is served once the index is open.
+    assert {:ok, _} = Aludel.Index.Server.refresh(name)
+    assert {:ok, index} = Aludel.Supervisor.index(name)
+    assert {:ok, %{results: [%{file: "a.ex"} | _]}} = Aludel.Index.search(index, "apple")
+
+    File.write!(Path.join(root, "b.ex"), "defmodule B do\n  def banana(x), do: x\nend\n")
+    assert {:ok, %{added: 1, unchanged: 1}} = Aludel.Index.Server.refresh(name)
+    assert {:ok, %{results: [%{file: "b.ex"} | _]}} = Aludel.Index.search(index, "banana")
+
+    # The server answers in order: what it saved is on disk by the next answer but one.
+    assert {:ok, %{added: 0}} = Aludel.Index.Server.refresh(name)
+    assert {:ok, saved} = Aludel.Index.open(file)
+    assert {:ok, %{files: 2}} = Aludel.Index.info(saved)
+  end
+
   test "agents run under the tree" do
     name = start([])
     {:ok, agent} = Aludel.Supervisor.start_agent(name, Answer, 42)

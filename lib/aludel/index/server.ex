@@ -51,11 +51,8 @@ defmodule Aludel.Index.Server do
       task: nil
     }
 
-    {:ok, server, {:continue, {:begin, encoder}}}
+    {:ok, apply_effects(State.new(encoder), server)}
   end
-
-  @impl GenServer
-  def handle_continue({:begin, encoder}, server), do: {:noreply, apply_effects(State.new(encoder), server)}
 
   @impl GenServer
   def handle_call(:refresh, from, server),

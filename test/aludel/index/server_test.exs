@@ -113,7 +113,9 @@ defmodule Aludel.Index.ServerTest do
     end
 
     test "offers the index to all once it is open, and takes it back when it ends", %{name: name} do
-      assert {:error, %Error{kind: :unavailable}} = Shared.get(name, :index)
+      assert {:error, %Error{kind: :unavailable, message: "the index is being opened" <> _}} =
+               Shared.get(name, :index)
+
       finish(:open, {:ok, :index})
       call = Task.async(fn -> Server.refresh(name) end)
       finish(:update, {:ok, @nothing})
