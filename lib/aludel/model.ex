@@ -68,9 +68,16 @@ defmodule Aludel.Model do
 
     Telemetry.span([:aludel, :model, :load], %{}, fn ->
       with {:ok, resource} <- Job.run(&Native.model_load(&1, Path.expand(path), options), nil) do
-        {:ok, %__MODULE__{resource: resource, name: Path.basename(path)}}
+        {:ok, %__MODULE__{resource: resource, name: name(path)}}
       end
     end)
+  end
+
+  # Where the file says nothing, its folder does.
+  defp name(path) do
+    if Path.basename(path) == "model.gguf",
+      do: path |> Path.expand() |> Path.dirname() |> Path.basename(),
+      else: Path.basename(path, ".gguf")
   end
 
   @doc """

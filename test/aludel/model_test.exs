@@ -14,7 +14,7 @@ defmodule Aludel.ModelTest do
 
   test "says what it is", %{model: model, encoder: encoder} do
     assert {:ok, %{architecture: "llama", vocabulary: 49_152, context_length: 8192}} = Model.info(model)
-    assert inspect(model) == "#Aludel.Model<model.gguf>"
+    assert inspect(model) == "#Aludel.Model<SmolLM2-135M-Instruct>"
     assert inspect(encoder) == "#Aludel.Model.Encoder<all-MiniLM-L6-v2, 384 dimensions>"
   end
 

@@ -39,6 +39,13 @@ pub struct IndexRef {
 #[rustler::resource_impl]
 impl Resource for IndexRef {}
 
+impl Drop for IndexRef {
+    fn drop(&mut self) {
+        // Its own reference goes right after this, so that the job thread's is the last.
+        job::drop_later(self.current());
+    }
+}
+
 impl IndexRef {
     fn new(index: Index, options: BuildOptions) -> ResourceArc<IndexRef> {
         ResourceArc::new(IndexRef {

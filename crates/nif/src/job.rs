@@ -100,7 +100,7 @@ where
         let saved = own.save(reference);
         let reporter = Reporter { owner, reference: Mutex::new((own, saved)), cancel };
         let held = job.clone();
-        pool()?.submit(Box::new(move || {
+        pool().submit(Box::new(move || {
             let outcome = guard::run(|| {
                 reporter.cancel.check()?;
                 work(&reporter)
@@ -156,12 +156,12 @@ const MAX_QUEUE: usize = 4096;
 /// Deep enough for everything that core does, which recurses nowhere on foreign input.
 const STACK_BYTES: usize = 8 << 20;
 
-fn pool() -> Result<&'static Arc<Pool>> {
+fn pool() -> &'static Arc<Pool> {
     static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
-    Ok(POOL.get_or_init(|| {
+    POOL.get_or_init(|| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Pool { state: Mutex::default(), wake: Condvar::new(), ceiling: (2 * cores).max(4) })
-    }))
+    })
 }
 
 impl Pool {
@@ -228,6 +228,13 @@ pub fn install<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         // No threads are to be had: the caller's own does the work.
         None => work(),
     }
+}
+
+/// Drops a value on a job thread. Destructors of resources run on a scheduler of the BEAM, and something large takes longer
+/// to free than a scheduler may be kept.
+pub fn drop_later<T: Send + 'static>(value: T) {
+    // Work that is refused is dropped with the value, here.
+    _ = pool().submit(Box::new(move || drop(value)));
 }
 
 /// Lets the schedulers of the BEAM go first: whoever waits for a page must not wait for an index.
