@@ -58,8 +58,9 @@ defmodule Aludel.Sandbox.Box do
         args: command.args
       ])
 
-    os_pid = port |> Port.info(:os_pid) |> elem(1)
-    start_reaper(os_pid, opts[:clean_up])
+    # A program that has ended by now has no process any more; its exit status is in the mailbox.
+    os_pid = with {:os_pid, os_pid} <- Port.info(port, :os_pid), do: os_pid
+    if os_pid, do: start_reaper(os_pid, opts[:clean_up])
     Process.send_after(self(), :measure, @memory_interval_ms)
     if opts[:wall_clock_ms], do: Process.send_after(self(), :wall_clock, opts[:wall_clock_ms])
 
@@ -114,7 +115,7 @@ defmodule Aludel.Sandbox.Box do
   def handle_info(:measure, state) do
     Process.send_after(self(), :measure, @memory_interval_ms)
 
-    if state.killed == nil and private_memory([state.os_pid], 0) > state.memory,
+    if state.killed == nil and private_memory(List.wrap(state.os_pid), 0) > state.memory,
       do: {:noreply, end_it(state, :memory)},
       else: {:noreply, state}
   end
@@ -183,6 +184,7 @@ defmodule Aludel.Sandbox.Box do
     end)
   end
 
+  defp kill_process(nil), do: :ok
   defp kill_process(os_pid), do: :os.cmd(~c"kill -KILL #{os_pid}")
 
   # Private memory, in bytes, of processes and all their descendants. Files on tmpfs are not in it: they have their own limit.

@@ -180,7 +180,8 @@ defmodule Aludel.SandboxTest do
       {:ok, box} = Aludel.Sandbox.Box.start(command, limits, clean_up: folder)
       wait_until(fn -> marked(mark) != [] end)
       Process.exit(box, :kill)
-      wait_until(fn -> marked(mark) == [] and not File.exists?(folder) end)
+      wait_until(fn -> marked(mark) == [] end)
+      wait_until(fn -> not File.exists?(folder) end)
     end
   end
 
