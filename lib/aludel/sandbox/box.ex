@@ -115,7 +115,7 @@ defmodule Aludel.Sandbox.Box do
   def handle_info(:measure, state) do
     Process.send_after(self(), :measure, @memory_interval_ms)
 
-    if state.killed == nil and private_memory(List.wrap(state.os_pid), 0) > state.memory,
+    if state.killed == nil and private_memory(List.wrap(state.os_pid)) > state.memory,
       do: {:noreply, end_it(state, :memory)},
       else: {:noreply, state}
   end
@@ -184,27 +184,53 @@ defmodule Aludel.Sandbox.Box do
     end)
   end
 
+  # bubblewrap asks to die with its parent only a moment after it was started: whoever kills the parent before that leaves it
+  # behind. So the family is held still, counted and killed as a whole; the first process of a PID namespace takes the rest
+  # with it.
   defp kill_process(nil), do: :ok
-  defp kill_process(os_pid), do: :os.cmd(~c"kill -KILL #{os_pid}")
 
-  # Private memory, in bytes, of processes and all their descendants. Files on tmpfs are not in it: they have their own limit.
-  defp private_memory([], sum), do: sum
+  defp kill_process(os_pid) do
+    signal("STOP", [os_pid])
+    await_stop(os_pid, 200)
+    signal("KILL", family([os_pid]))
+  end
 
-  defp private_memory([pid | rest], sum) do
-    threads = ls("/proc/#{pid}/task")
+  # The signal takes effect when the process runs next; until then it may still start others.
+  defp await_stop(_os_pid, 0), do: :ok
 
+  defp await_stop(os_pid, attempts) do
+    if Regex.match?(~r/^State:\s+[RSD]/m, read("/proc/#{os_pid}/status")) do
+      Process.sleep(1)
+      await_stop(os_pid, attempts - 1)
+    else
+      :ok
+    end
+  end
+
+  defp signal(name, os_pids), do: :os.cmd(~c"kill -#{name} #{Enum.join(os_pids, " ")}")
+
+  # Processes with all their descendants.
+  defp family([]), do: []
+
+  defp family(pids) do
     children =
-      for thread <- threads,
+      for pid <- pids,
+          thread <- ls("/proc/#{pid}/task"),
           child <- String.split(read("/proc/#{pid}/task/#{thread}/children")),
           do: child
 
-    own =
-      case Regex.run(~r/^RssAnon:\s+(\d+) kB/m, read("/proc/#{pid}/status")) do
-        [_, kilobytes] -> String.to_integer(kilobytes) * 1024
-        nil -> 0
-      end
+    pids ++ family(children)
+  end
 
-    private_memory(children ++ rest, sum + own)
+  # Private memory, in bytes, of processes and all their descendants. Files on tmpfs are not in it: they have their own limit.
+  defp private_memory(pids) do
+    for pid <- family(pids), reduce: 0 do
+      sum ->
+        case Regex.run(~r/^RssAnon:\s+(\d+) kB/m, read("/proc/#{pid}/status")) do
+          [_, kilobytes] -> sum + String.to_integer(kilobytes) * 1024
+          nil -> sum
+        end
+    end
   end
 
   defp ls(path), do: path |> File.ls() |> elem(1) |> List.wrap() |> Enum.filter(&is_binary/1)
