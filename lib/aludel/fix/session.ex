@@ -136,7 +136,7 @@ defmodule Aludel.Fix.Session do
   def step(%__MODULE__{phase: :polish} = session, emit) do
     case fill_polish(session) do
       {:ok, session} ->
-        if Workers.busy?(session.workers), do: go(collect_polish(session, emit)), else: go(session, :confirm)
+        if Workers.busy?(session.workers), do: go(collect(session, emit)), else: go(session, :confirm)
 
       {:error, error} ->
         stop(session, error)
@@ -260,8 +260,15 @@ defmodule Aludel.Fix.Session do
       others: for(test <- session.baseline, test.state == :passed, do: test.id),
       max_failures: length(session.failing),
       timeout_per_test: timeout_per_test(session),
+      timeout_ms: timeout(session),
       seed: 0
     ]
+  end
+
+  # Nothing that is tried may outlast the budget by more than two seconds.
+  defp timeout(session) do
+    left = round((session.opts[:budget] - elapsed(session)) * 1000)
+    left |> max(2_000) |> min(60_000)
   end
 
   # A mutant may loop: it gets ten times what the slowest test took, and never less than two seconds.
@@ -275,8 +282,10 @@ defmodule Aludel.Fix.Session do
   defp collect(session, emit) do
     {candidate, outcome, session} = take(session)
     judged = judge(session, outcome)
-    # The search goes on over a sandbox that failed; a candidate that breaks its sandbox leads nowhere.
-    :ok = Search.verdict(session.search, candidate.node, judged)
+
+    # The search goes on over a sandbox that failed; a candidate that breaks its sandbox leads nowhere. What is tried only
+    # because it is smaller than a patch that works is no node that the tree waits for.
+    if candidate.node, do: :ok = Search.verdict(session.search, candidate.node, judged)
     emit.({:candidate, report(candidate, judged)})
     if judged.solved, do: %{session | solved: [candidate | session.solved]}, else: session
   end
@@ -329,7 +338,7 @@ defmodule Aludel.Fix.Session do
     go(%{session | polish: rivals(session), phase: :polish})
   end
 
-  # Other single changes close to the first patch that are smaller, or of the same size and more likely.
+  # Other single changes close to the first patch that are smaller.
   defp rivals(%{solved: [first | _]} = session) do
     session.candidates
     |> Map.values()
@@ -350,13 +359,6 @@ defmodule Aludel.Fix.Session do
   end
 
   defp fill_polish(session), do: {:ok, session}
-
-  defp collect_polish(session, emit) do
-    {candidate, outcome, session} = take(session)
-    judged = judge(session, outcome)
-    emit.({:candidate, report(candidate, judged)})
-    if judged.solved, do: %{session | solved: [candidate | session.solved]}, else: session
-  end
 
   defp draw(session, emit) do
     drawn = session.executions - session.drawn
