@@ -26,7 +26,12 @@ defmodule Aludel.CLI do
           {:error, error} -> {:error, error}
         end
       rescue
-        error in [Error, File.Error, File.CopyError, File.RenameError] -> {:error, error}
+        error in [Error, File.Error, File.CopyError, File.RenameError] ->
+          {:error, error}
+
+        error in ErlangError ->
+          # Whoever read the output, such as `head`, has enough of it.
+          if error.original == :terminated, do: {:exit, 1}, else: reraise(error, __STACKTRACE__)
       end
 
     case result do

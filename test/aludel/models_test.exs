@@ -166,10 +166,13 @@ defmodule Aludel.ModelsTest do
       # The last arguments are --dest DIR --requirement FILE.
       fake_python(tmp, """
       while [ $# -gt 4 ]; do shift; done
-      /bin/mkdir -p "$2" && /bin/cp #{archive} "$2" && /bin/cp "$4" #{tmp}/asked
+      /bin/mkdir -p "$2" && /bin/cp #{archive} "$2" && /bin/cp "$4" #{tmp}/asked && /bin/sleep 0.6
       """)
 
-      assert {:ok, got} = Archive.download(model, work, fn _ -> :ok end)
+      test = self()
+      assert {:ok, got} = Archive.download(model, work, &send(test, &1))
+      # While it takes time, what has come so far is seen to grow.
+      assert_received %{phase: :downloading, done: done, total: 1} when done > 0
       assert Archive.sha256(got) == model.sha256
       assert File.read!(Path.join(tmp, "asked")) == "package==1.0 --hash=sha256:#{model.sha256}\n"
     end

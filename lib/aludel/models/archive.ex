@@ -150,7 +150,8 @@ defmodule Aludel.Models.Archive do
   end
 
   defp size(folder) do
-    for path <- Path.wildcard(Path.join(folder, "{archive,tmp/**}/*")),
+    for pattern <- ["archive/*", "tmp/**/*"],
+        path <- Path.wildcard(Path.join(folder, pattern)),
         {:ok, %{type: :regular, size: size}} <- [File.stat(path)],
         reduce: 0 do
       sum -> sum + size
