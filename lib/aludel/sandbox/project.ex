@@ -287,7 +287,12 @@ defmodule Aludel.Sandbox.Project do
 
   # Folders that mix.exs names as path dependencies, and theirs. Read from the syntax, for mix.exs is code that is not trusted here.
   # A folder without a mix.exs of its own is no dependency, and not shown to the sandbox.
-  defp dependencies(root), do: dependencies([root], MapSet.new()) |> Enum.sort() |> List.delete(root)
+  # What lies inside of the project is seen with it.
+  defp dependencies(root) do
+    dependencies([root], MapSet.new())
+    |> Enum.reject(&(&1 == root or String.starts_with?(&1, root <> "/")))
+    |> Enum.sort()
+  end
 
   defp dependencies([], seen), do: seen
 

@@ -300,4 +300,33 @@ defmodule Aludel.Sandbox.ProjectTest do
       wait_until(fn -> vms(root) == [] end)
     end
   end
+
+  for folder <- ["vendor/inner", "deps/inner"] do
+    test "a dependency by path may lie inside of the project, in #{folder}" do
+      folder = unquote(folder)
+
+      mix = fn app, deps ->
+        """
+        defmodule #{Macro.camelize(app)}.MixProject do
+          use Mix.Project
+          def project, do: [app: :#{app}, version: "0.1.0", deps: #{deps}]
+        end
+        """
+      end
+
+      {server, _root} =
+        start!(%{
+          "mix.exs" => mix.("tiny", ~s([{:inner, path: "#{folder}"}])),
+          "lib/application.ex" => nil,
+          "lib/counter.ex" => nil,
+          "test/other_test.exs" => nil,
+          "lib/uses.ex" => "defmodule Uses do\n  def it, do: Inner.value()\nend\n",
+          "#{folder}/mix.exs" => mix.("inner", "[]"),
+          "#{folder}/lib/inner.ex" => "defmodule Inner do\n  def value, do: 1\nend\n"
+        })
+
+      assert {:ok, _} = Project.compile(server), folder
+      assert {:ok, %{tests: [_ | _]}} = Project.run_tests(server)
+    end
+  end
 end
