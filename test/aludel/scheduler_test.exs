@@ -20,6 +20,13 @@ defmodule Aludel.SchedulerTest do
     {:ok, path} = Models.path("SmolLM2-135M-Instruct")
     {:ok, model} = Model.load(path)
 
+    # Timers of the BEAM are a millisecond coarse, and a machine may hold any process up now and then: 95 of 100 wake-ups
+    # count, in the best of three rounds. Were a scheduler kept by native code, every round would show it.
+    assert Enum.any?(1..3, fn _ -> late(model) < 5_000 end)
+  end
+
+  # Microseconds that 95 of 100 wake-ups are late at the most while there is work.
+  defp late(model) do
     work =
       Task.async(fn ->
         writing = Task.async(fn -> Model.generate(model, "Tell a story.", max_tokens: 60) end)
@@ -30,8 +37,6 @@ defmodule Aludel.SchedulerTest do
     delays = delays(fn -> not Process.alive?(work.pid) end) |> Enum.sort()
     Task.await(work)
     assert length(delays) > 100
-
-    # Timers of the BEAM are a millisecond coarse, and a machine may hold any process up now and then: 95 of 100 count.
-    assert Enum.at(delays, div(length(delays) * 95, 100)) < 5_000
+    Enum.at(delays, div(length(delays) * 95, 100))
   end
 end
