@@ -1,6 +1,8 @@
 defmodule Aludel.Sandbox.ProjectTest do
   use ExUnit.Case, async: true
 
+  import Aludel.Test.Wait
+
   alias Aludel.Error
   alias Aludel.Sandbox.{Fixture, Project}
 
@@ -256,28 +258,13 @@ defmodule Aludel.Sandbox.ProjectTest do
   end
 
   describe "nothing is left" do
-    defp vms(root) do
-      for path <- Path.wildcard("/proc/[0-9]*/cmdline"),
-          {:ok, line} <- [File.read(path)],
-          line =~ root,
-          do: path
-    end
-
-    defp wait_until(fun, attempts \\ 500) do
-      cond do
-        fun.() -> :ok
-        attempts == 0 -> flunk("it did not come true")
-        true -> receive(do: (:never -> :ok), after: (20 -> wait_until(fun, attempts - 1)))
-      end
-    end
-
     test "when the server stops" do
       root = Fixture.create()
       {:ok, server} = Project.start_link(root: root)
       {:ok, _} = Project.compile(server)
-      assert vms(root) != []
+      assert processes(root) != []
       Project.stop(server)
-      assert vms(root) == []
+      assert processes(root) == []
     end
 
     @tag :capture_log
@@ -293,11 +280,11 @@ defmodule Aludel.Sandbox.ProjectTest do
         end)
 
       assert_receive {:server, server}
-      wait_until(fn -> vms(root) != [] end)
+      wait_until(fn -> processes(root) != [] end)
       monitor = Process.monitor(server)
       Process.exit(owner, :kill)
       assert_receive {:DOWN, ^monitor, :process, _, _}, 20_000
-      wait_until(fn -> vms(root) == [] end)
+      wait_until(fn -> processes(root) == [] end)
     end
   end
 

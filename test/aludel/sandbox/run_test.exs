@@ -1,6 +1,8 @@
 defmodule Aludel.SandboxTest do
   use ExUnit.Case, async: true
 
+  import Aludel.Test.Wait
+
   alias Aludel.{Error, Sandbox}
   alias Aludel.Sandbox.Result
 
@@ -11,22 +13,6 @@ defmodule Aludel.SandboxTest do
   defp run!(program, opts \\ []) do
     {:ok, result} = Sandbox.run(program, opts)
     result
-  end
-
-  # Processes of the host whose command line holds `mark`.
-  defp marked(mark) do
-    for "/proc/" <> _ = path <- Path.wildcard("/proc/[0-9]*/cmdline"),
-        {:ok, line} <- [File.read(path)],
-        line =~ mark,
-        do: path
-  end
-
-  defp wait_until(fun, attempts \\ 1500) do
-    cond do
-      fun.() -> :ok
-      attempts == 0 -> flunk("it did not come true")
-      true -> receive(do: (:never -> :ok), after: (20 -> wait_until(fun, attempts - 1)))
-    end
   end
 
   describe "programs" do
@@ -120,7 +106,7 @@ defmodule Aludel.SandboxTest do
       bomb = "f() { f | f & f; }; : #{mark}; f"
       result = run!(["sh", "-c", bomb], processes: 30, wall_clock_ms: 1_500)
       assert result.status in [:wall_clock, :exited]
-      assert marked(mark) == []
+      assert processes(mark) == []
     end
 
     test "forks more than it may" do
@@ -167,9 +153,9 @@ defmodule Aludel.SandboxTest do
           Sandbox.run(["sh", "-c", "trap '' HUP TERM PIPE; : #{mark}; sleep 60 & setsid sleep 60 & wait"])
         end)
 
-      wait_until(fn -> marked(mark) != [] end)
+      wait_until(fn -> processes(mark) != [] end)
       Process.exit(caller, :kill)
-      wait_until(fn -> marked(mark) == [] end)
+      wait_until(fn -> processes(mark) == [] end)
     end
 
     test "when the keeper is killed" do
@@ -178,9 +164,9 @@ defmodule Aludel.SandboxTest do
       folder = Aludel.Sandbox.Scratch.create!()
       {:ok, command} = Aludel.Sandbox.Command.build(["sh", "-c", ": #{mark}; sleep 60"], limits: limits)
       {:ok, box} = Aludel.Sandbox.Box.start(command, limits, clean_up: folder)
-      wait_until(fn -> marked(mark) != [] end)
+      wait_until(fn -> processes(mark) != [] end)
       Process.exit(box, :kill)
-      wait_until(fn -> marked(mark) == [] end)
+      wait_until(fn -> processes(mark) == [] end)
       wait_until(fn -> not File.exists?(folder) end)
     end
   end
