@@ -21,6 +21,8 @@ defmodule Aludel.Fix.Session do
     failing: [],
     suspects: [],
     candidates: %{},
+    queue: [],
+    batch: 16,
     solved: [],
     polish: [],
     executions: 0,
@@ -32,6 +34,9 @@ defmodule Aludel.Fix.Session do
   @tree_every 25
   # How many smaller candidates near a patch that works are tried before it is taken.
   @polish_most 24
+  # Candidates that a sandbox gets at once. The first few are the likeliest, and are soon tried; later, what it costs to
+  # compile a module once more is shared by many.
+  @batch_most 64
   # Suspected lines that candidates are made for.
   @suspects_most 200
 
@@ -73,7 +78,9 @@ defmodule Aludel.Fix.Session do
   def step(%__MODULE__{phase: :localise} = session, emit) do
     failing = MapSet.new(session.failing, & &1.id)
 
-    with {:ok, run} <- Workers.first(session.workers, &Project.run_tests(&1, coverage: :per_test, seed: 0)),
+    with {:ok, workers} <- Workers.start_others(session.workers),
+         session = %{session | workers: workers},
+         {:ok, run} <- Workers.first(session.workers, &Project.run_tests(&1, coverage: :per_test, seed: 0)),
          {:ok, index} <- Index.build(session.root),
          observed = for(test <- run.tests, do: observation(test, failing)),
          {:ok, suspects} <- localise(index, Enum.reject(observed, &is_nil/1)) do
@@ -119,13 +126,23 @@ defmodule Aludel.Fix.Session do
     end
   end
 
+  # All sandboxes have been asked to stop: what they have not tried may be the smaller patch.
+  def step(%__MODULE__{phase: :search, solved: [_ | _]} = session, emit) do
+    if Workers.busy?(session.workers) do
+      go(collect(session, emit))
+    else
+      emit_tree(session, emit)
+      go(%{session | polish: rivals(session), phase: :polish})
+    end
+  end
+
   def step(%__MODULE__{phase: :search} = session, emit) do
     :ok = Search.tick(session.search, elapsed(session))
 
     case fill(session) do
       {:ok, session} ->
         if Workers.busy?(session.workers),
-          do: session |> collect(emit) |> next(emit),
+          do: session |> collect(emit) |> draw(emit) |> go(),
           else: finish(session, emit)
 
       {:error, error} ->
@@ -204,7 +221,8 @@ defmodule Aludel.Fix.Session do
         size: candidate.size + size,
         before: before,
         sources: nil,
-        node: nil
+        node: nil,
+        judged: false
       })
     end
   end
@@ -226,40 +244,97 @@ defmodule Aludel.Fix.Session do
 
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do
-    with true <- Workers.free?(session.workers), {:ok, [task]} <- Search.ask(session.search, 1) do
-      filled =
-        case task do
-          {:evaluate, node, payload} -> evaluate(session, %{session.candidates[payload] | node: node})
-          {:expand, node, payload} -> propose(session, node, session.candidates[payload])
-        end
+    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget] do
+      with {:ok, session} <- gather(session) do
+        if session.queue == [], do: {:ok, session}, else: session |> hand_out() |> filled()
+      end
+    else
+      {:ok, session}
+    end
+  end
 
-      with {:ok, session} <- filled, do: fill(session)
+  defp filled({:ok, session}), do: fill(%{session | batch: min(2 * session.batch, @batch_most)})
+  defp filled({:error, error}), do: {:error, error}
+
+  # Asks the tree until the queue holds a batch, or the tree has nothing more.
+  defp gather(session) do
+    with wanted when wanted > 0 <- session.batch - length(session.queue),
+         {:ok, [_ | _] = tasks} <- Search.ask(session.search, wanted),
+         {:ok, session} <- Enum.reduce_while(tasks, {:ok, session}, &enter/2) do
+      gather(session)
     else
       {:error, error} -> {:error, error}
       _ -> {:ok, session}
     end
   end
 
-  defp evaluate(session, candidate) do
-    with {:ok, candidate} <- with_sources(session, candidate) do
-      opts = verdict_opts(session)
+  defp enter({:evaluate, node, payload}, {:ok, session}) do
+    candidates = Map.update!(session.candidates, payload, &%{&1 | node: node})
+    {:cont, {:ok, %{session | candidates: candidates, queue: session.queue ++ [payload]}}}
+  end
 
-      workers =
-        Workers.give(session.workers, candidate.payload, &Project.verdict(&1, candidate.sources, opts))
-
-      candidates = Map.put(session.candidates, candidate.payload, candidate)
-      {:ok, %{session | workers: workers, candidates: candidates, executions: session.executions + 1}}
+  defp enter({:expand, node, payload}, {:ok, session}) do
+    case propose(session, node, session.candidates[payload]) do
+      {:ok, session} -> {:cont, {:ok, session}}
+      {:error, error} -> {:halt, {:error, error}}
     end
+  end
+
+  # A batch shares what is changed before: the candidates on top of one parent.
+  defp hand_out(%{queue: [first | _]} = session) do
+    base = session.candidates[first].before
+    {batch, rest} = Enum.split_with(session.queue, &(session.candidates[&1].before == base))
+    {batch, later} = Enum.split(batch, session.batch)
+    give(%{session | queue: later ++ rest}, base, batch)
+  end
+
+  defp give(session, base, payloads) do
+    with {:ok, candidates} <- all_sources(session, payloads),
+         mutants = Enum.map(candidates, &mutant(session, &1)),
+         {:ok, workers} <- Workers.give(session.workers, base, mutants, verdict_opts(session)) do
+      known = Enum.into(candidates, session.candidates, &{&1.payload, &1})
+      {:ok, %{session | workers: workers, candidates: known}}
+    end
+  end
+
+  defp all_sources(session, payloads) do
+    payloads
+    |> Enum.reduce_while({:ok, []}, fn payload, {:ok, done} ->
+      case with_sources(session, session.candidates[payload]) do
+        {:ok, candidate} -> {:cont, {:ok, [candidate | done]}}
+        {:error, error} -> {:halt, {:error, error}}
+      end
+    end)
+    |> case do
+      {:ok, candidates} -> {:ok, Enum.reverse(candidates)}
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp mutant(session, %{file: file} = candidate) do
+    changed = candidate.sources[file]
+    %{id: candidate.payload, changes: %{file => changed}, within: within(session, candidate, changed)}
+  end
+
+  defp within(_session, %{within: nil}, _changed), do: nil
+
+  defp within(session, %{within: {start, stop, first, last}} = candidate, changed) do
+    {:ok, text} = text(session, candidate.before, candidate.file)
+    length = stop - start + byte_size(changed) - byte_size(text)
+    %{file: candidate.file, first: first, last: last, text: binary_part(changed, start, length)}
   end
 
   # The failing tests run first, all of them, so that a part that is mended can be seen; the others only when all of those
   # pass, until one fails.
   defp verdict_opts(session) do
+    failing = Enum.map(session.failing, & &1.id)
+    passed = for test <- session.baseline, test.state == :passed, do: test
+
     [
-      failing: Enum.map(session.failing, & &1.id),
-      others: for(test <- session.baseline, test.state == :passed, do: test.id),
-      max_failures: length(session.failing),
-      timeout_per_test: timeout_per_test(session),
+      failing: failing,
+      others: Enum.map(passed, & &1.id),
+      timeout_per_test: timeout_per_test(session.failing, 500),
+      timeout_others: timeout_per_test(passed, 500),
       timeout_ms: timeout(session),
       seed: 0
     ]
@@ -268,33 +343,57 @@ defmodule Aludel.Fix.Session do
   # Nothing that is tried may outlast the budget by more than two seconds.
   defp timeout(session) do
     left = round((session.opts[:budget] - elapsed(session)) * 1000)
-    left |> max(2_000) |> min(60_000)
+    max(left, 2_000)
   end
 
-  # A mutant may loop: it gets ten times what the slowest test took, and never less than two seconds.
-  defp timeout_per_test(session) do
-    slowest = session.baseline |> Enum.map(& &1.microseconds) |> Enum.max(fn -> 0 end)
-    max(2_000, div(slowest * 10, 1_000))
+  # A mutant may loop: a test gets ten times what the slowest took, and some time more.
+  defp timeout_per_test(tests, grace_ms) do
+    slowest = tests |> Enum.map(& &1.microseconds) |> Enum.max(fn -> 0 end)
+    grace_ms + div(slowest * 10, 1_000)
   end
 
   # --- verdicts
 
   defp collect(session, emit) do
-    {candidate, outcome, session} = take(session)
-    judged = judge(session, outcome)
+    case Workers.take(session.workers) do
+      {:verdict, payload, verdict, workers} ->
+        learn(%{session | workers: workers}, payload, {:ok, verdict}, emit)
 
-    # The search goes on over a sandbox that failed; a candidate that breaks its sandbox leads nowhere. What is tried only
-    # because it is smaller than a patch that works is no node that the tree waits for.
-    if candidate.node, do: :ok = Search.verdict(session.search, candidate.node, judged)
-    emit.({:candidate, report(candidate, judged)})
-    if judged.solved, do: %{session | solved: [candidate | session.solved]}, else: session
+      {:free, left, nil, workers} ->
+        again(%{session | workers: workers}, left)
+
+      # The search goes on over a sandbox that failed; a candidate that breaks its sandbox leads nowhere.
+      {:free, [culprit | left], error, workers} ->
+        %{session | workers: workers} |> again(left) |> learn(culprit, {:error, error}, emit)
+
+      {:free, [], _error, workers} ->
+        %{session | workers: workers}
+    end
   end
 
-  defp take(session) do
-    {payload, outcome, workers} = Workers.take(session.workers)
+  defp again(session, payloads) do
+    waited_for = Enum.filter(payloads, &session.candidates[&1].node)
+    %{session | queue: waited_for ++ session.queue}
+  end
+
+  defp learn(session, payload, outcome, emit) do
     candidate = session.candidates[payload]
+    session = %{session | queue: List.delete(session.queue, payload)}
+    judged = judge(session, outcome)
     tried = Map.update(session.tried, candidate.kind, 1, &(&1 + 1))
-    {candidate, outcome, %{session | workers: workers, tried: tried}}
+    candidates = %{session.candidates | payload => %{candidate | judged: true}}
+    session = %{session | candidates: candidates, tried: tried, executions: session.executions + 1}
+
+    # What is tried only because it is smaller than a patch that works is no node that the tree waits for.
+    if candidate.node, do: :ok = Search.verdict(session.search, candidate.node, judged)
+    emit.({:candidate, report(candidate, judged)})
+
+    if judged.solved do
+      Workers.enough(session.workers)
+      %{session | solved: [candidate | session.solved]}
+    else
+      session
+    end
   end
 
   defp report(candidate, judged) do
@@ -331,31 +430,23 @@ defmodule Aludel.Fix.Session do
 
   # --- after a verdict
 
-  defp next(%{solved: []} = session, emit), do: go(draw(session, emit))
-
-  defp next(session, emit) do
-    emit_tree(session, emit)
-    go(%{session | polish: rivals(session), phase: :polish})
-  end
-
   # Other single changes close to the first patch that are smaller.
   defp rivals(%{solved: [first | _]} = session) do
     session.candidates
     |> Map.values()
     |> Enum.filter(fn candidate ->
-      candidate.node == nil and candidate.before == %{} and candidate.file == first.file and
+      not candidate.judged and candidate.before == %{} and candidate.file == first.file and
         abs(candidate.line - first.line) <= 3 and candidate.size < first.size
     end)
     |> Enum.sort_by(&{&1.size, -&1.prior, &1.payload})
     |> Enum.take(@polish_most)
+    |> Enum.map(& &1.payload)
   end
 
-  defp fill_polish(%{polish: [candidate | rest]} = session) do
-    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget] do
-      with {:ok, session} <- evaluate(%{session | polish: rest}, candidate), do: fill_polish(session)
-    else
-      {:ok, session}
-    end
+  defp fill_polish(%{polish: [_ | _] = rivals} = session) do
+    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget],
+      do: give(%{session | polish: []}, %{}, rivals),
+      else: {:ok, session}
   end
 
   defp fill_polish(session), do: {:ok, session}
@@ -385,7 +476,7 @@ defmodule Aludel.Fix.Session do
   defp confirm(session, best) do
     opts = [
       unsafe_without_isolation: session.opts[:unsafe_without_isolation],
-      timeout_per_test: timeout_per_test(session),
+      timeout_per_test: timeout_per_test(session.baseline, 2_000),
       seed: 0
     ]
 

@@ -1,7 +1,7 @@
 defmodule Aludel.Fix.Workers do
   @moduledoc false
-  # The sandboxes that try candidates, and what each is doing. The first one starts with the run; the others are started
-  # when there is work for more than one.
+  # The sandboxes that try candidates, and what each is doing. The first one starts with the run; the others start when the
+  # first has found that there is something to mend.
 
   alias Aludel.Sandbox.Project
 
@@ -21,39 +21,65 @@ defmodule Aludel.Fix.Workers do
     Project.start_link(root: workers.root, unsafe_without_isolation: workers.opts[:unsafe_without_isolation])
   end
 
+  @doc "Starts all other sandboxes, which get ready by themselves."
+  def start_others(workers) do
+    Enum.reduce_while(2..workers.most//1, {:ok, workers}, fn _, {:ok, workers} ->
+      case open(workers) do
+        {:ok, project} ->
+          Project.warm_up(project)
+          {:cont, {:ok, %{workers | free: workers.free ++ [project]}}}
+
+        {:error, error} ->
+          {:halt, {:error, error}}
+      end
+    end)
+  end
+
   @doc "Runs `fun` on the first sandbox and waits."
   def first(%__MODULE__{free: [project | _]}, fun), do: fun.(project)
 
   def busy?(workers), do: map_size(workers.busy) > 0
-  def free?(workers), do: workers.free != [] or map_size(workers.busy) < workers.most
+  def free?(workers), do: workers.free != []
 
-  @doc "Runs `fun` on a free sandbox, which is started if need be, and remembers `tag`."
-  def give(%__MODULE__{free: [project | free]} = workers, tag, fun) do
-    task = Task.async(fn -> {project, fun.(project)} end)
-    %{workers | free: free, busy: Map.put(workers.busy, task.ref, tag)}
-  end
-
-  def give(%__MODULE__{free: []} = workers, tag, fun) do
-    case open(workers) do
-      {:ok, project} ->
-        compile_first = fn project -> with {:ok, _} <- Project.compile(project), do: fun.(project) end
-        give(%{workers | free: [project]}, tag, compile_first)
-
-      {:error, error} ->
-        task = Task.async(fn -> {nil, {:error, error}} end)
-        %{workers | busy: Map.put(workers.busy, task.ref, tag)}
+  @doc "Has a free sandbox try mutants on top of `base`."
+  def give(%__MODULE__{free: [project | free]} = workers, base, mutants, opts) do
+    with {:ok, ref} <- Project.verdicts(project, base, mutants, opts) do
+      busy = Map.put(workers.busy, ref, {project, MapSet.new(mutants, & &1.id)})
+      {:ok, %{workers | free: free, busy: busy}}
     end
   end
 
-  @doc "Waits for the next verdict: `{tag, outcome, workers}`."
+  @doc "Asks all sandboxes to stop after what they are trying now."
+  def enough(workers) do
+    for {ref, {project, _}} <- workers.busy, do: Project.enough(project, ref)
+    :ok
+  end
+
+  @doc """
+  Waits for what happens next: `{:verdict, id, verdict, workers}`, or `{:free, ids, error, workers}` when a sandbox is done:
+  with what it has not tried, and why if that was no wish.
+  """
   def take(%__MODULE__{busy: busy} = workers) do
     receive do
-      {ref, {project, outcome}} when is_map_key(busy, ref) ->
-        Process.demonitor(ref, [:flush])
-        {tag, busy} = Map.pop!(busy, ref)
-        free = if project, do: [project | workers.free], else: workers.free
-        {tag, outcome, %{workers | busy: busy, free: free}}
+      {ref, {:verdict, id, verdict}} when is_map_key(busy, ref) ->
+        {project, left} = busy[ref]
+        {:verdict, id, verdict, %{workers | busy: %{busy | ref => {project, MapSet.delete(left, id)}}}}
+
+      {ref, {:done, _ids}} when is_map_key(busy, ref) ->
+        free(workers, ref, nil)
+
+      {ref, {:error, error}} when is_map_key(busy, ref) ->
+        free(workers, ref, error)
+
+      {:DOWN, ref, :process, _, reason} when is_map_key(busy, ref) ->
+        exit({:sandbox, reason})
     end
+  end
+
+  defp free(workers, ref, error) do
+    Process.demonitor(ref, [:flush])
+    {{project, left}, busy} = Map.pop!(workers.busy, ref)
+    {:free, Enum.sort(left), error, %{workers | free: [project | workers.free], busy: busy}}
   end
 
   def stop(nil), do: :ok

@@ -5,7 +5,7 @@ defmodule Aludel.Sandbox.Driver do
   # It shares its VM with untrusted code, so the host believes nothing of what it sends beyond its shape.
   # The modules Aludel.Sandbox.Driver.* depend on Elixir, Mix and ExUnit only.
 
-  alias Aludel.Sandbox.Driver.{Coverage, Suite, Workspace}
+  alias Aludel.Sandbox.Driver.{Coverage, Mutants, Suite, Workspace}
 
   @doc "Connects to the host and serves requests until the host hangs up."
   def start do
@@ -17,28 +17,59 @@ defmodule Aludel.Sandbox.Driver do
   defp serve(socket, state) do
     case :gen_tcp.recv(socket, 0) do
       {:ok, frame} ->
-        {nonce, request} = :erlang.binary_to_term(frame)
-        emit = fn message -> :gen_tcp.send(socket, :erlang.term_to_binary({nonce, message})) end
-        {reply, state} = answer(request, state, emit)
-        emit.({:done, reply, health()})
-        serve(socket, state)
+        case :erlang.binary_to_term(frame) do
+          # Came when all was done already.
+          {_nonce, :stop} -> serve(socket, state)
+          {nonce, request} -> serve(socket, serve(socket, state, nonce, request))
+        end
 
       {:error, _} ->
         :ok
     end
   end
 
-  # Throws {:refused, kind, message, diagnostics} are answers; so is everything that project code raises or throws.
-  defp answer(request, state, emit) do
-    handle(request, state, emit)
-  rescue
-    exception -> {refusal(:project, Exception.message(exception)), state}
-  catch
-    :throw, {:refused, kind, message, diagnostics} -> {{:error, kind, message, diagnostics}, state}
-    kind, reason -> {refusal(:project, Exception.format_banner(kind, reason)), state}
+  defp serve(socket, state, nonce, request) do
+    emit = fn message -> :gen_tcp.send(socket, :erlang.term_to_binary({nonce, message})) end
+    {reply, state} = answer(request, state, emit, fn -> stop?(socket, nonce) end)
+    emit.({:done, reply, health()})
+    state
   end
 
+  # Whether the host has had enough of this request, or is gone.
+  defp stop?(socket, nonce) do
+    case :gen_tcp.recv(socket, 0, 0) do
+      {:ok, frame} -> :erlang.binary_to_term(frame) == {nonce, :stop} or stop?(socket, nonce)
+      {:error, reason} -> reason != :timeout
+    end
+  end
+
+  # Throws {:refused, kind, message, diagnostics} are answers; so is everything that project code raises or throws.
+  defp answer(request, state, emit, stop?) do
+    handle(request, state, emit, stop?)
+  rescue
+    exception -> {refusal(:project, Exception.message(exception)), touched(state, request)}
+  catch
+    :throw, {:refused, kind, message, diagnostics} ->
+      {{:error, kind, message, diagnostics}, touched(state, request)}
+
+    kind, reason ->
+      {refusal(:project, Exception.format_banner(kind, reason)), touched(state, request)}
+  end
+
+  # What a request that broke off may have written is put back with the next one.
+  defp touched(state, {:compile, changes}), do: Workspace.touched(state, Map.keys(changes))
+
+  defp touched(state, {:mutants, %{base: base, mutants: mutants}}),
+    do: Workspace.touched(state, Map.keys(base) ++ Enum.map(mutants, & &1.file))
+
+  defp touched(state, _request), do: state
+
   defp refusal(kind, message), do: {:error, kind, Workspace.text(message), []}
+
+  defp handle({:mutants, options}, state, emit, stop?),
+    do: {{:ok, %{}}, Mutants.run(state, options, emit, stop?)}
+
+  defp handle(request, state, emit, _stop?), do: handle(request, state, emit)
 
   defp handle({:boot, options}, nil, _emit) do
     state = Workspace.boot(options)

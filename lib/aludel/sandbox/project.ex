@@ -37,7 +37,7 @@ defmodule Aludel.Sandbox.Project do
   use GenServer
 
   alias Aludel.Error
-  alias Aludel.Sandbox.{Command, Limits, Session, Workbench}
+  alias Aludel.Sandbox.{Batch, Command, Limits, Session, Workbench}
 
   @start_options [:root, :limits, :read_only, :env, :bubblewrap, :unsafe_without_isolation, :name]
   @test_options [
@@ -57,6 +57,8 @@ defmodule Aludel.Sandbox.Project do
     seed: 0,
     max_failures: 1
   ]
+
+  @batch_options @verdict_options |> Keyword.delete(:max_failures) |> Keyword.put(:timeout_others, :auto)
 
   @typedoc "The result of one test."
   @type test :: map()
@@ -147,6 +149,57 @@ defmodule Aludel.Sandbox.Project do
          do: call(server, {:verdict, changes, opts})
   end
 
+  @typedoc """
+  One of many changes: its number, the files with their new content, and, if it changes one function of one file only,
+  `:within`: the lines from the first to the last of the function's clauses, and the text that takes their place.
+  """
+  @type mutant :: %{
+          id: pos_integer(),
+          changes: changes(),
+          within: nil | %{file: String.t(), first: pos_integer(), last: pos_integer(), text: String.t()}
+        }
+
+  @doc """
+  Verdicts on many changes, none of which is written to the project. The changes share `base`, and each adds its own to that.
+
+  Those with `:within` are compiled together, which is many times as fast as one by one: their functions are kept in one
+  module, and the tests run on each in turn ("mutant schemata", Untch, Offutt and Harrold, ISSTA 1993). Those that cannot be
+  had that way are compiled by themselves, after the others: changes of macros, of attributes, of code that runs when other code is
+  compiled. A change that passes so has been tried in a module with other changes beside it: `verify/3` it.
+
+  Answers a reference at once, and sends the caller messages:
+
+    * `{ref, {:verdict, id, verdict}}`: see `verdict/3`; `:output` and `:warnings` are empty for those compiled together;
+    * `{ref, {:done, ids}}`, the last one: what was not tried, because `:timeout_ms` was over or `enough/2` was called;
+    * `{ref, {:error, error}}` instead, when the project or its sandbox is not fit for verdicts.
+
+  The reference is a monitor of the server. Options are those of `verdict/3` without `:max_failures`, and `:timeout_others`:
+  what a test gets that passed before. With `:auto`, either is half a second and ten times what the slowest of its
+  tests took in the last full run.
+  """
+  @spec verdicts(GenServer.server(), changes(), [mutant()], keyword()) ::
+          {:ok, reference()} | {:error, Error.t()}
+  def verdicts(server, base, mutants, opts \\ []) do
+    with {:ok, opts} <- options(opts, @batch_options),
+         :ok <- check_changes(base),
+         :ok <- check_mutants(mutants) do
+      ref = Process.monitor(server)
+      GenServer.cast(server, {:verdicts, self(), ref, base, mutants, opts})
+      {:ok, ref}
+    end
+  end
+
+  @doc "Asks for no more verdicts than the one that is being made. The answer to `verdicts/4` still ends with `:done`."
+  @spec enough(pid(), reference()) :: :ok
+  def enough(server, ref) do
+    send(server, {:enough, ref})
+    :ok
+  end
+
+  @doc "Starts the VM, compiles the project and loads its tests, without waiting for it."
+  @spec warm_up(GenServer.server()) :: :ok
+  def warm_up(server), do: GenServer.cast(server, :warm_up)
+
   @doc """
   A verdict in a fresh VM, on all tests unless `:failing` and `:others` say which. Takes the options of `start_link/1` and `verdict/3`.
   """
@@ -190,8 +243,28 @@ defmodule Aludel.Sandbox.Project do
       else: {:reply, answer, bench}
   end
 
+  @impl true
+  def handle_cast({:verdicts, caller, ref, base, mutants, opts}, bench) do
+    deadline = System.monotonic_time(:millisecond) + opts.timeout_ms
+    each = fn id, verdict -> send(caller, {ref, {:verdict, id, verdict}}) end
+    opts = Map.merge(opts, %{enough: ref, deadline: deadline})
+
+    {answer, bench} =
+      case Batch.run(%{bench | caller: caller}, base, mutants, opts, each) do
+        {:ok, left, bench} -> {{:done, left}, bench}
+        {:error, error, bench} -> {{:error, error}, bench}
+      end
+
+    send(caller, {ref, answer})
+    {:noreply, bench, {:continue, :warm_up}}
+  end
+
+  def handle_cast(:warm_up, bench), do: {:noreply, bench, {:continue, :warm_up}}
+
   # The next call shall find a VM that is ready.
   @impl true
+  def handle_continue(:warm_up, %{session: session} = bench) when session != nil, do: {:noreply, bench}
+
   def handle_continue(:warm_up, bench) do
     case Workbench.prepare(%{bench | caller: nil}, %{}, Workbench.listing_deadline()) do
       {:ok, _outcome, bench} -> {:noreply, bench}
@@ -334,6 +407,25 @@ defmodule Aludel.Sandbox.Project do
   defp check_changes(other),
     do: invalid("changes are a map of paths to texts, got #{inspect(other, limit: 3)}")
 
+  defp check_mutants(mutants) do
+    wrong = Enum.find(mutants, &(not mutant?(&1)))
+    if wrong, do: invalid("this is no mutant: #{inspect(wrong, limit: 5)}"), else: :ok
+  end
+
+  defp mutant?(%{id: id, changes: changes, within: within}) when is_integer(id) and id > 0,
+    do: check_changes(changes) == :ok and within?(within)
+
+  defp mutant?(_), do: false
+
+  defp within?(nil), do: true
+
+  defp within?(%{file: file, first: first, last: last, text: text}),
+    do:
+      is_binary(file) and is_integer(first) and first > 0 and is_integer(last) and last >= first and
+        is_binary(text)
+
+  defp within?(_), do: false
+
   defp options(given, defaults) do
     case Keyword.keys(given) -- Keyword.keys(defaults) do
       [] ->
@@ -356,7 +448,7 @@ defmodule Aludel.Sandbox.Project do
     do: is_list(ids) and Enum.all?(ids, &is_binary/1)
 
   defp valid?(:coverage, value), do: value in [false, :per_test]
-  defp valid?(:timeout_per_test, :auto), do: true
+  defp valid?(key, :auto) when key in [:timeout_per_test, :timeout_others], do: true
   defp valid?(:max_failures, :infinity), do: true
   defp valid?(:seed, value), do: is_integer(value) and value >= 0
   defp valid?(_key, value), do: is_integer(value) and value > 0

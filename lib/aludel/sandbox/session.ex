@@ -11,7 +11,9 @@ defmodule Aludel.Sandbox.Session do
     Driver.Coverage,
     Driver.Formatter,
     Driver.Macros,
+    Driver.Mutants,
     Driver.Packages,
+    Driver.Schemata,
     Driver.Suite,
     Driver.Tracer,
     Driver.Workspace
@@ -66,6 +68,10 @@ defmodule Aludel.Sandbox.Session do
               {:tuple, [:started, :string]},
               {:tuple, [:test, @test]},
               {:tuple, [:covered, {:list, :string}, @covered]},
+              {:tuple, [:unfit, :count]},
+              {:tuple, [:broken, :count, :string]},
+              {:tuple, [:mutant, :count]},
+              {:tuple, [:tried, :count, :count]},
               {:tuple, [:done, @reply, {:map, %{cpu_ms: :count, atoms: :count}}]}
             ]}
   @shape {:tuple, [:count, @message]}
@@ -100,7 +106,9 @@ defmodule Aludel.Sandbox.Session do
   Sends a request and collects what the driver says until it is done.
 
   Options: `:deadline` (monotonic time in milliseconds), `:silence_ms` (the longest time between two messages), `:caller` (a process
-  without which there is no need to go on).
+  without which there is no need to go on), `:each` (a function of what is said about one of many mutants, as soon as that
+  is complete: `{:unfit, id}`, `{:broken, id, message}` or `{:tried, id, microseconds, tests}`), `:enough` (a reference: when
+  the message `{:enough, reference}` comes, the driver is asked to stop after the mutant that it is at).
 
   Answers the reply, the tests' results, the coverage, and the session. When the VM ends, is killed for taking too long,
   or sends what no driver would, the answer is its death, with what was received until then.
@@ -117,10 +125,12 @@ defmodule Aludel.Sandbox.Session do
       nonce: nonce,
       deadline: opts[:deadline],
       silence_ms: opts[:silence_ms] || :infinity,
-      monitor: monitor
+      monitor: monitor,
+      each: opts[:each],
+      enough: opts[:enough]
     }
 
-    said = %{started: nil, tests: [], covered: [], bytes: 0}
+    said = %{started: nil, mutant: nil, tests: [], covered: [], bytes: 0}
 
     result =
       case :gen_tcp.send(session.socket, :erlang.term_to_binary({nonce, request})) do
@@ -231,7 +241,7 @@ defmodule Aludel.Sandbox.Session do
 
   defp collect(session, wait, said) do
     %{socket: socket, box: box} = session
-    %{nonce: nonce, monitor: monitor} = wait
+    %{nonce: nonce, monitor: monitor, enough: enough} = wait
     :inet.setopts(socket, active: :once)
 
     receive do
@@ -249,6 +259,10 @@ defmodule Aludel.Sandbox.Session do
 
       {:tcp_closed, ^socket} ->
         died(session, nil, said)
+
+      {:enough, ^enough} when enough != nil ->
+        _ = :gen_tcp.send(socket, :erlang.term_to_binary({nonce, :stop}))
+        collect(session, %{wait | enough: nil}, said)
 
       {Box, ^box, result} ->
         died(result, said)
@@ -271,6 +285,20 @@ defmodule Aludel.Sandbox.Session do
   defp heard({:test, test}, session, wait, said),
     do: collect(session, wait, %{said | tests: [test | said.tests], started: nil})
 
+  defp heard({:mutant, id}, session, wait, said),
+    do: collect(session, wait, %{said | mutant: id, tests: []})
+
+  defp heard({:tried, id, microseconds}, session, %{each: each} = wait, said) when each != nil do
+    each.({:tried, id, microseconds, Enum.reverse(said.tests)})
+    collect(session, wait, %{said | mutant: nil, tests: []})
+  end
+
+  defp heard(message, session, %{each: each} = wait, said)
+       when each != nil and elem(message, 0) in [:unfit, :broken] do
+    each.(message)
+    collect(session, wait, said)
+  end
+
   defp heard({:covered, ids, lines}, session, wait, said),
     do: collect(session, wait, %{said | covered: [{ids, lines} | said.covered]})
 
@@ -281,6 +309,9 @@ defmodule Aludel.Sandbox.Session do
     error = %Error{kind: kind, message: message, details: %{diagnostics: diagnostics}}
     {:refused, error, %{session | health: health}}
   end
+
+  # Nobody has asked for it.
+  defp heard(_message, session, _wait, said), do: died(session, :forged, said)
 
   # A VM that hangs up gets a moment to end by itself, which tells why.
   defp died(session, nil, said) do

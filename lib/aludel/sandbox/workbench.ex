@@ -19,7 +19,9 @@ defmodule Aludel.Sandbox.Workbench do
     :caller,
     changes: :unknown,
     tests: %{},
-    baseline: %{}
+    baseline: %{},
+    # Files whose mutants cannot be compiled together.
+    alone: MapSet.new()
   ]
 
   @type t :: %__MODULE__{}
@@ -75,19 +77,7 @@ defmodule Aludel.Sandbox.Workbench do
   @doc "See `Aludel.Sandbox.Project.verdict/3`."
   @spec verdict(t(), map(), map()) :: {{:ok, map()} | {:error, Error.t()}, t()}
   def verdict(bench, changes, opts) do
-    blank = %{
-      status: :passed,
-      compile: :ok,
-      warnings: [],
-      tests: [],
-      failed: [],
-      passed_count: 0,
-      timeouts: [],
-      killed: nil,
-      output: "",
-      microseconds: 0
-    }
-
+    blank = blank()
     deadline = now() + opts.timeout_ms
 
     with {:ok, bench} <- warm(bench),
@@ -129,6 +119,23 @@ defmodule Aludel.Sandbox.Workbench do
     end
   end
 
+  @doc "The verdict on what compiles without a warning and passes all tests of none."
+  @spec blank() :: map()
+  def blank do
+    %{
+      status: :passed,
+      compile: :ok,
+      warnings: [],
+      tests: [],
+      failed: [],
+      passed_count: 0,
+      timeouts: [],
+      killed: nil,
+      output: "",
+      microseconds: 0
+    }
+  end
+
   # The tests are those of the project on disk; a change does not make the list stale.
   defp compile_and_list(%{tests: tests} = bench, changes, deadline) when tests != %{},
     do: compile(bench, changes, deadline)
@@ -146,7 +153,9 @@ defmodule Aludel.Sandbox.Workbench do
     end
   end
 
-  defp choose(bench, opts) do
+  @doc "The tests that a verdict is about: those that are to pass, and the others."
+  @spec choose(t(), map()) :: {[String.t()], [String.t()]}
+  def choose(bench, opts) do
     known = Map.values(bench.baseline)
 
     failing =
@@ -375,7 +384,10 @@ defmodule Aludel.Sandbox.Workbench do
     %{bench | session: nil, changes: :unknown}
   end
 
-  defp request(bench, request, opts) do
+  @doc "Sends a request to the VM: see `Aludel.Sandbox.Session.request/3`."
+  @spec request(t(), term(), keyword()) ::
+          {:ok, term(), map(), t()} | {:error, Error.t(), t()} | {:died, map(), map(), t()}
+  def request(bench, request, opts) do
     case Session.request(bench.session, request, [caller: bench.caller] ++ opts) do
       {:ok, answer, said, session} -> {:ok, answer, said, %{bench | session: session}}
       {:refused, error, session} -> {:error, error, %{bench | session: session}}

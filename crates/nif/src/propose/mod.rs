@@ -61,6 +61,8 @@ struct ExCandidate {
     prior: f64,
     size: usize,
     edits: Vec<ExEdit>,
+    /// The function whose clauses the edits lie in: their first and one past their last byte, and the lines of these.
+    within: Option<(usize, usize, u32, u32)>,
 }
 
 /// First byte, one past the last byte, and what takes their place.
@@ -175,6 +177,7 @@ fn candidates(
     for (file, highest) in files {
         cancel.check()?;
         let Some((path, text)) = texts.iter().find(|(path, _)| *path == file) else { continue };
+        let known = facts.iter().find(|(path, _)| *path == file).map(|(_, facts)| *facts);
         let request = propose::Request {
             path,
             text,
@@ -189,7 +192,7 @@ fn candidates(
             candidates = model::assist(model, &request, candidates, cancel)?;
         }
         for candidate in candidates {
-            found.push(encode(candidate, text, highest)?);
+            found.push(encode(candidate, text, known, highest)?);
         }
     }
     found.sort_by(|left, right| right.prior.total_cmp(&left.prior));
@@ -224,8 +227,14 @@ fn files(suspects: &[Suspect]) -> Vec<(&str, f64)> {
     files.iter().map(|(file, score)| (*file, score / most)).collect()
 }
 
-fn encode(candidate: Candidate, text: &str, highest: f64) -> Result<ExCandidate> {
+fn encode(
+    candidate: Candidate,
+    text: &str,
+    facts: Option<&FileFacts>,
+    highest: f64,
+) -> Result<ExCandidate> {
     let patch = candidate.patch();
+    let within = facts.and_then(|facts| within(facts, &candidate.edits));
     Ok(ExCandidate {
         file: candidate.file.to_string(),
         line: candidate.line,
@@ -233,8 +242,23 @@ fn encode(candidate: Candidate, text: &str, highest: f64) -> Result<ExCandidate>
         label: candidate.label,
         prior: (candidate.prior * highest).clamp(0.0, 1.0),
         size: patch.size(text)?.tokens,
+        within,
         edits: candidate.edits.into_iter().map(|edit| (edit.start, edit.end, edit.replacement)).collect(),
     })
+}
+
+/// The clauses of the function that all edits lie in.
+fn within(facts: &FileFacts, edits: &[Edit]) -> Option<(usize, usize, u32, u32)> {
+    let start = edits.iter().map(|edit| edit.start).min()?;
+    let end = edits.iter().map(|edit| edit.end).max()?;
+    let clauses = |definition: &Definition| {
+        let (first, last) = (definition.clauses.first()?, definition.clauses.last()?);
+        let inside = definition.kind == DefinitionKind::Function
+            && first.start as usize <= start
+            && end <= last.end as usize;
+        inside.then_some((first.start as usize, last.end as usize, first.line_start, last.line_end))
+    };
+    facts.definitions.iter().filter_map(clauses).min_by_key(|(start, end, ..)| end - start)
 }
 
 /// The files that a fix may change: Elixir code outside of tests, dependencies and scripts.

@@ -2,7 +2,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   @moduledoc false
   # The writable copy of the project: makes it, changes files in it, compiles it with Mix, starts and stops its application.
 
-  alias Aludel.Sandbox.Driver.{Macros, Packages, Tracer}
+  alias Aludel.Sandbox.Driver.{Macros, Packages, Schemata, Tracer}
 
   @not_copied ~w(_build deps .git node_modules)
   @linked ~w(deps node_modules)
@@ -11,6 +11,8 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   @consolidated "protocol has already been consolidated"
   @text_limit 4000
   @moment_ms 50
+  @hurry {"ERL_COMPILER_OPTIONS",
+          "[no_copt,no_ssa_opt,no_bool_opt,no_type_opt,no_bsm_opt,no_share_opt,no_recv_opt,no_fun_opt]"}
 
   @doc "Copies the project, loads its mix.exs and its dependencies. Raises or throws when it cannot be."
   def boot(%{source: source, work: work, changes: changes}) do
@@ -24,6 +26,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     Mix.shell(Mix.Shell.Quiet)
     Mix.SCM.append(Packages)
     Tracer.start()
+    Schemata.start()
     Code.put_compiler_option(:ignore_module_conflict, true)
 
     unless File.regular?("mix.exs"), do: refuse("there is no mix.exs: this is not a Mix project")
@@ -60,7 +63,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     previous = restore(state, changes)
     write(changes, state)
     full? = not state.consolidated or Enum.any?(Map.values(changes) ++ previous, &(&1 =~ @protocols))
-    {status, diagnostics} = run_compilers(full?, state)
+    {status, diagnostics} = hurry(changes, fn -> run_compilers(full?, state) end)
     {errors, others} = Enum.split_with(diagnostics, &(&1.severity == :error))
 
     outcome = %{
@@ -70,6 +73,21 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     }
 
     {outcome, remember(state, Map.keys(changes), status != :error and (full? or state.consolidated))}
+  end
+
+  # A change runs once or twice: optimising it would take as long as all the rest of compiling it.
+  defp hurry(changes, compile) when changes == %{}, do: compile.()
+
+  defp hurry(_changes, compile) do
+    {name, value} = @hurry
+    before = System.get_env(name)
+    System.put_env(name, before || value)
+
+    try do
+      compile.()
+    after
+      if before, do: System.put_env(name, before), else: System.delete_env(name)
+    end
   end
 
   # What the test files may have to be loaded again for.
@@ -98,6 +116,9 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   defp beam(module), do: Path.join(ebin(), "#{module}.beam")
   defp loaded?(module), do: Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1)
+
+  @doc "Remembers files that may differ from those of the project."
+  def touched(state, paths), do: %{state | changed: Enum.uniq(paths ++ state.changed)}
 
   @doc "Starts the project's application and those that it needs, as `mix test` does."
   def start_application(%{baseline: nil} = state) do
@@ -352,7 +373,8 @@ defmodule Aludel.Sandbox.Driver.Workspace do
     %{applications: applications, processes: MapSet.new(Process.list()), environments: environments}
   end
 
-  # The end of a test has asked the processes linked to it to end: they get a moment to clean up.
+  # The end of a test has asked the processes linked to it to end: they get a moment to clean up. What an aborted
+  # compilation leaves behind may be linked to this very process, which must not end with it.
   defp end_leftovers(baseline) do
     leftovers =
       for pid <- Process.list(),
@@ -369,6 +391,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
         {:DOWN, ^monitor, _, _, _} -> :ok
       after
         max(deadline - System.monotonic_time(:millisecond), 0) ->
+          Process.unlink(pid)
           Process.exit(pid, :kill)
           receive(do: ({:DOWN, ^monitor, _, _, _} -> :ok))
       end

@@ -1,0 +1,223 @@
+defmodule Aludel.Sandbox.Batch do
+  @moduledoc false
+  # Verdicts on many mutants: those that fit are compiled together, the others by themselves. A mutant that ends its VM
+  # costs a VM, and the rest go on in the next one.
+
+  alias Aludel.Sandbox.Workbench
+
+  # Time that a test gets beyond ten times what it took when it was last seen.
+  @grace_ms 500
+
+  @doc """
+  Calls `each` with the number of every mutant and its verdict (see `Aludel.Sandbox.Project.verdict/3`), and answers the
+  numbers of those that were not tried, because time was up or `{:enough, enough}` came.
+  """
+  def run(bench, base, mutants, %{enough: _, deadline: _} = opts, each) do
+    with {:ok, bench} <- prepared(bench, opts.deadline) do
+      {failing, others} = Workbench.choose(bench, opts)
+
+      plan =
+        Map.merge(opts, %{
+          base: base,
+          failing: quickest_first(failing, bench),
+          others: others,
+          timeout: timeout(failing, bench, opts.timeout_per_test),
+          timeout_others: timeout(others, bench, opts.timeout_others),
+          each: each
+        })
+
+      {together, alone} = Enum.split_with(mutants, &(&1.within != nil and &1.within.file not in bench.alone))
+      together(bench, together, alone, plan)
+    else
+      {:error, error, bench} -> {:error, error, bench}
+    end
+  end
+
+  # The tests are those of the project on disk; a change does not make the list stale.
+  defp prepared(%{tests: tests} = bench, _deadline) when tests != %{}, do: {:ok, bench}
+
+  defp prepared(bench, deadline) do
+    case Workbench.prepare(bench, %{}, deadline) do
+      {:ok, %{status: :ok}, bench} -> {:ok, bench}
+      {:ok, outcome, bench} -> {:error, Workbench.compile_error(outcome), bench}
+      {:died, death, bench} -> {:error, Workbench.death_error(death), bench}
+      {:error, error, bench} -> {:error, error, bench}
+    end
+  end
+
+  defp quickest_first(ids, bench), do: Enum.sort_by(ids, &{microseconds(bench.baseline[&1]), &1})
+
+  defp microseconds(nil), do: 0
+  defp microseconds(test), do: test.microseconds
+
+  defp timeout(_ids, _bench, given) when is_integer(given), do: given
+
+  defp timeout(ids, bench, :auto) do
+    slowest = ids |> Enum.map(&microseconds(bench.baseline[&1])) |> Enum.max(fn -> 0 end)
+    if bench.baseline == %{}, do: 60_000, else: @grace_ms + div(slowest * 10, 1_000)
+  end
+
+  ## Together
+
+  defp together(bench, [], alone, plan), do: alone(bench, alone, plan)
+
+  defp together(bench, mutants, alone, plan) do
+    with {:ok, bench} <- Workbench.ensure_session(bench, plan.deadline) do
+      request = %{
+        base: plan.base,
+        mutants: for(mutant <- mutants, do: Map.put(mutant.within, :id, mutant.id)),
+        failing: plan.failing,
+        others: plan.others,
+        timeout: plan.timeout,
+        timeout_others: plan.timeout_others,
+        seed: plan.seed
+      }
+
+      # What is said comes here as messages, for a request answers with what was said about one mutant only.
+      me = self()
+      tag = make_ref()
+      ours = MapSet.new(mutants, & &1.id)
+      tell = fn said -> if elem(said, 1) in ours, do: tell(said, me, tag, plan) end
+      options = [deadline: plan.deadline, silence_ms: silence(plan), each: tell, enough: plan.enough]
+      result = Workbench.request(%{bench | changes: :unknown}, {:mutants, request}, options)
+      {judged, unfit} = told(tag, [], [])
+      left = Enum.reject(mutants, &(&1.id in judged or &1.id in unfit))
+      bench = set_alone(elem(result, tuple_size(result) - 1), mutants, unfit)
+      alone = Enum.filter(mutants, &(&1.id in unfit)) ++ alone
+      after_request(result, bench, left, alone, plan)
+    else
+      {:died, death, bench} -> {:error, Workbench.death_error(death), bench}
+      {:error, error, bench} -> {:error, error, bench}
+    end
+  end
+
+  defp tell({:unfit, id}, me, tag, _plan), do: send(me, {tag, :unfit, id})
+
+  defp tell({:broken, id, message}, me, tag, plan) do
+    plan.each.(id, broken(message))
+    send(me, {tag, :judged, id})
+  end
+
+  defp tell({:tried, id, microseconds, tests}, me, tag, plan) do
+    plan.each.(id, tried(tests, microseconds, plan, nil))
+    send(me, {tag, :judged, id})
+  end
+
+  defp told(tag, judged, unfit) do
+    receive do
+      {^tag, :judged, id} -> told(tag, [id | judged], unfit)
+      {^tag, :unfit, id} -> told(tag, judged, [id | unfit])
+    after
+      0 -> {judged, unfit}
+    end
+  end
+
+  # Where nothing fits, other code depends on the file when it is compiled: it is not tried again.
+  defp set_alone(bench, mutants, unfit) do
+    files =
+      for {file, own} <- Enum.group_by(mutants, & &1.within.file), Enum.all?(own, &(&1.id in unfit)), do: file
+
+    %{bench | alone: MapSet.union(bench.alone, MapSet.new(files))}
+  end
+
+  defp after_request({:ok, _, _, _}, bench, [], alone, plan), do: alone(bench, alone, plan)
+  # Some are left: it was asked to stop.
+  defp after_request({:ok, _, _, _}, bench, left, alone, _plan), do: {:ok, ids(left ++ alone), bench}
+  defp after_request({:error, error, _}, bench, _left, _alone, _plan), do: {:error, error, bench}
+
+  defp after_request({:died, death, said, _}, bench, left, alone, plan) do
+    cond do
+      Workbench.reason(death) in [:forged, :cancelled] ->
+        {:error, Workbench.death_error(death), bench}
+
+      said.mutant == nil and Workbench.now() >= plan.deadline ->
+        {:ok, ids(left ++ alone), bench}
+
+      said.mutant == nil ->
+        alone(bench, left ++ alone, plan)
+
+      true ->
+        plan.each.(said.mutant, tried(said.tests, 0, plan, killed(death, said.started)))
+        next(bench, Enum.reject(left, &(&1.id == said.mutant)), alone, plan)
+    end
+  end
+
+  defp next(bench, left, alone, plan) do
+    if enough?(plan) or Workbench.now() >= plan.deadline,
+      do: {:ok, ids(left ++ alone), bench},
+      else: together(bench, left, alone, plan)
+  end
+
+  defp silence(plan), do: 2 * max(plan.timeout, plan.timeout_others) + 60_000
+
+  ## Alone
+
+  defp alone(bench, [], _plan), do: {:ok, [], bench}
+
+  defp alone(bench, [mutant | rest] = mutants, plan) do
+    left = plan.deadline - Workbench.now()
+
+    if enough?(plan) or left <= 0 do
+      {:ok, ids(mutants), bench}
+    else
+      opts = %{
+        failing: plan.failing,
+        others: plan.others,
+        max_failures: length(plan.failing),
+        timeout_per_test: max(plan.timeout, plan.timeout_others),
+        timeout_ms: left,
+        seed: plan.seed
+      }
+
+      started = System.monotonic_time(:microsecond)
+
+      case Workbench.verdict(bench, mutant.changes, opts) do
+        {{:ok, verdict}, bench} ->
+          took = System.monotonic_time(:microsecond) - started
+          plan.each.(mutant.id, %{verdict | microseconds: took})
+          alone(bench, rest, plan)
+
+        {{:error, error}, bench} ->
+          {:error, error, bench}
+      end
+    end
+  end
+
+  defp enough?(%{enough: enough}) do
+    receive do
+      {:enough, ^enough} -> true
+    after
+      0 -> false
+    end
+  end
+
+  defp ids(mutants), do: Enum.map(mutants, & &1.id)
+
+  ## Verdicts
+
+  defp broken(message) do
+    error = %{file: "", line: 0, message: message}
+    %{Workbench.blank() | status: :compile_error, compile: {:error, [error]}}
+  end
+
+  # An honest driver runs the failing tests, and the others only when all of those pass.
+  defp tried(tests, microseconds, plan, killed) do
+    failed = for test <- tests, test.state in [:failed, :timeout, :invalid], do: test.id
+    all? = failed == [] and killed == nil and MapSet.equal?(MapSet.new(tests, & &1.id), wanted(plan))
+
+    %{
+      Workbench.blank()
+      | status: if(all?, do: :passed, else: :failed),
+        tests: for(test <- tests, do: Map.put(test, :covered, nil)),
+        failed: failed,
+        passed_count: Enum.count(tests, &(&1.state == :passed)),
+        timeouts: for(test <- tests, test.state == :timeout, do: test.id),
+        killed: killed,
+        microseconds: microseconds
+    }
+  end
+
+  defp wanted(plan), do: MapSet.new(plan.failing ++ plan.others)
+
+  defp killed(death, test), do: %{reason: Workbench.reason(death), test: test}
+end

@@ -1,0 +1,126 @@
+defmodule Aludel.Sandbox.Driver.Mutants do
+  @moduledoc false
+  # Compiles many mutants at once and runs the tests on each of them.
+
+  alias Aludel.Sandbox.Driver.{Schemata, Suite, Workspace}
+
+  # What does not compile may hide more of its kind.
+  @rounds 3
+
+  @doc """
+  Emits, for every mutant, one of `{:unfit, id}` (it must be compiled by itself), `{:broken, id, message}` (it does not
+  compile), or `{:mutant, id}`, the results of its tests and `{:tried, id, microseconds}`; until `stop?` says so.
+
+  `base` is what the files look like that all mutants share; `failing` and `others` are ids of tests. The others run only
+  when all that failed pass, until one of them fails; and when the first one that failed hangs, it is the only one that runs.
+  """
+  def run(state, %{base: base, mutants: mutants} = options, emit, stop?) do
+    failing = Suite.select(state, options.failing)
+    others = Suite.select(state, options.others)
+    options = Map.merge(options, %{failing: failing, others: others, max_failures: :infinity})
+    {state, alive} = compile(state, base, mutants, emit, @rounds)
+    state = Enum.reduce_while(alive, state, &try_one(&1, &2, options, emit, stop?))
+    Workspace.stop_application(state)
+    state
+  after
+    Schemata.choose(0)
+  end
+
+  defp compile(state, _base, [], _emit, _rounds), do: {state, []}
+
+  defp compile(state, base, mutants, emit, rounds) do
+    {files, unfit} = prepare(state, base, mutants)
+    for id <- unfit, do: emit.({:unfit, id})
+    mutants = Enum.reject(mutants, &(&1.id in unfit))
+    Schemata.choose(:watch)
+    {outcome, state} = Workspace.compile(state, Map.merge(base, files))
+    state = Suite.forget_changed(state, outcome)
+    # A test that compiles the file once more would find the same again.
+    broken = Enum.uniq_by(Schemata.take_broken() ++ reported(outcome), &elem(&1, 0))
+    broken = for {id, message} <- broken, Enum.any?(mutants, &(&1.id == id)), do: {id, message}
+    for {id, message} <- broken, do: emit.({:broken, id, Workspace.text(message)})
+    rest = Enum.reject(mutants, &List.keymember?(broken, &1.id, 0))
+
+    cond do
+      outcome.status == :ok ->
+        fit(state, rest, emit)
+
+      outcome.status == :error and broken != [] and rounds > 1 ->
+        compile(state, base, rest, emit, rounds - 1)
+
+      true ->
+        for mutant <- rest, do: emit.({:unfit, mutant.id})
+        {state, []}
+    end
+  end
+
+  defp prepare(state, base, mutants) do
+    mutants
+    |> Enum.group_by(& &1.file)
+    |> Enum.reduce({%{}, []}, fn {file, mutants}, {files, unfit} ->
+      text = Map.get_lazy(base, file, fn -> File.read!(Path.join(state.source, file)) end)
+      batch = System.unique_integer([:positive])
+      {stub, misfits} = Schemata.prepare(Path.join(state.work, file), text, mutants, batch)
+      files = if length(misfits) == length(mutants), do: files, else: Map.put(files, file, stub)
+      {files, misfits ++ unfit}
+    end)
+  end
+
+  defp reported(%{errors: errors}) do
+    for %{line: line, message: message} <- errors, id = Schemata.owner(line), do: {id, message}
+  end
+
+  # A function that runs while other code is compiled has left its traces there: a mutant of it needs that code compiled again.
+  # So everything that depends on the changed files is compiled now, and is watched.
+  defp fit(state, mutants, emit) do
+    state = if state.suite.stale == [], do: state, else: Suite.load(state, :all)
+    called = Schemata.take_called()
+    {unfit, fit} = Enum.split_with(mutants, &(&1.id in called))
+    for mutant <- unfit, do: emit.({:unfit, mutant.id})
+    {state, fit}
+  end
+
+  defp try_one(mutant, state, options, emit, stop?) do
+    if stop?.() do
+      {:halt, state}
+    else
+      emit.({:mutant, mutant.id})
+      started = System.monotonic_time(:microsecond)
+      Workspace.stop_application(state)
+      Schemata.choose(mutant.id)
+      state = test(state, options, emit)
+      emit.({:tried, mutant.id, System.monotonic_time(:microsecond) - started})
+      {:cont, state}
+    end
+  end
+
+  # An application that does not start any more leaves all tests without a result.
+  defp test(state, options, emit) do
+    state = Workspace.start_application(state)
+    [first | rest] = options.failing
+
+    with one when one != :hung <- passed?([first], options, options.timeout, emit, state),
+         true <- passed?(rest, options, options.timeout, emit, state) and one,
+         do: passed?(options.others, %{options | max_failures: 1}, options.timeout_others, emit, state)
+
+    state
+  rescue
+    _ -> state
+  catch
+    _, _ -> state
+  end
+
+  defp passed?([], _options, _timeout, _emit, _state), do: true
+
+  defp passed?(tests, options, timeout, emit, state) do
+    started = System.monotonic_time(:millisecond)
+    result = Suite.run_tests(tests, Map.put(options, :timeout, timeout), emit, state)
+    hung? = System.monotonic_time(:millisecond) - started >= timeout
+
+    cond do
+      result.failures == 0 -> true
+      hung? and length(tests) == 1 -> :hung
+      true -> false
+    end
+  end
+end

@@ -1,0 +1,412 @@
+defmodule Aludel.Sandbox.Driver.Schemata do
+  @moduledoc false
+  # Many mutants in one compilation: every changed function is kept beside the original under a name of its own, and the
+  # original's name picks one of them when it is called ("mutant schemata", Untch, Offutt and Harrold, ISSTA 1993).
+  #
+  # What cannot be had this way is handed back as unfit, to be compiled by itself.
+
+  @table __MODULE__
+  @chosen {__MODULE__, :chosen}
+  # The lines of a mutant are moved by its number times this, so that a diagnostic tells whose it is. Lines may have 24 bits.
+  @stride 60_000
+  @most_lines 16_000_000
+
+  @typedoc "The new clauses of a function, in place of those between two lines of a file."
+  @type mutant :: %{
+          id: pos_integer(),
+          file: String.t(),
+          first: pos_integer(),
+          last: pos_integer(),
+          text: String.t()
+        }
+
+  def start, do: :ets.new(@table, [:named_table, :public, :set])
+
+  @doc """
+  From now on the functions are those of this mutant; 0 is the original. With `:watch` they are the original's too, and it
+  is remembered whose were called.
+  """
+  def choose(id), do: :persistent_term.put(@chosen, id)
+
+  @doc "Called by functions that are watched."
+  def called(ids), do: :ets.insert(@table, {{:called, ids}})
+
+  @doc "The mutants of functions that were called while they were watched, since the last time this was asked."
+  def take_called do
+    called = :ets.select(@table, [{{{:called, :"$1"}}, [], [:"$1"]}])
+    :ets.match_delete(@table, {{:called, :_}})
+    List.flatten(called)
+  end
+
+  @doc "Which mutant's functions are called now."
+  def chosen, do: :persistent_term.get(@chosen, 0)
+
+  @doc """
+  The text of a file that compiles to all of the mutants, and the numbers of those that cannot be among them.
+  `batch` must differ from call to call, so that Mix sees that the file has changed.
+  """
+  @spec prepare(Path.t(), String.t(), [mutant()], term()) :: {String.t(), [pos_integer()]}
+  def prepare(path, text, mutants, batch) do
+    parsed = Enum.map(mutants, &{&1, clauses(&1, path)})
+    {fit, unfit} = Enum.split_with(parsed, fn {_, clauses} -> clauses != nil end)
+    unfit = for {mutant, _} <- unfit, do: mutant.id
+
+    case Code.string_to_quoted(text, file: path) do
+      {:ok, syntax} ->
+        groups = Enum.group_by(fit, fn {mutant, _} -> {mutant.first, mutant.last} end)
+        {syntax, placed} = place(syntax, groups)
+        :ets.insert(@table, {path, syntax})
+        known = for {mutant, _} <- fit, mutant.id not in placed, do: mutant.id
+        {"#{inspect(__MODULE__)}.evaluate(__ENV__)\n# #{batch}\n", unfit ++ known}
+
+      {:error, _} ->
+        {text, Enum.map(mutants, & &1.id)}
+    end
+  end
+
+  @doc "Called by the file that stands for the mutants, while it is compiled."
+  def evaluate(env) do
+    [{_, syntax}] = :ets.lookup(@table, env.file)
+    Code.eval_quoted(syntax, [], env)
+    :ok
+  end
+
+  @doc "The mutant that a diagnostic's line belongs to, or `nil`."
+  def owner(line) when line > @stride, do: div(line, @stride)
+  def owner(_line), do: nil
+
+  @doc "Those that did not compile, as found since the last call: `[{id, message}]`."
+  def take_broken do
+    broken = for {{:broken, id}, message} <- :ets.tab2list(@table), do: {id, message}
+    :ets.match_delete(@table, {{:broken, :_}, :_})
+    Enum.sort(broken)
+  end
+
+  @doc "Remembers that a mutant does not compile, and forgets what was defined of it. Called from a module's body."
+  def broken(module, function, id, exception) do
+    :ets.insert(@table, {{:broken, id}, Exception.message(exception)})
+    forget(module, function)
+  end
+
+  @doc """
+  Ends a module's body: drops the mutants that call what is not there, which would spoil the whole module, and defines
+  how one is picked.
+  """
+  def finish(env, groups) do
+    for {name, arity, ids} <- groups do
+      known = missing(env.module, {copy(name, 0), arity})
+      alive = Enum.filter(ids, &alive?(env.module, {copy(name, &1), arity}, &1, known))
+      arguments = Macro.generate_arguments(arity, __MODULE__)
+      original = quote(do: unquote(copy(name, 0))(unquote_splicing(arguments)))
+
+      watched =
+        quote(
+          do:
+            (
+              unquote(__MODULE__).called(unquote(alive))
+              unquote(original)
+            )
+        )
+
+      clauses =
+        for(id <- alive, do: {id, quote(do: unquote(copy(name, id))(unquote_splicing(arguments)))}) ++
+          [{:watch, watched}, {Macro.var(:_, __MODULE__), original}]
+
+      definitions =
+        for {pattern, body} <- clauses do
+          quote do
+            defp unquote(picker(name))(unquote(pattern), unquote_splicing(arguments)), do: unquote(body)
+          end
+        end
+
+      Code.eval_quoted({:__block__, [], definitions}, [], env)
+    end
+  end
+
+  ## The syntax of mutants
+
+  # The clauses if they define one function and nothing else.
+  defp clauses(mutant, path) do
+    with true <- mutant.last < @stride and mutant.id * @stride < @most_lines,
+         {:ok, syntax} <- Code.string_to_quoted(mutant.text, file: path, line: mutant.first),
+         clauses = expressions(syntax),
+         [{name, arity}] <- clauses |> Enum.map(&signature/1) |> Enum.uniq(),
+         false <- Enum.any?(clauses, &overrides?/1) do
+      %{name: name, arity: arity, clauses: clauses}
+    else
+      _ -> nil
+    end
+  end
+
+  defp expressions({:__block__, _, expressions}), do: expressions
+  defp expressions(expression), do: [expression]
+
+  defp signature({kind, _, [head | _]}) when kind in [:def, :defp] do
+    case call(head) do
+      {name, _, arguments} when is_atom(name) and is_list(arguments) -> {name, length(arguments)}
+      {name, _, context} when is_atom(name) and is_atom(context) -> {name, 0}
+      _ -> nil
+    end
+  end
+
+  defp signature(_), do: nil
+
+  defp call({:when, _, [call | _]}), do: call
+  defp call(call), do: call
+
+  defp overrides?(clause) do
+    {_, found} =
+      Macro.prewalk(clause, false, fn
+        {:super, _, arguments} = node, _ when is_list(arguments) -> {node, true}
+        node, found -> {node, found}
+      end)
+
+    found
+  end
+
+  ## Placing them
+
+  # Answers the syntax with every group that was found replaced, and the numbers of the mutants that were placed. Functions
+  # are looked for in the bodies of modules, and in what macros quote: then each module that is written so gets its own.
+  defp place({:__block__, meta, expressions}, groups) do
+    {expressions, placed} = Enum.map_reduce(expressions, [], &collect(place(&1, groups), &2))
+    {{:__block__, meta, expressions}, placed}
+  end
+
+  defp place({kind, meta, [_ | _] = arguments} = syntax, groups)
+       when kind in [:defmodule, :defimpl, :quote] do
+    case List.pop_at(arguments, -1) do
+      {[{:do, body} | sections], front} ->
+        {expressions, inner} = body |> expressions() |> Enum.map_reduce([], &collect(place(&1, groups), &2))
+        {expressions, own} = body(expressions, groups)
+        {{kind, meta, front ++ [[{:do, {:__block__, [], expressions}} | sections]]}, own ++ inner}
+
+      _ ->
+        {syntax, []}
+    end
+  end
+
+  defp place({kind, meta, [head, sections]}, groups)
+       when kind in [:def, :defp, :defmacro, :defmacrop] and is_list(sections) do
+    {sections, placed} = quoted(sections, groups)
+    {{kind, meta, [head, sections]}, placed}
+  end
+
+  defp place(syntax, _groups), do: {syntax, []}
+
+  defp quoted({:quote, _, [_ | _]} = syntax, groups), do: place(syntax, groups)
+
+  defp quoted({callee, meta, arguments}, groups) when is_list(arguments) do
+    {arguments, placed} = quoted(arguments, groups)
+    {{callee, meta, arguments}, placed}
+  end
+
+  defp quoted({left, right}, groups) do
+    {right, placed} = quoted(right, groups)
+    {{left, right}, placed}
+  end
+
+  defp quoted(list, groups) when is_list(list),
+    do: Enum.map_reduce(list, [], &collect(quoted(&1, groups), &2))
+
+  defp quoted(syntax, _groups), do: {syntax, []}
+
+  defp collect({syntax, more}, placed), do: {syntax, more ++ placed}
+
+  defp body(expressions, groups) do
+    numbered = Enum.with_index(expressions)
+
+    found =
+      for {range, members} <- groups,
+          own = for({expression, index} <- numbered, within?(expression, range), do: {expression, index}),
+          own != [],
+          group = group(own, members),
+          do: group
+
+    case found do
+      [] ->
+        {expressions, []}
+
+      _ ->
+        inserted = found |> Enum.flat_map(& &1.inserted) |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+        dropped = found |> Enum.flat_map(& &1.dropped) |> MapSet.new()
+
+        body =
+          for {expression, index} <- numbered,
+              one <- Map.get(inserted, index, []) ++ if(index in dropped, do: [], else: [expression]),
+              do: one
+
+        pickers = Macro.escape(for group <- found, do: {group.name, group.arity, group.ids})
+        last = quote(do: unquote(__MODULE__).finish(__ENV__, unquote(pickers)))
+        {body ++ [last], Enum.flat_map(found, & &1.ids)}
+    end
+  end
+
+  defp within?({kind, meta, [_ | _]}, {first, last}) when kind in [:def, :defp],
+    do: meta[:line] in first..last
+
+  defp within?(_, _), do: false
+
+  defp group(own, members) do
+    clauses = Enum.map(own, &elem(&1, 0))
+
+    with [{name, arity}] <- clauses |> Enum.map(&signature/1) |> Enum.uniq(),
+         false <- Enum.any?(clauses, &overrides?/1),
+         members = Enum.filter(members, fn {_, one} -> {one.name, one.arity} == {name, arity} end),
+         {:ok, defaults} <- defaults(clauses),
+         members = Enum.filter(members, fn {_, one} -> same?(defaults(one.clauses), defaults) end),
+         [_ | _] <- members do
+      {_, first} = hd(own)
+      {_, last} = List.last(own)
+      originals = copies(clauses, name, 0, & &1)
+
+      mutants =
+        for {mutant, one} <- members do
+          guarded(copies(one.clauses, name, mutant.id, &move(&1, mutant.id)), name, arity, mutant.id)
+        end
+
+      %{
+        name: name,
+        arity: arity,
+        ids: for({mutant, _} <- members, do: mutant.id),
+        inserted: [
+          {first, dispatcher(hd(clauses), name, arity, defaults)}
+          | for(one <- originals ++ mutants, do: {last, one})
+        ],
+        dropped: Enum.map(own, &elem(&1, 1))
+      }
+    else
+      _ -> nil
+    end
+  end
+
+  # Defaults by position; a function has them in one clause only, its head.
+  defp defaults(clauses) do
+    found =
+      for {_, _, [head | _]} <- clauses,
+          {_, _, arguments} when is_list(arguments) <- [call(head)],
+          {{:\\, _, [_, default]}, index} <- Enum.with_index(arguments),
+          do: {index, default}
+
+    {:ok, Map.new(found)}
+  end
+
+  defp same?({:ok, one}, other), do: strip(Map.to_list(one)) == strip(Map.to_list(other))
+
+  defp strip(syntax), do: Macro.prewalk(syntax, &Macro.update_meta(&1, fn _ -> [] end))
+
+  defp dispatcher({kind, meta, _}, name, arity, defaults) do
+    arguments = Macro.generate_arguments(arity, __MODULE__)
+
+    head =
+      for {argument, index} <- Enum.with_index(arguments) do
+        case defaults do
+          %{^index => default} -> {:\\, [], [argument, default]}
+          _ -> argument
+        end
+      end
+
+    chosen = quote(do: :persistent_term.get(unquote(Macro.escape(@chosen)), 0))
+    {kind, meta, [{name, meta, head}, [do: {picker(name), meta, [chosen | arguments]}]]}
+  end
+
+  # Private, under another name, without defaults. A head without a body says nothing that the dispatcher does not say.
+  defp copies(clauses, name, id, change) do
+    for {_, meta, [head | body]} <- clauses, body != [] do
+      change.({:defp, meta, [rename(head, copy(name, id)) | body]})
+    end
+  end
+
+  defp rename({:when, meta, [call | guards]}, name), do: {:when, meta, [rename(call, name) | guards]}
+
+  defp rename({_, meta, arguments}, name) when is_list(arguments) do
+    {name, meta,
+     Enum.map(arguments, fn
+       {:\\, _, [argument, _]} -> argument
+       argument -> argument
+     end)}
+  end
+
+  defp rename({_, meta, _context}, name), do: {name, meta, []}
+
+  defp move(clause, id) do
+    Macro.prewalk(clause, fn node ->
+      Macro.update_meta(node, fn meta ->
+        if meta[:line], do: Keyword.put(meta, :line, meta[:line] + id * @stride), else: meta
+      end)
+    end)
+  end
+
+  # Before Elixir 1.15 a clause that does not compile raises here; since then all are reported when the module ends.
+  defp guarded(clauses, name, arity, id) do
+    quote do
+      try do
+        unquote({:__block__, [], clauses})
+      rescue
+        exception ->
+          unquote(__MODULE__).broken(
+            __MODULE__,
+            {unquote(copy(name, id)), unquote(arity)},
+            unquote(id),
+            exception
+          )
+      end
+    end
+  end
+
+  defp copy(name, id), do: :"#{name} (#{if id == 0, do: "original", else: "mutant #{id}"})"
+  defp picker(name), do: :"#{name} (mutants)"
+
+  ## Calls of what is not there
+
+  # What is found missing in the original is none of a mutant's doing.
+  defp alive?(module, function, id, known) do
+    case Module.defines?(module, function) and missing(module, function) -- known do
+      [] ->
+        true
+
+      [{name, arity} | _] ->
+        :ets.insert(@table, {{:broken, id}, "undefined function #{name}/#{arity}"})
+        forget(module, function)
+
+      false ->
+        false
+    end
+  end
+
+  defp missing(module, function) do
+    {:v1, _kind, _meta, clauses} = Module.get_definition(module, function)
+    clauses |> Enum.flat_map(&local_calls/1) |> Enum.reject(&Module.defines?(module, &1)) |> Enum.uniq()
+  end
+
+  defp forget(module, function) do
+    if Module.defines?(module, function), do: Module.delete_definition(module, function)
+    false
+  end
+
+  # In expanded syntax, where imported functions are calls of their module.
+  defp local_calls({_meta, arguments, guards, body}), do: local_calls([arguments, guards, body], [])
+
+  defp local_calls({:"::", _, [value, _type]}, found), do: local_calls(value, found)
+
+  defp local_calls({:&, _, [{:/, _, [{name, _, context}, arity]}]}, found)
+       when is_atom(name) and is_atom(context) and is_integer(arity),
+       do: [{name, arity} | found]
+
+  defp local_calls({:&, _, _}, found), do: found
+
+  defp local_calls({name, _, arguments}, found) when is_atom(name) and is_list(arguments) do
+    arity = length(arguments)
+
+    if Macro.special_form?(name, arity) or name in [:., :when, :->, :|, :super],
+      do: local_calls(arguments, found),
+      else: local_calls(arguments, [{name, arity} | found])
+  end
+
+  defp local_calls({callee, _, arguments}, found) when is_list(arguments),
+    do: local_calls(arguments, local_calls(callee, found))
+
+  defp local_calls({left, right}, found), do: local_calls(right, local_calls(left, found))
+  defp local_calls(list, found) when is_list(list), do: Enum.reduce(list, found, &local_calls/2)
+  defp local_calls(_other, found), do: found
+end
