@@ -138,7 +138,7 @@ defmodule Aludel.Sandbox.Project do
 
     * `:status` - `:passed`, `:failed`, `:compile_error`, or `:killed` when compiling ended the VM (or took longer than `:timeout_ms`), or the tests did not end within it;
     * `:compile` - `:ok` or `{:error, [%{file, line, message}]}`; `:warnings`;
-    * `:tests` - results of the tests that ran; `:failed` and `:timeouts` (ids); `:passed_count`;
+    * `:tests` - results of the tests that ran (none, with status `:failed`, when the application does not start any more); `:failed` and `:timeouts` (ids); `:passed_count`;
     * `:killed` - `nil`, or the first death of the VM `%{reason:, test:}`, where `:test` is `nil` if it died while compiling;
     * `:output`, `:microseconds`.
   """

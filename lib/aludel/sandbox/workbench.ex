@@ -114,6 +114,10 @@ defmodule Aludel.Sandbox.Workbench do
       {:error, %Error{kind: :project, details: %{diagnostics: [_ | _] = diagnostics}}, bench} ->
         {{:ok, %{blank | status: :compile_error, compile: {:error, diagnostics}}}, bench}
 
+      # The application does not start any more.
+      {:error, %Error{kind: :project, message: message}, bench} ->
+        {{:ok, %{blank | status: :failed, output: message}}, bench}
+
       {:error, error, bench} ->
         {{:error, error}, bench}
     end

@@ -15,6 +15,7 @@ defmodule Aludel.Sandbox.Driver.Mutants do
   when all that failed pass, until one of them fails; and when the first one that failed hangs, it is the only one that runs.
   """
   def run(state, %{base: base, mutants: mutants} = options, emit, stop?) do
+    state = if state.suite, do: state, else: loaded(state, base)
     failing = Suite.select(state, options.failing)
     others = Suite.select(state, options.others)
     options = Map.merge(options, %{failing: failing, others: others, max_failures: :infinity})
@@ -24,6 +25,13 @@ defmodule Aludel.Sandbox.Driver.Mutants do
     state
   after
     Schemata.choose(0)
+  end
+
+  # The first thing that a fresh VM is asked.
+  defp loaded(state, base) do
+    {outcome, state} = Workspace.compile(state, base)
+    if outcome.status == :error, do: Workspace.refuse("the project does not compile", outcome.errors)
+    Suite.load(state, :all)
   end
 
   defp compile(state, _base, [], _emit, _rounds), do: {state, []}
