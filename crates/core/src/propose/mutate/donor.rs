@@ -29,12 +29,13 @@ struct Donor<'t> {
 
 pub(super) fn drafts<'t>(
     context: &Context<'t>,
-    donors: &[Source<'t>],
+    donors: &[&Source<'t>],
     scores: &BTreeMap<u32, f64>,
     cancel: &Cancel,
 ) -> Result<Vec<(f64, Draft)>> {
     let mut pool = Vec::new();
-    for (source, own_file) in std::iter::once((context.source, true)).chain(donors.iter().map(|d| (d, false)))
+    for (source, own_file) in
+        std::iter::once((context.source, true)).chain(donors.iter().map(|d| (*d, false)))
     {
         cancel.check()?;
         pool.extend(expressions(source).map(|place| donor(source, place, own_file)));

@@ -261,6 +261,13 @@ pub(super) fn do_block(call: Node<'_>) -> Option<Node<'_>> {
     call.children(&mut cursor).find(|child| child.kind() == "do_block")
 }
 
+/// What fills a field of a node: not the parenthesis that the grammar gives first where there is one.
+pub(super) fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
+    let first = node.child_by_field_name(name)?;
+    std::iter::successors(Some(first), |child| child.next_sibling())
+        .find(|child| child.is_named() || child.kind() != "(")
+}
+
 /// The named children of a node, comments left out.
 pub(super) fn parts(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
