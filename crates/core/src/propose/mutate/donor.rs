@@ -98,7 +98,10 @@ fn expressions<'s, 't>(source: &'s Source<'t>) -> impl Iterator<Item = &'s Place
                 _ => false,
             };
             let small = place.node.end_byte() - place.node.start_byte() <= 400;
-            value && small && place.clause.is_some() && parent != "dot" && place.zone != Zone::Bits
+            // The head of a clause is its name, and no other's.
+            let head =
+                place.clause.is_some_and(|clause| source.clauses[clause].called.id() == place.node.id());
+            value && !head && small && place.clause.is_some() && parent != "dot" && place.zone != Zone::Bits
         })
         .filter(|place| TOKENS.contains(&tokens(source.text(place.node)).len()))
 }

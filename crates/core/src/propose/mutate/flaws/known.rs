@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use tree_sitter::Node;
 
 use super::super::source::{Source, arguments, parts};
-use super::walk::Walk;
+use super::walk::{Outer, Walk};
 use super::{Flaw, What, flaws};
 use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind};
 
@@ -81,8 +81,7 @@ pub(in crate::propose::mutate) struct Known<'t> {
     imported: BTreeSet<(&'t str, usize)>,
     /// Local calls of the project's other files that go to none of their own functions; of use if this file imports too.
     elsewhere: BTreeSet<Flaw>,
-    /// Names that are bound outside of functions.
-    outer: BTreeSet<&'t str>,
+    outer: Outer<'t>,
     /// What the file shows as it is.
     before: BTreeSet<Flaw>,
 }
@@ -163,7 +162,17 @@ impl<'t> Known<'t> {
 
     /// Whether a name is bound somewhere outside of functions.
     pub fn is_outer(&self, name: &str) -> bool {
-        self.outer.contains(name)
+        self.outer.all.contains(name)
+    }
+
+    /// Whether a statement outside of functions binds a name.
+    pub fn is_outer_statement(&self, name: &str) -> bool {
+        self.outer.statements.contains(name)
+    }
+
+    /// Whether the file may hold code for others, in which nobody can tell what is bound.
+    pub fn quotes(&self) -> bool {
+        self.text.contains("quote ")
     }
 
     pub fn is_macro(&self, name: &str) -> bool {

@@ -66,6 +66,11 @@ fn names_are_bound_before_they_are_read() {
     fine("def f(a), do: quote(do: b + unquote(a))");
     fine("for {n, v} <- @list do\n    def unquote(n)(), do: unquote(v)\n  end");
     fine("def f(a), do: var!(b) + a");
+    flawed("def f(a), do: unquote(a)", "Unbound a");
+    flawed("@sum unquote(1)\n  def f(a), do: a", "Local unquote/1");
+    flawed("@sum for(b <- c, c <- @list, do: b + c)\n  def f(a), do: a", "Unbound c");
+    let before = module("all = [1]\n  @sum Enum.sum(@list)");
+    assert_eq!(new_flaws(&before, "@sum Enum.sum(all)\n"), Vec::<String>::new());
     flawed("def f(a), do: b + a", "Unbound b");
     flawed("def f(a) do\n    c = b\n    b = a\n    {b, c}\n  end", "Unbound b");
     flawed("def f(a) do\n    b = b + a\n    b\n  end", "Unbound b");
@@ -167,6 +172,7 @@ fn literals_and_forms_have_the_keys_that_they_know() {
     flawed("def f(a), do: for(b <- a, scope: 1, do: b)", "Option for scope");
     flawed("def f(a), do: if(a, do: 1, into: 2)", "Option if into");
     flawed("def f(a) do\n    for b <- a, reduce: 0 do\n      b\n    end\n  end", "Option for reduce");
+    flawed("def f(a), do: for(b = a, do: b)", "Option for without a generator");
     flawed("def f(a), do: %Shop.Cart{name: a}", "Option %Shop.Cart name");
     flawed("def f(a), do: %Till{name: a}", "Option %Till");
 }

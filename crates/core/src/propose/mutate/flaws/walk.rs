@@ -26,8 +26,18 @@ enum Step<'t> {
     LeaveFunction(usize),
     /// A part of a `quote`, of which only what is unquoted counts.
     Quoted(Node<'t>),
+    EnterModule,
+    LeaveModule,
     Capture(Node<'t>),
     LeaveCapture(Node<'t>),
+}
+
+/// Names that are bound outside of functions.
+#[derive(Default)]
+pub(super) struct Outer<'t> {
+    pub all: BTreeSet<&'t str>,
+    /// Those that a statement of a module binds, so that the statements after it see them.
+    pub statements: BTreeSet<&'t str>,
 }
 
 /// A walk in the order in which the compiler binds names.
@@ -42,8 +52,9 @@ pub(super) struct Walk<'w, 't> {
     scopes: Vec<usize>,
     /// How many functions are around.
     functions: usize,
-    /// Names that are bound outside of functions.
-    outer: BTreeSet<&'t str>,
+    /// How many modules are around.
+    modules: usize,
+    outer: Outer<'t>,
     /// Which numbers were used, of each `&` that is open, as bits.
     captures: Vec<u64>,
 }
@@ -59,13 +70,14 @@ impl<'w, 't> Walk<'w, 't> {
             floor: 0,
             scopes: Vec::new(),
             functions: 0,
-            outer: BTreeSet::new(),
+            modules: 0,
+            outer: Outer::default(),
             captures: Vec::new(),
         }
     }
 
     /// The flaws, and the names that are bound outside of functions.
-    pub fn run(mut self, root: Node<'t>) -> (BTreeSet<Flaw>, BTreeSet<&'t str>) {
+    pub fn run(mut self, root: Node<'t>) -> (BTreeSet<Flaw>, Outer<'t>) {
         self.steps.push(Step::Code(root));
         while let Some(step) = self.steps.pop() {
             match step {
@@ -96,6 +108,8 @@ impl<'w, 't> Walk<'w, 't> {
                     "unquote" | "unquote_splicing" => self.steps.extend(arguments(node).map(Step::Code)),
                     _ => self.all(node, Step::Quoted),
                 },
+                Step::EnterModule => self.modules += 1,
+                Step::LeaveModule => self.modules -= 1,
                 Step::Capture(operand) => {
                     self.captures.push(0);
                     self.then([Step::Code(operand), Step::LeaveCapture(operand)]);
@@ -144,17 +158,23 @@ impl<'w, 't> Walk<'w, 't> {
     /// A name that is read.
     fn read(&mut self, name: &'t str) {
         let special = name.starts_with("__") || name == "...";
-        let outer = self.functions == 0 && self.known.is_outer(name);
+        let outer = self.functions == 0 && self.known.is_outer_statement(name);
         if !special && !outer && !self.is_bound(name) && !self.known.is_local(name, 0) {
             self.flaw(What::Unbound, name);
         }
     }
 
-    /// What stands in `unquote` within a function: names of the code around it.
+    /// What stands in `unquote`, not in a `quote`: in a function, names of the code around it.
     fn unquote(&mut self, given: Option<Node<'t>>) {
+        if self.known.quotes() {
+            return;
+        }
+        if self.functions == 0 {
+            self.flaw(What::Local, "unquote/1");
+        }
         for name in given.map_or(Vec::new(), parts).into_iter().filter(|part| part.kind() == "identifier") {
             let name = self.of(name);
-            if !self.bound.contains(&name) && !self.known.is_outer(name) && !self.known.is_local(name, 0) {
+            if !self.bound[..self.floor].contains(&name) && !self.known.is_outer(name) {
                 self.flaw(What::Unbound, name);
             }
         }
@@ -321,7 +341,11 @@ impl<'w, 't> Walk<'w, 't> {
             }
             "alias" | "import" | "require" | "use" | "var!" | "binding" | "defdelegate" | "defstruct"
             | "defexception" => {}
-            "defmodule" | "defimpl" | "defprotocol" => self.block(block, true),
+            "defmodule" | "defimpl" | "defprotocol" => {
+                self.steps.push(Step::LeaveModule);
+                self.block(block, true);
+                self.steps.push(Step::EnterModule);
+            }
             name if name.starts_with("def") && self.function(node) => {}
             "unquote" | "unquote_splicing" => self.unquote(given),
             "for" | "with" => self.comprehension(node, name),
@@ -391,6 +415,14 @@ impl<'w, 't> Walk<'w, 't> {
         let block = do_block(node);
         let known: &[&str] = if name == "for" { &["do", "into", "uniq", "reduce"] } else { &["do", "else"] };
         let options = self.options(node, name, known);
+        let first = given.and_then(|given| parts(given).first().copied());
+        let generates = first.is_some_and(|first| {
+            let first = if first.kind() == "bitstring" { parts(first).last().copied() } else { Some(first) };
+            first.is_some_and(|first| self.operator(first) == "<-")
+        });
+        if name == "for" && !generates {
+            self.flaw(What::Option, "for without a generator");
+        }
         if let (Some(block), "for") = (block, name) {
             let arrows = block.named_child(0).is_some_and(|first| first.kind() == "stab_clause");
             if arrows != options.contains(&"reduce") {
@@ -569,7 +601,10 @@ impl<'w, 't> Walk<'w, 't> {
                 name => {
                     self.bound.push(name);
                     if self.functions == 0 {
-                        self.outer.insert(name);
+                        self.outer.all.insert(name);
+                        if self.scopes.len() == self.modules {
+                            self.outer.statements.insert(name);
+                        }
                     }
                 }
             },

@@ -145,7 +145,9 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
     }
     let count = arity(source, place);
     for (other, weight) in context.vocabulary.near(Class::Call, node.start_byte(), ("arity", "", count), 24) {
-        if other.starts_with("unquote") {
+        let form =
+            matches!(other, "if" | "unless" | "case" | "cond" | "with" | "for" | "try" | "receive" | "quote");
+        if form || other.starts_with("unquote") {
             continue;
         }
         let like = 0.4 + super::names::likeness(whole, other);

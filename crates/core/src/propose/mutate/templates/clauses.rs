@@ -91,7 +91,10 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
         return;
     };
     let clause = source.clauses[number];
-    let like = |other: &&Clause<'_>| other.name == clause.name && other.arity == clause.arity;
+    let above = |clause: &Clause<'_>| clause.node.parent().map(|above| above.id());
+    let like = |other: &&Clause<'_>| {
+        (other.name, other.arity) == (clause.name, clause.arity) && above(other) == above(&clause)
+    };
     let next = source.clauses.get(number + 1).filter(like);
     let previous = number.checked_sub(1).and_then(|n| source.clauses.get(n)).filter(like);
     // A head that gives defaults comes first, and is there once.
