@@ -268,6 +268,13 @@ pub(super) fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
         .find(|child| child.is_named() || child.kind() != "(")
 }
 
+/// The bytes of what fills a field of a node, its parentheses included.
+pub(super) fn field_range(node: Node<'_>, name: &str) -> Option<std::ops::Range<usize>> {
+    let mut cursor = node.walk();
+    let filling = node.children_by_field_name(name, &mut cursor).map(|child| child.byte_range());
+    filling.reduce(|whole, part| whole.start..part.end)
+}
+
 /// The named children of a node, comments left out.
 pub(super) fn parts(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();

@@ -49,6 +49,9 @@ fn operators() {
     within(Kind::SwapOperands, "list ++ [a]", "[a] ++ list");
     within(Kind::SwapOperands, "a - b", "b - a");
     within(Kind::DropOperand, "a + b", "a");
+    within(Kind::DropOperand, "(a + 1) * b", "(a + 1)");
+    within(Kind::SwapOperands, "(a + 1) - b", "b - (a + 1)");
+    within(Kind::Boundary, "(a + 1) < (b * 2)", "(a + 1) < (b * 2) + 1");
     within(Kind::Division, "a / b", "div(a, b)");
     within(Kind::Division, "div(a, b) + 1", "(a / b) + 1");
     within(Kind::Range, "1..a", "1..(a - 1)");
