@@ -113,6 +113,7 @@ fn names_and_calls() {
 fn conditions_and_clauses() {
     within(Kind::Negate, "if a, do: b", "unless a, do: b");
     within(Kind::Negate, "if !a, do: b", "if a, do: b");
+    within(Kind::Negate, "if !(a && b), do: b", "if (a && b), do: b");
     within(Kind::Negate, "if Enum.empty?(a), do: b", "if not Enum.empty?(a), do: b");
     within(Kind::SwapBranches, "if a, do: 1, else: 2", "if a, do: 2, else: 1");
     within(

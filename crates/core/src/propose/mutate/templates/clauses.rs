@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::{Context, Sink, swapped_text};
 use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Clause, Place, arguments, do_block, parts};
+use crate::propose::mutate::source::{Clause, Place, arguments, do_block, field, parts};
 
 /// All changes to the clause at a place.
 pub fn clauses(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
@@ -28,11 +28,10 @@ fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     } else if position > 0 {
         sink.edit(ClauseRemove, 1.0, siblings[position - 1].end_byte(), node.end_byte(), "");
     }
-    let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
-    else {
+    let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
         return;
     };
-    if let Some(right_next) = next.and_then(|next| next.child_by_field_name("right")) {
+    if let Some(right_next) = next.and_then(|next| field(*next, "right")) {
         // The answers of two clauses, each with the other's pattern.
         let new = swapped_text(source, right, right_next);
         sink.edit(ClauseSwap, 0.8, right.start_byte(), right_next.end_byte(), new);
@@ -42,7 +41,7 @@ fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let start = node.start_byte();
     let answers: Vec<&str> = siblings
         .iter()
-        .filter_map(|sibling| sibling.child_by_field_name("right"))
+        .filter_map(|sibling| field(*sibling, "right"))
         .map(|right| source.text(right).trim())
         .filter(|text| text.len() <= 120 && !text.contains('\n'))
         .collect();

@@ -160,8 +160,8 @@ pub fn unary(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     if node.kind() != "unary_operator" {
         return;
     }
-    let Some(operand) = node.child_by_field_name("operand") else { return };
-    let bare = source.text(operand);
+    let Some(operand) = field(node, "operand") else { return };
+    let bare = field_range(node, "operand").and_then(|bytes| source.text.get(bytes)).unwrap_or("");
     match source.operator(node) {
         "!" | "not" => sink.replace(Negate, 1.0, node, bare),
         "-" => sink.replace(Arithmetic, 1.0, node, enclosed(context, place, bare)),
