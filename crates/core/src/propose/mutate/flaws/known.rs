@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use rustc_hash::FxHashSet;
 use tree_sitter::Node;
 
 use super::super::source::{Source, arguments, parts};
@@ -69,8 +70,8 @@ pub(in crate::propose::mutate) struct Known<'t> {
     text: &'t str,
     /// Whether nothing is known of what the file imports.
     blind: bool,
-    /// Functions and macros of the file, with every arity that defaults give them.
-    local: BTreeSet<(&'t str, usize)>,
+    /// Functions and macros of the file, with every arity that defaults give them, and those of `Kernel`.
+    local: FxHashSet<(&'t str, usize)>,
     macros: BTreeSet<&'t str>,
     /// Functions of the project: module, name, arity.
     public: BTreeSet<(&'t str, &'t str, usize)>,
@@ -131,13 +132,10 @@ impl<'t> Known<'t> {
 
     /// Whether a function or macro can be called by its name alone.
     pub fn is_local(&self, name: &str, arity: usize) -> bool {
-        let of = |module: &str| LIBRARY.get(module).is_some_and(|all| all.contains(&(name, arity)));
         // A name without arguments is a variable far more often than a call.
         self.blind && arity > 0
             || self.local.contains(&(name, arity))
             || self.imported.contains(&(name, arity))
-            || of("Kernel")
-            || of("Kernel.SpecialForms")
     }
 
     /// Whether a module that is written so may have a function.
@@ -205,6 +203,8 @@ impl<'t> Known<'t> {
     }
 
     fn add_local(&mut self, source: &Source<'t>) {
+        let kernel = ["Kernel", "Kernel.SpecialForms"].iter().filter_map(|module| LIBRARY.get(module));
+        self.local.extend(kernel.flatten());
         for clause in &source.clauses {
             let given = arguments(clause.called).map_or(Vec::new(), parts);
             let defaults = given.iter().filter(|argument| source.operator(**argument) == "\\\\").count();
