@@ -39,7 +39,7 @@ impl Proposer for Templates {
     }
 
     fn propose(&self, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
-        mutate::by(Ways::Templates, request, cancel)
+        mutate::by(Ways::Templates, &[*request], cancel)
     }
 }
 
@@ -49,7 +49,7 @@ impl Proposer for Donors {
     }
 
     fn propose(&self, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
-        mutate::by(Ways::Donors, request, cancel)
+        mutate::by(Ways::Donors, &[*request], cancel)
     }
 }
 

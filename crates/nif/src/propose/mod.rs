@@ -169,16 +169,13 @@ fn candidates(
         evidence.push_str(test_source(index, file, *line));
     }
     let files = files(suspects);
-    // Every donor is parsed for every file: in a large project those with suspects serve, and some more.
+    // Every file is compared with every donor: in a large project those with suspects serve, and some more.
     let mut donors = texts.clone();
-    donors.sort_by_key(|(path, _)| !files.iter().any(|(file, _)| file == path));
+    donors.sort_by_key(|(path, _)| !files.contains(path));
     donors.truncate(MAX_DONORS);
-    let mut found = Vec::new();
-    for (file, highest) in files {
-        cancel.check()?;
-        let Some((path, text)) = texts.iter().find(|(path, _)| *path == file) else { continue };
-        let known = facts.iter().find(|(path, _)| *path == file).map(|(_, facts)| *facts);
-        let request = propose::Request {
+    let request = |file: &&str| {
+        let (path, text) = texts.iter().find(|(path, _)| path == file)?;
+        Some(propose::Request {
             path,
             text,
             suspects,
@@ -186,18 +183,46 @@ fn candidates(
             donors: &donors,
             evidence: &evidence,
             max: options.max,
-        };
-        let mut candidates = propose::candidates(&request, cancel)?;
-        if let Some(model) = model {
-            candidates = model::assist(model, &request, candidates, cancel)?;
-        }
-        for candidate in candidates {
-            found.push(encode(candidate, text, known, highest)?);
-        }
+        })
+    };
+    let requests: Vec<propose::Request<'_>> = files.iter().filter_map(request).collect();
+    let mut candidates = propose::candidates_of(&requests, cancel)?;
+    if let Some(model) = model {
+        candidates = assisted(model, &requests, candidates, cancel)?;
     }
-    found.sort_by(|left, right| right.prior.total_cmp(&left.prior));
-    found.truncate(options.max);
-    Ok(found)
+    candidates.truncate(options.max);
+    let texts: BTreeMap<&str, &str> = texts.into_iter().collect();
+    let facts: BTreeMap<&str, &FileFacts> = facts.iter().copied().collect();
+    let encoded = candidates.into_iter().map(|candidate| {
+        let text = texts.get(&*candidate.file).copied().unwrap_or_default();
+        let facts = facts.get(&*candidate.file).copied();
+        encode(candidate, text, facts)
+    });
+    encoded.collect()
+}
+
+/// The candidates with what a model adds and prefers, file by file: it sees one text at a time. The best of each file
+/// stays where it was among those of the others.
+fn assisted(
+    model: &Model,
+    requests: &[propose::Request<'_>],
+    candidates: Vec<Candidate>,
+    cancel: &Cancel,
+) -> Result<Vec<Candidate>> {
+    let mut by_file: BTreeMap<Arc<str>, Vec<Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        by_file.entry(candidate.file.clone()).or_default().push(candidate);
+    }
+    let mut lists = Vec::new();
+    for request in requests {
+        cancel.check()?;
+        let Some(own) = by_file.remove(request.path) else { continue };
+        let highest = own.first().map_or(1.0, |first| first.prior).max(f64::MIN_POSITIVE);
+        let relative = |one: Candidate| Candidate { prior: one.prior / highest, ..one };
+        let own = model::assist(model, request, own.into_iter().map(relative).collect(), cancel)?;
+        lists.push(own.into_iter().map(|one| Candidate { prior: one.prior * highest, ..one }).collect());
+    }
+    Ok(propose::merge(lists))
 }
 
 /// The source of the test that begins at `line` of `file`; empty where there is none.
@@ -212,8 +237,8 @@ fn test_source<'a>(index: &'a Index, file: &str, line: u32) -> &'a str {
     text.and_then(|(text, span)| text.get(span.start as usize..span.end as usize)).unwrap_or_default()
 }
 
-/// Files by their most suspicious line, relative to the most suspicious of all.
-fn files(suspects: &[Suspect]) -> Vec<(&str, f64)> {
+/// Files by their most suspicious line.
+fn files(suspects: &[Suspect]) -> Vec<&str> {
     let mut files: Vec<(&str, f64)> = Vec::new();
     for suspect in suspects {
         match files.iter_mut().find(|(file, _)| *file == &*suspect.file) {
@@ -223,16 +248,10 @@ fn files(suspects: &[Suspect]) -> Vec<(&str, f64)> {
     }
     files.sort_by(|left, right| right.1.total_cmp(&left.1));
     files.truncate(MAX_FILES);
-    let most = files.first().map_or(1.0, |(_, score)| score.max(f64::MIN_POSITIVE));
-    files.iter().map(|(file, score)| (*file, score / most)).collect()
+    files.into_iter().map(|(file, _)| file).collect()
 }
 
-fn encode(
-    candidate: Candidate,
-    text: &str,
-    facts: Option<&FileFacts>,
-    highest: f64,
-) -> Result<ExCandidate> {
+fn encode(candidate: Candidate, text: &str, facts: Option<&FileFacts>) -> Result<ExCandidate> {
     let patch = candidate.patch();
     let within = facts.and_then(|facts| within(facts, &candidate.edits));
     Ok(ExCandidate {
@@ -240,7 +259,7 @@ fn encode(
         line: candidate.line,
         kind: candidate.kind.as_str(),
         label: candidate.label,
-        prior: (candidate.prior * highest).clamp(0.0, 1.0),
+        prior: candidate.prior.clamp(0.0, 1.0),
         size: patch.size(text)?.tokens,
         within,
         edits: candidate.edits.into_iter().map(|edit| (edit.start, edit.end, edit.replacement)).collect(),

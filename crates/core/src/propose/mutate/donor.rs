@@ -29,12 +29,13 @@ struct Donor<'t> {
 
 pub(super) fn drafts<'t>(
     context: &Context<'t>,
-    donors: &[Source<'t>],
+    donors: &[&Source<'t>],
     scores: &BTreeMap<u32, f64>,
     cancel: &Cancel,
 ) -> Result<Vec<(f64, Draft)>> {
     let mut pool = Vec::new();
-    for (source, own_file) in std::iter::once((context.source, true)).chain(donors.iter().map(|d| (d, false)))
+    for (source, own_file) in
+        std::iter::once((context.source, true)).chain(donors.iter().map(|d| (*d, false)))
     {
         cancel.check()?;
         pool.extend(expressions(source).map(|place| donor(source, place, own_file)));
@@ -97,7 +98,10 @@ fn expressions<'s, 't>(source: &'s Source<'t>) -> impl Iterator<Item = &'s Place
                 _ => false,
             };
             let small = place.node.end_byte() - place.node.start_byte() <= 400;
-            value && small && place.clause.is_some() && parent != "dot" && place.zone != Zone::Bits
+            // The head of a clause is its name, and no other's.
+            let head =
+                place.clause.is_some_and(|clause| source.clauses[clause].called.id() == place.node.id());
+            value && !head && small && place.clause.is_some() && parent != "dot" && place.zone != Zone::Bits
         })
         .filter(|place| TOKENS.contains(&tokens(source.text(place.node)).len()))
 }

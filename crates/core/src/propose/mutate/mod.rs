@@ -1,23 +1,25 @@
 //! Candidates by templates and by donor code.
 
 mod donor;
+mod flaws;
 mod kin;
 mod kind;
 mod source;
 mod templates;
 mod vocabulary;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tree_sitter::Parser;
+use tree_sitter::{Parser, Tree};
 
 pub use kind::Kind;
 pub(super) use source::{Source, parse, parser};
 pub(super) use templates::Draft;
 
+use self::flaws::{Flaw, Known, flaws};
 use self::source::line_scores;
 use self::templates::{Context, Sink};
 use self::vocabulary::Vocabulary;
@@ -93,7 +95,8 @@ pub(super) enum Ways {
 }
 
 /// At most [`Request::max`] candidates, the most likely first. All parse, no two give the same text, none leaves it
-/// as it was; a file that does not parse gives candidates too, as long as they make nothing worse.
+/// as it was; a file that does not parse gives candidates too, as long as they make nothing worse. What the compiler
+/// would refuse for certain is left out.
 ///
 /// The order is that of suspicion x prior of the kind x fit, where the kinds with many candidates are held down, so that
 /// the first few hundred show every kind and every suspicious place.
@@ -101,10 +104,95 @@ pub(super) enum Ways {
 /// # Errors
 /// [`crate::ErrorKind::Cancelled`] and [`crate::ErrorKind::Timeout`].
 pub fn candidates(request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
-    by(Ways::Both, request, cancel)
+    candidates_of(&[*request], cancel)
 }
 
-pub(super) fn by(ways: Ways, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
+/// Candidates for several files in one list, as [`candidates`] makes them for one: at most as many as the most modest
+/// request asks for, each prior relative to the best of all.
+///
+/// # Errors
+/// As [`candidates`].
+pub fn candidates_of(requests: &[Request<'_>], cancel: &Cancel) -> Result<Vec<Candidate>> {
+    by(Ways::Both, requests, cancel)
+}
+
+pub(super) fn by(ways: Ways, requests: &[Request<'_>], cancel: &Cancel) -> Result<Vec<Candidate>> {
+    made(requests, cancel, |ground, request| drafts(ways, ground, request, cancel))
+}
+
+/// Drafts with the suspicion of their places, as candidates.
+pub(super) fn finish(
+    request: &Request<'_>,
+    drafts: Vec<(f64, Draft)>,
+    cancel: &Cancel,
+) -> Result<Vec<Candidate>> {
+    let mut drafts = Some(drafts);
+    made(&[*request], cancel, |_, _| Ok(drafts.take().unwrap_or_default()))
+}
+
+/// A file and its donors, parsed.
+struct Ground<'s, 't> {
+    source: &'s Source<'t>,
+    donors: Vec<&'s Source<'t>>,
+    functions: &'s [(&'t str, &'t str, usize)],
+}
+
+/// Candidates of the drafts that `draft` makes for each request.
+fn made<'a>(
+    requests: &[Request<'a>],
+    cancel: &Cancel,
+    mut draft: impl FnMut(&Ground<'_, '_>, &Request<'a>) -> Result<Vec<(f64, Draft)>>,
+) -> Result<Vec<Candidate>> {
+    let mut parser = parser()?;
+    // Requests for files of one project have most of their donors in common.
+    let mut trees: BTreeMap<(&str, &str), Tree> = BTreeMap::new();
+    for file in requests.iter().flat_map(|request| {
+        let asked = is_suspected(request).then_some((request.path, request.text));
+        asked.into_iter().chain(request.donors.iter().copied().filter(move |_| asked.is_some()))
+    }) {
+        cancel.check()?;
+        if !trees.contains_key(&file)
+            && let Some(tree) = parse(&mut parser, file.1)
+        {
+            trees.insert(file, tree);
+        }
+    }
+    let sources: BTreeMap<(&str, &str), Source<'_>> =
+        trees.iter().map(|(file, tree)| (*file, Source::new(file.1, tree))).collect();
+    let mut all = Vec::new();
+    let mut grounds = Vec::new();
+    for request in requests {
+        let Some(source) = sources.get(&(request.path, request.text)).filter(|_| is_suspected(request))
+        else {
+            continue;
+        };
+        cancel.check()?;
+        let others = || {
+            let files = request.donors.iter().filter(|(path, _)| *path != request.path);
+            files.filter_map(|file| Some((file, sources.get(file)?)))
+        };
+        let functions = functions(request.facts);
+        let ground =
+            Ground { source, donors: others().map(|(_, donor)| donor).collect(), functions: &functions };
+        all.push((request.text, draft(&ground, request)?));
+        let roots = others().map(|(file, donor)| (file.0, donor, trees[file].root_node()));
+        let root = trees[&(request.path, request.text)].root_node();
+        let known = Known::new(request.path, source, root, &roots.collect::<Vec<_>>(), request.facts);
+        grounds.push((request, known));
+    }
+    check(&grounds, &mut parser, rank(all), cancel)
+}
+
+fn is_suspected(request: &Request<'_>) -> bool {
+    request.suspects.iter().any(|suspect| *suspect.file == *request.path)
+}
+
+fn drafts(
+    ways: Ways,
+    ground: &Ground<'_, '_>,
+    request: &Request<'_>,
+    cancel: &Cancel,
+) -> Result<Vec<(f64, Draft)>> {
     let exact: BTreeMap<u32, f64> = request
         .suspects
         .iter()
@@ -114,23 +202,10 @@ pub(super) fn by(ways: Ways, request: &Request<'_>, cancel: &Cancel) -> Result<V
             *score = score.max(suspect.score);
             lines
         });
-    let mut parser = parser()?;
-    let Some(tree) = parse(&mut parser, request.text).filter(|_| !exact.is_empty()) else {
-        return Ok(Vec::new());
-    };
-    let donor_trees: Vec<_> = request
-        .donors
-        .iter()
-        .filter(|(path, _)| *path != request.path)
-        .filter_map(|(_, text)| parse(&mut parser, text).map(|tree| (*text, tree)))
-        .collect();
-    cancel.check()?;
-    let source = Source::new(request.text, &tree);
-    let donors: Vec<Source<'_>> = donor_trees.iter().map(|(text, tree)| Source::new(text, tree)).collect();
-    cancel.check()?;
-    let vocabulary = Vocabulary::new(&source, &donors.iter().collect::<Vec<_>>(), request.evidence);
-    let context = Context { source: &source, vocabulary, functions: functions(request.facts) };
-    let scores = line_scores(&source, &exact);
+    let Ground { source, donors, functions } = ground;
+    let vocabulary = Vocabulary::new(source, donors, request.evidence);
+    let context = Context { source, vocabulary, functions };
+    let scores = line_scores(source, &exact);
 
     let mut drafts = Vec::new();
     for place in &source.places {
@@ -144,18 +219,9 @@ pub(super) fn by(ways: Ways, request: &Request<'_>, cancel: &Cancel) -> Result<V
         drafts.extend(sink.drafts.into_iter().map(|draft| (*score, draft)));
     }
     if ways != Ways::Templates {
-        drafts.extend(donor::drafts(&context, &donors, &scores, cancel)?);
+        drafts.extend(donor::drafts(&context, donors, &scores, cancel)?);
     }
-    finish(request, drafts, cancel)
-}
-
-/// Drafts with the suspicion of their places, as candidates.
-pub(super) fn finish(
-    request: &Request<'_>,
-    drafts: Vec<(f64, Draft)>,
-    cancel: &Cancel,
-) -> Result<Vec<Candidate>> {
-    check(request, &mut parser()?, rank(request.text, drafts), cancel)
+    Ok(drafts)
 }
 
 /// Functions that other modules can call.
@@ -182,33 +248,38 @@ const EVENNESS: f64 = 0.5;
 
 /// A draft with its final score, and the one edit that all drafts of its text have in common.
 struct Ranked {
+    /// Of which text.
+    file: usize,
     score: f64,
     draft: Draft,
     edit: Edit,
 }
 
-/// Distinct drafts, the best first.
-fn rank(text: &str, drafts: Vec<(f64, Draft)>) -> Vec<Ranked> {
-    let mut best: HashMap<Edit, (f64, Draft)> = HashMap::new();
-    for (score, draft) in drafts {
-        let Some(edit) = canonical(text, &draft.edit) else { continue };
-        let score = score * draft.weight;
-        let order = |score: f64, kind: Kind| (score * kind.prior(), std::cmp::Reverse(kind));
-        let better =
-            best.get(&edit).is_none_or(|(known, old)| order(score, draft.kind) > order(*known, old.kind));
-        if better {
-            best.insert(edit, (score, draft));
+/// Distinct drafts of some texts, the best first. Kinds are held down by what they have in all texts.
+fn rank(texts: Vec<(&str, Vec<(f64, Draft)>)>) -> Vec<Ranked> {
+    let mut ranked = Vec::new();
+    for (file, (text, drafts)) in texts.into_iter().enumerate() {
+        let mut best: HashMap<Edit, (f64, Draft)> = HashMap::new();
+        for (score, draft) in drafts {
+            let Some(edit) = canonical(text, &draft.edit) else { continue };
+            let score = score * draft.weight;
+            let order = |score: f64, kind: Kind| (score * kind.prior(), std::cmp::Reverse(kind));
+            let better =
+                best.get(&edit).is_none_or(|(known, old)| order(score, draft.kind) > order(*known, old.kind));
+            if better {
+                best.insert(edit, (score, draft));
+            }
         }
+        ranked.extend(best.into_iter().map(|(edit, (score, draft))| Ranked { file, score, draft, edit }));
     }
-    let mut ranked: Vec<Ranked> =
-        best.into_iter().map(|(edit, (score, draft))| Ranked { score, draft, edit }).collect();
-    ranked.sort_by(|a, b| a.edit.cmp(&b.edit));
+    ranked.sort_by(|a, b| (a.file, &a.edit).cmp(&(b.file, &b.edit)));
     let mut sums: BTreeMap<Kind, f64> = BTreeMap::new();
     ranked.iter().for_each(|one| *sums.entry(one.draft.kind).or_default() += one.score);
     for Ranked { score, draft, .. } in &mut ranked {
         *score *= draft.kind.prior() / sums[&draft.kind].powf(EVENNESS);
     }
-    ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.edit.cmp(&b.edit)));
+    ranked
+        .sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (a.file, &a.edit).cmp(&(b.file, &b.edit))));
     ranked
 }
 
@@ -253,40 +324,48 @@ fn canonical(text: &str, edit: &Edit) -> Option<Edit> {
     Some(Edit::new(start, end, new))
 }
 
-/// Turns the best drafts into candidates: those that parse. Only the statement around a change is parsed again.
+/// Turns the best drafts into candidates: those that parse and that show no new flaw. Only the statement around a change
+/// is looked at again.
 fn check(
-    request: &Request<'_>,
+    grounds: &[(&Request<'_>, Known<'_>)],
     parser: &mut Parser,
     ranked: Vec<Ranked>,
     cancel: &Cancel,
 ) -> Result<Vec<Candidate>> {
     let mut candidates: Vec<Candidate> = Vec::new();
-    let mut was_broken: HashMap<Range<usize>, bool> = HashMap::new();
-    let file: Arc<str> = Arc::from(request.path);
+    // The flaws of statements as they are; nothing where a statement does not parse.
+    let mut before: HashMap<(usize, Range<usize>), Option<BTreeSet<Flaw>>> = HashMap::new();
+    let max = grounds.iter().map(|(request, _)| request.max).min().unwrap_or(0);
+    let files: Vec<Arc<str>> = grounds.iter().map(|(request, _)| Arc::from(request.path)).collect();
     let top = ranked.first().map_or(1.0, |one| one.score);
-    for Ranked { score, draft, edit } in ranked {
-        if candidates.len() >= request.max {
+    for Ranked { file, score, draft, edit } in ranked {
+        if candidates.len() >= max {
             break;
         }
         cancel.check()?;
+        let (request, known) = &grounds[file];
         let unit = match &draft.unit {
             // A change of two clauses reaches beyond the one that it begins in.
             Some(unit) => unit.start.min(draft.edit.start)..unit.end.max(draft.edit.end),
             None => 0..request.text.len(),
         };
         let old = &request.text[unit.clone()];
-        let mut broken = |text: &str| parse(parser, text).is_none_or(|tree| tree.root_node().has_error());
-        if !*was_broken.entry(unit.clone()).or_insert_with(|| broken(old)) {
+        let mut read = |text: &str| {
+            let tree = parse(parser, text).filter(|tree| !tree.root_node().has_error())?;
+            Some(flaws(known, text, tree.root_node()))
+        };
+        if let Some(had) = before.entry((file, unit.clone())).or_insert_with(|| read(old)) {
             let (start, end) = (draft.edit.start - unit.start, draft.edit.end - unit.start);
             let moved = Edit::new(start, end, draft.edit.replacement.as_str());
-            if broken(&Patch::new(file.clone(), vec![moved]).apply(old)?) {
-                continue;
+            match read(&Patch::new(files[file].clone(), vec![moved]).apply(old)?) {
+                Some(has) if has.iter().all(|flaw| had.contains(flaw) || known.excuses(flaw)) => {}
+                _ => continue,
             }
         }
         let label = label(request.text, draft.kind, &edit);
         let Draft { kind, line, .. } = draft;
         candidates.push(Candidate {
-            file: file.clone(),
+            file: files[file].clone(),
             edits: vec![edit],
             kind,
             line,

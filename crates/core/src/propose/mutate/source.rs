@@ -261,6 +261,20 @@ pub(super) fn do_block(call: Node<'_>) -> Option<Node<'_>> {
     call.children(&mut cursor).find(|child| child.kind() == "do_block")
 }
 
+/// What fills a field of a node: not the parenthesis that the grammar gives first where there is one.
+pub(super) fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
+    let first = node.child_by_field_name(name)?;
+    std::iter::successors(Some(first), |child| child.next_sibling())
+        .find(|child| child.is_named() || child.kind() != "(")
+}
+
+/// The bytes of what fills a field of a node, its parentheses included.
+pub(super) fn field_range(node: Node<'_>, name: &str) -> Option<std::ops::Range<usize>> {
+    let mut cursor = node.walk();
+    let filling = node.children_by_field_name(name, &mut cursor).map(|child| child.byte_range());
+    filling.reduce(|whole, part| whole.start..part.end)
+}
+
 /// The named children of a node, comments left out.
 pub(super) fn parts(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();

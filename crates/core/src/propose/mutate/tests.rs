@@ -49,6 +49,9 @@ fn operators() {
     within(Kind::SwapOperands, "list ++ [a]", "[a] ++ list");
     within(Kind::SwapOperands, "a - b", "b - a");
     within(Kind::DropOperand, "a + b", "a");
+    within(Kind::DropOperand, "(a + 1) * b", "(a + 1)");
+    within(Kind::SwapOperands, "(a + 1) - b", "b - (a + 1)");
+    within(Kind::Boundary, "(a + 1) < (b * 2)", "(a + 1) < (b * 2) + 1");
     within(Kind::Division, "a / b", "div(a, b)");
     within(Kind::Division, "div(a, b) + 1", "(a / b) + 1");
     within(Kind::Range, "1..a", "1..(a - 1)");
@@ -71,7 +74,7 @@ fn literals() {
     within(Kind::Atom, "{:up, if(a, do: :down)}", "{:down, if(a, do: :down)}");
     within(Kind::Literal, "g(a, true)", "g(a, false)");
     within(Kind::Literal, "g(:unit, nil)", "g(:unit, :unit)");
-    within(Kind::Key, "%{first: a, second: b, third: a.first}", "%{second: a, second: b, third: a.first}");
+    within(Kind::Key, "%{first: a, third: h(second: b)}", "%{second: a, third: h(second: b)}");
     within(Kind::Key, "{a.size, b.weight}", "{a.weight, b.weight}");
     within(Kind::Sigil, "a =~ ~r/x/", "a =~ ~r/x/i");
     within(Kind::Attribute, "@one + g(@two)", "@two + g(@two)");
@@ -110,6 +113,7 @@ fn names_and_calls() {
 fn conditions_and_clauses() {
     within(Kind::Negate, "if a, do: b", "unless a, do: b");
     within(Kind::Negate, "if !a, do: b", "if a, do: b");
+    within(Kind::Negate, "if !(a && b), do: b", "if (a && b), do: b");
     within(Kind::Negate, "if Enum.empty?(a), do: b", "if not Enum.empty?(a), do: b");
     within(Kind::SwapBranches, "if a, do: 1, else: 2", "if a, do: 2, else: 1");
     within(
@@ -145,6 +149,40 @@ fn conditions_and_clauses() {
         "def f([h | t], acc), do: f(t, acc + h)\n",
         "def f([], acc), do: acc\ndef f([h | t], acc), do: f(t, acc + h)\n",
     );
+}
+
+#[test]
+fn a_head_with_defaults_stays_the_first() {
+    let text = "def f(a, b \\\\ 1)\ndef f(0, b), do: b\ndef f(a, b), do: a + b\n";
+    let texts: BTreeSet<String> =
+        all(text, &[]).iter().map(|candidate| candidate.patch().apply(text).unwrap()).collect();
+    for text in &texts {
+        assert!(!text.lines().next().unwrap().contains("do:"), "{text}");
+        assert!(!text.contains("\\\\ a)"), "{text}");
+    }
+    assert!(texts.contains("def f(a, b \\\\ 1)\ndef f(a, b), do: a + b\ndef f(0, b), do: b\n"));
+}
+
+#[test]
+fn files_are_ranked_in_one_list() {
+    let (one, other) = ("def f(a), do: a + 1\n", "def g(a), do: a + 1\n\ndef h(a), do: a - 1\n");
+    let suspect = |file: &str, line, score| Suspect { file: file.into(), line, score, why: String::new() };
+    let suspects = [suspect("lib/a.ex", 1, 0.2), suspect("lib/b.ex", 1, 1.0), suspect("lib/b.ex", 3, 0.9)];
+    let requests = [Request::new("lib/a.ex", one, &suspects), Request::new("lib/b.ex", other, &suspects)];
+    let found = candidates_of(&requests, &Cancel::new()).unwrap();
+    assert!(found.windows(2).all(|pair| pair[0].prior >= pair[1].prior));
+    assert_eq!((&*found[0].file, found[0].prior), ("lib/b.ex", 1.0));
+    let place = |file: &str, label: &str| {
+        found.iter().position(|one| *one.file == *file && one.label.contains(label)).unwrap()
+    };
+    assert!(place("lib/b.ex", "`+` becomes `-`") < place("lib/a.ex", "`+` becomes `-`"));
+    let prior = |file: &str, label: &str| found[place(file, label)].prior;
+    let share = prior("lib/a.ex", "`+` becomes `-`") / prior("lib/b.ex", "`+` becomes `-`");
+    assert!((share - 0.2).abs() < 1e-9, "the same change differs by its suspicion only: {share}");
+    let alone = candidates(&requests[0], &Cancel::new()).unwrap();
+    assert_eq!(found.iter().filter(|one| &*one.file == "lib/a.ex").count(), alone.len());
+    let few = requests.map(|request| Request { max: 3, ..request });
+    assert_eq!(candidates_of(&few, &Cancel::new()).unwrap().len(), 3);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Context, Sink, is_value};
 use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::flaws::is_called;
 use crate::propose::mutate::source::{Place, Zone, arguments, parts};
 use crate::propose::mutate::vocabulary::{Class, arity, role};
 
@@ -144,6 +145,11 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
     }
     let count = arity(source, place);
     for (other, weight) in context.vocabulary.near(Class::Call, node.start_byte(), ("arity", "", count), 24) {
+        let form =
+            matches!(other, "if" | "unless" | "case" | "cond" | "with" | "for" | "try" | "receive" | "quote");
+        if form || other.starts_with("unquote") {
+            continue;
+        }
         let like = 0.4 + super::names::likeness(whole, other);
         let local = target.kind() == "identifier" && !other.contains('.');
         let same_module = other.rsplit_once('.').zip(whole.rsplit_once('.')).is_some_and(|(a, b)| a.0 == b.0);
@@ -152,7 +158,7 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
     }
     let module = whole.rsplit_once('.').map(|(module, _)| module);
     let own_module = |full: &str| module.is_some_and(|module| is_called(full, module));
-    for (full, other, others) in &context.functions {
+    for (full, other, others) in context.functions {
         if *others == count && own_module(full) && *other != name {
             sink.replace(ProjectFunction, 0.4 + super::names::likeness(name, other), name_node, *other);
         }
@@ -191,11 +197,6 @@ pub fn functions(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) 
             }
         }
     }
-}
-
-/// Whether a module may be called by a shorter name, as after `alias`.
-fn is_called(full: &str, name: &str) -> bool {
-    full.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Arguments in another order, or fewer of them; and divisions, which are calls.
@@ -268,7 +269,15 @@ pub fn wrapping(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
             if source.target(node) != other
                 && !matches!(
                     other,
-                    "if" | "unless" | "case" | "with" | "for" | "fn" | "quote" | "unquote" | "raise"
+                    "if" | "unless"
+                        | "case"
+                        | "with"
+                        | "for"
+                        | "fn"
+                        | "quote"
+                        | "unquote"
+                        | "unquote_splicing"
+                        | "raise"
                 )
             {
                 sink.replace(WrapCall, weight, node, format!("{other}({text})"));

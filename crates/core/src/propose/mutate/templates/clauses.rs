@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::{Context, Sink, swapped_text};
 use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Clause, Place, arguments, parts};
+use crate::propose::mutate::source::{Clause, Place, arguments, do_block, field, parts};
 
 /// All changes to the clause at a place.
 pub fn clauses(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
@@ -28,11 +28,10 @@ fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     } else if position > 0 {
         sink.edit(ClauseRemove, 1.0, siblings[position - 1].end_byte(), node.end_byte(), "");
     }
-    let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
-    else {
+    let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
         return;
     };
-    if let Some(right_next) = next.and_then(|next| next.child_by_field_name("right")) {
+    if let Some(right_next) = next.and_then(|next| field(*next, "right")) {
         // The answers of two clauses, each with the other's pattern.
         let new = swapped_text(source, right, right_next);
         sink.edit(ClauseSwap, 0.8, right.start_byte(), right_next.end_byte(), new);
@@ -42,7 +41,7 @@ fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let start = node.start_byte();
     let answers: Vec<&str> = siblings
         .iter()
-        .filter_map(|sibling| sibling.child_by_field_name("right"))
+        .filter_map(|sibling| field(*sibling, "right"))
         .map(|right| source.text(right).trim())
         .filter(|text| text.len() <= 120 && !text.contains('\n'))
         .collect();
@@ -91,9 +90,20 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
         return;
     };
     let clause = source.clauses[number];
-    let next = source.clauses.get(number + 1).filter(|next| next.name == clause.name);
-    let previous =
-        number.checked_sub(1).and_then(|n| source.clauses.get(n)).filter(|other| other.name == clause.name);
+    let above = |clause: &Clause<'_>| clause.node.parent().map(|above| above.id());
+    let like = |other: &&Clause<'_>| {
+        (other.name, other.arity) == (clause.name, clause.arity) && above(other) == above(&clause)
+    };
+    let next = source.clauses.get(number + 1).filter(like);
+    let previous = number.checked_sub(1).and_then(|n| source.clauses.get(n)).filter(like);
+    // A head that gives defaults comes first, and is there once.
+    let has_defaults = |clause: &Clause<'_>| {
+        let given = arguments(clause.called).map_or(Vec::new(), parts);
+        given.iter().any(|argument| source.operator(*argument) == "\\\\") || is_head(clause.node)
+    };
+    if has_defaults(&clause) {
+        return;
+    }
     if let Some(next) = next {
         let new = swapped_text(source, node, next.node);
         sink.edit(ClauseSwap, 1.0, node.start_byte(), next.node.end_byte(), new);
@@ -102,7 +112,8 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
         sink.edit(ClauseRemove, 1.0, previous.node.end_byte(), node.end_byte(), "");
     }
     // One more clause before the first, for what has no value or no elements.
-    let Some(given) = arguments(clause.called).filter(|_| previous.is_none()) else { return };
+    let is_first = previous.is_none_or(|previous| is_head(previous.node));
+    let Some(given) = arguments(clause.called).filter(|_| is_first) else { return };
     let values = parts(given);
     let indent = source.indent(node);
     let keyword = source.target(node);
@@ -134,6 +145,12 @@ fn function(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
             }
         }
     }
+}
+
+/// Whether a clause has no body: it declares what those after it do.
+fn is_head(clause: Node<'_>) -> bool {
+    let given = arguments(clause).map_or(Vec::new(), parts);
+    given.len() == 1 && do_block(clause).is_none()
 }
 
 /// How much likelier a missing clause is where functions like this one have such a clause.

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::{Context, Sink, enclosed, is_value};
 use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Place, Zone, arguments, do_block, parts};
+use crate::propose::mutate::source::{Place, Zone, arguments, do_block, field, parts};
 use crate::propose::mutate::vocabulary::Class;
 
 /// Functions whose answer is a condition although nothing around them says so.
@@ -55,8 +55,7 @@ fn swap_branches(context: &Context<'_>, node: Node<'_>, sink: &mut Sink<'_>) {
         .and_then(|given| parts(given).last().copied())
         .filter(|last| last.kind() == "keywords")
     {
-        let values: Vec<_> =
-            parts(pairs).into_iter().filter_map(|pair| pair.child_by_field_name("value")).collect();
+        let values: Vec<_> = parts(pairs).into_iter().filter_map(|pair| field(pair, "value")).collect();
         if let [first, second] = values[..] {
             let new = super::swapped_text(source, first, second);
             sink.edit(SwapBranches, 1.0, first.start_byte(), second.end_byte(), new);
@@ -82,12 +81,9 @@ fn swap_branches(context: &Context<'_>, node: Node<'_>, sink: &mut Sink<'_>) {
 pub fn guards(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let (source, node) = (context.source, place.node);
     if source.operator(node) == "when" {
-        if let (Some(left), Some(right)) =
-            (node.child_by_field_name("left"), node.child_by_field_name("right"))
-        {
+        if let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) {
             sink.replace(Guard, 1.0, node, source.text(left));
-            if let (Some(a), Some(b)) =
-                (right.child_by_field_name("left"), right.child_by_field_name("right"))
+            if let (Some(a), Some(b)) = (field(right, "left"), field(right, "right"))
                 && matches!(source.operator(right), "and" | "or")
             {
                 sink.replace(Guard, 0.5, right, source.text(a));

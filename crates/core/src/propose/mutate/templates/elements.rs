@@ -2,7 +2,7 @@
 
 use super::{Context, Sink, swapped_text};
 use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Place, Zone, parts};
+use crate::propose::mutate::source::{Place, Zone, field, parts};
 
 /// Elements: swapped, dropped; results unwrapped.
 pub fn collections(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
@@ -35,8 +35,7 @@ pub fn collections(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>
         sink.replace(UnwrapCall, 0.3, node, source.text(values[0]));
     }
     if let ("list", [cell]) = (kind, &values[..])
-        && let (Some(left), Some(right)) =
-            (cell.child_by_field_name("left"), cell.child_by_field_name("right"))
+        && let (Some(left), Some(right)) = (field(*cell, "left"), field(*cell, "right"))
         && source.operator(*cell) == "|"
     {
         let (head, tail) = (source.text(left), source.text(right));

@@ -22,7 +22,7 @@ pub(super) struct Context<'t> {
     pub source: &'t Source<'t>,
     pub vocabulary: Vocabulary<'t>,
     /// Functions of the project, as they are called from outside, with their arities: `("Shop.Cart", "add", 2)`.
-    pub functions: Vec<(&'t str, &'t str, usize)>,
+    pub functions: &'t [(&'t str, &'t str, usize)],
 }
 
 /// A change before it is ranked and checked.

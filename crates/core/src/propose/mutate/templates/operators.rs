@@ -2,7 +2,7 @@
 
 use super::{Context, Sink, enclosed};
 use crate::propose::mutate::Kind::{self, *};
-use crate::propose::mutate::source::{Place, Zone};
+use crate::propose::mutate::source::{Place, Zone, field, field_range};
 
 /// What may be meant instead of an operator.
 fn relatives(operator: &str) -> &'static [(Kind, &'static str, f64)] {
@@ -73,13 +73,23 @@ fn relatives(operator: &str) -> &'static [(Kind, &'static str, f64)] {
     }
 }
 
+/// Whether a `/` stands between the name and the arity of a function: `&name/1`.
+fn is_named(context: &Context<'_>, place: &Place<'_>) -> bool {
+    context.source.operator(place.node) == "/"
+        && place.parent.is_some_and(|above| context.source.operator(above) == "&")
+        && field(place.node, "right").is_some_and(|right| right.kind() == "integer")
+        && field(place.node, "left").is_some_and(|left| matches!(left.kind(), "identifier" | "call"))
+}
+
 /// Another operator.
 pub fn swapped(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let (source, node) = (context.source, place.node);
     if node.kind() != "binary_operator" || place.zone == Zone::Bits {
         return;
     }
-    let Some(sign) = node.child_by_field_name("operator") else { return };
+    let Some(sign) = node.child_by_field_name("operator").filter(|_| !is_named(context, place)) else {
+        return;
+    };
     for (kind, other, weight) in relatives(source.text(sign).trim()) {
         sink.replace(*kind, *weight, sign, *other);
     }
@@ -88,15 +98,20 @@ pub fn swapped(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
 /// Operands: swapped, dropped, off by one, divided otherwise.
 pub fn operands(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let (source, node) = (context.source, place.node);
-    let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
+    let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else { return };
+    let (Some(left_bytes), Some(right_bytes)) = (field_range(node, "left"), field_range(node, "right"))
     else {
         return;
     };
-    if node.kind() != "binary_operator" || matches!(place.zone, Zone::Bits | Zone::Pattern) {
+    if node.kind() != "binary_operator"
+        || matches!(place.zone, Zone::Bits | Zone::Pattern)
+        || is_named(context, place)
+    {
         return;
     }
     let operator = source.operator(node);
-    let (left_text, right_text) = (source.text(left), source.text(right));
+    let text = |bytes: std::ops::Range<usize>| source.text.get(bytes).unwrap_or("");
+    let (left_text, right_text) = (text(left_bytes.clone()), text(right_bytes.clone()));
     let order = match operator {
         "-" | "/" | "++" | "--" | "<>" => 1.0,
         "<" | ">" | "<=" | ">=" | ".." | "**" => 0.3,
@@ -106,7 +121,8 @@ pub fn operands(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     };
     if order > 0.0 {
         let kind = if operator == ".." { Range } else { SwapOperands };
-        sink.replace(kind, order, node, swapped_sides(context, place));
+        let between = text(left_bytes.end..right_bytes.start);
+        sink.replace(kind, order, node, format!("{right_text}{between}{left_text}"));
     }
     if matches!(operator, "+" | "-" | "*" | "/" | "++" | "--" | "<>" | "and" | "or" | "&&" | "||") {
         let weight = if matches!(operator, "*" | "/" | "||") { 0.7 } else { 1.0 };
@@ -117,15 +133,18 @@ pub fn operands(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let number = |node: tree_sitter::Node<'_>| matches!(node.kind(), "integer" | "float");
     if matches!(operator, "<" | "<=" | ">" | ">=") && !number(right) && place.zone != Zone::Bits {
         for sign in ["+", "-"] {
-            sink.replace(Boundary, 0.5, right, format!("{right_text} {sign} 1"));
-            sink.replace(Boundary, 0.2, left, format!("{left_text} {sign} 1"));
+            let (end, start) = (right_bytes.end, left_bytes.start);
+            sink.edit(Boundary, 0.5, right_bytes.start, end, format!("{right_text} {sign} 1"));
+            sink.edit(Boundary, 0.2, start, left_bytes.end, format!("{left_text} {sign} 1"));
         }
     }
     if operator == ".." {
-        for (side, text, weights) in [(right, right_text, [0.7, 1.0]), (left, left_text, [0.7, 0.4])] {
+        let sides = [(right, right_bytes, [0.7, 1.0]), (left, left_bytes, [0.7, 0.4])];
+        for (side, bytes, weights) in sides {
             if !number(side) {
-                sink.replace(Range, weights[0], side, format!("({text} + 1)"));
-                sink.replace(Range, weights[1], side, format!("({text} - 1)"));
+                let text = text(bytes.clone());
+                sink.edit(Range, weights[0], bytes.start, bytes.end, format!("({text} + 1)"));
+                sink.edit(Range, weights[1], bytes.start, bytes.end, format!("({text} - 1)"));
             }
         }
     }
@@ -135,22 +154,14 @@ pub fn operands(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-fn swapped_sides(context: &Context<'_>, place: &Place<'_>) -> String {
-    let node = place.node;
-    match (node.child_by_field_name("left"), node.child_by_field_name("right")) {
-        (Some(left), Some(right)) => super::swapped_text(context.source, left, right),
-        _ => context.source.text(node).to_string(),
-    }
-}
-
 /// Signs and negations before a value, pins and captures.
 pub fn unary(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     let (source, node) = (context.source, place.node);
     if node.kind() != "unary_operator" {
         return;
     }
-    let Some(operand) = node.child_by_field_name("operand") else { return };
-    let bare = source.text(operand);
+    let Some(operand) = field(node, "operand") else { return };
+    let bare = field_range(node, "operand").and_then(|bytes| source.text.get(bytes)).unwrap_or("");
     match source.operator(node) {
         "!" | "not" => sink.replace(Negate, 1.0, node, bare),
         "-" => sink.replace(Arithmetic, 1.0, node, enclosed(context, place, bare)),

@@ -2,7 +2,7 @@
 
 use super::{Context, Sink, swapped_text};
 use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Place, parts};
+use crate::propose::mutate::source::{Place, field, parts};
 
 /// The statements of the block at a place.
 pub fn statements(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
@@ -30,7 +30,7 @@ pub fn statements(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>)
     if let Some(next) = siblings.get(position + 1) {
         sink.edit(DeleteStatement, 1.0, node.start_byte(), next.start_byte(), "");
         sink.edit(MoveStatement, 1.0, node.start_byte(), next.end_byte(), swapped_text(source, node, *next));
-        if let Some(value) = node.child_by_field_name("right").filter(|_| source.operator(node) == "=") {
+        if let Some(value) = field(node, "right").filter(|_| source.operator(node) == "=") {
             sink.replace(DeleteStatement, 0.2, node, source.text(value));
         }
     } else if position > 0 {
