@@ -5,8 +5,8 @@ defmodule Aludel.CLI do
   # A task is started from a folder whose application must not be started and need not compile. Mix has loaded Aludel by then, so a task
   # runs nothing of the host's.
 
-  alias Aludel.CLI.{Args, Style}
-  alias Aludel.Error
+  alias Aludel.CLI.{Args, Files, Interrupt, Style}
+  alias Aludel.{Error, Models}
 
   @doc """
   Parses `argv` by the schema and calls `run` with the arguments and the options.
@@ -22,7 +22,7 @@ defmodule Aludel.CLI do
       try do
         case Args.parse(argv, schema) do
           :help -> help(task)
-          {:ok, args, opts} -> run.(args, opts)
+          {:ok, args, opts} -> Interrupt.run(temporary(opts), fn -> run.(args, opts) end)
           {:error, error} -> {:error, error}
         end
       rescue
@@ -61,6 +61,12 @@ defmodule Aludel.CLI do
   @doc "The sentence of an error, without a line break."
   @spec sentence(Exception.t()) :: String.t()
   def sentence(error), do: error |> Exception.message() |> String.replace(~r/\s*\n\s*/, " ") |> String.trim()
+
+  # What a command that does not come to its end may leave behind.
+  defp temporary(opts) do
+    out = if opts[:out], do: [Files.temporary(opts[:out])], else: []
+    [Models.temporary() | out]
+  end
 
   defp fail(error) do
     remark([Style.paint("aludel: ", [:red, :bright], :stderr), sentence(error)])

@@ -154,11 +154,15 @@ defmodule Aludel.Models do
   defp kind("encoder"), do: :encoder
   defp kind("generator"), do: :generator
 
+  @doc false
+  # How the paths begin where this VM fetches to.
+  def temporary, do: Path.join([cache_dir(), "models", ".pull-#{System.pid()}-"])
+
   defp fetch(model, progress) do
     parent = Path.join(cache_dir(), "models")
-    work = Path.join(parent, ".pull-#{model.name}-#{System.pid()}-#{System.unique_integer([:positive])}")
+    work = temporary() <> "#{System.unique_integer([:positive])}"
     whole = Path.join(work, "whole")
-    sweep(parent, model.name)
+    sweep(parent)
 
     try do
       with :ok <- mkdir(whole),
@@ -167,15 +171,17 @@ defmodule Aludel.Models do
            :ok <- place(whole, Path.join(parent, model.name)) do
         {:ok, model.path}
       end
+    rescue
+      error in [File.Error, File.RenameError] -> {:error, Error.new(:io, Exception.message(error))}
     after
       File.rm_rf(work)
     end
   end
 
   # What an interrupted pull left behind; that of a process which still works is not touched.
-  defp sweep(parent, name) do
-    for folder <- Path.wildcard(Path.join(parent, ".pull-#{name}-*"), match_dot: true),
-        [pid, _] = folder |> String.split("-") |> Enum.take(-2),
+  defp sweep(parent) do
+    for folder <- Path.wildcard(Path.join(parent, ".pull-*"), match_dot: true),
+        pid = folder |> Path.basename() |> String.split("-") |> Enum.at(1),
         File.dir?("/proc/self") and not File.dir?("/proc/#{pid}"),
         do: File.rm_rf(folder)
   end

@@ -32,7 +32,7 @@ defmodule Aludel.CLI.Files do
   @doc "Writes each term as a line of JSON; the file holds all of them or stays as it was."
   @spec write_lines(Path.t(), Enumerable.t()) :: :ok | {:error, Error.t()}
   def write_lines(path, terms) do
-    temporary = "#{path}.#{System.pid()}.tmp"
+    temporary = temporary(path)
 
     try do
       File.open!(temporary, [:write, :raw, :delayed_write], fn file ->
@@ -47,6 +47,10 @@ defmodule Aludel.CLI.Files do
       File.rm(temporary)
     end
   end
+
+  @doc "The file that is written first, and then takes the place of `path`."
+  @spec temporary(Path.t()) :: Path.t()
+  def temporary(path), do: "#{path}.#{System.pid()}.tmp"
 
   defp read(path) do
     case File.read(path) do

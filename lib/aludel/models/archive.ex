@@ -158,17 +158,34 @@ defmodule Aludel.Models.Archive do
     end
   end
 
-  # As `System.cmd/3`, with a call of `tick` four times a second.
+  # Closing a port does not end its program. So one part of this shell waits for the end of standard input, which comes with the end of
+  # the process that owns the port and with that of the VM, and then ends the group of processes that this shell begins, as each program of a port does.
+  @until_closed """
+  exec 3<&0
+  "$@" </dev/null 3<&- &
+  program=$!
+  { read -r _ <&3; kill -9 "-$$"; } >/dev/null 2>&1 &
+  watch=$!
+  exec 3<&-
+  wait "$program"
+  code=$?
+  kill "$watch"
+  exit "$code"
+  """
+
+  # As `System.cmd/3`, with a call of `tick` four times a second, and the program ends with the caller.
   defp run(program, args, env, tick) do
+    shell = System.find_executable("sh") || "/bin/sh"
+
     env = for {name, value} <- env, do: {String.to_charlist(name), String.to_charlist(value)}
 
     port =
-      Port.open({:spawn_executable, program}, [
+      Port.open({:spawn_executable, shell}, [
         :binary,
         :exit_status,
         :stderr_to_stdout,
         :hide,
-        args: args,
+        args: ["-c", @until_closed, "aludel", program | args],
         env: env
       ])
 
