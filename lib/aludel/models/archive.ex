@@ -99,14 +99,21 @@ defmodule Aludel.Models.Archive do
     lines = output |> String.split("\n", trim: true) |> Enum.map(&String.trim/1)
     package = "#{model.package} #{model.version}"
 
-    if String.contains?(output, "DO NOT MATCH THE HASHES") do
-      Error.new(:corrupt, "#{package} is not the archive that the catalogue names: its SHA-256 differs")
-    else
-      # pip's first complaint names the cause, the later ones only say that it gave up.
-      why = Enum.find(lines, List.last(lines) || "no reason given", &String.starts_with?(&1, "ERROR:"))
-      Error.new(:unavailable, "pip cannot fetch #{package}: #{String.trim_leading(why, "ERROR: ")}")
+    cond do
+      String.contains?(output, "DO NOT MATCH THE HASHES") ->
+        Error.new(:corrupt, "#{package} is not the archive that the catalogue names: its SHA-256 differs")
+
+      full = Enum.find(lines, &String.contains?(&1, "[Errno 28]")) ->
+        Error.new(:io, "there is no room to fetch #{package}: #{without_label(full)}")
+
+      true ->
+        # pip's first complaint names the cause, the later ones only say that it gave up. Where it breaks, the last line does.
+        why = Enum.find(lines, List.last(lines) || "no reason given", &(&1 =~ ~r/^ERROR: (?!Exception:)/))
+        Error.new(:unavailable, "pip cannot fetch #{package}: #{without_label(why)}")
     end
   end
+
+  defp without_label(line), do: String.replace(line, ~r/^(ERROR|OSError): /, "")
 
   defp extract(archive, names, into) do
     wanted = Enum.map(names, &String.to_charlist/1)
