@@ -163,9 +163,11 @@ defmodule Demo do
 end
 
 code =
-  case Enum.reject(System.argv(), &(&1 == "")) do
-    [] -> Demo.shop()
-    [root | _] -> Demo.project(root)
-  end
+  Aludel.CLI.Interrupt.run([], fn ->
+    case Enum.reject(System.argv(), &(&1 == "")) do
+      [] -> Demo.shop()
+      [root | _] -> Demo.project(root)
+    end
+  end)
 
 if code != 0, do: exit({:shutdown, code})

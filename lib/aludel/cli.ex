@@ -5,8 +5,8 @@ defmodule Aludel.CLI do
   # A task is started from a folder whose application must not be started and need not compile. Mix has loaded Aludel by then, so a task
   # runs nothing of the host's.
 
-  alias Aludel.CLI.{Args, Style}
-  alias Aludel.Error
+  alias Aludel.CLI.{Args, Files, Interrupt, Style}
+  alias Aludel.{Error, Models}
 
   @doc """
   Parses `argv` by the schema and calls `run` with the arguments and the options.
@@ -22,7 +22,7 @@ defmodule Aludel.CLI do
       try do
         case Args.parse(argv, schema) do
           :help -> help(task)
-          {:ok, args, opts} -> run.(args, opts)
+          {:ok, args, opts} -> Interrupt.run(temporary(opts), fn -> apart(fn -> run.(args, opts) end) end)
           {:error, error} -> {:error, error}
         end
       rescue
@@ -61,6 +61,55 @@ defmodule Aludel.CLI do
   @doc "The sentence of an error, without a line break."
   @spec sentence(Exception.t()) :: String.t()
   def sentence(error), do: error |> Exception.message() |> String.replace(~r/\s*\n\s*/, " ") |> String.trim()
+
+  # In a process of its own: the end of a process that is linked to it, such as that of a sandbox, is an error like others.
+  defp apart(fun) do
+    caller = self()
+    ports = Port.list()
+
+    {pid, monitor} =
+      spawn_monitor(fn ->
+        result =
+          try do
+            {:returned, fun.()}
+          catch
+            kind, reason -> {:raised, kind, reason, __STACKTRACE__}
+          end
+
+        send(caller, {self(), result})
+      end)
+
+    result =
+      receive do
+        {^pid, result} -> Process.demonitor(monitor, [:flush]) && result
+        {:DOWN, ^monitor, :process, ^pid, reason} -> {:ended, reason}
+      end
+
+    settle(ports, 200)
+
+    case result do
+      {:returned, result} -> result
+      {:raised, kind, reason, stack} -> :erlang.raise(kind, reason, stack)
+      {:ended, {%{__exception__: true} = error, _stack}} -> {:error, error}
+      {:ended, reason} -> {:error, %RuntimeError{message: "it broke off: #{Exception.format_exit(reason)}"}}
+    end
+  end
+
+  # After an error sandboxes are killed while nobody waits for it. A VM that ends in the middle of that complains of it.
+  defp settle(_ports, 0), do: :ok
+
+  defp settle(ports, times) do
+    if Port.list() -- ports != [] do
+      Process.sleep(10)
+      settle(ports, times - 1)
+    end
+  end
+
+  # What a command that does not come to its end may leave behind.
+  defp temporary(opts) do
+    out = if opts[:out], do: [Files.temporary(opts[:out])], else: []
+    [Models.temporary() | out]
+  end
 
   defp fail(error) do
     remark([Style.paint("aludel: ", [:red, :bright], :stderr), sentence(error)])

@@ -117,8 +117,6 @@ defmodule Aludel.Index do
     opts = Options.validate!(opts, @open_or_build_options)
     root = Path.expand(root)
     path = opts[:index] || default_path(root)
-    # The cache folder is ours to make; if that fails, saving says so.
-    unless opts[:index], do: File.mkdir_p(Path.dirname(path))
 
     with {:ok, index, changed?} <- open_fresh(root, path, opts),
          {:ok, embedded} <- embed_missing(index, opts),
@@ -209,11 +207,12 @@ defmodule Aludel.Index do
   def save(%__MODULE__{resource: resource}, path, opts \\ []) do
     opts = Options.validate!(opts, @save_options)
     path = Path.expand(path)
-    # The folder in the cache is not there before the first index; where it cannot be made, writing says why.
-    _ = File.mkdir_p(Path.dirname(path))
 
     Telemetry.span([:aludel, :index, :save], %{}, fn ->
-      with {:ok, _} <- run(&Native.index_save(&1, resource, path, opts[:wait]), nil), do: :ok
+      # The folder in the cache is not there before the first index.
+      with :ok <- Aludel.Models.make_folder(Path.dirname(path)),
+           {:ok, _} <- run(&Native.index_save(&1, resource, path, opts[:wait]), nil),
+           do: :ok
     end)
   end
 

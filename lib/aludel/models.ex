@@ -154,37 +154,56 @@ defmodule Aludel.Models do
   defp kind("encoder"), do: :encoder
   defp kind("generator"), do: :generator
 
+  @doc false
+  # As `File.mkdir_p/1`, whose error is that of the last folder and not of the first, which is the cause.
+  def make_folder(folder) do
+    if File.dir?(folder) do
+      :ok
+    else
+      with :ok <- make_folder(Path.dirname(folder)) do
+        case File.mkdir(folder) do
+          :ok -> :ok
+          # Another process was faster.
+          {:error, :eexist} -> if File.dir?(folder), do: :ok, else: no_folder(folder, :eexist)
+          {:error, reason} -> no_folder(folder, reason)
+        end
+      end
+    end
+  end
+
+  defp no_folder(folder, reason),
+    do: {:error, Error.new(:io, "cannot make the folder #{folder}: #{:file.format_error(reason)}")}
+
+  @doc false
+  # How the paths begin where this VM fetches to.
+  def temporary, do: Path.join([cache_dir(), "models", ".pull-#{System.pid()}-"])
+
   defp fetch(model, progress) do
     parent = Path.join(cache_dir(), "models")
-    work = Path.join(parent, ".pull-#{model.name}-#{System.pid()}-#{System.unique_integer([:positive])}")
+    work = temporary() <> "#{System.unique_integer([:positive])}"
     whole = Path.join(work, "whole")
-    sweep(parent, model.name)
+    sweep(parent)
 
     try do
-      with :ok <- mkdir(whole),
+      with :ok <- make_folder(whole),
            {:ok, archive} <- Archive.download(model, work, progress),
            :ok <- Archive.unpack(archive, model.files, work, whole, progress),
            :ok <- place(whole, Path.join(parent, model.name)) do
         {:ok, model.path}
       end
+    rescue
+      error in [File.Error, File.RenameError] -> {:error, Error.new(:io, Exception.message(error))}
     after
       File.rm_rf(work)
     end
   end
 
   # What an interrupted pull left behind; that of a process which still works is not touched.
-  defp sweep(parent, name) do
-    for folder <- Path.wildcard(Path.join(parent, ".pull-#{name}-*"), match_dot: true),
-        [pid, _] = folder |> String.split("-") |> Enum.take(-2),
+  defp sweep(parent) do
+    for folder <- Path.wildcard(Path.join(parent, ".pull-*"), match_dot: true),
+        pid = folder |> Path.basename() |> String.split("-") |> Enum.at(1),
         File.dir?("/proc/self") and not File.dir?("/proc/#{pid}"),
         do: File.rm_rf(folder)
-  end
-
-  defp mkdir(dir) do
-    case File.mkdir_p(dir) do
-      :ok -> :ok
-      {:error, reason} -> {:error, Error.new(:io, "cannot write to #{dir}: #{:file.format_error(reason)}")}
-    end
   end
 
   # A folder cannot be renamed over another that holds files, so what was there steps aside first.

@@ -12,9 +12,9 @@ defmodule Demo.Shop do
     end
   end
 
-  @doc "Calls `fun` with a folder that is gone afterwards."
+  @doc "Calls `fun` with a folder that is gone afterwards; its name is such that it is gone if the demo is interrupted, too."
   def in_temporary_folder(fun) do
-    folder = Path.join(System.tmp_dir!(), "aludel-demo-#{System.pid()}-#{System.unique_integer([:positive])}")
+    folder = Path.join(System.tmp_dir!(), "aludel-#{System.pid()}-demo-#{System.unique_integer([:positive])}")
     File.mkdir_p!(folder)
 
     try do

@@ -32,21 +32,68 @@ defmodule Aludel.CLI.Files do
   @doc "Writes each term as a line of JSON; the file holds all of them or stays as it was."
   @spec write_lines(Path.t(), Enumerable.t()) :: :ok | {:error, Error.t()}
   def write_lines(path, terms) do
-    temporary = "#{path}.#{System.pid()}.tmp"
+    first = if whole?(path), do: temporary(path), else: path
 
-    try do
-      File.open!(temporary, [:write, :raw, :delayed_write], fn file ->
-        Enum.each(terms, &(:ok = :file.write(file, [JSON.encode!(&1), "\n"])))
+    result =
+      write(path, first, [:delayed_write], fn append ->
+        Enum.reduce_while(terms, {:ok, nil}, fn term, ok ->
+          case append.(term) do
+            :ok -> {:cont, ok}
+            error -> {:halt, error}
+          end
+        end)
       end)
 
-      File.rename!(temporary, path)
-    rescue
-      error in [File.Error, File.RenameError, Error] -> {:error, as_error(error)}
-      MatchError -> {:error, Error.new(:io, "cannot write #{path}: the disk may be full")}
-    after
-      File.rm(temporary)
+    if first != path, do: File.rm(first)
+    with {:ok, _} <- result, do: :ok
+  end
+
+  @doc """
+  Calls `fun` with a function that appends a term as a line of JSON to the file `PATH.part`, which takes the place of `path` when `fun`
+  returns `{:ok, value}`. If it does not come to that, `path` stays as it was, and `PATH.part` holds what is known.
+  """
+  @spec stream_lines(Path.t(), ((term -> :ok | {:error, Error.t()}) -> result)) ::
+          result | {:error, Error.t()}
+        when result: {:ok, term} | {:error, Error.t()}
+  def stream_lines(path, fun), do: write(path, if(whole?(path), do: path <> ".part", else: path), [], fun)
+
+  # A device or a pipe is written to. Nothing may take its place.
+  defp whole?(path), do: not File.exists?(path) or File.regular?(path)
+
+  defp write(path, first, modes, fun) do
+    with {:ok, file} <- :file.open(first, [:write, :raw, :binary | modes]) do
+      result =
+        try do
+          fun.(fn term -> append(path, file, term) end)
+        rescue
+          error in Error -> {:error, error}
+        end
+
+      # Some errors of writing show when the file is closed.
+      with {:ok, value} <- result,
+           {:closed, :ok} <- {:closed, :file.close(file)},
+           :ok <- if(first == path, do: :ok, else: File.rename(first, path)) do
+        {:ok, value}
+      else
+        {:closed, {:error, reason}} -> {:error, cannot_write(path, reason)}
+        {:error, %Error{} = error} -> with(_ <- :file.close(file), do: {:error, error})
+        {:error, reason} -> {:error, cannot_write(path, reason)}
+      end
+    else
+      {:error, reason} -> {:error, cannot_write(path, reason)}
     end
   end
+
+  defp append(path, file, term) do
+    with {:error, reason} <- :file.write(file, [JSON.encode!(term), "\n"]),
+         do: {:error, cannot_write(path, reason)}
+  end
+
+  defp cannot_write(path, reason), do: Error.new(:io, "cannot write #{path}: #{:file.format_error(reason)}")
+
+  @doc "The file that is written first, and then takes the place of `path`."
+  @spec temporary(Path.t()) :: Path.t()
+  def temporary(path), do: "#{path}.#{System.pid()}.tmp"
 
   defp read(path) do
     case File.read(path) do
@@ -71,7 +118,4 @@ defmodule Aludel.CLI.Files do
         {:error, Exception.message(error)}
     end
   end
-
-  defp as_error(%Error{} = error), do: error
-  defp as_error(error), do: Error.new(:io, Exception.message(error))
 end

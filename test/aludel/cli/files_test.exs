@@ -43,4 +43,35 @@ defmodule Aludel.CLI.FilesTest do
     assert File.ls!(tmp) == ["out.jsonl"]
     assert {:error, %Error{kind: :io}} = Files.write_lines(Path.join(tmp, "no/folder.jsonl"), [])
   end
+
+  test "a device is written to, and nothing takes its place", %{tmp_dir: tmp} do
+    path = Path.join(tmp, "null")
+    File.ln_s!("/dev/null", path)
+    assert Files.write_lines(path, [%{a: 1}]) == :ok
+
+    assert Files.stream_lines(path, fn append -> with(:ok <- append.(%{a: 1}), do: {:ok, :all}) end) ==
+             {:ok, :all}
+
+    assert File.read_link(path) == {:ok, "/dev/null"}
+    assert File.ls!(tmp) == ["null"]
+  end
+
+  test "lines of a stream are there at once, and take the place of the old ones at the end", %{tmp_dir: tmp} do
+    path = Path.join(tmp, "out.jsonl")
+    File.write!(path, "old")
+    error = Error.new(:model, "it went wrong")
+
+    assert Files.stream_lines(path, fn append ->
+             :ok = append.(%{n: 1})
+             assert File.read!(path <> ".part") == ~s({"n":1}\n)
+             {:error, error}
+           end) == {:error, error}
+
+    assert File.read!(path) == "old"
+    assert File.read!(path <> ".part") == ~s({"n":1}\n)
+
+    assert Files.stream_lines(path, fn append -> {append.(%{n: 2}), :known} end) == {:ok, :known}
+    assert File.read!(path) == ~s({"n":2}\n)
+    assert File.ls!(tmp) == ["out.jsonl"]
+  end
 end
