@@ -22,6 +22,7 @@ defmodule Aludel.Fix.Session do
     suspects: [],
     candidates: %{},
     queue: [],
+    aside: [],
     batch: 16,
     solved: [],
     polish: [],
@@ -37,6 +38,10 @@ defmodule Aludel.Fix.Session do
   # Candidates that a sandbox gets at once. The first few are the likeliest, and are soon tried; later, what it costs to
   # compile a module once more is shared by many.
   @batch_most 64
+  # What has to be compiled by itself comes in smaller batches, and as late as if it were so many times less likely: so much
+  # longer does it take.
+  @alone_most 4
+  @alone_costs 16
   # Suspected lines that candidates are made for.
   @suspects_most 200
 
@@ -246,14 +251,17 @@ defmodule Aludel.Fix.Session do
   defp fill(session) do
     if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget] do
       with {:ok, session} <- gather(session) do
-        if session.queue == [], do: {:ok, session}, else: session |> hand_out() |> filled()
+        case next_batch(session) do
+          {session, []} -> {:ok, session}
+          {session, batch} -> session |> give(batch) |> filled()
+        end
       end
     else
       {:ok, session}
     end
   end
 
-  defp filled({:ok, session}), do: fill(%{session | batch: min(2 * session.batch, @batch_most)})
+  defp filled({:ok, session}), do: fill(session)
   defp filled({:error, error}), do: {:error, error}
 
   # Asks the tree until the queue holds a batch, or the tree has nothing more.
@@ -269,8 +277,12 @@ defmodule Aludel.Fix.Session do
   end
 
   defp enter({:evaluate, node, payload}, {:ok, session}) do
-    candidates = Map.update!(session.candidates, payload, &%{&1 | node: node})
-    {:cont, {:ok, %{session | candidates: candidates, queue: session.queue ++ [payload]}}}
+    candidate = %{session.candidates[payload] | node: node}
+    session = put_in(session.candidates[payload], candidate)
+
+    if candidate.within,
+      do: {:cont, {:ok, %{session | queue: session.queue ++ [payload]}}},
+      else: {:cont, {:ok, %{session | aside: session.aside ++ [payload]}}}
   end
 
   defp enter({:expand, node, payload}, {:ok, session}) do
@@ -281,14 +293,30 @@ defmodule Aludel.Fix.Session do
   end
 
   # A batch shares what is changed before: the candidates on top of one parent.
-  defp hand_out(%{queue: [first | _]} = session) do
-    base = session.candidates[first].before
-    {batch, rest} = Enum.split_with(session.queue, &(session.candidates[&1].before == base))
-    {batch, later} = Enum.split(batch, session.batch)
-    give(%{session | queue: later ++ rest}, base, batch)
+  defp next_batch(%{queue: [], aside: []} = session), do: {session, []}
+
+  defp next_batch(%{queue: queue, aside: aside} = session) do
+    if queue == [] or (aside != [] and prior(session, aside) > prior(session, queue) * @alone_costs) do
+      {batch, aside} = split(session, aside, @alone_most)
+      {%{session | aside: aside}, batch}
+    else
+      {batch, queue} = split(session, queue, session.batch)
+      {%{session | queue: queue, batch: min(2 * session.batch, @batch_most)}, batch}
+    end
   end
 
-  defp give(session, base, payloads) do
+  defp prior(session, [payload | _]), do: session.candidates[payload].prior
+
+  defp split(session, [first | _] = payloads, most) do
+    base = session.candidates[first].before
+    {alike, others} = Enum.split_with(payloads, &(session.candidates[&1].before == base))
+    {batch, later} = Enum.split(alike, most)
+    {batch, later ++ others}
+  end
+
+  defp give(session, [first | _] = payloads) do
+    base = session.candidates[first].before
+
     with {:ok, candidates} <- all_sources(session, payloads),
          mutants = Enum.map(candidates, &mutant(session, &1)),
          {:ok, workers} <- Workers.give(session.workers, base, mutants, verdict_opts(session)) do
@@ -336,6 +364,7 @@ defmodule Aludel.Fix.Session do
       timeout_per_test: timeout_per_test(session.failing, 500),
       timeout_others: timeout_per_test(passed, 500),
       timeout_ms: timeout(session),
+      unfit: :tell,
       seed: 0
     ]
   end
@@ -359,6 +388,10 @@ defmodule Aludel.Fix.Session do
       {:verdict, payload, verdict, workers} ->
         learn(%{session | workers: workers}, payload, {:ok, verdict}, emit)
 
+      {:unfit, payload, workers} ->
+        session = put_in(session.candidates[payload].within, nil)
+        again(%{session | workers: workers}, [payload])
+
       {:free, left, nil, workers} ->
         again(%{session | workers: workers}, left)
 
@@ -371,14 +404,24 @@ defmodule Aludel.Fix.Session do
     end
   end
 
+  # What was not tried, unless it was only to see whether it is smaller than a patch that works.
   defp again(session, payloads) do
     waited_for = Enum.filter(payloads, &session.candidates[&1].node)
-    %{session | queue: waited_for ++ session.queue}
+    {queue, aside} = Enum.split_with(waited_for, &session.candidates[&1].within)
+    %{session | queue: queue ++ session.queue, aside: in_order(session, aside ++ session.aside)}
   end
+
+  defp in_order(session, payloads), do: Enum.sort_by(payloads, &{-session.candidates[&1].prior, &1})
 
   defp learn(session, payload, outcome, emit) do
     candidate = session.candidates[payload]
-    session = %{session | queue: List.delete(session.queue, payload)}
+
+    session = %{
+      session
+      | queue: List.delete(session.queue, payload),
+        aside: List.delete(session.aside, payload)
+    }
+
     judged = judge(session, outcome)
     tried = Map.update(session.tried, candidate.kind, 1, &(&1 + 1))
     candidates = %{session.candidates | payload => %{candidate | judged: true}}
@@ -445,7 +488,7 @@ defmodule Aludel.Fix.Session do
 
   defp fill_polish(%{polish: [_ | _] = rivals} = session) do
     if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget],
-      do: give(%{session | polish: []}, %{}, rivals),
+      do: give(%{session | polish: []}, rivals),
       else: {:ok, session}
   end
 

@@ -56,14 +56,16 @@ defmodule Aludel.Fix.Workers do
   end
 
   @doc """
-  Waits for what happens next: `{:verdict, id, verdict, workers}`, or `{:free, ids, error, workers}` when a sandbox is done:
+  Waits for what happens next: `{:verdict, id, verdict, workers}`, `{:unfit, id, workers}` (it must be tried alone), or `{:free, ids, error, workers}` when a sandbox is done:
   with what it has not tried, and why if that was no wish.
   """
   def take(%__MODULE__{busy: busy} = workers) do
     receive do
       {ref, {:verdict, id, verdict}} when is_map_key(busy, ref) ->
-        {project, left} = busy[ref]
-        {:verdict, id, verdict, %{workers | busy: %{busy | ref => {project, MapSet.delete(left, id)}}}}
+        {:verdict, id, verdict, without(workers, ref, id)}
+
+      {ref, {:unfit, id}} when is_map_key(busy, ref) ->
+        {:unfit, id, without(workers, ref, id)}
 
       {ref, {:done, _ids}} when is_map_key(busy, ref) ->
         free(workers, ref, nil)
@@ -74,6 +76,10 @@ defmodule Aludel.Fix.Workers do
       {:DOWN, ref, :process, _, reason} when is_map_key(busy, ref) ->
         exit({:sandbox, reason})
     end
+  end
+
+  defp without(workers, ref, id) do
+    update_in(workers.busy[ref], fn {project, left} -> {project, MapSet.delete(left, id)} end)
   end
 
   defp free(workers, ref, error) do

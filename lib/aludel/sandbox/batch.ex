@@ -9,7 +9,7 @@ defmodule Aludel.Sandbox.Batch do
   @grace_ms 500
 
   @doc """
-  Calls `each` with the number of every mutant and its verdict (see `Aludel.Sandbox.Project.verdict/3`), and answers the
+  Calls `each` with the number of every mutant and its verdict (see `Aludel.Sandbox.Project.verdicts/4`), and answers the
   numbers of those that were not tried, because time was up or `{:enough, enough}` came.
   """
   def run(bench, base, mutants, %{enough: _, deadline: _} = opts, each) do
@@ -26,8 +26,9 @@ defmodule Aludel.Sandbox.Batch do
           each: each
         })
 
-      {together, alone} = Enum.split_with(mutants, &(&1.within != nil and &1.within.file not in bench.alone))
-      together(bench, together, alone, plan)
+      {together, alone} = Enum.split_with(mutants, &(&1.within != nil))
+      {alike, known} = Enum.split_with(together, &(&1.within.file not in bench.alone))
+      together(bench, alike, unfit(known, ids(known), plan) ++ alone, plan)
     else
       {:error, error, bench} -> {:error, error, bench}
     end
@@ -78,12 +79,12 @@ defmodule Aludel.Sandbox.Batch do
       tag = make_ref()
       ours = MapSet.new(mutants, & &1.id)
       tell = fn said -> if elem(said, 1) in ours, do: tell(said, me, tag, plan) end
-      options = [deadline: plan.deadline, silence_ms: silence(plan), each: tell, enough: plan.enough]
+      options = [deadline: plan.deadline, each: tell, enough: plan.enough, hung_ms: hung(plan)]
       result = Workbench.request(%{bench | changes: :unknown}, {:mutants, request}, options)
       {judged, unfit} = told(tag, [], [])
       left = Enum.reject(mutants, &(&1.id in judged or &1.id in unfit))
       bench = set_alone(elem(result, tuple_size(result) - 1), mutants, unfit)
-      alone = Enum.filter(mutants, &(&1.id in unfit)) ++ alone
+      alone = unfit(mutants, unfit, plan) ++ alone
       after_request(result, bench, left, alone, plan)
     else
       {:died, death, bench} -> {:error, Workbench.death_error(death), bench}
@@ -111,6 +112,13 @@ defmodule Aludel.Sandbox.Batch do
       0 -> {judged, unfit}
     end
   end
+
+  defp unfit(_mutants, ids, %{unfit: :tell} = plan) do
+    for id <- ids, do: plan.each.(id, :unfit)
+    []
+  end
+
+  defp unfit(mutants, ids, _plan), do: Enum.filter(mutants, &(&1.id in ids))
 
   # Where nothing fits, other code depends on the file when it is compiled: it is not tried again.
   defp set_alone(bench, mutants, unfit) do
@@ -148,7 +156,8 @@ defmodule Aludel.Sandbox.Batch do
       else: together(bench, left, alone, plan)
   end
 
-  defp silence(plan), do: 2 * max(plan.timeout, plan.timeout_others) + 60_000
+  # A mutant whose tests cannot even be stopped when their time is over, as in the middle of arithmetic with enormous numbers.
+  defp hung(plan), do: max(plan.timeout, plan.timeout_others) + 2_000
 
   ## Alone
 

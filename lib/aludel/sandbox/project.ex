@@ -58,7 +58,9 @@ defmodule Aludel.Sandbox.Project do
     max_failures: 1
   ]
 
-  @batch_options @verdict_options |> Keyword.delete(:max_failures) |> Keyword.put(:timeout_others, :auto)
+  @batch_options @verdict_options
+                 |> Keyword.delete(:max_failures)
+                 |> Keyword.merge(timeout_others: :auto, unfit: :alone)
 
   @typedoc "The result of one test."
   @type test :: map()
@@ -170,6 +172,8 @@ defmodule Aludel.Sandbox.Project do
   Answers a reference at once, and sends the caller messages:
 
     * `{ref, {:verdict, id, verdict}}`: see `verdict/3`; `:output` and `:warnings` are empty for those compiled together;
+    * `{ref, {:unfit, id}}`, with the option `unfit: :tell` (else `:alone`), for what would have to be compiled by itself though it
+      was given `:within`: it can be given again without;
     * `{ref, {:done, ids}}`, the last one: what was not tried, because `:timeout_ms` was over or `enough/2` was called;
     * `{ref, {:error, error}}` instead, when the project or its sandbox is not fit for verdicts.
 
@@ -246,7 +250,12 @@ defmodule Aludel.Sandbox.Project do
   @impl true
   def handle_cast({:verdicts, caller, ref, base, mutants, opts}, bench) do
     deadline = System.monotonic_time(:millisecond) + opts.timeout_ms
-    each = fn id, verdict -> send(caller, {ref, {:verdict, id, verdict}}) end
+
+    each = fn
+      id, :unfit -> send(caller, {ref, {:unfit, id}})
+      id, verdict -> send(caller, {ref, {:verdict, id, verdict}})
+    end
+
     opts = Map.merge(opts, %{enough: ref, deadline: deadline})
 
     {answer, bench} =
@@ -449,6 +458,7 @@ defmodule Aludel.Sandbox.Project do
 
   defp valid?(:coverage, value), do: value in [false, :per_test]
   defp valid?(key, :auto) when key in [:timeout_per_test, :timeout_others], do: true
+  defp valid?(:unfit, value), do: value in [:alone, :tell]
   defp valid?(:max_failures, :infinity), do: true
   defp valid?(:seed, value), do: is_integer(value) and value >= 0
   defp valid?(_key, value), do: is_integer(value) and value > 0

@@ -106,9 +106,10 @@ defmodule Aludel.Sandbox.Session do
   Sends a request and collects what the driver says until it is done.
 
   Options: `:deadline` (monotonic time in milliseconds), `:silence_ms` (the longest time between two messages), `:caller` (a process
-  without which there is no need to go on), `:each` (a function of what is said about one of many mutants, as soon as that
-  is complete: `{:unfit, id}`, `{:broken, id, message}` or `{:tried, id, microseconds, tests}`), `:enough` (a reference: when
-  the message `{:enough, reference}` comes, the driver is asked to stop after the mutant that it is at).
+  without which there is no need to go on). For a request about many mutants: `:each` (a function of what is said about one,
+  as soon as that is complete: `{:unfit, id}`, `{:broken, id, message}` or `{:tried, id, microseconds, tests}`), `:hung_ms` (the
+  longest time between two messages once a mutant has begun), and `:enough` (a reference: when the message
+  `{:enough, reference}` comes, the driver is asked to stop after the mutant that it is at).
 
   Answers the reply, the tests' results, the coverage, and the session. When the VM ends, is killed for taking too long,
   or sends what no driver would, the answer is its death, with what was received until then.
@@ -127,6 +128,7 @@ defmodule Aludel.Sandbox.Session do
       silence_ms: opts[:silence_ms] || :infinity,
       monitor: monitor,
       each: opts[:each],
+      hung_ms: opts[:hung_ms],
       enough: opts[:enough]
     }
 
@@ -285,8 +287,10 @@ defmodule Aludel.Sandbox.Session do
   defp heard({:test, test}, session, wait, said),
     do: collect(session, wait, %{said | tests: [test | said.tests], started: nil})
 
-  defp heard({:mutant, id}, session, wait, said),
-    do: collect(session, wait, %{said | mutant: id, tests: []})
+  defp heard({:mutant, id}, session, wait, said) do
+    wait = if wait.hung_ms, do: %{wait | silence_ms: wait.hung_ms}, else: wait
+    collect(session, wait, %{said | mutant: id, tests: []})
+  end
 
   defp heard({:tried, id, microseconds}, session, %{each: each} = wait, said) when each != nil do
     each.({:tried, id, microseconds, Enum.reverse(said.tests)})

@@ -253,7 +253,7 @@ fn files(suspects: &[Suspect]) -> Vec<&str> {
 
 fn encode(candidate: Candidate, text: &str, facts: Option<&FileFacts>) -> Result<ExCandidate> {
     let patch = candidate.patch();
-    let within = facts.and_then(|facts| within(facts, &candidate.edits));
+    let within = facts.and_then(|facts| within(text, facts, &candidate.edits));
     Ok(ExCandidate {
         file: candidate.file.to_string(),
         line: candidate.line,
@@ -266,18 +266,20 @@ fn encode(candidate: Candidate, text: &str, facts: Option<&FileFacts>) -> Result
     })
 }
 
-/// The clauses of the function that all edits lie in.
-fn within(facts: &FileFacts, edits: &[Edit]) -> Option<(usize, usize, u32, u32)> {
+/// The clauses of the function that all edits lie in, with a clause that is added before or after them.
+fn within(text: &str, facts: &FileFacts, edits: &[Edit]) -> Option<(usize, usize, u32, u32)> {
     let start = edits.iter().map(|edit| edit.start).min()?;
     let end = edits.iter().map(|edit| edit.end).max()?;
+    let blank = |from: usize, to: usize| text.get(from..to).is_some_and(|text| text.trim().is_empty());
     let clauses = |definition: &Definition| {
         let (first, last) = (definition.clauses.first()?, definition.clauses.last()?);
+        let (from, to) = (first.start as usize, last.end as usize);
         let inside = definition.kind == DefinitionKind::Function
-            && first.start as usize <= start
-            && end <= last.end as usize;
-        inside.then_some((first.start as usize, last.end as usize, first.line_start, last.line_end))
+            && (from <= start || blank(end, from))
+            && (end <= to || blank(to, start));
+        inside.then_some((from.min(start), to.max(end), first.line_start, last.line_end))
     };
-    facts.definitions.iter().filter_map(clauses).min_by_key(|(start, end, ..)| end - start)
+    facts.definitions.iter().filter_map(clauses).min_by_key(|(from, to, ..)| to - from)
 }
 
 /// The files that a fix may change: Elixir code outside of tests, dependencies and scripts.
