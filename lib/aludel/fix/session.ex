@@ -42,6 +42,8 @@ defmodule Aludel.Fix.Session do
   # longer does it take.
   @alone_most 4
   @alone_costs 16
+  # What a test gets, above ten times what the slowest took: many mutants loop.
+  @grace_ms 200
   # Suspected lines that candidates are made for.
   @suspects_most 200
 
@@ -355,14 +357,14 @@ defmodule Aludel.Fix.Session do
   # The failing tests run first, all of them, so that a part that is mended can be seen; the others only when all of those
   # pass, until one fails.
   defp verdict_opts(session) do
-    failing = Enum.map(session.failing, & &1.id)
+    failing = session.failing |> Enum.sort_by(&{&1.microseconds, &1.id}) |> Enum.map(& &1.id)
     passed = for test <- session.baseline, test.state == :passed, do: test
 
     [
       failing: failing,
       others: Enum.map(passed, & &1.id),
-      timeout_per_test: timeout_per_test(session.failing, 500),
-      timeout_others: timeout_per_test(passed, 500),
+      timeout_per_test: timeout_per_test(session.failing, @grace_ms),
+      timeout_others: timeout_per_test(passed, @grace_ms),
       timeout_ms: timeout(session),
       unfit: :tell,
       seed: 0

@@ -6,7 +6,7 @@ defmodule Aludel.Sandbox.Batch do
   alias Aludel.Sandbox.Workbench
 
   # Time that a test gets beyond ten times what it took when it was last seen.
-  @grace_ms 500
+  @grace_ms 200
 
   @doc """
   Calls `each` with the number of every mutant and its verdict (see `Aludel.Sandbox.Project.verdicts/4`), and answers the
@@ -19,7 +19,7 @@ defmodule Aludel.Sandbox.Batch do
       plan =
         Map.merge(opts, %{
           base: base,
-          failing: quickest_first(failing, bench),
+          failing: failing,
           others: others,
           timeout: timeout(failing, bench, opts.timeout_per_test),
           timeout_others: timeout(others, bench, opts.timeout_others),
@@ -45,8 +45,6 @@ defmodule Aludel.Sandbox.Batch do
       {:error, error, bench} -> {:error, error, bench}
     end
   end
-
-  defp quickest_first(ids, bench), do: Enum.sort_by(ids, &{microseconds(bench.baseline[&1]), &1})
 
   defp microseconds(nil), do: 0
   defp microseconds(test), do: test.microseconds

@@ -178,7 +178,7 @@ defmodule Aludel.Sandbox.Project do
     * `{ref, {:error, error}}` instead, when the project or its sandbox is not fit for verdicts.
 
   The reference is a monitor of the server. Options are those of `verdict/3` without `:max_failures`, and `:timeout_others`:
-  what a test gets that passed before. With `:auto`, either is half a second and ten times what the slowest of its
+  what a test gets that passed before. With `:auto`, either is 200 milliseconds and ten times what the slowest of its
   tests took in the last full run.
   """
   @spec verdicts(GenServer.server(), changes(), [mutant()], keyword()) ::

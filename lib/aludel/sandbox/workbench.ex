@@ -157,13 +157,15 @@ defmodule Aludel.Sandbox.Workbench do
     end
   end
 
-  @doc "The tests that a verdict is about: those that are to pass, and the others."
+  @doc "The tests that a verdict is about: those that are to pass, in the order of the options, and the others."
   @spec choose(t(), map()) :: {[String.t()], [String.t()]}
   def choose(bench, opts) do
     known = Map.values(bench.baseline)
 
     failing =
-      if opts.failing == :known, do: for(test <- known, failed?(test), do: test.id), else: opts.failing
+      if opts.failing == :known,
+        do: Enum.sort(for(test <- known, failed?(test), do: test.id)),
+        else: opts.failing
 
     others =
       cond do
@@ -172,7 +174,7 @@ defmodule Aludel.Sandbox.Workbench do
         true -> opts.others
       end
 
-    {Enum.sort(failing), Enum.sort(others -- failing)}
+    {failing, Enum.sort(others -- failing)}
   end
 
   defp time_for(bench, failing, others, %{timeout_per_test: :auto}) do

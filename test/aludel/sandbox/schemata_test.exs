@@ -148,7 +148,7 @@ defmodule Aludel.Sandbox.SchemataTest do
   end
 
   test "documentation and the exported functions stay what they were" do
-    exports = fn -> Enum.sort(Sample.Sums.__info__(:functions)) end
+    exports = fn -> Enum.sort(Schemata.exports(Sample.Sums)) end
     compile_quietly(@text)
     before = exports.()
     compile!([mutant(1, "a + b", "a - b"), mutant(2, "x * @factor", "x")])
@@ -208,8 +208,17 @@ defmodule Aludel.Sandbox.SchemataTest do
     assert Sample.Sums.open(3) == 31
   end
 
-  test "functions that run while other code is compiled are found" do
-    compile!([mutant(1, "a + b", "a - b"), mutant(2, "x * @factor", "x"), mutant(3, "n < 0", "n < 1")])
+  test "mutants of functions that run while other code is compiled are found, if they answer otherwise" do
+    compile!([
+      mutant(1, "a + b", "a - b"),
+      mutant(2, "x * @factor", "x"),
+      mutant(3, "n < 0", "n < 1"),
+      mutant(4, "x * @factor", "@factor * x"),
+      mutant(5, "x * @factor", "raise(inspect(x))"),
+      mutant(6, "x * @factor", "if(x == 5, do: 1, else: x * @factor)"),
+      mutant(7, "x * @factor", "Process.sleep(:infinity) && x")
+    ])
+
     Schemata.choose(:watch)
 
     Code.compile_string("""
@@ -221,7 +230,7 @@ defmodule Aludel.Sandbox.SchemataTest do
     """)
 
     Schemata.choose(0)
-    assert Schemata.take_called() == [2]
+    assert Enum.sort(Schemata.take_called()) == [2, 5, 7]
     assert Schemata.take_called() == []
     assert Sample.Early.value() == 41
   end

@@ -2,7 +2,7 @@ defmodule Aludel.Sandbox.Driver.Coverage do
   @moduledoc false
   # Which lines of the project each test runs, by OTP's cover.
 
-  alias Aludel.Sandbox.Driver.{Suite, Workspace}
+  alias Aludel.Sandbox.Driver.{Formatter, Suite, Workspace}
 
   @doc """
   Runs tests once more with coverage, and emits `{:covered, ids, [{file, lines}]}`.
@@ -54,7 +54,7 @@ defmodule Aludel.Sandbox.Driver.Coverage do
   defp cover(tests, sources, options, emit, state) do
     tool(:reset)
     Suite.run_tests(tests, %{options | max_failures: :infinity}, fn _ -> :ok end, state)
-    ids = for {module, name} <- tests, do: "#{inspect(module)}: #{name}"
+    ids = Enum.map(tests, &Formatter.id/1)
     emit.({:covered, ids, lines(sources)})
   end
 

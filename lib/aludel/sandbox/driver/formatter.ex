@@ -7,7 +7,8 @@ defmodule Aludel.Sandbox.Driver.Formatter do
   alias Aludel.Sandbox.Driver.Workspace
 
   @doc "`\"Module: test name\"`, unique in a project."
-  def id(%ExUnit.Test{module: module, name: name}), do: "#{inspect(module)}: #{name}"
+  def id(%ExUnit.Test{module: module, name: name}), do: id({module, name})
+  def id({module, name}), do: "#{inspect(module)}: #{name}"
 
   @doc "Which test it is, as plain data."
   def describe(%ExUnit.Test{} = test, state) do

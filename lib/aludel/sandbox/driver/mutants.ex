@@ -2,21 +2,25 @@ defmodule Aludel.Sandbox.Driver.Mutants do
   @moduledoc false
   # Compiles many mutants at once and runs the tests on each of them.
 
-  alias Aludel.Sandbox.Driver.{Schemata, Suite, Workspace}
+  alias Aludel.Sandbox.Driver.{Formatter, Schemata, Suite, Workspace}
 
   # What does not compile may hide more of its kind.
   @rounds 3
+  # Failing tests go on so long after one of them has failed again.
+  @quick_ms 50
 
   @doc """
   Emits, for every mutant, one of `{:unfit, id}` (it must be compiled by itself), `{:broken, id, message}` (it does not
   compile), or `{:mutant, id}`, the results of its tests and `{:tried, id, microseconds}`; until `stop?` says so.
 
   `base` is what the files look like that all mutants share; `failing` and `others` are ids of tests. The others run only
-  when all that failed pass, until one of them fails; and when the first one that failed hangs, it is the only one that runs.
+  when all that failed pass, until one of them fails. Those that failed run in their order, until one fails again and some time
+  is over, or one hangs.
   """
   def run(state, %{base: base, mutants: mutants} = options, emit, stop?) do
     state = if state.suite, do: state, else: loaded(state, base)
-    failing = Suite.select(state, options.failing)
+    place = options.failing |> Enum.with_index() |> Map.new()
+    failing = state |> Suite.select(options.failing) |> Enum.sort_by(&place[Formatter.id(&1)])
     others = Suite.select(state, options.others)
     options = Map.merge(options, %{failing: failing, others: others, max_failures: :infinity})
     {state, alive} = compile(state, base, mutants, emit, @rounds)
@@ -105,17 +109,31 @@ defmodule Aludel.Sandbox.Driver.Mutants do
   # An application that does not start any more leaves all tests without a result.
   defp test(state, options, emit) do
     state = Workspace.start_application(state)
-    [first | rest] = options.failing
+    deadline = System.monotonic_time(:millisecond) + @quick_ms
 
-    with one when one != :hung <- passed?([first], options, options.timeout, emit, state),
-         true <- passed?(rest, options, options.timeout, emit, state) and one,
-         do: passed?(options.others, %{options | max_failures: 1}, options.timeout_others, emit, state)
+    if mended?(options.failing, 1, true, deadline, options, emit, state),
+      do: passed?(options.others, %{options | max_failures: 1}, options.timeout_others, emit, state)
 
     state
   rescue
     _ -> state
   catch
     _, _ -> state
+  end
+
+  # All of the failing tests if they are quick, so that a part that is mended can be seen. After a test that hangs, none:
+  # the others would hang too.
+  defp mended?([], _count, passed?, _deadline, _options, _emit, _state), do: passed?
+
+  defp mended?(tests, count, passed?, deadline, options, emit, state) do
+    if passed? or System.monotonic_time(:millisecond) < deadline do
+      {tests, rest} = Enum.split(tests, count)
+
+      case passed?(tests, options, options.timeout, emit, state) do
+        :hung -> false
+        now? -> mended?(rest, 2 * count, passed? and now?, deadline, options, emit, state)
+      end
+    end
   end
 
   defp passed?([], _options, _timeout, _emit, _state), do: true
@@ -127,7 +145,7 @@ defmodule Aludel.Sandbox.Driver.Mutants do
 
     cond do
       result.failures == 0 -> true
-      hung? and length(tests) == 1 -> :hung
+      hung? -> :hung
       true -> false
     end
   end

@@ -10,6 +10,10 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   # The lines of a mutant are moved by its number times this, so that a diagnostic tells whose it is. Lines may have 24 bits.
   @stride 60_000
   @most_lines 16_000_000
+  # Calls of a function that are remembered, how large their arguments may be, and the time that a mutant has to answer them.
+  @most_calls 2_000
+  @most_words 20_000
+  @patience_ms 200
 
   @typedoc "The new clauses of a function, in place of those between two lines of a file."
   @type mutant :: %{
@@ -28,14 +32,63 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   """
   def choose(id), do: :persistent_term.put(@chosen, id)
 
-  @doc "Called by functions that are watched."
-  def called(ids), do: :ets.insert(@table, {{:called, ids}})
+  @doc "Called by functions that are watched, with the name of the original and the mutants that there are of it."
+  def called(module, name, arguments, ids) do
+    count = :ets.update_counter(@table, {:calls, module, name}, {2, 1}, {{:calls, module, name}, 0, ids})
 
-  @doc "The mutants of functions that were called while they were watched, since the last time this was asked."
+    cond do
+      count > @most_calls ->
+        :ok
+
+      :erts_debug.flat_size(arguments) <= @most_words ->
+        :ets.insert(@table, {{:call, module, name, arguments}})
+
+      # What is not remembered cannot be compared.
+      true ->
+        :ets.update_counter(@table, {:calls, module, name}, {2, @most_calls})
+    end
+  end
+
+  @doc """
+  The mutants of functions that were called while they were watched, since the last time this was asked, and that
+  answer otherwise than the original to one of these calls: what was compiled meanwhile would be different with them.
+  """
   def take_called do
-    called = :ets.select(@table, [{{{:called, :"$1"}}, [], [:"$1"]}])
-    :ets.match_delete(@table, {{:called, :_}})
-    List.flatten(called)
+    called =
+      :ets.select(@table, [{{{:calls, :"$1", :"$2"}, :"$3", :"$4"}, [], [{{:"$1", :"$2", :"$3", :"$4"}}]}])
+
+    different =
+      for {module, name, count, ids} <- called,
+          id <- ids,
+          count > @most_calls or different?(module, name, id),
+          do: id
+
+    :ets.match_delete(@table, {{:calls, :_, :_}, :_, :_})
+    :ets.match_delete(@table, {{:call, :_, :_, :_}})
+    different
+  end
+
+  defp different?(module, name, id) do
+    calls = :ets.select(@table, [{{{:call, module, name, :"$1"}}, [], [:"$1"]}])
+    answers = fn id -> for arguments <- calls, do: answer(module, copy(name, id), arguments) end
+    {pid, monitor} = spawn_monitor(fn -> exit({:different, answers.(0) != answers.(id)}) end)
+
+    receive do
+      {:DOWN, ^monitor, _, _, {:different, different?}} -> different?
+      {:DOWN, ^monitor, _, _, _} -> true
+    after
+      @patience_ms ->
+        Process.demonitor(monitor, [:flush])
+        Process.exit(pid, :kill)
+        true
+    end
+  end
+
+  # The functions that a mutant calls are the originals, which is right: they are what was called.
+  defp answer(module, name, arguments) do
+    {:ok, module.__aludel_schemata__(name, arguments)}
+  catch
+    kind, reason -> {kind, reason}
   end
 
   @doc "Which mutant's functions are called now."
@@ -93,35 +146,52 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   how one is picked.
   """
   def finish(env, groups) do
-    for {name, arity, ids} <- groups do
-      known = missing(env.module, {copy(name, 0), arity})
-      alive = Enum.filter(ids, &alive?(env.module, {copy(name, &1), arity}, &1, known))
-      arguments = Macro.generate_arguments(arity, __MODULE__)
-      original = quote(do: unquote(copy(name, 0))(unquote_splicing(arguments)))
+    alive =
+      for {name, arity, ids} <- groups do
+        known = missing(env.module, {copy(name, 0), arity})
+        {name, arity, Enum.filter(ids, &alive?(env.module, {copy(name, &1), arity}, &1, known))}
+      end
 
-      watched =
-        quote(
-          do:
-            (
-              unquote(__MODULE__).called(unquote(alive))
-              unquote(original)
-            )
-        )
+    definitions = Enum.flat_map(alive, &pickers/1) ++ callers(alive)
+    Code.eval_quoted({:__block__, [], definitions}, [], env)
+  end
 
-      clauses =
-        for(id <- alive, do: {id, quote(do: unquote(copy(name, id))(unquote_splicing(arguments)))}) ++
-          [{:watch, watched}, {Macro.var(:_, __MODULE__), original}]
+  defp pickers({name, arity, ids}) do
+    arguments = Macro.generate_arguments(arity, __MODULE__)
+    original = quote(do: unquote(copy(name, 0))(unquote_splicing(arguments)))
 
-      definitions =
-        for {pattern, body} <- clauses do
-          quote do
-            defp unquote(picker(name))(unquote(pattern), unquote_splicing(arguments)), do: unquote(body)
-          end
-        end
+    watched =
+      quote do
+        unquote(__MODULE__).called(__MODULE__, unquote(name), unquote(arguments), unquote(ids))
+        unquote(original)
+      end
 
-      Code.eval_quoted({:__block__, [], definitions}, [], env)
+    clauses =
+      for(id <- ids, do: {id, quote(do: unquote(copy(name, id))(unquote_splicing(arguments)))}) ++
+        [{:watch, watched}, {Macro.var(:_, __MODULE__), original}]
+
+    for {pattern, body} <- clauses do
+      quote do
+        defp unquote(picker(name))(unquote(pattern), unquote_splicing(arguments)), do: unquote(body)
+      end
     end
   end
+
+  # The way in from outside to any of the copies.
+  defp callers(groups) do
+    for {name, arity, ids} <- groups, id <- [0 | ids] do
+      arguments = Macro.generate_arguments(arity, __MODULE__)
+
+      quote do
+        @doc false
+        def __aludel_schemata__(unquote(copy(name, id)), unquote(arguments)),
+          do: unquote(copy(name, id))(unquote_splicing(arguments))
+      end
+    end
+  end
+
+  @doc "What a module exports, with its mutants or without."
+  def exports(module), do: module.module_info(:exports) -- [__aludel_schemata__: 2]
 
   ## The syntax of mutants
 
@@ -167,7 +237,8 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   ## Placing them
 
   # Answers the syntax with every group that was found replaced, and the numbers of the mutants that were placed. Functions
-  # are looked for in the bodies of modules, and in what macros quote: then each module that is written so gets its own.
+  # are looked for in the bodies of modules, and in what macros quote or functions define: then each module that is made so
+  # gets its own.
   defp place({:__block__, meta, expressions}, groups) do
     {expressions, placed} = Enum.map_reduce(expressions, [], &collect(place(&1, groups), &2))
     {{:__block__, meta, expressions}, placed}
@@ -194,7 +265,8 @@ defmodule Aludel.Sandbox.Driver.Schemata do
 
   defp place(syntax, _groups), do: {syntax, []}
 
-  defp quoted({:quote, _, [_ | _]} = syntax, groups), do: place(syntax, groups)
+  defp quoted({kind, _, [_ | _]} = syntax, groups) when kind in [:quote, :defmodule],
+    do: place(syntax, groups)
 
   defp quoted({callee, meta, arguments}, groups) when is_list(arguments) do
     {arguments, placed} = quoted(arguments, groups)

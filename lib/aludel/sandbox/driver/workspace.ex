@@ -346,7 +346,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
   defp signature(module) do
     if loaded?(module) do
       blank = if function_exported?(module, :__struct__, 0), do: module.__struct__()
-      {module.module_info(:exports), module.__info__(:macros), blank, documentation(module)}
+      {Schemata.exports(module), module.__info__(:macros), blank, documentation(module)}
     end
   end
 
