@@ -44,6 +44,8 @@ defmodule Aludel.Fix.Session do
   @alone_costs 16
   # What a test gets, above ten times what the slowest took: many mutants loop.
   @grace_ms 200
+  # How long the failing tests may take that run even when one of them has failed again.
+  @moment_us 30_000
   # Suspected lines that candidates are made for.
   @suspects_most 200
 
@@ -354,14 +356,15 @@ defmodule Aludel.Fix.Session do
     %{file: candidate.file, first: first, last: last, text: binary_part(changed, start, length)}
   end
 
-  # The failing tests run first, all of them, so that a part that is mended can be seen; the others only when all of those
-  # pass, until one fails.
+  # The failing tests run first, all that are quick, so that a part that is mended can be seen; the others only when all of
+  # those pass, until one fails.
   defp verdict_opts(session) do
-    failing = session.failing |> Enum.sort_by(&{&1.microseconds, &1.id}) |> Enum.map(& &1.id)
+    failing = Enum.sort_by(session.failing, &{&1.microseconds, &1.id})
     passed = for test <- session.baseline, test.state == :passed, do: test
 
     [
-      failing: failing,
+      failing: Enum.map(failing, & &1.id),
+      quick: quick(failing),
       others: Enum.map(passed, & &1.id),
       timeout_per_test: timeout_per_test(session.failing, @grace_ms),
       timeout_others: timeout_per_test(passed, @grace_ms),
@@ -369,6 +372,12 @@ defmodule Aludel.Fix.Session do
       unfit: :tell,
       seed: 0
     ]
+  end
+
+  # As many as take a moment together, and at least one.
+  defp quick(tests) do
+    sums = tests |> Enum.map(& &1.microseconds) |> Enum.scan(&+/2)
+    max(1, Enum.count(sums, &(&1 <= @moment_us)))
   end
 
   # Nothing that is tried may outlast the budget by more than two seconds.

@@ -20,6 +20,7 @@ defmodule Aludel.Sandbox.Batch do
         Map.merge(opts, %{
           base: base,
           failing: failing,
+          quick: min(opts.quick, length(failing)),
           others: others,
           timeout: timeout(failing, bench, opts.timeout_per_test),
           timeout_others: timeout(others, bench, opts.timeout_others),
@@ -66,6 +67,7 @@ defmodule Aludel.Sandbox.Batch do
         base: plan.base,
         mutants: for(mutant <- mutants, do: Map.put(mutant.within, :id, mutant.id)),
         failing: plan.failing,
+        quick: plan.quick,
         others: plan.others,
         timeout: plan.timeout,
         timeout_others: plan.timeout_others,

@@ -60,7 +60,7 @@ defmodule Aludel.Sandbox.Project do
 
   @batch_options @verdict_options
                  |> Keyword.delete(:max_failures)
-                 |> Keyword.merge(timeout_others: :auto, unfit: :alone)
+                 |> Keyword.merge(timeout_others: :auto, unfit: :alone, quick: :infinity)
 
   @typedoc "The result of one test."
   @type test :: map()
@@ -177,9 +177,12 @@ defmodule Aludel.Sandbox.Project do
     * `{ref, {:done, ids}}`, the last one: what was not tried, because `:timeout_ms` was over or `enough/2` was called;
     * `{ref, {:error, error}}` instead, when the project or its sandbox is not fit for verdicts.
 
-  The reference is a monitor of the server. Options are those of `verdict/3` without `:max_failures`, and `:timeout_others`:
-  what a test gets that passed before. With `:auto`, either is 200 milliseconds and ten times what the slowest of its
-  tests took in the last full run.
+  The reference is a monitor of the server. Options are those of `verdict/3` without `:max_failures`, and
+
+    * `:timeout_others`: milliseconds that a test gets that passed before. With `:auto`, this and `:timeout_per_test` are 200
+      milliseconds and ten times what the slowest of their tests took in the last full run;
+    * `:quick`: of the failing tests, in the order given, so many run in any case, and the rest only when all of those pass (`:infinity`).
+      When the first of them hangs it is the only one.
   """
   @spec verdicts(GenServer.server(), changes(), [mutant()], keyword()) ::
           {:ok, reference()} | {:error, Error.t()}
@@ -458,6 +461,7 @@ defmodule Aludel.Sandbox.Project do
 
   defp valid?(:coverage, value), do: value in [false, :per_test]
   defp valid?(key, :auto) when key in [:timeout_per_test, :timeout_others], do: true
+  defp valid?(:quick, :infinity), do: true
   defp valid?(:unfit, value), do: value in [:alone, :tell]
   defp valid?(:max_failures, :infinity), do: true
   defp valid?(:seed, value), do: is_integer(value) and value >= 0

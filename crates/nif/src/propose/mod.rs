@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aludel_core::edit::{Edit, Patch, unified_diff};
 use aludel_core::inference::Model;
-use aludel_core::propose::{self, Candidate, Frame, Suspect, TestRun};
+use aludel_core::propose::{self, Candidate, Frame, Function, Suspect, TestRun};
 use aludel_core::retrieval::Index;
 use aludel_core::source::File;
 use aludel_core::syntax::{self, Definition, DefinitionKind, FileFacts};
@@ -61,7 +61,7 @@ struct ExCandidate {
     prior: f64,
     size: usize,
     edits: Vec<ExEdit>,
-    /// The function whose clauses the edits lie in: their first and one past their last byte, and the lines of these.
+    /// The function that the edits lie in: the first and one past the last byte of its clauses, and their lines.
     within: Option<(usize, usize, u32, u32)>,
 }
 
@@ -192,11 +192,14 @@ fn candidates(
     }
     candidates.truncate(options.max);
     let texts: BTreeMap<&str, &str> = texts.into_iter().collect();
-    let facts: BTreeMap<&str, &FileFacts> = facts.iter().copied().collect();
+    let mut functions = BTreeMap::new();
+    for request in &requests {
+        functions.insert(request.path, Function::all(request.text)?);
+    }
     let encoded = candidates.into_iter().map(|candidate| {
         let text = texts.get(&*candidate.file).copied().unwrap_or_default();
-        let facts = facts.get(&*candidate.file).copied();
-        encode(candidate, text, facts)
+        let functions = functions.get(&*candidate.file).map(Vec::as_slice).unwrap_or_default();
+        encode(candidate, text, functions)
     });
     encoded.collect()
 }
@@ -251,9 +254,10 @@ fn files(suspects: &[Suspect]) -> Vec<&str> {
     files.into_iter().map(|(file, _)| file).collect()
 }
 
-fn encode(candidate: Candidate, text: &str, facts: Option<&FileFacts>) -> Result<ExCandidate> {
+fn encode(candidate: Candidate, text: &str, functions: &[Function]) -> Result<ExCandidate> {
     let patch = candidate.patch();
-    let within = facts.and_then(|facts| within(text, facts, &candidate.edits));
+    let within = Function::around(functions, text, &candidate.edits)
+        .map(|(function, start, end)| (start, end, function.first_line, function.last_line));
     Ok(ExCandidate {
         file: candidate.file.to_string(),
         line: candidate.line,
@@ -264,22 +268,6 @@ fn encode(candidate: Candidate, text: &str, facts: Option<&FileFacts>) -> Result
         within,
         edits: candidate.edits.into_iter().map(|edit| (edit.start, edit.end, edit.replacement)).collect(),
     })
-}
-
-/// The clauses of the function that all edits lie in, with a clause that is added before or after them.
-fn within(text: &str, facts: &FileFacts, edits: &[Edit]) -> Option<(usize, usize, u32, u32)> {
-    let start = edits.iter().map(|edit| edit.start).min()?;
-    let end = edits.iter().map(|edit| edit.end).max()?;
-    let blank = |from: usize, to: usize| text.get(from..to).is_some_and(|text| text.trim().is_empty());
-    let clauses = |definition: &Definition| {
-        let (first, last) = (definition.clauses.first()?, definition.clauses.last()?);
-        let (from, to) = (first.start as usize, last.end as usize);
-        let inside = definition.kind == DefinitionKind::Function
-            && (from <= start || blank(end, from))
-            && (end <= to || blank(to, start));
-        inside.then_some((from.min(start), to.max(end), first.line_start, last.line_end))
-    };
-    facts.definitions.iter().filter_map(clauses).min_by_key(|(from, to, ..)| to - from)
 }
 
 /// The files that a fix may change: Elixir code outside of tests, dependencies and scripts.

@@ -6,16 +6,14 @@ defmodule Aludel.Sandbox.Driver.Mutants do
 
   # What does not compile may hide more of its kind.
   @rounds 3
-  # Failing tests go on so long after one of them has failed again.
-  @quick_ms 50
 
   @doc """
   Emits, for every mutant, one of `{:unfit, id}` (it must be compiled by itself), `{:broken, id, message}` (it does not
   compile), or `{:mutant, id}`, the results of its tests and `{:tried, id, microseconds}`; until `stop?` says so.
 
   `base` is what the files look like that all mutants share; `failing` and `others` are ids of tests. The others run only
-  when all that failed pass, until one of them fails. Those that failed run in their order, until one fails again and some time
-  is over, or one hangs.
+  when all that failed pass, until one of them fails. Of those that failed, the first `quick` run even when one fails again,
+  unless the first of them hangs.
   """
   def run(state, %{base: base, mutants: mutants} = options, emit, stop?) do
     state = if state.suite, do: state, else: loaded(state, base)
@@ -109,9 +107,8 @@ defmodule Aludel.Sandbox.Driver.Mutants do
   # An application that does not start any more leaves all tests without a result.
   defp test(state, options, emit) do
     state = Workspace.start_application(state)
-    deadline = System.monotonic_time(:millisecond) + @quick_ms
 
-    if mended?(options.failing, 1, true, deadline, options, emit, state),
+    if mended?(options.failing, options, emit, state),
       do: passed?(options.others, %{options | max_failures: 1}, options.timeout_others, emit, state)
 
     state
@@ -121,19 +118,17 @@ defmodule Aludel.Sandbox.Driver.Mutants do
     _, _ -> state
   end
 
-  # All of the failing tests if they are quick, so that a part that is mended can be seen. After a test that hangs, none:
-  # the others would hang too.
-  defp mended?([], _count, passed?, _deadline, _options, _emit, _state), do: passed?
+  # First one alone: where that hangs the others would hang too. Then those that are quick, so that a part that is mended can
+  # be seen, and the rest if all of them pass.
+  defp mended?(tests, options, emit, state) do
+    {first, rest} = Enum.split(tests, 1)
+    {quick, slow} = Enum.split(rest, options.quick - 1)
+    run = &passed?(&1, options, options.timeout, emit, state)
 
-  defp mended?(tests, count, passed?, deadline, options, emit, state) do
-    if passed? or System.monotonic_time(:millisecond) < deadline do
-      {tests, rest} = Enum.split(tests, count)
-
-      case passed?(tests, options, options.timeout, emit, state) do
-        :hung -> false
-        now? -> mended?(rest, 2 * count, passed? and now?, deadline, options, emit, state)
-      end
-    end
+    with one when one != :hung <- run.(first),
+         true <- run.(quick) == true and one,
+         do: run.(slow) == true,
+         else: (_ -> false)
   end
 
   defp passed?([], _options, _timeout, _emit, _state), do: true

@@ -200,26 +200,51 @@ defmodule Aludel.Sandbox.Driver.Schemata do
     with true <- mutant.last < @stride and mutant.id * @stride < @most_lines,
          {:ok, syntax} <- Code.string_to_quoted(mutant.text, file: path, line: mutant.first),
          clauses = expressions(syntax),
-         [{name, arity}] <- clauses |> Enum.map(&signature/1) |> Enum.uniq(),
-         false <- Enum.any?(clauses, &overrides?/1) do
+         {name, arity} <- function(clauses) do
       %{name: name, arity: arity, clauses: clauses}
     else
       _ -> nil
     end
   end
 
+  # What all of the expressions define: each of them, as `def …` or as code such as `for … do def … end`.
+  defp function(expressions) do
+    with [{name, arity}] <- expressions |> Enum.map(&defined/1) |> Enum.uniq(),
+         false <- Enum.any?(expressions, &overrides?/1),
+         do: {name, arity},
+         else: (_ -> nil)
+  end
+
+  defp defined(expression) do
+    case expression |> heads() |> Enum.map(&signature/1) |> Enum.uniq() do
+      [signature] -> signature
+      _ -> nil
+    end
+  end
+
+  # The heads of the definitions in the code of a module's body.
+  defp heads(expression), do: expression |> definitions() |> Enum.map(fn {_, _, [head | _]} -> head end)
+
+  defp definitions({kind, _, [_ | _]} = definition) when kind in [:def, :defp], do: [definition]
+  defp definitions({kind, _, _}) when kind in [:quote, :defmodule, :defmacro, :defmacrop], do: []
+
+  defp definitions({callee, _, arguments}) when is_list(arguments),
+    do: definitions(callee) ++ definitions(arguments)
+
+  defp definitions({left, right}), do: definitions(left) ++ definitions(right)
+  defp definitions(list) when is_list(list), do: Enum.flat_map(list, &definitions/1)
+  defp definitions(_other), do: []
+
   defp expressions({:__block__, _, expressions}), do: expressions
   defp expressions(expression), do: [expression]
 
-  defp signature({kind, _, [head | _]}) when kind in [:def, :defp] do
+  defp signature(head) do
     case call(head) do
       {name, _, arguments} when is_atom(name) and is_list(arguments) -> {name, length(arguments)}
       {name, _, context} when is_atom(name) and is_atom(context) -> {name, 0}
       _ -> nil
     end
   end
-
-  defp signature(_), do: nil
 
   defp call({:when, _, [call | _]}), do: call
   defp call(call), do: call
@@ -314,35 +339,41 @@ defmodule Aludel.Sandbox.Driver.Schemata do
     end
   end
 
-  defp within?({kind, meta, [_ | _]}, {first, last}) when kind in [:def, :defp],
-    do: meta[:line] in first..last
-
-  defp within?(_, _), do: false
+  defp within?(expression, {first, last}) do
+    case definitions(expression) do
+      [] -> false
+      definitions -> Enum.all?(definitions, fn {_, meta, _} -> meta[:line] in first..last end)
+    end
+  end
 
   defp group(own, members) do
     clauses = Enum.map(own, &elem(&1, 0))
 
-    with [{name, arity}] <- clauses |> Enum.map(&signature/1) |> Enum.uniq(),
-         false <- Enum.any?(clauses, &overrides?/1),
+    with {name, arity} <- function(clauses),
          members = Enum.filter(members, fn {_, one} -> {one.name, one.arity} == {name, arity} end),
-         {:ok, defaults} <- defaults(clauses),
-         members = Enum.filter(members, fn {_, one} -> same?(defaults(one.clauses), defaults) end),
+         defaults = defaults(clauses),
+         members = Enum.filter(members, fn {_, one} -> strip(defaults(one.clauses)) == strip(defaults) end),
          [_ | _] <- members do
       {_, first} = hd(own)
       {_, last} = List.last(own)
-      originals = copies(clauses, name, 0, & &1)
+      originals = copies(clauses, name, 0)
 
       mutants =
         for {mutant, one} <- members do
-          guarded(copies(one.clauses, name, mutant.id, &move(&1, mutant.id)), name, arity, mutant.id)
+          one.clauses
+          |> copies(name, mutant.id)
+          |> Enum.map(&move(&1, mutant.id))
+          |> guarded(name, arity, mutant.id)
         end
+
+      [definition | _] = definitions(clauses)
 
       %{
         name: name,
         arity: arity,
         ids: for({mutant, _} <- members, do: mutant.id),
         inserted: [
-          {first, dispatcher(hd(clauses), name, arity, defaults)}
+          {first, dispatcher(definition, name, arity, Map.new(defaults))}
           | for(one <- originals ++ mutants, do: {last, one})
         ],
         dropped: Enum.map(own, &elem(&1, 1))
@@ -354,16 +385,11 @@ defmodule Aludel.Sandbox.Driver.Schemata do
 
   # Defaults by position; a function has them in one clause only, its head.
   defp defaults(clauses) do
-    found =
-      for {_, _, [head | _]} <- clauses,
-          {_, _, arguments} when is_list(arguments) <- [call(head)],
-          {{:\\, _, [_, default]}, index} <- Enum.with_index(arguments),
-          do: {index, default}
-
-    {:ok, Map.new(found)}
+    for head <- heads(clauses),
+        {_, _, arguments} when is_list(arguments) <- [call(head)],
+        {{:\\, _, [_, default]}, index} <- Enum.with_index(arguments),
+        do: {index, default}
   end
-
-  defp same?({:ok, one}, other), do: strip(Map.to_list(one)) == strip(Map.to_list(other))
 
   defp strip(syntax), do: Macro.prewalk(syntax, &Macro.update_meta(&1, fn _ -> [] end))
 
@@ -383,11 +409,21 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   end
 
   # Private, under another name, without defaults. A head without a body says nothing that the dispatcher does not say.
-  defp copies(clauses, name, id, change) do
-    for {_, meta, [head | body]} <- clauses, body != [] do
-      change.({:defp, meta, [rename(head, copy(name, id)) | body]})
-    end
+  defp copies(clauses, name, id) do
+    for clause <- clauses,
+        not match?({kind, _, [_head]} when kind in [:def, :defp], clause),
+        do: private(clause, copy(name, id))
   end
+
+  defp private({kind, meta, [head | body]}, name) when kind in [:def, :defp],
+    do: {:defp, meta, [rename(head, name) | body]}
+
+  defp private({callee, meta, arguments}, name) when is_list(arguments),
+    do: {private(callee, name), meta, private(arguments, name)}
+
+  defp private({left, right}, name), do: {private(left, name), private(right, name)}
+  defp private(list, name) when is_list(list), do: Enum.map(list, &private(&1, name))
+  defp private(other, _name), do: other
 
   defp rename({:when, meta, [call | guards]}, name), do: {:when, meta, [rename(call, name) | guards]}
 

@@ -2,6 +2,7 @@
 
 mod donor;
 mod flaws;
+mod function;
 mod kin;
 mod kind;
 mod source;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tree_sitter::{Parser, Tree};
 
+pub use function::Function;
 pub use kind::Kind;
 pub(super) use source::{Source, parse, parser};
 pub(super) use templates::Draft;
