@@ -7,6 +7,8 @@ defmodule Aludel.Sandbox.Batch do
 
   # Time that a test gets beyond ten times what it took when it was last seen.
   @grace_ms 200
+  # So many are compiled together at most.
+  @at_once 100
 
   @doc """
   Calls `each` with the number of every mutant and its verdict (see `Aludel.Sandbox.Project.verdicts/4`), and answers the
@@ -62,10 +64,16 @@ defmodule Aludel.Sandbox.Batch do
   defp together(bench, [], alone, plan), do: alone(bench, alone, plan)
 
   defp together(bench, mutants, alone, plan) do
+    {mutants, later} = Enum.split(mutants, @at_once)
+
     with {:ok, bench} <- Workbench.ensure_session(bench, plan.deadline) do
+      # In the VM they are numbered from one: a number is part of the lines of what is compiled.
+      numbered = mutants |> Enum.with_index(1) |> Map.new(fn {mutant, number} -> {number, mutant.id} end)
+
       request = %{
         base: plan.base,
-        mutants: for(mutant <- mutants, do: Map.put(mutant.within, :id, mutant.id)),
+        mutants:
+          for({mutant, number} <- Enum.with_index(mutants, 1), do: Map.put(mutant.within, :id, number)),
         failing: plan.failing,
         quick: plan.quick,
         others: plan.others,
@@ -77,15 +85,20 @@ defmodule Aludel.Sandbox.Batch do
       # What is said comes here as messages, for a request answers with what was said about one mutant only.
       me = self()
       tag = make_ref()
-      ours = MapSet.new(mutants, & &1.id)
-      tell = fn said -> if elem(said, 1) in ours, do: tell(said, me, tag, plan) end
+
+      tell = fn said ->
+        with {:ok, id} <- Map.fetch(numbered, elem(said, 1)),
+             do: said |> put_elem(1, id) |> tell(me, tag, plan)
+      end
+
       options = [deadline: plan.deadline, each: tell, enough: plan.enough, hung_ms: hung(plan)]
       result = Workbench.request(%{bench | changes: :unknown}, {:mutants, request}, options)
       {judged, unfit} = told(tag, [], [])
       left = Enum.reject(mutants, &(&1.id in judged or &1.id in unfit))
       bench = set_alone(elem(result, tuple_size(result) - 1), mutants, unfit)
       alone = unfit(mutants, unfit, plan) ++ alone
-      after_request(result, bench, left, alone, plan)
+      dead = if elem(result, 0) == :died, do: numbered[elem(result, 2).mutant]
+      after_request(result, bench, dead, {left, later}, alone, plan)
     else
       {:died, death, bench} -> {:error, Workbench.death_error(death), bench}
       {:error, error, bench} -> {:error, error, bench}
@@ -128,25 +141,30 @@ defmodule Aludel.Sandbox.Batch do
     %{bench | alone: MapSet.union(bench.alone, MapSet.new(files))}
   end
 
-  defp after_request({:ok, _, _, _}, bench, [], alone, plan), do: alone(bench, alone, plan)
-  # Some are left: it was asked to stop.
-  defp after_request({:ok, _, _, _}, bench, left, alone, _plan), do: {:ok, ids(left ++ alone), bench}
-  defp after_request({:error, error, _}, bench, _left, _alone, _plan), do: {:error, error, bench}
+  defp after_request({:ok, _, _, _}, bench, _dead, {[], later}, alone, plan),
+    do: next(bench, later, alone, plan)
 
-  defp after_request({:died, death, said, _}, bench, left, alone, plan) do
+  # Some are left: it was asked to stop.
+  defp after_request({:ok, _, _, _}, bench, _dead, {left, later}, alone, _plan),
+    do: {:ok, ids(left ++ later ++ alone), bench}
+
+  defp after_request({:error, error, _}, bench, _dead, _left, _alone, _plan), do: {:error, error, bench}
+
+  defp after_request({:died, death, said, _}, bench, dead, {left, later}, alone, plan) do
     cond do
       Workbench.reason(death) in [:forged, :cancelled] ->
         {:error, Workbench.death_error(death), bench}
 
-      said.mutant == nil and Workbench.now() >= plan.deadline ->
-        {:ok, ids(left ++ alone), bench}
+      dead == nil and Workbench.now() >= plan.deadline ->
+        {:ok, ids(left ++ later ++ alone), bench}
 
-      said.mutant == nil ->
-        alone(bench, left ++ alone, plan)
+      # It died while it compiled them.
+      dead == nil ->
+        next(bench, later, left ++ alone, plan)
 
       true ->
-        plan.each.(said.mutant, tried(said.tests, 0, plan, killed(death, said.started)))
-        next(bench, Enum.reject(left, &(&1.id == said.mutant)), alone, plan)
+        plan.each.(dead, tried(said.tests, 0, plan, killed(death, said.started)))
+        next(bench, Enum.reject(left, &(&1.id == dead)) ++ later, alone, plan)
     end
   end
 

@@ -254,6 +254,22 @@ defmodule Aludel.Sandbox.VerdictsTest do
       )
   end
 
+  test "more than fit into one compilation are tried, under any number", %{root: root, server: server} do
+    many = for id <- 5_001..5_150, do: mutant(root, id, "lib/cart.ex", {"price + quantity", "price - #{id}"})
+    {{:done, []}, verdicts} = verdicts(server, %{}, many, failing: [@failing], others: [], unfit: :tell)
+    assert Enum.sort(Map.keys(verdicts)) == Enum.to_list(5_001..5_150)
+    assert Enum.all?(verdicts, fn {_, verdict} -> verdict.failed == [@failing] end)
+  end
+
+  test "what is unfit is told, and tried alone if that is asked for", %{root: root, server: server} do
+    early = mutant(root, 1, "lib/rate.ex", {"x + 5", "x + 6"})
+    opts = [failing: ["Tiny.PriceTest: test rate"], others: []]
+    {:ok, ref} = Project.verdicts(server, %{}, [early], [unfit: :tell] ++ opts)
+    assert_receive {^ref, {:unfit, 1}}, 30_000
+    assert_receive {^ref, {:done, []}}
+    {{:done, []}, %{1 => %{status: :failed}}} = verdicts(server, %{}, [early], opts)
+  end
+
   test "wrong arguments are refused, and a test that is not there", %{root: root, server: server} do
     one = mutant(root, 1, "lib/cart.ex", {"price + quantity", "price"})
 

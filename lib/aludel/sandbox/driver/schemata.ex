@@ -275,7 +275,11 @@ defmodule Aludel.Sandbox.Driver.Schemata do
       {[{:do, body} | sections], front} ->
         {expressions, inner} = body |> expressions() |> Enum.map_reduce([], &collect(place(&1, groups), &2))
         {expressions, own} = body(expressions, groups)
-        {{kind, meta, front ++ [[{:do, {:__block__, [], expressions}} | sections]]}, own ++ inner}
+
+        # What nothing is placed in stays as it is: the value of a quotation is its syntax.
+        if own ++ inner == [],
+          do: {syntax, []},
+          else: {{kind, meta, front ++ [[{:do, {:__block__, [], expressions}} | sections]]}, own ++ inner}
 
       _ ->
         {syntax, []}
