@@ -38,6 +38,8 @@ defmodule Aludel.Native do
   def features, do: missing()
   def error_kinds, do: missing()
   def live_resources, do: missing()
+  def signal_interrupt(_on), do: missing()
+  def signal_interrupted, do: missing()
   def panic_on_purpose(_text), do: missing()
 
   # Jobs

@@ -209,23 +209,17 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
       wait_until(fn -> File.ls!(Path.join(folder, "tmp")) == [] end)
     end
 
-    test "ends the command where the VM is told to", %{env: env} = context do
-      command = context.start.(Map.put(env, "ELIXIR_ERL_OPTIONS", "+Bd"))
-      started = Command.descendants(command.pid)
-      context.press.(command)
-      assert {output, 130} = Command.finish(command)
-      refute output =~ "BREAK"
-      assert_nothing_left(started, context)
-    end
-
-    test "brings Erlang's menu else, and the second time ends the command", context do
-      command = context.start.(context.env)
-      started = Command.descendants(command.pid)
-      context.press.(command)
-      Command.await_output(command, "(a)bort")
-      context.press.(command)
-      Command.finish(command)
-      assert_nothing_left(started, context)
+    # In any way that the VM was told to take it.
+    for options <- ["", "+Bd", "+Bi"] do
+      test "ends the command, with `#{options}`", %{env: env} = context do
+        command = context.start.(Map.put(env, "ELIXIR_ERL_OPTIONS", unquote(options)))
+        started = Command.descendants(command.pid)
+        context.press.(command)
+        assert {output, 130} = Command.finish(command)
+        assert output =~ "interrupted"
+        refute output =~ "BREAK"
+        assert_nothing_left(started, context)
+      end
     end
 
     test "has a neighbour that ends every command, Ctrl-\\", context do

@@ -14,5 +14,6 @@ mod live;
 mod model;
 mod propose;
 mod search;
+mod signal;
 
 pub use library::load;

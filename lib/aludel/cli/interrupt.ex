@@ -3,12 +3,15 @@ defmodule Aludel.CLI.Interrupt do
   # A command that is ended from outside leaves no temporary file behind, says so in one sentence, and does not end with 0.
   #
   # SIGTERM and SIGQUIT are handled here; by itself the VM would end with 0, as if all were done. SIGINT cannot be handled in
-  # Erlang, and SIGKILL nowhere. So a shell waits for the end of the VM, however it comes, and deletes what is left. It is in
-  # a session of its own, which what is typed in a terminal does not reach.
+  # Erlang: the native library makes it a SIGTERM and remembers that. SIGKILL cannot be handled at all. So a shell waits for
+  # the end of the VM, however it comes, and deletes what is left. It is in a session of its own, which what is typed in a
+  # terminal does not reach.
 
   alias Aludel.CLI.Style
+  alias Aludel.Native
 
   @signals [sigterm: 15, sigquit: 3]
+  @sigint 2
 
   # Arguments: the sentence, and beginnings of paths. Standard input tells that the command is done, or that the
   # sentence is to be printed; its end means that the VM ends. The VM's sandboxes and programs end then too, but not at the
@@ -47,10 +50,12 @@ defmodule Aludel.CLI.Interrupt do
   def run(paths, fun) do
     keeper = start(sandboxes() ++ paths)
     traps = for {signal, number} <- @signals, do: {signal, trap(signal, number, keeper)}
+    handle_sigint(true)
 
     try do
       fun.()
     after
+      handle_sigint(false)
       for {signal, {:ok, id}} <- traps, do: System.untrap_signal(signal, id)
       tell(keeper, :done)
     end
@@ -65,8 +70,22 @@ defmodule Aludel.CLI.Interrupt do
   defp trap(signal, number, keeper) do
     System.trap_signal(signal, fn ->
       tell(keeper, :say)
+      number = if signal == :sigterm and sigint?(), do: @sigint, else: number
       :erlang.halt(128 + number, flush: false)
     end)
+  end
+
+  # Without the native library, which is one of the things that `mix aludel.doctor` finds, all else still works.
+  defp handle_sigint(on) do
+    Native.signal_interrupt(on)
+  rescue
+    _ -> :ok
+  end
+
+  defp sigint? do
+    Native.signal_interrupted() == {:ok, true}
+  rescue
+    _ -> false
   end
 
   defp sentence do
