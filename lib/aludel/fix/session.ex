@@ -353,7 +353,15 @@ defmodule Aludel.Fix.Session do
   defp within(session, %{within: {start, stop, first, last}} = candidate, changed) do
     {:ok, text} = text(session, candidate.before, candidate.file)
     length = stop - start + byte_size(changed) - byte_size(text)
-    %{file: candidate.file, first: first, last: last, text: binary_part(changed, start, length)}
+
+    %{
+      file: candidate.file,
+      first: first,
+      last: last,
+      start: start,
+      stop: stop,
+      text: binary_part(changed, start, length)
+    }
   end
 
   # The failing tests run first, all that are quick, so that a part that is mended can be seen; the others only when all of

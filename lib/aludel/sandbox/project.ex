@@ -153,12 +153,22 @@ defmodule Aludel.Sandbox.Project do
 
   @typedoc """
   One of many changes: its number, the files with their new content, and, if it changes one function of one file only,
-  `:within`: the lines from the first to the last of the function's clauses, and the text that takes their place.
+  `:within`: the first and the last line of the function's clauses, their first byte and one past their last, and the text that
+  takes their place.
   """
   @type mutant :: %{
           id: pos_integer(),
           changes: changes(),
-          within: nil | %{file: String.t(), first: pos_integer(), last: pos_integer(), text: String.t()}
+          within:
+            nil
+            | %{
+                file: String.t(),
+                first: pos_integer(),
+                last: pos_integer(),
+                start: non_neg_integer(),
+                stop: non_neg_integer(),
+                text: String.t()
+              }
         }
 
   @doc """
@@ -431,10 +441,11 @@ defmodule Aludel.Sandbox.Project do
 
   defp within?(nil), do: true
 
-  defp within?(%{file: file, first: first, last: last, text: text}),
-    do:
-      is_binary(file) and is_integer(first) and first > 0 and is_integer(last) and last >= first and
-        is_binary(text)
+  defp within?(%{file: file, first: first, last: last, start: start, stop: stop, text: text}) do
+    is_binary(file) and is_binary(text) and
+      Enum.all?([first, last, start, stop], &is_integer/1) and first > 0 and last >= first and start >= 0 and
+      stop >= start
+  end
 
   defp within?(_), do: false
 

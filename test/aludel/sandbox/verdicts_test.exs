@@ -82,7 +82,10 @@ defmodule Aludel.Sandbox.VerdictsTest do
     last = if line =~ ", do:", do: first, else: stop
     grown = length(String.split(changed, "\n")) - length(String.split(text, "\n"))
     part = changed |> String.split("\n") |> Enum.slice((first - 1)..(last - 1 + grown)) |> Enum.join("\n")
-    %{id: id, changes: %{file => changed}, within: %{file: file, first: first, last: last, text: part}}
+    start = text |> String.split("\n") |> Enum.take(first - 1) |> Enum.map(&(byte_size(&1) + 1)) |> Enum.sum()
+    stop = start + byte_size(part) + byte_size(text) - byte_size(changed)
+    within = %{file: file, first: first, last: last, start: start, stop: stop, text: part}
+    %{id: id, changes: %{file => changed}, within: within}
   end
 
   defp line_of(text, part), do: text |> String.split(part) |> hd() |> String.split("\n") |> length()
@@ -109,6 +112,45 @@ defmodule Aludel.Sandbox.VerdictsTest do
   defp outcome(verdict) do
     states = for test <- verdict.tests, into: %{}, do: {test.id, test.state}
     {verdict.status, states, Enum.sort(verdict.failed)}
+  end
+
+  test "tests find the changed text in the file, and may compile it", %{root: root, server: server} do
+    text = """
+    defmodule Tiny.SourceTest do
+      use ExUnit.Case
+
+      test "reads and compiles" do
+        text = File.read!("lib/cart.ex")
+        assert text =~ "defmodule Tiny.Cart" and text =~ "price * quantity"
+        Code.compile_file("lib/cart.ex")
+        assert Tiny.Cart.total(%Tiny.Cart{items: [{3, 4}]}) == 12
+      end
+    end
+    """
+
+    test = "Tiny.SourceTest: test reads and compiles"
+    File.write!(Path.join(root, "test/source_test.exs"), text)
+    on_exit(fn -> File.rm!(Path.join(root, "test/source_test.exs")) end)
+    other = start_supervised!({Project, root: root, name: :other}, id: :other)
+    assert is_pid(server)
+    total = &mutant(root, &1, "lib/cart.ex", {"price + quantity", &2})
+
+    mutants = [
+      total.(1, "price * quantity"),
+      total.(2, "price - quantity"),
+      total.(3, "1 * price * quantity")
+    ]
+
+    mutants = mutants ++ [total.(4, "price * quantity + 1"), total.(5, "(price * quantity)")]
+    {{:done, []}, verdicts} = verdicts(other, %{}, mutants, failing: [test], others: [@failing])
+
+    assert for({id, verdict} <- verdicts, do: {id, verdict.status}) == [
+             {1, :passed},
+             {2, :failed},
+             {3, :passed},
+             {4, :failed},
+             {5, :passed}
+           ]
   end
 
   @cases [

@@ -22,6 +22,14 @@ defmodule Aludel.Sandbox.Driver.Mutants do
     others = Suite.select(state, options.others)
     options = Map.merge(options, %{failing: failing, others: others, max_failures: :infinity})
     {state, alive} = compile(state, base, mutants, emit, @rounds)
+
+    options =
+      Map.put(
+        options,
+        :loaded,
+        for(one <- state.compiled.modules, Code.ensure_loaded?(one), do: {one, one.module_info(:md5)})
+      )
+
     state = Enum.reduce_while(alive, state, &try_one(&1, &2, options, emit, stop?))
     Workspace.stop_application(state)
     state
@@ -68,12 +76,23 @@ defmodule Aludel.Sandbox.Driver.Mutants do
     mutants
     |> Enum.group_by(& &1.file)
     |> Enum.reduce({%{}, []}, fn {file, mutants}, {files, unfit} ->
-      text = Map.get_lazy(base, file, fn -> File.read!(Path.join(state.source, file)) end)
+      text = text(state, base, file)
       batch = System.unique_integer([:positive])
       {stub, misfits} = Schemata.prepare(Path.join(state.work, file), text, mutants, batch)
       files = if length(misfits) == length(mutants), do: files, else: Map.put(files, file, stub)
       {files, misfits ++ unfit}
     end)
+  end
+
+  defp text(state, base, file),
+    do: Map.get_lazy(base, file, fn -> File.read!(Path.join(state.source, file)) end)
+
+  # A test may compile the file that it finds, which holds one mutant only.
+  defp reload(loaded) do
+    for {module, md5} <- loaded, not Code.ensure_loaded?(module) or module.module_info(:md5) != md5 do
+      :code.purge(module)
+      :code.load_file(module)
+    end
   end
 
   defp reported(%{errors: errors}) do
@@ -98,7 +117,9 @@ defmodule Aludel.Sandbox.Driver.Mutants do
       started = System.monotonic_time(:microsecond)
       Workspace.stop_application(state)
       Schemata.choose(mutant.id)
+      Workspace.show(state, mutant.file, Schemata.changed(mutant, text(state, options.base, mutant.file)))
       state = test(state, options, emit)
+      reload(options.loaded)
       emit.({:tried, mutant.id, System.monotonic_time(:microsecond) - started})
       {:cont, state}
     end

@@ -15,12 +15,14 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   @most_words 20_000
   @patience_ms 200
 
-  @typedoc "The new clauses of a function, in place of those between two lines of a file."
+  @typedoc "The new clauses of a function, in place of those between two lines and two bytes of a file."
   @type mutant :: %{
           id: pos_integer(),
           file: String.t(),
           first: pos_integer(),
           last: pos_integer(),
+          start: non_neg_integer(),
+          stop: non_neg_integer(),
           text: String.t()
         }
 
@@ -116,6 +118,11 @@ defmodule Aludel.Sandbox.Driver.Schemata do
         {text, Enum.map(mutants, & &1.id)}
     end
   end
+
+  @doc "The text of the file as the mutant has it."
+  @spec changed(mutant(), String.t()) :: String.t()
+  def changed(%{start: start, stop: stop, text: text}, whole),
+    do: binary_part(whole, 0, start) <> text <> binary_part(whole, stop, byte_size(whole) - stop)
 
   @doc "Called by the file that stands for the mutants, while it is compiled."
   def evaluate(env) do

@@ -100,6 +100,7 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
     compiled = %{
       files: files,
+      modules: modules,
       different: for({module, one} <- signatures, state.signatures[module] != one, do: module),
       different_macros: for({module, one} <- macros, state.macros[module] != one, do: module)
     }
@@ -116,6 +117,9 @@ defmodule Aludel.Sandbox.Driver.Workspace do
 
   defp beam(module), do: Path.join(ebin(), "#{module}.beam")
   defp loaded?(module), do: Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1)
+
+  @doc "Writes a file that is not to be compiled: tests may read it."
+  def show(state, path, text), do: replace(%{path => text}, state.work)
 
   @doc "Remembers files that may differ from those of the project."
   def touched(state, paths), do: %{state | changed: Enum.uniq(paths ++ state.changed)}
