@@ -122,8 +122,16 @@ defmodule Aludel.Fix do
     root = Path.expand(root)
 
     with :ok <- each(patches, &unchanged(root, &1)),
-         :ok <- each(patches, &write_beside(root, &1)) do
-      each(patches, fn patch -> rename(Path.join(root, patch.file)) end)
+         :ok <- undoing(patches, &write_beside(root, &1), &File.rm(temporary(root, &1))) do
+      undoing(patches, &rename(root, &1), &put_back(root, &1))
+    end
+  end
+
+  # When one cannot be done, what was done for all is undone.
+  defp undoing(patches, fun, undo) do
+    with {:error, error} <- each(patches, fun) do
+      Enum.each(patches, undo)
+      {:error, error}
     end
   end
 
@@ -143,26 +151,38 @@ defmodule Aludel.Fix do
     end
   end
 
+  defp temporary(root, patch), do: Path.join(root, patch.file) <> ".aludel"
+
   defp write_beside(root, patch) do
     path = Path.join(root, patch.file)
-    temporary = path <> ".aludel"
+    temporary = temporary(root, patch)
 
     with {:ok, %{mode: mode}} <- File.stat(path),
          :ok <- File.write(temporary, patch.text),
          :ok <- File.chmod(temporary, mode) do
       :ok
     else
-      {:error, reason} ->
-        File.rm(temporary)
-        {:error, io_error(path, "write", reason)}
+      {:error, reason} -> {:error, io_error(path, "write", reason)}
     end
   end
 
-  defp rename(path) do
-    case File.rename(path <> ".aludel", path) do
+  defp rename(root, patch) do
+    path = Path.join(root, patch.file)
+
+    case File.rename(temporary(root, patch), path) do
       :ok -> :ok
       {:error, reason} -> {:error, io_error(path, "write", reason)}
     end
+  end
+
+  # Either the new file has not taken the old one's place yet, or it has, and there is room for the old text.
+  defp put_back(root, patch) do
+    path = Path.join(root, patch.file)
+
+    with {:error, _} <- File.rm(temporary(root, patch)),
+         {:ok, text} <- File.read(path),
+         true <- text == patch.text,
+         do: File.write(path, patch.original)
   end
 
   defp each(patches, fun) do

@@ -37,7 +37,7 @@ defmodule Aludel.Sandbox do
     * `:unsafe_without_isolation` - run it even if bubblewrap is missing: limits of time, memory and output hold, but it can
       read and write what the caller can, use the network, and leave processes behind.
 
-  Whatever the program does is an answer, `{:ok, %Aludel.Sandbox.Result{}}`. Errors: `:invalid_argument`, `:unavailable`.
+  Whatever the program does is an answer, `{:ok, %Aludel.Sandbox.Result{}}`. Errors: `:invalid_argument`, `:unavailable`, and `:io` when the temporary folder is full.
 
       iex> {:ok, result} = Aludel.Sandbox.run({:elixir, "IO.puts(6 * 7)"})
       iex> {result.status, result.exit_status, result.output}
@@ -50,13 +50,15 @@ defmodule Aludel.Sandbox do
     with {:ok, limits} <- Limits.new(limits),
          :ok <- check_program(program),
          {:ok, how} <- Command.isolation(own) do
-      scratch = Scratch.create!()
-      {words, binds} = words(program, how, scratch)
-      binds = Scratch.binds(scratch) ++ binds ++ Keyword.get(own, :read_only, [])
-      {:ok, command} = Command.build(words, [limits: limits, read_only: binds] ++ own)
-      {:ok, box} = Box.start(command, limits, wall_clock_ms: limits.wall_clock_ms, clean_up: scratch)
-      await(box)
+      with {:ok, box} <- Scratch.with_new(&start(program, how, &1, limits, own)), do: await(box)
     end
+  end
+
+  defp start(program, how, scratch, limits, own) do
+    {words, binds} = words(program, how, scratch)
+    binds = Scratch.binds(scratch) ++ binds ++ Keyword.get(own, :read_only, [])
+    {:ok, command} = Command.build(words, [limits: limits, read_only: binds] ++ own)
+    Box.start(command, limits, wall_clock_ms: limits.wall_clock_ms, clean_up: scratch)
   end
 
   @doc """

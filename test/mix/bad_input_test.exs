@@ -201,6 +201,18 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
       assert files(disk.path) == ["filler", "source.ex"]
     end
 
+    test "of two patches none is written when there is no room for one", %{disk: disk} do
+      patches =
+        for {file, size} <- [{"a.ex", 10}, {"b.ex", 8_000_000}] do
+          File.write!(Path.join(disk.path, file), "# old")
+          %{file: file, diff: "", text: String.duplicate("#", size), original: "# old"}
+        end
+
+      assert {:error, %Error{kind: :io}} = Fix.apply_patches(disk.path, %{patches: patches})
+      assert files(disk.path) == ["a.ex", "b.ex"]
+      for file <- ["a.ex", "b.ex"], do: assert(File.read!(Path.join(disk.path, file)) == "# old")
+    end
+
     test "a sandbox without room for its files is a sentence", %{disk: disk, tmp_dir: tmp} do
       project = Path.join(tmp, "project")
       File.mkdir_p!(Path.join(project, "test"))
@@ -208,11 +220,17 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
       SmallDisk.fill(disk)
       put_env("TMPDIR", disk.path)
 
-      # A process that breaks off may be logged as well.
-      capture_log(fn ->
-        assert failure(Tasks.Fix, ["--root", project]) =~ "no space left on device"
-        assert failure(Tasks.Graph, ["export", "--trace", "--root", project]) =~ "no space left on device"
-      end)
+      assert capture_log(fn ->
+               assert failure(Tasks.Fix, ["--root", project]) =~ "no space left on device"
+
+               assert failure(Tasks.Graph, ["export", "--trace", "--root", project]) =~
+                        "no space left on device"
+
+               assert {:error, %Error{kind: :io, message: message}} = Aludel.Sandbox.run({:elixir, "1"})
+               assert message =~ "the sandbox cannot be prepared"
+             end) == ""
+
+      assert files(disk.path) == ["filler"]
     end
   end
 

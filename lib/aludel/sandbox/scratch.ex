@@ -2,6 +2,8 @@ defmodule Aludel.Sandbox.Scratch do
   @moduledoc false
   # A private folder of the host, from which single files are bound into one sandbox.
 
+  alias Aludel.Error
+
   # What a program finds in /etc: no line of it comes from the host.
   @etc %{
     "hosts" => "127.0.0.1 localhost\n::1 localhost\n",
@@ -9,15 +11,28 @@ defmodule Aludel.Sandbox.Scratch do
     "group" => "sandbox:x:65534:\n"
   }
 
-  @spec create!() :: Path.t()
-  def create! do
+  @doc """
+  Makes the folder and calls `fun` with it. Where a file cannot be written, by `fun` either, the answer is an error, and the
+  folder is gone; else the folder is for whoever got it to delete.
+  """
+  @spec with_new((Path.t() -> result)) :: result | {:error, Error.t()} when result: term()
+  def with_new(fun) do
     # mkdir fails if the name is taken, so it need not be secret.
     name = "aludel-#{System.pid()}-#{Integer.to_string(:rand.uniform(0xFFFFFFFFFF), 36)}"
     folder = Path.join(System.tmp_dir!(), name)
-    File.mkdir!(folder)
-    File.chmod!(folder, 0o700)
-    for {name, text} <- @etc, do: write!(folder, name, text)
-    folder
+
+    try do
+      File.mkdir!(folder)
+      File.chmod!(folder, 0o700)
+      for {name, text} <- @etc, do: write!(folder, name, text)
+      fun.(folder)
+    rescue
+      error in File.Error ->
+        File.rm_rf(folder)
+        reason = :file.format_error(error.reason)
+        message = "the sandbox cannot be prepared in #{folder}: #{reason}"
+        {:error, %Error{kind: :io, message: message, details: %{path: folder}}}
+    end
   end
 
   @doc "Writes a file that the sandbox may read, and answers with its path."

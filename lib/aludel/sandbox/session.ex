@@ -79,27 +79,28 @@ defmodule Aludel.Sandbox.Session do
   @doc "Starts a VM for the project at `root`. Options as for `Aludel.Sandbox.Command`, and `:limits`, `:dependencies`."
   @spec start(Path.t(), keyword()) :: {:ok, t()} | {:error, Error.t()}
   def start(root, opts) do
-    with {:ok, how} <- Command.isolation(opts) do
-      scratch = Scratch.create!()
-      shared = shared!(scratch)
-      listener = listen!(shared)
-      for module <- @driver, do: Scratch.write!(shared, "#{module}.beam", object_code(module))
+    with {:ok, how} <- Command.isolation(opts),
+         do: Scratch.with_new(&start(how, root, &1, opts))
+  end
 
-      {work, own} =
-        if how == :none, do: without_isolation(root, scratch, opts), else: isolated(root, scratch, opts)
+  defp start(how, root, scratch, opts) do
+    shared = shared!(scratch)
+    listener = listen!(shared)
+    for module <- @driver, do: Scratch.write!(shared, "#{module}.beam", object_code(module))
 
-      folder = if how == :none, do: shared, else: @folder
-      environment = %{"MIX_ENV" => "test", "ALUDEL_SOCKET" => Path.join(folder, "socket")}
-      words = ["elixir", "-pa", folder, "-e", "Aludel.Sandbox.Driver.start()"]
-      own = [limits: opts[:limits], env: Map.merge(environment, opts[:env] || %{})] ++ own
+    {work, own} =
+      if how == :none, do: without_isolation(root, scratch, opts), else: isolated(root, scratch, opts)
 
-      {:ok, command} =
-        Command.build(words, own ++ Keyword.take(opts, [:bubblewrap, :unsafe_without_isolation]))
+    folder = if how == :none, do: shared, else: @folder
+    environment = %{"MIX_ENV" => "test", "ALUDEL_SOCKET" => Path.join(folder, "socket")}
+    words = ["elixir", "-pa", folder, "-e", "Aludel.Sandbox.Driver.start()"]
+    own = [limits: opts[:limits], env: Map.merge(environment, opts[:env] || %{})] ++ own
 
-      {:ok, box} = Box.start(command, opts[:limits], clean_up: scratch)
-      session = %__MODULE__{box: box, work: work, source: if(how == :none, do: root, else: @source)}
-      connect(session, listener, System.monotonic_time(:millisecond) + @connect_ms)
-    end
+    {:ok, command} = Command.build(words, own ++ Keyword.take(opts, [:bubblewrap, :unsafe_without_isolation]))
+
+    {:ok, box} = Box.start(command, opts[:limits], clean_up: scratch)
+    session = %__MODULE__{box: box, work: work, source: if(how == :none, do: root, else: @source)}
+    connect(session, listener, System.monotonic_time(:millisecond) + @connect_ms)
   end
 
   @doc """

@@ -161,7 +161,7 @@ defmodule Aludel.SandboxTest do
     test "when the keeper is killed" do
       {:ok, limits} = Aludel.Sandbox.Limits.new([])
       mark = "aludel-keeper-#{System.unique_integer([:positive])}"
-      folder = Aludel.Sandbox.Scratch.create!()
+      folder = Aludel.Sandbox.Scratch.with_new(& &1)
       {:ok, command} = Aludel.Sandbox.Command.build(["sh", "-c", ": #{mark}; sleep 60"], limits: limits)
       {:ok, box} = Aludel.Sandbox.Box.start(command, limits, clean_up: folder)
       wait_until(fn -> processes(mark) != [] end)
@@ -189,7 +189,7 @@ defmodule Aludel.SandboxTest do
     end
 
     test "may give folders to read" do
-      folder = Aludel.Sandbox.Scratch.create!()
+      folder = Aludel.Sandbox.Scratch.with_new(& &1)
       File.write!(Path.join(folder, "x"), "read me")
       File.chmod!(folder, 0o755)
       on_exit(fn -> File.rm_rf(folder) end)
