@@ -40,6 +40,8 @@ defmodule Aludel.Sandbox.SchemataTest do
     def bytes(x), do: <<x::integer-size(8), "a"::binary>>
     def call(f, x), do: f.(x) + Enum.sum(for n <- [x], do: n)
     def hold(), do: &add/2
+    def twin(a), do: a
+    def twin(a, b), do: a - b
   end
 
   defimpl String.Chars, for: Sample.Sums.Inner do
@@ -73,6 +75,12 @@ defmodule Aludel.Sandbox.SchemataTest do
   defp reach(lines, number, step, name) do
     next = number + step
     if next > 0 and name(Enum.at(lines, next - 1)) == name, do: reach(lines, next, step, name), else: number
+  end
+
+  # Of the functions of one name, the one that stands in the nth of their lines.
+  defp only(mutant, nth) do
+    line = mutant.first + nth - 1
+    %{mutant | first: line, last: line, text: mutant.text |> String.split("\n") |> Enum.at(nth - 1)}
   end
 
   defp compile!(mutants, text \\ @text) do
@@ -216,7 +224,11 @@ defmodule Aludel.Sandbox.SchemataTest do
       mutant(4, "x * @factor", "@factor * x"),
       mutant(5, "x * @factor", "raise(inspect(x))"),
       mutant(6, "x * @factor", "if(x == 5, do: 1, else: x * @factor)"),
-      mutant(7, "x * @factor", "Process.sleep(:infinity) && x")
+      mutant(7, "x * @factor", "Process.sleep(:infinity) && x"),
+      mutant(8, "def twin(a), do: a", "def twin(a), do: -a") |> only(1),
+      mutant(9, "do: a - b", "do: b - a") |> only(2),
+      mutant(10, "1 + count(rest)", "2 + count(rest)"),
+      mutant(11, "1 + count(rest)", "count(rest) + 1")
     ])
 
     Schemata.choose(:watch)
@@ -224,13 +236,14 @@ defmodule Aludel.Sandbox.SchemataTest do
     Code.compile_string("""
     defmodule Sample.Early do
       @value Sample.Sums.open(4)
+      [Sample.Sums.twin(0), Sample.Sums.twin(3, 1), Sample.Sums.count([1, 2])]
       def value, do: @value
       def late, do: Sample.Sums.add(1)
     end
     """)
 
     Schemata.choose(0)
-    assert Enum.sort(Schemata.take_called()) == [2, 5, 7]
+    assert Enum.sort(Schemata.take_called()) == [2, 5, 7, 9, 10]
     assert Schemata.take_called() == []
     assert Sample.Early.value() == 41
   end

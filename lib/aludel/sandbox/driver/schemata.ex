@@ -10,10 +10,12 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   # The lines of a mutant are moved by its number times this, so that a diagnostic tells whose it is. Lines may have 24 bits.
   @stride 60_000
   @most_lines 16_000_000
-  # Calls of a function that are remembered, how large their arguments may be, and the time that a mutant has to answer them.
+  # Calls of a function that are remembered, how large their arguments may be, and the time that one mutant and that all have to
+  # answer them.
   @most_calls 2_000
   @most_words 20_000
-  @patience_ms 200
+  @patience_each_ms 200
+  @patience_ms 2_000
 
   @typedoc "The new clauses of a function, in place of those between two lines and two bytes of a file."
   @type mutant :: %{
@@ -36,18 +38,14 @@ defmodule Aludel.Sandbox.Driver.Schemata do
 
   @doc "Called by functions that are watched, with the name of the original and the mutants that there are of it."
   def called(module, name, arguments, ids) do
-    count = :ets.update_counter(@table, {:calls, module, name}, {2, 1}, {{:calls, module, name}, 0, ids})
+    function = {module, name, length(arguments)}
+    count = :ets.update_counter(@table, {:calls, function}, {2, 1}, {{:calls, function}, 0, ids})
 
     cond do
-      count > @most_calls ->
-        :ok
-
-      :erts_debug.flat_size(arguments) <= @most_words ->
-        :ets.insert(@table, {{:call, module, name, arguments}})
-
+      count > @most_calls -> :ok
+      :erts_debug.flat_size(arguments) <= @most_words -> :ets.insert(@table, {{:call, function, arguments}})
       # What is not remembered cannot be compared.
-      true ->
-        :ets.update_counter(@table, {:calls, module, name}, {2, @most_calls})
+      true -> :ets.update_counter(@table, {:calls, function}, {2, @most_calls})
     end
   end
 
@@ -56,37 +54,40 @@ defmodule Aludel.Sandbox.Driver.Schemata do
   answer otherwise than the original to one of these calls: what was compiled meanwhile would be different with them.
   """
   def take_called do
-    called =
-      :ets.select(@table, [{{{:calls, :"$1", :"$2"}, :"$3", :"$4"}, [], [{{:"$1", :"$2", :"$3", :"$4"}}]}])
+    called = :ets.select(@table, [{{{:calls, :"$1"}, :"$2", :"$3"}, [], [{{:"$1", :"$2", :"$3"}}]}])
+    deadline = System.monotonic_time(:millisecond) + @patience_ms
 
     different =
-      for {module, name, count, ids} <- called,
+      for {function, count, ids} <- called,
           id <- ids,
-          count > @most_calls or different?(module, name, id),
+          count > @most_calls or different?(function, id, deadline),
           do: id
 
-    :ets.match_delete(@table, {{:calls, :_, :_}, :_, :_})
-    :ets.match_delete(@table, {{:call, :_, :_, :_}})
+    :ets.match_delete(@table, {{:calls, :_}, :_, :_})
+    :ets.match_delete(@table, {{:call, :_, :_}})
     different
   end
 
-  defp different?(module, name, id) do
-    calls = :ets.select(@table, [{{{:call, module, name, :"$1"}}, [], [:"$1"]}])
+  # One that has no time to answer may be different.
+  defp different?({module, name, _arity} = function, id, deadline) do
+    calls = :ets.select(@table, [{{{:call, function, :"$1"}}, [], [:"$1"]}])
     answers = fn id -> for arguments <- calls, do: answer(module, copy(name, id), arguments) end
     {pid, monitor} = spawn_monitor(fn -> exit({:different, answers.(0) != answers.(id)}) end)
+    left = max(deadline - System.monotonic_time(:millisecond), 0)
 
     receive do
       {:DOWN, ^monitor, _, _, {:different, different?}} -> different?
       {:DOWN, ^monitor, _, _, _} -> true
     after
-      @patience_ms ->
+      min(left, @patience_each_ms) ->
         Process.demonitor(monitor, [:flush])
         Process.exit(pid, :kill)
         true
     end
   end
 
-  # The functions that a mutant calls are the originals, which is right: they are what was called.
+  # The functions that a mutant calls are the originals, itself too: they were watched, so that if no single call differs, no
+  # more does what they add up to.
   defp answer(module, name, arguments) do
     {:ok, module.__aludel_schemata__(name, arguments)}
   catch
