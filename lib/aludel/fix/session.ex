@@ -24,6 +24,8 @@ defmodule Aludel.Fix.Session do
     queue: [],
     aside: [],
     batch: 16,
+    # Milliseconds, for how many candidates; to begin with, what is usual.
+    costs: %{together: {200, 10}, alone: {400, 2}},
     solved: [],
     polish: [],
     executions: 0,
@@ -38,10 +40,9 @@ defmodule Aludel.Fix.Session do
   # Candidates that a sandbox gets at once. The first few are the likeliest, and are soon tried; later, what it costs to
   # compile a module once more is shared by many.
   @batch_most 64
-  # What has to be compiled by itself comes in smaller batches, and as late as if it were so many times less likely: so much
-  # longer does it take.
+  # What has to be compiled by itself comes in smaller batches, and as late as if it were as many times less likely as it
+  # takes longer.
   @alone_most 4
-  @alone_costs 16
   # What a test gets, above ten times what the slowest took: many mutants loop.
   @grace_ms 200
   # How long the failing tests may take that run even when one of them has failed again.
@@ -300,13 +301,23 @@ defmodule Aludel.Fix.Session do
   defp next_batch(%{queue: [], aside: []} = session), do: {session, []}
 
   defp next_batch(%{queue: queue, aside: aside} = session) do
-    if queue == [] or (aside != [] and prior(session, aside) > prior(session, queue) * @alone_costs) do
+    if queue == [] or (aside != [] and prior(session, aside) > prior(session, queue) * dearer(session)) do
       {batch, aside} = split(session, aside, @alone_most)
       {%{session | aside: aside}, batch}
     else
       {batch, queue} = split(session, queue, session.batch)
       {%{session | queue: queue, batch: min(2 * session.batch, @batch_most)}, batch}
     end
+  end
+
+  defp dearer(%{costs: %{together: {together, many}, alone: {alone, few}}}),
+    do: alone / few / (together / many)
+
+  defp learn_cost(session, {_way, _ms, 0}), do: session
+
+  defp learn_cost(session, {way, ms, count}) do
+    costs = Map.update!(session.costs, way, fn {sum, number} -> {sum + ms, number + count} end)
+    %{session | costs: costs}
   end
 
   defp prior(session, [payload | _]), do: session.candidates[payload].prior
@@ -411,14 +422,14 @@ defmodule Aludel.Fix.Session do
         session = put_in(session.candidates[payload].within, nil)
         again(%{session | workers: workers}, [payload])
 
-      {:free, left, nil, workers} ->
-        again(%{session | workers: workers}, left)
+      {:free, left, nil, took, workers} ->
+        %{session | workers: workers} |> learn_cost(took) |> again(left)
 
       # The search goes on over a sandbox that failed; a candidate that breaks its sandbox leads nowhere.
-      {:free, [culprit | left], error, workers} ->
+      {:free, [culprit | left], error, _took, workers} ->
         %{session | workers: workers} |> again(left) |> learn(culprit, {:error, error}, emit)
 
-      {:free, [], _error, workers} ->
+      {:free, [], _error, _took, workers} ->
         %{session | workers: workers}
     end
   end

@@ -44,20 +44,24 @@ defmodule Aludel.Fix.Workers do
   @doc "Has a free sandbox try mutants on top of `base`."
   def give(%__MODULE__{free: [project | free]} = workers, base, mutants, opts) do
     with {:ok, ref} <- Project.verdicts(project, base, mutants, opts) do
-      busy = Map.put(workers.busy, ref, {project, MapSet.new(mutants, & &1.id)})
+      way = if Enum.all?(mutants, &(&1.within == nil)), do: :alone, else: :together
+      left = MapSet.new(mutants, & &1.id)
+      batch = %{project: project, left: left, size: length(mutants), way: way, started: now()}
+      busy = Map.put(workers.busy, ref, batch)
       {:ok, %{workers | free: free, busy: busy}}
     end
   end
 
   @doc "Asks all sandboxes to stop after what they are trying now."
   def enough(workers) do
-    for {ref, {project, _}} <- workers.busy, do: Project.enough(project, ref)
+    for {ref, %{project: project}} <- workers.busy, do: Project.enough(project, ref)
     :ok
   end
 
   @doc """
-  Waits for what happens next: `{:verdict, id, verdict, workers}`, `{:unfit, id, workers}` (it must be tried alone), or `{:free, ids, error, workers}` when a sandbox is done:
-  with what it has not tried, and why if that was no wish.
+  Waits for what happens next: `{:verdict, id, verdict, workers}`, `{:unfit, id, workers}` (it must be tried alone), or `{:free, ids, error, took, workers}` when a sandbox is done:
+  with what it has not tried, why if that was no wish, and
+  `{way, milliseconds, count}` of what it has, together or alone.
   """
   def take(%__MODULE__{busy: busy} = workers) do
     receive do
@@ -78,15 +82,17 @@ defmodule Aludel.Fix.Workers do
     end
   end
 
-  defp without(workers, ref, id) do
-    update_in(workers.busy[ref], fn {project, left} -> {project, MapSet.delete(left, id)} end)
-  end
+  defp without(workers, ref, id), do: update_in(workers.busy[ref].left, &MapSet.delete(&1, id))
 
   defp free(workers, ref, error) do
     Process.demonitor(ref, [:flush])
-    {{project, left}, busy} = Map.pop!(workers.busy, ref)
-    {:free, Enum.sort(left), error, %{workers | free: [project | workers.free], busy: busy}}
+    {batch, busy} = Map.pop!(workers.busy, ref)
+    took = {batch.way, now() - batch.started, batch.size - MapSet.size(batch.left)}
+    workers = %{workers | free: [batch.project | workers.free], busy: busy}
+    {:free, Enum.sort(batch.left), error, took, workers}
   end
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   def stop(nil), do: :ok
 
