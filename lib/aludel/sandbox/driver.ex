@@ -9,9 +9,19 @@ defmodule Aludel.Sandbox.Driver do
 
   @doc "Connects to the host and serves requests until the host hangs up."
   def start do
+    load_all()
     address = {:local, System.fetch_env!("ALUDEL_SOCKET")}
     {:ok, socket} = :gen_tcp.connect(address, 0, [:binary, packet: 4, active: false])
     serve(socket, nil)
+  end
+
+  # Mix removes folders that are no dependency's from the code path.
+  defp load_all do
+    folder = __MODULE__ |> :code.which() |> List.to_string() |> Path.dirname()
+
+    for file <- Path.wildcard(folder <> "/*.beam") do
+      {:module, _} = file |> Path.basename(".beam") |> String.to_atom() |> :code.ensure_loaded()
+    end
   end
 
   defp serve(socket, state) do

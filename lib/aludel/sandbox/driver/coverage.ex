@@ -64,7 +64,7 @@ defmodule Aludel.Sandbox.Driver.Coverage do
     counts
     |> Enum.flat_map(fn {{module, line}, calls} ->
       case sources do
-        %{^module => {file, last}} when calls > 0 and line in 1..last -> [{file, line}]
+        %{^module => {file, last}} when calls > 0 and line in 1..last//1 -> [{file, line}]
         _ -> []
       end
     end)
