@@ -94,9 +94,6 @@ defmodule Aludel.Sandbox.Driver.Schemata do
     kind, reason -> {kind, reason}
   end
 
-  @doc "Which mutant's functions are called now."
-  def chosen, do: :persistent_term.get(@chosen, 0)
-
   @doc """
   The text of a file that compiles to all of the mutants, and the numbers of those that cannot be among them.
   `batch` must differ from call to call, so that Mix sees that the file has changed.
