@@ -10,7 +10,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::symbol::Link;
 use super::{Edge, LinkKind, Symbol, SymbolId, kernel};
 use crate::source::Span;
-use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind};
+use crate::syntax::{
+    Basis, Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind,
+};
 
 /// The graph of a project's code. A value: cheap to clone, never changed.
 #[derive(Clone, Debug)]
@@ -227,14 +229,14 @@ impl<'f> Builder<'f> {
                 }
                 // `use Mod, :which` is followed by a reference to `Mod.which/0`.
                 let which = facts.references.get(at + 1).filter(|next| {
-                    !next.certain
+                    next.basis == Basis::Convention
                         && next.arity == Some(0)
                         && next.module == reference.module
                         && !next.name.is_empty()
                 });
                 let names = ["__using__".into()].into_iter().chain(which.map(|next| next.name.clone()));
                 let brought = names.map(|name: Arc<str>| (module.clone(), name));
-                if reference.certain {
+                if reference.basis.is_certain() {
                     uses.entry(from.module.clone()).or_default().extend(brought);
                 } else {
                     inner.entry((from.module.clone(), from.name.clone())).or_default().extend(brought);
@@ -303,11 +305,17 @@ impl<'f> Builder<'f> {
         reference: &Reference,
     ) {
         if let Some(target) = self.lookup(file, module, name, arity) {
-            return self.link(from, target.node, LinkKind::Call, reference.span, reference.certain);
+            return self.link(
+                from,
+                target.node,
+                LinkKind::Call,
+                reference.span,
+                reference.basis.is_certain(),
+            );
         }
         // A module of the project may have it from a macro: then at least the module is depended on.
         self.mention(file, from, module, None, reference);
-        self.call_outside(from, module.clone(), name, arity, reference.certain);
+        self.call_outside(from, module.clone(), name, arity, reference.basis.is_certain());
     }
 
     fn call_local(
@@ -321,7 +329,13 @@ impl<'f> Builder<'f> {
         let name = &reference.name;
         let module = self.graph[from].module.clone();
         if let Some(target) = self.lookup(file, &module, name, arity) {
-            return self.link(from, target.node, LinkKind::Call, reference.span, reference.certain);
+            return self.link(
+                from,
+                target.node,
+                LinkKind::Call,
+                reference.span,
+                reference.basis.is_certain(),
+            );
         }
         let at = reference.span.start;
         let written = facts.imports.iter().filter(|import| {
@@ -351,10 +365,12 @@ impl<'f> Builder<'f> {
             }
         }
         match found {
-            Some(Ok(node)) => self.link(from, node, LinkKind::Call, reference.span, reference.certain),
-            Some(Err(module)) => self.call_outside(from, module, name, arity, reference.certain),
+            Some(Ok(node)) => {
+                self.link(from, node, LinkKind::Call, reference.span, reference.basis.is_certain())
+            }
+            Some(Err(module)) => self.call_outside(from, module, name, arity, reference.basis.is_certain()),
             None if kernel::is_function(name, arity) => {
-                self.call_outside(from, "Kernel".into(), name, arity, reference.certain);
+                self.call_outside(from, "Kernel".into(), name, arity, reference.basis.is_certain());
             }
             // Only one import can have brought it in, unless a `use` did.
             None if guesses.len() == 1 && !kernel::is_macro(name, arity) => {
@@ -380,7 +396,7 @@ impl<'f> Builder<'f> {
             nodes.iter().find(|node| self.graph[**node].file == *own).or(nodes.first()).copied()
         });
         if let Some(node) = node {
-            self.link(from, node, LinkKind::Mention, reference.span, reference.certain);
+            self.link(from, node, LinkKind::Mention, reference.span, reference.basis.is_certain());
         }
     }
 

@@ -8,7 +8,7 @@ use tree_sitter::Node;
 use super::elixir::{Mode, Reader, Task};
 use super::literal::{atom, string};
 use super::parse::{join, span};
-use super::{Definition, DefinitionKind, ReferenceKind};
+use super::{Basis, Definition, DefinitionKind, ReferenceKind};
 use crate::source::Span;
 
 /// A module around the place that is read, and what its body has said so far.
@@ -166,7 +166,14 @@ impl<'t> Reader<'t> {
         self.modules.push(Module { name, definition, attributes, outer_functions, ..Module::default() });
         self.owners.push(definition);
         if let Some(protocol) = fields.first() {
-            self.reference(ReferenceKind::Implements, written, Some(protocol.clone()), "", None, true);
+            self.reference(
+                ReferenceKind::Implements,
+                written,
+                Some(protocol.clone()),
+                "",
+                None,
+                Basis::Written,
+            );
         }
         self.scopes.enter(node.end_byte());
         self.tasks.extend([Task::LeaveModule, Task::LeaveScope]);
@@ -244,7 +251,14 @@ impl<'t> Reader<'t> {
             if let (Some(target), Some(function), Ok(arity)) =
                 (target, function, u8::try_from(parameters.len()))
             {
-                self.reference(ReferenceKind::Call, head, Some(target), function, Some(arity), true);
+                self.reference(
+                    ReferenceKind::Call,
+                    head,
+                    Some(target),
+                    function,
+                    Some(arity),
+                    Basis::Written,
+                );
             }
         }
         // A quoted function sees, by `unquote`, the variables around the quote.
@@ -413,7 +427,7 @@ impl<'t> Reader<'t> {
             "callback" | "macrocallback" => self.define_type(node, DefinitionKind::Callback, true, value),
             "behaviour" => {
                 if let Some(module) = self.module_of(value) {
-                    self.reference(ReferenceKind::Behaviour, value, Some(module), "", None, true);
+                    self.reference(ReferenceKind::Behaviour, value, Some(module), "", None, Basis::Written);
                 }
                 self.module().pending = Pending::default();
             }

@@ -9,7 +9,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::define::Module;
 use super::scope::{Scopes, Variables};
-use super::{FileFacts, ReferenceKind};
+use super::{Basis, FileFacts, ReferenceKind};
 
 /// How a piece of code is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -224,7 +224,9 @@ impl<'t> Reader<'t> {
             }
             let Some(name) = child.named_child(0) else { continue };
             match self.module_of(name) {
-                Some(module) => self.reference(ReferenceKind::Struct, name, Some(module), "", None, true),
+                Some(module) => {
+                    self.reference(ReferenceKind::Struct, name, Some(module), "", None, Basis::Written)
+                }
                 None => inner.push(name),
             }
         }

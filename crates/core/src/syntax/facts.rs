@@ -38,6 +38,22 @@ pub enum DefinitionKind {
     Test,
     /// An ExUnit `describe`.
     Describe,
+    /// An application: `app:` in `mix.exs`.
+    App,
+    /// A doctest: an `iex>` session in documentation, where a `doctest` runs it.
+    Doctest,
+    /// A route of a Phoenix or Plug router: `"GET /users/:id"`.
+    Route,
+    /// A pipeline of a router.
+    Pipeline,
+    /// A template: a HEEx or EEx file.
+    Template,
+    /// An Ecto schema, named by its source.
+    Schema,
+    /// A key that a configuration file sets: `"app.key"`.
+    Config,
+    /// An Erlang record.
+    Record,
 }
 
 impl DefinitionKind {
@@ -58,6 +74,14 @@ impl DefinitionKind {
             DefinitionKind::Attribute => "attribute",
             DefinitionKind::Test => "test",
             DefinitionKind::Describe => "describe",
+            DefinitionKind::App => "app",
+            DefinitionKind::Doctest => "doctest",
+            DefinitionKind::Route => "route",
+            DefinitionKind::Pipeline => "pipeline",
+            DefinitionKind::Template => "template",
+            DefinitionKind::Schema => "schema",
+            DefinitionKind::Config => "config",
+            DefinitionKind::Record => "record",
         }
     }
 }
@@ -124,8 +148,69 @@ pub enum ReferenceKind {
     Struct,
     /// A protocol that is implemented.
     Implements,
-    /// A module that is named as a value, such as a child of a supervisor.
+    /// A module that is named as a value.
     Module,
+    /// A type in a spec, a type or a callback: `Mod.t()`.
+    Type,
+    /// A route to what answers it: a controller's action, a live view, another router.
+    Route,
+    /// A pipeline, router or module to a plug in it.
+    Plug,
+    /// A template that is rendered by its name; also the pattern of files that a module takes in as templates.
+    Render,
+    /// A schema: an association to it or a query over it.
+    Schema,
+    /// A message to a process: `GenServer.call(Mod, message)`. [`FileFacts::messages`] has what is known of the message.
+    Message,
+    /// A child of a supervisor.
+    Supervise,
+    /// A key of the configuration that is read.
+    Config,
+    /// A function whose documentation is run as a test.
+    Doctest,
+}
+
+/// Why a reference is believed to mean what it seems to mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Basis {
+    /// The compiler said so.
+    Compiled,
+    /// It is written out, and the language leaves no doubt.
+    Written,
+    /// A guess: a function is passed by its name, as in `apply(Mod, :fun, args)` with literal values.
+    ByName,
+    /// A guess: a message can match a clause that handles messages.
+    Message,
+    /// A guess: a framework's convention ties the two together.
+    Convention,
+    /// A guess: it is written in quoted code, and holds where the macro is used.
+    Quoted,
+    /// A guess: of all imports only one can have brought in the name.
+    Imported,
+    /// A guess: a value chooses among implementations at run time.
+    Dispatch,
+}
+
+impl Basis {
+    /// Whether there is no doubt.
+    pub fn is_certain(self) -> bool {
+        matches!(self, Basis::Compiled | Basis::Written)
+    }
+
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Basis::Compiled => "compiled",
+            Basis::Written => "written",
+            Basis::ByName => "by_name",
+            Basis::Message => "message",
+            Basis::Convention => "convention",
+            Basis::Quoted => "quoted",
+            Basis::Imported => "imported",
+            Basis::Dispatch => "dispatch",
+        }
+    }
 }
 
 /// A use of something by name.
@@ -144,8 +229,8 @@ pub struct Reference {
     pub arity: Option<u8>,
     /// Where.
     pub span: Span,
-    /// Whether resolution is sure; `false` when a macro or a dynamic module may change it.
-    pub certain: bool,
+    /// Why it is believed.
+    pub basis: Basis,
 }
 
 /// `import Mod, only: [...]`, as far as it can be read. Resolved against the whole project by the graph.
@@ -174,6 +259,37 @@ pub struct InjectedAlias {
     pub injected_by: u32,
 }
 
+/// A function, macro or struct inside of a `quote`: it is defined where the definition that holds it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InjectedDefinition {
+    /// What it is.
+    pub kind: DefinitionKind,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Number of arguments.
+    pub arity: u8,
+    /// How many of them have defaults.
+    pub defaults: u8,
+    /// Whether other modules can see it.
+    pub public: bool,
+    /// Where the quoted clause is.
+    pub span: Span,
+    /// Index of the definition that holds it.
+    pub injected_by: u32,
+}
+
+/// What is known of a message that is sent or of a pattern that receives one: `":stop"`, `"{:push, 2}"` for a tuple of two
+/// that begins with `:push`, `"%Mod{}"`, `"_"` for anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// For a message the index of its [`Reference`]; for a pattern the index of the [`Definition`] it is in.
+    pub of: u32,
+    /// For a pattern the number of the clause; 0 for a message.
+    pub clause: u32,
+    /// The shape.
+    pub shape: Arc<str>,
+}
+
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
@@ -198,6 +314,12 @@ pub struct FileFacts {
     pub imports: Vec<ImportDirective>,
     /// In order of position.
     pub injected_aliases: Vec<InjectedAlias>,
+    /// In order of position.
+    pub injected_definitions: Vec<InjectedDefinition>,
+    /// What the messages of [`ReferenceKind::Message`] look like.
+    pub messages: Vec<Shape>,
+    /// What messages the clauses of `handle_call`, `handle_cast`, `handle_info` and `handle_event` match.
+    pub receivers: Vec<Shape>,
     /// In order of position; together they cover every line that holds more than white space.
     pub chunks: Vec<Chunk>,
     /// What could not be read.

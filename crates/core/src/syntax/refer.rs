@@ -7,7 +7,7 @@ use tree_sitter::Node;
 use super::elixir::{Mode, Reader, Task};
 use super::literal::{atom, string};
 use super::parse::span;
-use super::{ImportDirective, InjectedAlias, Reference, ReferenceKind};
+use super::{Basis, ImportDirective, InjectedAlias, Reference, ReferenceKind};
 use crate::source::Span;
 
 /// Special forms, and the macros that only define or steer: no project function is meant by them.
@@ -96,7 +96,7 @@ impl<'t> Reader<'t> {
             (Some(module), Some(name)) => {
                 let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
                 let site = dot.child_by_field_name("right").unwrap_or(dot);
-                self.reference(ReferenceKind::Call, site, Some(module), name, arity(count), true);
+                self.reference(ReferenceKind::Call, site, Some(module), name, arity(count), Basis::Written);
                 self.named_functions(&arguments);
             }
             _ => self.visit_all([left], Mode::Expression),
@@ -122,7 +122,14 @@ impl<'t> Reader<'t> {
                 return match self.module_of(module) {
                     Some(resolved) => {
                         let text = self.name(name);
-                        self.reference(ReferenceKind::Call, name, Some(resolved), text, arity(count), true);
+                        self.reference(
+                            ReferenceKind::Call,
+                            name,
+                            Some(resolved),
+                            text,
+                            arity(count),
+                            Basis::Written,
+                        );
                     }
                     None => self.visit_all([module], Mode::Expression),
                 };
@@ -134,7 +141,7 @@ impl<'t> Reader<'t> {
     /// `target[key]` is `Access.get(target, key)`.
     pub(super) fn access(&mut self, node: Node<'t>) {
         let site = node.child_by_field_name("key").unwrap_or(node);
-        self.reference(ReferenceKind::Call, site, Some("Access".into()), "get", Some(2), true);
+        self.reference(ReferenceKind::Call, site, Some("Access".into()), "get", Some(2), Basis::Written);
         self.visit_children(node, Mode::Expression);
     }
 
@@ -164,7 +171,7 @@ impl<'t> Reader<'t> {
         let Some((first, options)) = arguments.split_first() else { return };
         let options = self.pairs(options);
         for (site, module) in self.modules_of(*first) {
-            self.reference(kind, site, Some(module.clone()), "", None, self.quotes == 0);
+            self.reference(kind, site, Some(module.clone()), "", None, Basis::Written);
             match kind {
                 ReferenceKind::Alias | ReferenceKind::Require => {
                     let named =
@@ -183,7 +190,14 @@ impl<'t> Reader<'t> {
                         && let Some(function) = atom(*which, self.source)
                     {
                         // `use MyAppWeb, :controller` by convention calls `MyAppWeb.controller/0`.
-                        self.reference(ReferenceKind::Call, *which, Some(module), function, Some(0), false);
+                        self.reference(
+                            ReferenceKind::Call,
+                            *which,
+                            Some(module),
+                            function,
+                            Some(0),
+                            Basis::Convention,
+                        );
                     }
                 }
             }
@@ -284,7 +298,7 @@ impl<'t> Reader<'t> {
     /// A module that is named, without a call.
     pub(super) fn mention(&mut self, node: Node<'t>) {
         if let Some(module) = self.module_of(node) {
-            self.reference(ReferenceKind::Module, node, Some(module), "", None, self.quotes == 0);
+            self.reference(ReferenceKind::Module, node, Some(module), "", None, Basis::Written);
         }
     }
 
@@ -299,7 +313,14 @@ impl<'t> Reader<'t> {
                 && let Some(function) = atom(*name, self.source)
             {
                 let count = self.children(*list).len();
-                self.reference(ReferenceKind::Call, *name, Some(resolved), function, arity(count), false);
+                self.reference(
+                    ReferenceKind::Call,
+                    *name,
+                    Some(resolved),
+                    function,
+                    arity(count),
+                    Basis::ByName,
+                );
             }
         }
     }
@@ -316,7 +337,7 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn local(&mut self, site: Node<'t>, name: &'t str, arguments: usize) {
-        self.reference(ReferenceKind::Call, site, None, name, arity(arguments), self.quotes == 0);
+        self.reference(ReferenceKind::Call, site, None, name, arity(arguments), Basis::Written);
     }
 
     pub(super) fn reference(
@@ -326,14 +347,15 @@ impl<'t> Reader<'t> {
         module: Option<Arc<str>>,
         name: &'t str,
         arity: Option<u8>,
-        certain: bool,
+        basis: Basis,
     ) {
         if kind == ReferenceKind::Call && arity.is_none() {
             return;
         }
         let (from, name) = (self.owner(), self.intern(name));
-        let certain = certain && self.quotes == 0;
-        self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), certain });
+        // What is quoted is no surer than that it is quoted.
+        let basis = if self.quotes > 0 && basis.is_certain() { Basis::Quoted } else { basis };
+        self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), basis });
     }
 
     pub(super) fn owner(&self) -> Option<u32> {

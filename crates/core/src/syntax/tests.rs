@@ -47,7 +47,7 @@ fn references(source: &str, expected: &str) {
             let dot = if to.is_empty() { "" } else { "." };
             write!(to, "{dot}{}/{}", r.name, r.arity.unwrap()).unwrap();
         }
-        writeln!(seen, "{from} -> {kind}{to}{}", if r.certain { "" } else { "?" }).unwrap();
+        writeln!(seen, "{from} -> {kind}{to}{}", if r.basis.is_certain() { "" } else { "?" }).unwrap();
     }
     compare(source, &seen, expected);
 }
