@@ -451,7 +451,7 @@ fn graph_walk<'a>(
             file: hit.symbol.file.to_string(),
             line: hit.symbol.span.line_start,
             depth: hit.depth,
-            certain: hit.certain,
+            certain: hit.basis.is_certain(),
         };
         Ok(hits.into_iter().map(row).collect::<Vec<_>>())
     })

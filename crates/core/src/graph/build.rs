@@ -8,7 +8,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::symbol::Link;
-use super::{Edge, LinkKind, Symbol, SymbolId, kernel};
+use super::{Edge, LinkKind, Relation, Symbol, SymbolId, kernel};
 use crate::source::Span;
 use crate::syntax::{
     Basis, Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind,
@@ -78,7 +78,7 @@ impl CodeGraph {
             let (from, to) = self.graph().edge_endpoints(edge)?;
             let (from, to) = (&self.graph()[from], &self.graph()[to]);
             let arity = to.arity.filter(|_| link.kind == LinkKind::Call)?;
-            Some(call(from, to.module.clone(), to.name.clone(), arity, link.certain))
+            Some(call(from, to.module.clone(), to.name.clone(), arity, link.basis.is_certain()))
         });
         // A certain one goes before an uncertain one of the same pair.
         let mut pairs: BTreeMap<Edge, bool> = BTreeMap::new();
@@ -87,6 +87,16 @@ impl CodeGraph {
             *pairs.entry(edge).or_default() |= certain;
         }
         pairs.into_iter().map(|(edge, certain)| Edge { certain, ..edge })
+    }
+
+    /// Every dependency, in order of its ends and kind.
+    pub fn relations(&self) -> impl Iterator<Item = Relation> {
+        self.graph().edge_indices().filter_map(|edge| {
+            let link = &self.graph()[edge];
+            let (from, to) = self.graph().edge_endpoints(edge)?;
+            let (from, to) = (self.graph()[from].id, self.graph()[to].id);
+            Some(Relation { from, to, kind: link.kind, basis: link.basis, sites: link.sites.clone() })
+        })
     }
 
     pub(super) fn graph(&self) -> &DiGraph<Symbol, Link> {
@@ -111,6 +121,29 @@ fn call(from: &Symbol, module: Arc<str>, fun: Arc<str>, arity: u8, certain: bool
         callee_fun: fun,
         callee_arity: arity,
         certain,
+    }
+}
+
+fn kind_of(kind: ReferenceKind) -> LinkKind {
+    match kind {
+        ReferenceKind::Call => LinkKind::Call,
+        ReferenceKind::Alias => LinkKind::Alias,
+        ReferenceKind::Import => LinkKind::Import,
+        ReferenceKind::Require => LinkKind::Require,
+        ReferenceKind::Use => LinkKind::Use,
+        ReferenceKind::Behaviour => LinkKind::Behaviour,
+        ReferenceKind::Struct => LinkKind::Struct,
+        ReferenceKind::Implements => LinkKind::Implements,
+        ReferenceKind::Module => LinkKind::Module,
+        ReferenceKind::Type => LinkKind::Type,
+        ReferenceKind::Route => LinkKind::Route,
+        ReferenceKind::Plug => LinkKind::Plug,
+        ReferenceKind::Render => LinkKind::Render,
+        ReferenceKind::Schema => LinkKind::Schema,
+        ReferenceKind::Message => LinkKind::Message,
+        ReferenceKind::Supervise => LinkKind::Supervise,
+        ReferenceKind::Config => LinkKind::Config,
+        ReferenceKind::Doctest => LinkKind::Doctest,
     }
 }
 
@@ -143,7 +176,7 @@ struct Builder<'f> {
     nodes: Vec<Vec<Range<usize>>>,
     /// What the modules have by their `use`s.
     injected: FxHashMap<Arc<str>, Injected<'f>>,
-    links: FxHashMap<(NodeIndex, NodeIndex, LinkKind), (Vec<Span>, bool)>,
+    links: FxHashMap<(NodeIndex, NodeIndex, LinkKind), (Vec<Span>, Basis)>,
     outside: FxHashSet<Edge>,
     unresolved: usize,
 }
@@ -305,13 +338,7 @@ impl<'f> Builder<'f> {
         reference: &Reference,
     ) {
         if let Some(target) = self.lookup(file, module, name, arity) {
-            return self.link(
-                from,
-                target.node,
-                LinkKind::Call,
-                reference.span,
-                reference.basis.is_certain(),
-            );
+            return self.link(from, target.node, LinkKind::Call, reference.span, reference.basis);
         }
         // A module of the project may have it from a macro: then at least the module is depended on.
         self.mention(file, from, module, None, reference);
@@ -329,13 +356,7 @@ impl<'f> Builder<'f> {
         let name = &reference.name;
         let module = self.graph[from].module.clone();
         if let Some(target) = self.lookup(file, &module, name, arity) {
-            return self.link(
-                from,
-                target.node,
-                LinkKind::Call,
-                reference.span,
-                reference.basis.is_certain(),
-            );
+            return self.link(from, target.node, LinkKind::Call, reference.span, reference.basis);
         }
         let at = reference.span.start;
         let written = facts.imports.iter().filter(|import| {
@@ -365,9 +386,7 @@ impl<'f> Builder<'f> {
             }
         }
         match found {
-            Some(Ok(node)) => {
-                self.link(from, node, LinkKind::Call, reference.span, reference.basis.is_certain())
-            }
+            Some(Ok(node)) => self.link(from, node, LinkKind::Call, reference.span, reference.basis),
             Some(Err(module)) => self.call_outside(from, module, name, arity, reference.basis.is_certain()),
             None if kernel::is_function(name, arity) => {
                 self.call_outside(from, "Kernel".into(), name, arity, reference.basis.is_certain());
@@ -396,7 +415,7 @@ impl<'f> Builder<'f> {
             nodes.iter().find(|node| self.graph[**node].file == *own).or(nodes.first()).copied()
         });
         if let Some(node) = node {
-            self.link(from, node, LinkKind::Mention, reference.span, reference.basis.is_certain());
+            self.link(from, node, kind_of(reference.kind), reference.span, reference.basis);
         }
     }
 
@@ -408,10 +427,10 @@ impl<'f> Builder<'f> {
         fits.min_by_key(|target| (target.most - arity, target.file != file, target.node)).copied()
     }
 
-    fn link(&mut self, from: NodeIndex, to: NodeIndex, kind: LinkKind, site: Span, certain: bool) {
-        let (sites, known) = self.links.entry((from, to, kind)).or_default();
+    fn link(&mut self, from: NodeIndex, to: NodeIndex, kind: LinkKind, site: Span, basis: Basis) {
+        let (sites, best) = self.links.entry((from, to, kind)).or_insert((Vec::new(), basis));
         sites.push(site);
-        *known |= certain;
+        *best = basis.min(*best);
     }
 
     fn call_outside(&mut self, from: NodeIndex, module: Arc<str>, name: &Arc<str>, arity: u8, certain: bool) {
@@ -435,7 +454,7 @@ impl<'f> Builder<'f> {
                 {
                     for node in nodes.map(NodeIndex::new) {
                         let site = self.graph[target.node].span;
-                        self.link(target.node, node, LinkKind::Dispatch, site, false);
+                        self.link(target.node, node, LinkKind::Dispatch, site, Basis::Dispatch);
                     }
                 }
             }
@@ -445,8 +464,8 @@ impl<'f> Builder<'f> {
     fn finish(mut self) -> CodeGraph {
         let mut links: Vec<_> = self.links.into_iter().collect();
         links.sort_unstable_by_key(|(key, _)| *key);
-        for ((from, to, kind), (sites, certain)) in links {
-            self.graph.add_edge(from, to, Link { kind, sites, certain });
+        for ((from, to, kind), (sites, basis)) in links {
+            self.graph.add_edge(from, to, Link { kind, sites, basis });
         }
         let mut outside: Vec<_> = self.outside.into_iter().collect();
         outside.sort_unstable();

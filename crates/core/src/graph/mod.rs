@@ -10,7 +10,7 @@ mod rank;
 
 pub use build::CodeGraph;
 pub use query::Impact;
-pub use symbol::{Edge, Hit, LinkKind, Symbol, SymbolId};
+pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 
 #[cfg(test)]
 mod tests;

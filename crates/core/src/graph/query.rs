@@ -94,12 +94,12 @@ impl CodeGraph {
 
     /// Who calls `symbols`, over up to `depth` steps; nearest first, each once, at its least depth.
     pub fn callers(&self, symbols: &[SymbolId], depth: usize) -> Vec<Hit> {
-        self.reach(symbols, depth, Direction::Incoming, |kind| kind != LinkKind::Mention)
+        self.reach(symbols, depth, Direction::Incoming, LinkKind::is_call)
     }
 
     /// Whom `symbols` call within the project, likewise. A module stands for all that it defines.
     pub fn callees(&self, symbols: &[SymbolId], depth: usize) -> Vec<Hit> {
-        self.reach(symbols, depth, Direction::Outgoing, |kind| kind != LinkKind::Mention)
+        self.reach(symbols, depth, Direction::Outgoing, LinkKind::is_call)
     }
 
     /// What a change of `path` may affect.
@@ -191,7 +191,7 @@ impl CodeGraph {
                         via: graph[node].id,
                         kind: link.weight().kind,
                         sites: link.weight().sites.clone(),
-                        certain: link.weight().certain,
+                        basis: link.weight().basis,
                     });
                 }
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::source::Span;
-use crate::syntax::DefinitionKind;
+use crate::syntax::{Basis, DefinitionKind};
 
 /// A symbol's number in one graph; another graph numbers anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,13 +56,102 @@ impl Symbol {
 
 /// How one symbol depends on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum LinkKind {
     /// It calls or captures it.
     Call,
-    /// A protocol's function, which calls its implementations.
+    /// It sends it a message: from the sender to the function that handles it.
+    Message,
+    /// A protocol's function or a behaviour's callback to what implements it.
     Dispatch,
-    /// It names it in another way: `use`, `@behaviour`, a struct, a module as a value.
-    Mention,
+    /// A route to what answers it.
+    Route,
+    /// A pipeline, router or module to a plug in it.
+    Plug,
+    /// It renders the template.
+    Render,
+    /// It runs the documentation of the function as a test.
+    Doctest,
+    /// It starts the module as a child of a supervisor.
+    Supervise,
+    /// `use`.
+    Use,
+    /// `import`.
+    Import,
+    /// `require`.
+    Require,
+    /// `alias`.
+    Alias,
+    /// `@behaviour`.
+    Behaviour,
+    /// It implements the protocol.
+    Implements,
+    /// `%Mod{}`.
+    Struct,
+    /// It names the module as a value.
+    Module,
+    /// It names the type.
+    Type,
+    /// A schema by an association or a query.
+    Schema,
+    /// It reads the key of the configuration.
+    Config,
+}
+
+impl LinkKind {
+    /// All of them, in order.
+    pub const ALL: [LinkKind; 19] = {
+        use LinkKind::*;
+        [
+            Call, Message, Dispatch, Route, Plug, Render, Doctest, Supervise, Use, Import, Require, Alias,
+            Behaviour, Implements, Struct, Module, Type, Schema, Config,
+        ]
+    };
+
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LinkKind::Call => "call",
+            LinkKind::Message => "message",
+            LinkKind::Dispatch => "dispatch",
+            LinkKind::Route => "route",
+            LinkKind::Plug => "plug",
+            LinkKind::Render => "render",
+            LinkKind::Doctest => "doctest",
+            LinkKind::Supervise => "supervise",
+            LinkKind::Use => "use",
+            LinkKind::Import => "import",
+            LinkKind::Require => "require",
+            LinkKind::Alias => "alias",
+            LinkKind::Behaviour => "behaviour",
+            LinkKind::Implements => "implements",
+            LinkKind::Struct => "struct",
+            LinkKind::Module => "module",
+            LinkKind::Type => "type",
+            LinkKind::Schema => "schema",
+            LinkKind::Config => "config",
+        }
+    }
+
+    /// Whether control passes along it: what callers and callees follow.
+    pub fn is_call(self) -> bool {
+        self <= LinkKind::Doctest
+    }
+}
+
+/// A dependency between two symbols, with the symbols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// The one that depends.
+    pub from: SymbolId,
+    /// The one it depends on.
+    pub to: SymbolId,
+    /// How.
+    pub kind: LinkKind,
+    /// The best reason to believe in it.
+    pub basis: Basis,
+    /// Where it is written, in the file of `from`.
+    pub sites: Vec<Span>,
 }
 
 /// A dependency between two symbols.
@@ -71,8 +160,8 @@ pub(super) struct Link {
     pub(super) kind: LinkKind,
     /// Where, in the file of the one that depends.
     pub(super) sites: Vec<Span>,
-    /// Whether resolution is sure at one site at least.
-    pub(super) certain: bool,
+    /// The best reason among its sites.
+    pub(super) basis: Basis,
 }
 
 /// A symbol that a query over the graph has reached.
@@ -88,8 +177,8 @@ pub struct Hit {
     pub kind: LinkKind,
     /// Where the dependency is written: for callers in the hit's file, for callees in the file of `via`.
     pub sites: Vec<Span>,
-    /// Whether resolution is sure.
-    pub certain: bool,
+    /// Why the dependency is believed.
+    pub basis: Basis,
 }
 
 /// A call as exported: names as Elixir's `inspect` prints them.
