@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use aludel_core::Cancel;
@@ -33,14 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let (files, unread) = walk(&root, &WalkOptions::default(), &cancel)?;
     let read = start.elapsed();
-    let facts: Vec<_> = files.par_iter().map(analyse).collect();
+    let facts: Vec<_> = files.par_iter().map(|file| Arc::new(analyse(file))).collect();
     let analysed = start.elapsed();
-    let graph = CodeGraph::build(files.iter().map(|file| &*file.path).zip(&facts));
+    let graph = CodeGraph::build(files.iter().map(|file| file.path.clone()).zip(facts.iter().cloned()));
     let built = start.elapsed();
     let ranked = graph.rank(&[], &cancel)?;
     let rank = start.elapsed() - built;
 
-    let calls: Vec<_> = graph.edges().filter(|edge| edge.certain || !certain).collect();
+    let calls: Vec<_> = graph.edges().filter(|edge| edge.basis.is_certain() || !certain).collect();
     if let Some(path) = edges {
         let mut out = BufWriter::new(fs::File::create(path)?);
         for edge in &calls {
@@ -56,7 +57,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         out.flush()?;
     }
-    let sum = |count: fn(&aludel_core::syntax::FileFacts) -> usize| facts.iter().map(count).sum::<usize>();
+    let sum = |count: fn(&aludel_core::syntax::FileFacts) -> usize| {
+        facts.iter().map(|facts| count(facts)).sum::<usize>()
+    };
     let report = json!({
         "files": files.len(),
         "bytes": files.iter().map(|file| file.text.len()).sum::<usize>(),

@@ -14,7 +14,7 @@ const STACK: usize = 256 * 1024;
 fn on_small_stack(text: String) -> FileFacts {
     let work = move || {
         let facts = analyse(&File::new("lib/a.ex", text));
-        let graph = CodeGraph::build([("lib/a.ex", &facts)]);
+        let graph = CodeGraph::build([("lib/a.ex", facts.clone())]);
         assert!(graph.edges().count() <= facts.references.len());
         facts
     };
@@ -138,7 +138,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     prop_assert!(facts.definitions.is_sorted_by_key(|d| d.span.start));
     prop_assert!(facts.references.is_sorted_by_key(|r| r.span.start));
     prop_assert_eq!(&analyse(&file), &facts);
-    CodeGraph::build([("lib/a.ex", &facts)]);
+    CodeGraph::build([("lib/a.ex", facts.clone())]);
     Ok(())
 }
 

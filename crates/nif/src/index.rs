@@ -477,7 +477,9 @@ fn graph_rank(env: Env<'_>, index: ResourceArc<IndexRef>, limit: usize) -> Term<
 fn graph_edges(env: Env<'_>, index: ResourceArc<IndexRef>, guessed: bool) -> Term<'_> {
     guard(env, || {
         let index = index.current();
-        let edges = index.graph().edges().filter(|edge| guessed || edge.certain).map(|edge| {
+        let edges =
+            index.graph().edges().filter(|edge| !edge.inlined && (guessed || edge.basis.is_certain()));
+        let edges = edges.map(|edge| {
             let caller = (&*edge.caller_module, edge.caller_fun.as_deref(), edge.caller_arity);
             let callee = (&*edge.callee_module, &*edge.callee_fun, edge.callee_arity);
             (caller, callee).encode(env)

@@ -1,66 +1,123 @@
-//! From the facts of all files to the graph: every reference is resolved against the whole project.
+//! From the facts of all files to the graph, and from a graph to the next version of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use petgraph::graph::{DiGraph, NodeIndex};
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::symbol::Link;
-use super::{Edge, LinkKind, Relation, Symbol, SymbolId, kernel};
-use crate::source::Span;
-use crate::syntax::{
-    Basis, Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind,
-};
+use super::expand::expand;
+use super::names::{Class, Names};
+use super::resolve::resolve;
+use super::shards::{Key, Shards};
+use super::std_lib::{self, Known};
+use super::unit::{Context, Expanded, Resolved, Signature, Target, Unit, Written};
+use super::view::View;
+use super::{Edge, LinkKind, Relation, Symbol, SymbolId};
+use crate::syntax::{Basis, DefinitionKind, FileFacts};
 
-/// The graph of a project's code. A value: cheap to clone, never changed.
-#[derive(Clone, Debug)]
+/// The graph of a project's code. A value: cheap to clone, never changed. A new version shares with the old one what did
+/// not change, so that making it takes as long as what changed, not as long as the project.
+#[derive(Clone, Debug, Default)]
 pub struct CodeGraph {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    graph: DiGraph<Symbol, Link>,
-    /// Calls of what the project does not define.
-    outside: Vec<Edge>,
-    unresolved: usize,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inner {
+    names: Names,
+    /// By slot: a file keeps its slot from version to version.
+    units: Vec<Option<Arc<Unit>>>,
+    free: Vec<u32>,
+    /// The slots in order of path; the place in this order is the number of a file in a [`SymbolId`].
+    order: Vec<u32>,
+    /// Of each slot its place in the order.
+    ranks: Vec<u32>,
+    /// What each name stands for.
+    table: Shards<Target>,
+    /// Where each node is, as slot and number; more than one where a name is defined twice.
+    nodes: Shards<(u32, u32)>,
+    /// The slots of the units that were made by looking up a name.
+    readers: Shards<u32>,
 }
 
 impl CodeGraph {
-    /// The graph of all files, given by path. The order in which they come does not matter.
-    pub fn build<'f>(files: impl IntoIterator<Item = (&'f str, &'f FileFacts)>) -> Self {
-        let mut files: Vec<_> = files.into_iter().collect();
-        files.sort_by_key(|(path, _)| *path);
-        let mut builder = Builder::default();
-        for (path, facts) in &files {
-            builder.define(path, facts);
+    /// The graph of all files, given by path. The order in which they come does not matter; of two with one path the
+    /// later one counts.
+    pub fn build<P: Into<Arc<str>>, F: Into<Arc<FileFacts>>>(
+        files: impl IntoIterator<Item = (P, F)>,
+    ) -> Self {
+        let files: BTreeMap<Arc<str>, Arc<FileFacts>> =
+            files.into_iter().map(|(path, facts)| (path.into(), facts.into())).collect();
+        let names = Names::default();
+        let files: Vec<_> = files.into_iter().collect();
+        let written: Vec<_> = files
+            .into_par_iter()
+            .enumerate()
+            .map(|(slot, (path, facts))| Arc::new(Written::new(path, facts, slot as u32, &names)))
+            .collect();
+        let blank = (Arc::<Expanded>::default(), Arc::<Resolved>::default());
+        let unit = |written: Arc<Written>| {
+            let (expanded, resolved) = blank.clone();
+            Some(Arc::new(Unit { written, expanded, resolved }))
+        };
+        let mut units: Vec<_> = written.into_iter().map(unit).collect();
+        let slots = || (0..units.len() as u32).into_par_iter();
+
+        let mut table =
+            Shards::of(units.iter().flatten().flat_map(|unit| unit.written.entries.iter().copied()));
+        let view = View { units: &units, table: &table, names: &names };
+        let expanded: Vec<_> = slots().map(|slot| Arc::new(expand(view, slot))).collect();
+        for (unit, expanded) in units.iter_mut().flatten().zip(expanded) {
+            expanded.entries.iter().for_each(|(key, target)| table.insert(*key, *target));
+            Arc::make_mut(unit).expanded = expanded;
         }
-        builder.index_injections(&files);
-        for (file, (_, facts)) in files.iter().enumerate() {
-            for reference in &facts.references {
-                builder.refer(file, facts, reference);
-            }
+
+        let view = View { units: &units, table: &table, names: &names };
+        let slots = || (0..units.len() as u32).into_par_iter();
+        let resolved: Vec<_> = slots().map(|slot| Arc::new(resolve(view, slot))).collect();
+        for (unit, resolved) in units.iter_mut().flatten().zip(resolved) {
+            Arc::make_mut(unit).resolved = resolved;
         }
-        builder.dispatch(&files);
-        builder.finish()
+
+        let each = || units.iter().flatten().enumerate().map(|(slot, unit)| (slot as u32, unit));
+        let places = each().flat_map(|(slot, unit)| keys(unit).map(move |(key, index)| (key, (slot, index))));
+        let nodes = Shards::of(places);
+        let readers = Shards::of(each().flat_map(|(slot, unit)| reads(unit).map(move |key| (key, slot))));
+        let order: Vec<u32> = (0..units.len() as u32).collect();
+        let ranks = order.clone();
+        CodeGraph {
+            inner: Arc::new(Inner { names, units, free: Vec::new(), order, ranks, table, nodes, readers }),
+        }
     }
 
-    /// Every definition, in order of path and position.
-    pub fn symbols(&self) -> impl Iterator<Item = &Symbol> {
-        self.graph().node_weights()
+    /// The graph after some files have changed: those with facts are new or different, those without are gone. It answers
+    /// as [`CodeGraph::build`] of all files would.
+    pub fn updated<P: Into<Arc<str>>, F: Into<Arc<FileFacts>>>(
+        &self,
+        changes: impl IntoIterator<Item = (P, Option<F>)>,
+    ) -> Self {
+        let changes: BTreeMap<Arc<str>, Option<Arc<FileFacts>>> =
+            changes.into_iter().map(|(path, facts)| (path.into(), facts.map(Into::into))).collect();
+        let mut next = Inner::clone(&self.inner);
+        next.update(changes);
+        CodeGraph { inner: Arc::new(next) }
+    }
+
+    /// Every definition, in order of path; within a file what is written in order of position, then what macros make.
+    pub fn symbols(&self) -> impl Iterator<Item = Symbol> {
+        self.nodes().map(|(id, symbol)| Symbol { id, ..symbol.clone() })
     }
 
     /// The symbol of this number.
-    pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
-        self.graph().node_weight(NodeIndex::new(id.0 as usize))
+    pub fn symbol(&self, id: SymbolId) -> Option<Symbol> {
+        self.node(id).map(|symbol| Symbol { id, ..symbol.clone() })
     }
 
     /// How many definitions of each kind there are.
     pub fn definitions(&self) -> BTreeMap<DefinitionKind, usize> {
         let mut counts = BTreeMap::new();
-        for symbol in self.symbols() {
+        for (_, symbol) in self.nodes() {
             *counts.entry(symbol.kind).or_default() += 1;
         }
         counts
@@ -68,43 +125,358 @@ impl CodeGraph {
 
     /// How many local calls could not be resolved: macros of `Kernel`, and what code outside of the project brings in.
     pub fn unresolved(&self) -> usize {
-        self.inner.unresolved
+        self.inner.units.iter().flatten().map(|unit| unit.resolved.unresolved).sum()
     }
 
     /// Every pair of caller and callee once, sorted, also where the callee is not of the project.
     pub fn edges(&self) -> impl Iterator<Item = Edge> {
-        let inside = self.graph().edge_indices().filter_map(|edge| {
-            let link = &self.graph()[edge];
-            let (from, to) = self.graph().edge_endpoints(edge)?;
-            let (from, to) = (&self.graph()[from], &self.graph()[to]);
-            let arity = to.arity.filter(|_| link.kind == LinkKind::Call)?;
-            Some(call(from, to.module.clone(), to.name.clone(), arity, link.basis.is_certain()))
-        });
         // A certain one goes before an uncertain one of the same pair.
-        let mut pairs: BTreeMap<Edge, bool> = BTreeMap::new();
-        for mut edge in inside.chain(self.inner.outside.iter().cloned()) {
-            let certain = std::mem::replace(&mut edge.certain, true);
-            *pairs.entry(edge).or_default() |= certain;
+        let mut pairs: BTreeMap<Edge, Basis> = BTreeMap::new();
+        let mut add = |mut edge: Edge| {
+            let basis = std::mem::replace(&mut edge.basis, Basis::Compiled);
+            let best = pairs.entry(edge).or_insert(basis);
+            *best = basis.min(*best);
+        };
+        for (slot, unit) in self.inner.units.iter().enumerate() {
+            let Some(unit) = unit else { continue };
+            let calls = unit.resolved.links.iter().filter(|link| link.kind == LinkKind::Call);
+            for link in calls {
+                let Some((from, to)) = unit.node(link.node).zip(self.pick(link.other, slot as u32)) else {
+                    continue;
+                };
+                let Some((to, arity)) = self.node(to).and_then(|to| Some((to, to.arity?))) else { continue };
+                add(Edge { basis: link.basis, ..call(from, to.module.clone(), to.name.clone(), arity) });
+            }
+            for abroad in &unit.resolved.abroad {
+                let Some(from) = unit.node(abroad.node) else { continue };
+                let edge = call(from, abroad.module.clone(), abroad.name.clone(), abroad.arity);
+                // What `Kernel` imports is called by its name before it is replaced.
+                let inlined = &*abroad.module != "Kernel"
+                    && std_lib::known(&abroad.module, &abroad.name, abroad.arity) == Some(Known::Inlined);
+                add(Edge { basis: abroad.basis, inlined, ..edge });
+            }
         }
-        pairs.into_iter().map(|(edge, certain)| Edge { certain, ..edge })
+        pairs.into_iter().map(|(edge, basis)| Edge { basis, ..edge })
     }
 
     /// Every dependency, in order of its ends and kind.
     pub fn relations(&self) -> impl Iterator<Item = Relation> {
-        self.graph().edge_indices().filter_map(|edge| {
-            let link = &self.graph()[edge];
-            let (from, to) = self.graph().edge_endpoints(edge)?;
-            let (from, to) = (self.graph()[from].id, self.graph()[to].id);
-            Some(Relation { from, to, kind: link.kind, basis: link.basis, sites: link.sites.clone() })
+        let mut relations: Vec<_> = (0..self.inner.units.len() as u32)
+            .into_par_iter()
+            .flat_map_iter(|slot| {
+                let unit = self.inner.units[slot as usize].iter();
+                unit.flat_map(move |unit| {
+                    (0..unit.resolved.links.len()).filter_map(move |at| self.relation(slot, at))
+                })
+            })
+            .collect();
+        relations.par_sort_unstable_by_key(|relation| {
+            (relation.from, relation.to, relation.kind, relation.clause)
+        });
+        relations.into_iter()
+    }
+
+    /// The dependency that a link of a unit stands for.
+    pub(super) fn relation(&self, slot: u32, at: usize) -> Option<Relation> {
+        let unit = self.unit(slot)?;
+        let link = unit.resolved.links.get(at)?;
+        let here = SymbolId { file: self.inner.ranks[slot as usize], index: link.node };
+        let there = self.pick(link.other, slot)?;
+        let (from, to) = if link.reversed { (there, here) } else { (here, there) };
+        let clause = || {
+            let target = self.unit(*self.inner.order.get(there.file as usize)?)?;
+            let definition = target.written.definition_of(there.index)?;
+            let clauses = &target.written.facts.definitions.get(definition as usize)?.clauses;
+            clauses.get(usize::from(link.clause).checked_sub(1)?).copied()
+        };
+        let sites = unit.resolved.sites(at).to_vec();
+        Some(Relation { from, to, kind: link.kind, basis: link.basis, sites, clause: clause() })
+    }
+
+    /// The node that a key means to the unit at `slot`: its own one, or else the first by path.
+    pub(super) fn pick(&self, key: Key, slot: u32) -> Option<SymbolId> {
+        let rank = |slot: u32| self.inner.ranks[slot as usize];
+        let places = self.inner.nodes.get(key).iter();
+        let best = places.min_by_key(|(other, index)| (*other != slot, rank(*other), *index))?;
+        Some(SymbolId { file: rank(best.0), index: best.1 })
+    }
+
+    /// The slots of the units that may refer to this node.
+    pub(super) fn referrers(&self, id: SymbolId) -> &[u32] {
+        let Some((unit, symbol)) = self.unit_of(id).zip(self.node(id)) else { return &[] };
+        let key = unit.written.name_of(symbol, &self.inner.names);
+        key.map_or(&[], |key| self.inner.readers.get(key))
+    }
+
+    /// The symbols with exactly this module and name.
+    pub(super) fn named(&self, module: &str, name: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
+        let key = self.inner.names.key(Class::Callable, module, name);
+        let ids = self.inner.table.get(key).iter();
+        let ids = ids.map(|t| SymbolId { file: self.inner.ranks[t.slot as usize], index: t.index });
+        ids.filter_map(|id| Some((id, self.node(id)?)))
+    }
+
+    pub(super) fn slot(&self, id: SymbolId) -> Option<u32> {
+        self.inner.order.get(id.file as usize).copied()
+    }
+
+    pub(super) fn unit(&self, slot: u32) -> Option<&Unit> {
+        self.inner.units.get(slot as usize)?.as_deref()
+    }
+
+    pub(super) fn unit_of(&self, id: SymbolId) -> Option<&Unit> {
+        self.unit(self.slot(id)?)
+    }
+
+    pub(super) fn node(&self, id: SymbolId) -> Option<&Symbol> {
+        self.unit_of(id)?.node(id.index)
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
+        self.inner.order.iter().enumerate().flat_map(|(rank, slot)| {
+            let nodes = self.unit(*slot).into_iter().flat_map(Unit::nodes);
+            nodes
+                .enumerate()
+                .map(move |(index, node)| (SymbolId { file: rank as u32, index: index as u32 }, node))
         })
     }
 
-    pub(super) fn graph(&self) -> &DiGraph<Symbol, Link> {
-        &self.inner.graph
+    /// The nodes of the file at `path`.
+    pub(super) fn nodes_in(&self, path: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
+        let rank = self.inner.rank_of(path).ok();
+        let unit = rank.and_then(|rank| Some((rank as u32, self.unit(self.inner.order[rank])?)));
+        unit.into_iter().flat_map(|(file, unit)| {
+            unit.nodes().enumerate().map(move |(index, node)| (SymbolId { file, index: index as u32 }, node))
+        })
     }
 }
 
-fn call(from: &Symbol, module: Arc<str>, fun: Arc<str>, arity: u8, certain: bool) -> Edge {
+fn keys(unit: &Unit) -> impl Iterator<Item = (Key, u32)> {
+    unit.written.keys.iter().chain(&unit.expanded.keys).zip(0..).map(|(key, index)| (*key, index))
+}
+
+fn reads(unit: &Unit) -> impl Iterator<Item = Key> {
+    unit.expanded.reads.iter().chain(&unit.resolved.reads).copied()
+}
+
+impl Inner {
+    fn rank_of(&self, path: &str) -> Result<usize, usize> {
+        let path_of = |slot: &u32| self.units[*slot as usize].as_ref().map_or("", |unit| &*unit.written.path);
+        self.order.binary_search_by(|slot| path_of(slot).cmp(path))
+    }
+
+    fn update(&mut self, changes: BTreeMap<Arc<str>, Option<Arc<FileFacts>>>) {
+        // First the names that are written in the changed files, then what that brings into files by `use`, then what
+        // references mean; each step looks again only at files that looked up a name whose meaning changed.
+        let mut changed = FxHashSet::default();
+        let mut touched = FxHashSet::default();
+        let mut old: FxHashMap<u32, Arc<Unit>> = FxHashMap::default();
+        for (path, facts) in changes {
+            let rank = self.rank_of(&path);
+            match (rank, facts) {
+                (Err(_), None) => {}
+                (Ok(rank), Some(facts)) => {
+                    let slot = self.order[rank];
+                    self.rewrite(slot, path, facts, &mut old, &mut changed);
+                    touched.insert(slot);
+                }
+                (Err(rank), Some(facts)) => {
+                    let slot = self.free.pop().unwrap_or_else(|| {
+                        self.units.push(None);
+                        self.units.len() as u32 - 1
+                    });
+                    self.rewrite(slot, path, facts, &mut old, &mut changed);
+                    self.order.insert(rank, slot);
+                    touched.insert(slot);
+                }
+                (Ok(rank), None) => {
+                    let slot = self.order.remove(rank);
+                    self.remove(slot, &mut changed);
+                    self.free.push(slot);
+                    touched.remove(&slot);
+                }
+            }
+        }
+        self.ranks = vec![0; self.units.len()];
+        for (rank, slot) in self.order.iter().enumerate() {
+            self.ranks[*slot as usize] = rank as u32;
+        }
+
+        let mut again = touched.clone();
+        let readers = |inner: &Inner, keys: &FxHashSet<Key>, reads: fn(&Unit) -> &[Key]| -> Vec<u32> {
+            let slots: FxHashSet<u32> =
+                keys.iter().flat_map(|key| inner.readers.get(*key)).copied().collect();
+            let reads_one = |slot: &u32| {
+                let unit = inner.units[*slot as usize].as_deref();
+                unit.is_some_and(|unit| keys.iter().any(|key| reads(unit).binary_search(key).is_ok()))
+            };
+            slots.into_iter().filter(reads_one).collect()
+        };
+        touched.extend(readers(self, &changed, |unit| &unit.expanded.reads));
+        for slot in sorted(&touched) {
+            let view = View { units: &self.units, table: &self.table, names: &self.names };
+            let expanded = expand(view, slot);
+            self.put_expanded(slot, expanded, &mut old, &mut changed);
+        }
+        again.extend(&touched);
+        again.extend(readers(self, &changed, |unit| &unit.resolved.reads));
+        let view = View { units: &self.units, table: &self.table, names: &self.names };
+        let resolved: Vec<_> =
+            sorted(&again).into_par_iter().map(|slot| (slot, Arc::new(resolve(view, slot)))).collect();
+        for (slot, resolved) in resolved {
+            if let Some(unit) = &mut self.units[slot as usize] {
+                old.entry(slot).or_insert_with(|| unit.clone());
+                Arc::make_mut(unit).resolved = resolved;
+            }
+        }
+        for slot in sorted(&again) {
+            let (before, after) = (old.get(&slot).cloned(), self.units[slot as usize].clone());
+            self.place(slot, before.as_deref(), after.as_deref());
+        }
+    }
+
+    /// Puts a new text in the place of a unit's old one.
+    fn rewrite(
+        &mut self,
+        slot: u32,
+        path: Arc<str>,
+        facts: Arc<FileFacts>,
+        old: &mut FxHashMap<u32, Arc<Unit>>,
+        changed: &mut FxHashSet<Key>,
+    ) {
+        let written = Arc::new(Written::new(path, facts, slot, &self.names));
+        let before = self.units[slot as usize].take();
+        let none = [];
+        let entries = before.as_ref().map_or(&none[..], |unit| &unit.written.entries);
+        replace(&mut self.table, entries, &written.entries, changed);
+        let injections = before.as_ref().map(|unit| &unit.written.injections);
+        for (key, injection) in &written.injections {
+            if injections.and_then(|injections| injections.get(key)) != Some(injection) {
+                changed.insert(*key);
+            }
+        }
+        let gone = injections.into_iter().flatten().map(|(key, _)| *key);
+        changed.extend(gone.filter(|key| !written.injections.contains_key(key)));
+        let unit = match &before {
+            Some(before) => Unit { written, ..Unit::clone(before) },
+            None => Unit { written, expanded: Arc::default(), resolved: Arc::default() },
+        };
+        if let Some(before) = before {
+            old.entry(slot).or_insert(before);
+        }
+        self.units[slot as usize] = Some(Arc::new(unit));
+    }
+
+    fn remove(&mut self, slot: u32, changed: &mut FxHashSet<Key>) {
+        let Some(unit) = self.units[slot as usize].take() else { return };
+        replace(&mut self.table, &unit.written.entries, &[], changed);
+        replace(&mut self.table, &unit.expanded.entries, &[], changed);
+        changed.extend(unit.written.injections.keys());
+        changed.extend(contexts(&self.names, &unit.expanded).map(|(key, _)| key));
+        self.place(slot, Some(&unit), None);
+    }
+
+    fn put_expanded(
+        &mut self,
+        slot: u32,
+        expanded: Expanded,
+        old: &mut FxHashMap<u32, Arc<Unit>>,
+        changed: &mut FxHashSet<Key>,
+    ) {
+        let Some(unit) = &mut self.units[slot as usize] else { return };
+        old.entry(slot).or_insert_with(|| unit.clone());
+        let before = std::mem::replace(&mut Arc::make_mut(unit).expanded, Arc::new(expanded));
+        let after = unit.expanded.clone();
+        replace(&mut self.table, &before.entries, &after.entries, changed);
+        let modules = before.context.keys().chain(after.context.keys());
+        let different = modules.filter(|module| before.context.get(*module) != after.context.get(*module));
+        changed.extend(different.map(|module| self.names.key(Class::Context, module, "")));
+    }
+
+    /// Brings the places of nodes and the readers of names up to date with a unit.
+    fn place(&mut self, slot: u32, before: Option<&Unit>, after: Option<&Unit>) {
+        let sorted_keys = |unit: Option<&Unit>| {
+            let mut all: Vec<_> = unit.into_iter().flat_map(keys).collect();
+            all.sort_unstable();
+            all
+        };
+        let (gone, new) = differences(&sorted_keys(before), &sorted_keys(after));
+        gone.iter().for_each(|(key, index)| self.nodes.remove(*key, &(slot, *index)));
+        new.iter().for_each(|(key, index)| self.nodes.insert(*key, (slot, *index)));
+        let sorted_reads = |unit: Option<&Unit>| {
+            let mut all: Vec<_> = unit.into_iter().flat_map(reads).collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        let (gone, new) = differences(&sorted_reads(before), &sorted_reads(after));
+        gone.iter().for_each(|key| self.readers.remove(*key, &slot));
+        new.iter().for_each(|key| self.readers.insert(*key, slot));
+    }
+}
+
+fn sorted(slots: &FxHashSet<u32>) -> Vec<u32> {
+    let mut slots: Vec<_> = slots.iter().copied().collect();
+    slots.sort_unstable();
+    slots
+}
+
+fn contexts<'e>(names: &'e Names, expanded: &'e Expanded) -> impl Iterator<Item = (Key, &'e Context)> {
+    expanded.context.iter().map(|(module, context)| (names.key(Class::Context, module, ""), context))
+}
+
+/// Replaces entries of the table; the keys whose meaning changes are added to `changed`, but not those of definitions
+/// that only moved within their file.
+fn replace(
+    table: &mut Shards<Target>,
+    before: &[(Key, Target)],
+    after: &[(Key, Target)],
+    changed: &mut FxHashSet<Key>,
+) {
+    let (gone, new) = differences(before, after);
+    gone.iter().for_each(|(key, target)| table.remove(*key, target));
+    new.iter().for_each(|(key, target)| table.insert(*key, *target));
+    let signatures = |entries: &[(Key, Target)]| {
+        let mut signatures: Vec<(Key, Signature)> =
+            entries.iter().map(|(key, target)| (*key, target.signature)).collect();
+        signatures.sort_unstable();
+        signatures
+    };
+    let (gone, new) = differences(&signatures(&gone), &signatures(&new));
+    changed.extend(gone.iter().chain(&new).map(|(key, _)| *key));
+}
+
+/// What is only in the one, and what is only in the other of two sorted lists.
+fn differences<T: Ord + Clone>(one: &[T], other: &[T]) -> (Vec<T>, Vec<T>) {
+    let (mut only_one, mut only_other) = (Vec::new(), Vec::new());
+    let (mut i, mut j) = (0, 0);
+    loop {
+        match (one.get(i), other.get(j)) {
+            (Some(a), Some(b)) => match a.cmp(b) {
+                std::cmp::Ordering::Equal => (i, j) = (i + 1, j + 1),
+                std::cmp::Ordering::Less => {
+                    only_one.push(a.clone());
+                    i += 1;
+                }
+                std::cmp::Ordering::Greater => {
+                    only_other.push(b.clone());
+                    j += 1;
+                }
+            },
+            (Some(a), None) => {
+                only_one.push(a.clone());
+                i += 1;
+            }
+            (None, Some(b)) => {
+                only_other.push(b.clone());
+                j += 1;
+            }
+            (None, None) => return (only_one, only_other),
+        }
+    }
+}
+
+fn call(from: &Symbol, module: Arc<str>, fun: Arc<str>, arity: u8) -> Edge {
     let (caller_fun, caller_arity) = match from.kind {
         // ExUnit defines `"test text"/1`.
         DefinitionKind::Test => (Some(format!("test {}", from.name).into()), Some(1)),
@@ -120,355 +492,7 @@ fn call(from: &Symbol, module: Arc<str>, fun: Arc<str>, arity: u8, certain: bool
         callee_module: module,
         callee_fun: fun,
         callee_arity: arity,
-        certain,
-    }
-}
-
-fn kind_of(kind: ReferenceKind) -> LinkKind {
-    match kind {
-        ReferenceKind::Call => LinkKind::Call,
-        ReferenceKind::Alias => LinkKind::Alias,
-        ReferenceKind::Import => LinkKind::Import,
-        ReferenceKind::Require => LinkKind::Require,
-        ReferenceKind::Use => LinkKind::Use,
-        ReferenceKind::Behaviour => LinkKind::Behaviour,
-        ReferenceKind::Struct => LinkKind::Struct,
-        ReferenceKind::Implements => LinkKind::Implements,
-        ReferenceKind::Module => LinkKind::Module,
-        ReferenceKind::Type => LinkKind::Type,
-        ReferenceKind::Route => LinkKind::Route,
-        ReferenceKind::Plug => LinkKind::Plug,
-        ReferenceKind::Render => LinkKind::Render,
-        ReferenceKind::Schema => LinkKind::Schema,
-        ReferenceKind::Message => LinkKind::Message,
-        ReferenceKind::Supervise => LinkKind::Supervise,
-        ReferenceKind::Config => LinkKind::Config,
-        ReferenceKind::Doctest => LinkKind::Doctest,
-    }
-}
-
-/// A module and a function in it, of any arity.
-type Name = (Arc<str>, Arc<str>);
-
-/// A function as a target of calls: the arities it takes, and where it is.
-#[derive(Clone, Copy)]
-struct Target {
-    least: u8,
-    most: u8,
-    file: usize,
-    node: NodeIndex,
-    public: bool,
-}
-
-/// What quoted code brings into the module that uses it.
-#[derive(Clone, Default)]
-struct Injected<'f> {
-    imports: Vec<&'f ImportDirective>,
-    aliases: FxHashMap<Arc<str>, Arc<str>>,
-}
-
-#[derive(Default)]
-struct Builder<'f> {
-    graph: DiGraph<Symbol, Link>,
-    modules: FxHashMap<Arc<str>, Vec<NodeIndex>>,
-    functions: FxHashMap<Name, Vec<Target>>,
-    /// For each file and each of its definitions the nodes: an implementation for several types has one for each.
-    nodes: Vec<Vec<Range<usize>>>,
-    /// What the modules have by their `use`s.
-    injected: FxHashMap<Arc<str>, Injected<'f>>,
-    links: FxHashMap<(NodeIndex, NodeIndex, LinkKind), (Vec<Span>, Basis)>,
-    outside: FxHashSet<Edge>,
-    unresolved: usize,
-}
-
-impl<'f> Builder<'f> {
-    fn define(&mut self, path: &str, facts: &'f FileFacts) {
-        let (path, file): (Arc<str>, usize) = (path.into(), self.nodes.len());
-        // `defimpl P, for: [A, B]` defines one module for each target; the facts name the first.
-        let mut targets: FxHashMap<&str, Vec<Arc<str>>> = FxHashMap::default();
-        for definition in facts.definitions.iter().filter(|d| d.kind == DefinitionKind::Implementation) {
-            if let [protocol, all @ ..] = &definition.fields[..] {
-                let modules = all.iter().map(|target| format!("{protocol}.{target}").into()).collect();
-                targets.insert(&definition.module, modules);
-            }
-        }
-        let mut nodes = Vec::with_capacity(facts.definitions.len());
-        for definition in &facts.definitions {
-            let first = self.graph.node_count();
-            match targets.get(&*definition.module) {
-                Some(modules) => {
-                    modules
-                        .iter()
-                        .for_each(|module| self.define_one(&path, file, definition, module.clone()));
-                }
-                None => self.define_one(&path, file, definition, definition.module.clone()),
-            }
-            nodes.push(first..self.graph.node_count());
-        }
-        self.nodes.push(nodes);
-    }
-
-    fn define_one(&mut self, path: &Arc<str>, file: usize, definition: &Definition, module: Arc<str>) {
-        let id = SymbolId(self.graph.node_count() as u32);
-        let symbol = Symbol {
-            id,
-            kind: definition.kind,
-            module: module.clone(),
-            name: definition.name.clone(),
-            arity: definition.arity,
-            defaults: definition.defaults,
-            public: definition.public,
-            file: path.clone(),
-            span: definition.span,
-        };
-        let (is_module, is_callable) = (symbol.is_module(), symbol.is_callable());
-        let node = self.graph.add_node(symbol);
-        if is_module {
-            self.modules.entry(module).or_default().push(node);
-        } else if let Some(most) = definition.arity.filter(|_| is_callable) {
-            let least = most.saturating_sub(definition.defaults);
-            let target = Target { least, most, file, node, public: definition.public };
-            self.functions.entry((module, definition.name.clone())).or_default().push(target);
-        }
-    }
-
-    /// Finds out which imports and aliases each module has by its `use`s.
-    fn index_injections(&mut self, files: &[(&str, &'f FileFacts)]) {
-        let mut injections: FxHashMap<Name, Injected> = FxHashMap::default();
-        // What each function's quoted code uses in turn, and what each module uses.
-        let mut inner: FxHashMap<Name, Vec<Name>> = FxHashMap::default();
-        let mut uses: BTreeMap<Arc<str>, Vec<Name>> = BTreeMap::new();
-        for (_, facts) in files {
-            let definition = |index: u32| facts.definitions.get(index as usize);
-            for import in &facts.imports {
-                if let Some(by) = import.injected_by.and_then(definition) {
-                    let key = (by.module.clone(), by.name.clone());
-                    injections.entry(key).or_default().imports.push(import);
-                }
-            }
-            for alias in &facts.injected_aliases {
-                if let Some(by) = definition(alias.injected_by) {
-                    let injection = injections.entry((by.module.clone(), by.name.clone())).or_default();
-                    injection.aliases.insert(alias.short.clone(), alias.module.clone());
-                }
-            }
-            for (at, reference) in facts.references.iter().enumerate() {
-                let Some((module, from)) = reference.module.clone().zip(reference.from.and_then(definition))
-                else {
-                    continue;
-                };
-                if reference.kind != ReferenceKind::Use {
-                    continue;
-                }
-                // `use Mod, :which` is followed by a reference to `Mod.which/0`.
-                let which = facts.references.get(at + 1).filter(|next| {
-                    next.basis == Basis::Convention
-                        && next.arity == Some(0)
-                        && next.module == reference.module
-                        && !next.name.is_empty()
-                });
-                let names = ["__using__".into()].into_iter().chain(which.map(|next| next.name.clone()));
-                let brought = names.map(|name: Arc<str>| (module.clone(), name));
-                if reference.basis.is_certain() {
-                    uses.entry(from.module.clone()).or_default().extend(brought);
-                } else {
-                    inner.entry((from.module.clone(), from.name.clone())).or_default().extend(brought);
-                }
-            }
-        }
-        for (module, mut open) in uses {
-            let mut seen = FxHashSet::default();
-            while let Some(by) = open.pop() {
-                if seen.insert(by.clone()) {
-                    open.extend(inner.get(&by).into_iter().flatten().cloned());
-                    let Some(injection) = injections.get(&by) else { continue };
-                    let injected = self.injected.entry(module.clone()).or_default();
-                    injected.imports.extend(&injection.imports);
-                    let aliases = injection.aliases.iter();
-                    injected.aliases.extend(aliases.map(|(short, full)| (short.clone(), full.clone())));
-                }
-            }
-        }
-    }
-
-    fn refer(&mut self, file: usize, facts: &FileFacts, reference: &Reference) {
-        let Some(nodes) = reference.from.and_then(|from| self.nodes[file].get(from as usize)).cloned() else {
-            return;
-        };
-        for from in nodes.map(NodeIndex::new) {
-            let module = reference.module.as_ref().map(|module| self.unalias(from, module));
-            match (reference.kind, &module, reference.arity) {
-                (ReferenceKind::Call, Some(module), Some(arity)) => {
-                    self.call_remote(file, from, module, &reference.name, arity, reference);
-                }
-                (ReferenceKind::Call, None, Some(arity)) => {
-                    self.call_local(file, facts, from, arity, reference)
-                }
-                (ReferenceKind::Call, ..)
-                | (ReferenceKind::Alias | ReferenceKind::Require, ..)
-                | (_, None, _) => {}
-                (ReferenceKind::Use, Some(module), _) => {
-                    self.mention(file, from, module, Some(("__using__", 1)), reference)
-                }
-                (ReferenceKind::Struct, Some(module), _) => {
-                    self.mention(file, from, module, Some(("__struct__", 0)), reference);
-                }
-                (_, Some(module), _) => self.mention(file, from, module, None, reference),
-            }
-        }
-    }
-
-    /// The full name of a module that the file itself does not explain, if a `use` brought in an alias for it.
-    fn unalias(&self, from: NodeIndex, written: &Arc<str>) -> Arc<str> {
-        let injected = self.injected.get(&self.graph[from].module);
-        let Some(injected) = injected.filter(|_| !self.modules.contains_key(written)) else {
-            return written.clone();
-        };
-        let (first, rest) = written.split_at(written.find('.').unwrap_or(written.len()));
-        injected.aliases.get(first).map_or_else(|| written.clone(), |full| format!("{full}{rest}").into())
-    }
-
-    fn call_remote(
-        &mut self,
-        file: usize,
-        from: NodeIndex,
-        module: &Arc<str>,
-        name: &Arc<str>,
-        arity: u8,
-        reference: &Reference,
-    ) {
-        if let Some(target) = self.lookup(file, module, name, arity) {
-            return self.link(from, target.node, LinkKind::Call, reference.span, reference.basis);
-        }
-        // A module of the project may have it from a macro: then at least the module is depended on.
-        self.mention(file, from, module, None, reference);
-        self.call_outside(from, module.clone(), name, arity, reference.basis.is_certain());
-    }
-
-    fn call_local(
-        &mut self,
-        file: usize,
-        facts: &FileFacts,
-        from: NodeIndex,
-        arity: u8,
-        reference: &Reference,
-    ) {
-        let name = &reference.name;
-        let module = self.graph[from].module.clone();
-        if let Some(target) = self.lookup(file, &module, name, arity) {
-            return self.link(from, target.node, LinkKind::Call, reference.span, reference.basis);
-        }
-        let at = reference.span.start;
-        let written = facts.imports.iter().filter(|import| {
-            import.injected_by.is_none() && (import.scope.start..import.scope.end).contains(&at)
-        });
-        let injected =
-            self.injected.get(&module).into_iter().flat_map(|injected| injected.imports.iter().copied());
-        let mut guesses = BTreeSet::new();
-        let mut found = None;
-        for import in written.chain(injected) {
-            let listed = |list: &[(Arc<str>, u8)]| list.iter().any(|(n, a)| n == name && *a == arity);
-            if import.only.as_deref().is_some_and(|only| !listed(only)) || listed(&import.except) {
-                continue;
-            }
-            if let Some(target) =
-                self.lookup(file, &import.module, name, arity).filter(|target| target.public)
-            {
-                found = Some(Ok(target.node));
-                break;
-            }
-            if import.only.is_some() {
-                found = Some(Err(import.module.clone()));
-                break;
-            }
-            if !self.modules.contains_key(&import.module) {
-                guesses.insert(import.module.clone());
-            }
-        }
-        match found {
-            Some(Ok(node)) => self.link(from, node, LinkKind::Call, reference.span, reference.basis),
-            Some(Err(module)) => self.call_outside(from, module, name, arity, reference.basis.is_certain()),
-            None if kernel::is_function(name, arity) => {
-                self.call_outside(from, "Kernel".into(), name, arity, reference.basis.is_certain());
-            }
-            // Only one import can have brought it in, unless a `use` did.
-            None if guesses.len() == 1 && !kernel::is_macro(name, arity) => {
-                let module = guesses.pop_first().unwrap_or_default();
-                self.call_outside(from, module, name, arity, false);
-            }
-            None => self.unresolved += 1,
-        }
-    }
-
-    fn mention(
-        &mut self,
-        file: usize,
-        from: NodeIndex,
-        module: &Arc<str>,
-        function: Option<(&str, u8)>,
-        reference: &Reference,
-    ) {
-        let function = function.and_then(|(name, arity)| self.lookup(file, module, name, arity));
-        let node = function.map(|target| target.node).or_else(|| {
-            let nodes = self.modules.get(module)?;
-            let own = &self.graph[from].file;
-            nodes.iter().find(|node| self.graph[**node].file == *own).or(nodes.first()).copied()
-        });
-        if let Some(node) = node {
-            self.link(from, node, kind_of(reference.kind), reference.span, reference.basis);
-        }
-    }
-
-    /// The function that a call of this arity means: with just that arity before one that takes it by defaults, and
-    /// among several of the same name and arity the one in the same file.
-    fn lookup(&self, file: usize, module: &str, name: &str, arity: u8) -> Option<Target> {
-        let targets = self.functions.get(&(Arc::from(module), Arc::from(name)))?;
-        let fits = targets.iter().filter(|target| (target.least..=target.most).contains(&arity));
-        fits.min_by_key(|target| (target.most - arity, target.file != file, target.node)).copied()
-    }
-
-    fn link(&mut self, from: NodeIndex, to: NodeIndex, kind: LinkKind, site: Span, basis: Basis) {
-        let (sites, best) = self.links.entry((from, to, kind)).or_insert((Vec::new(), basis));
-        sites.push(site);
-        *best = basis.min(*best);
-    }
-
-    fn call_outside(&mut self, from: NodeIndex, module: Arc<str>, name: &Arc<str>, arity: u8, certain: bool) {
-        self.outside.insert(call(&self.graph[from], module, name.clone(), arity, certain));
-    }
-
-    /// A protocol's functions call those of its implementations.
-    fn dispatch(&mut self, files: &[(&str, &FileFacts)]) {
-        for (file, (_, facts)) in files.iter().enumerate() {
-            let implementations: FxHashMap<_, _> = facts
-                .definitions
-                .iter()
-                .filter(|d| d.kind == DefinitionKind::Implementation)
-                .filter_map(|d| Some((&*d.module, d.fields.first()?)))
-                .collect();
-            for (definition, nodes) in facts.definitions.iter().zip(self.nodes[file].clone()) {
-                let protocol = implementations.get(&*definition.module);
-                let function = definition.arity.filter(|_| definition.kind == DefinitionKind::Function);
-                if let Some((protocol, arity)) = protocol.zip(function)
-                    && let Some(target) = self.lookup(file, protocol, &definition.name, arity)
-                {
-                    for node in nodes.map(NodeIndex::new) {
-                        let site = self.graph[target.node].span;
-                        self.link(target.node, node, LinkKind::Dispatch, site, Basis::Dispatch);
-                    }
-                }
-            }
-        }
-    }
-
-    fn finish(mut self) -> CodeGraph {
-        let mut links: Vec<_> = self.links.into_iter().collect();
-        links.sort_unstable_by_key(|(key, _)| *key);
-        for ((from, to, kind), (sites, basis)) in links {
-            self.graph.add_edge(from, to, Link { kind, sites, basis });
-        }
-        let mut outside: Vec<_> = self.outside.into_iter().collect();
-        outside.sort_unstable();
-        CodeGraph { inner: Arc::new(Inner { graph: self.graph, outside, unresolved: self.unresolved }) }
+        basis: Basis::Written,
+        inlined: false,
     }
 }

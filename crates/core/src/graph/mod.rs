@@ -2,8 +2,17 @@
 
 mod symbol;
 
+mod names;
+mod shards;
+mod std_lib;
+
+mod unit;
+mod view;
+
+mod expand;
+mod resolve;
+
 mod build;
-mod kernel;
 
 mod query;
 mod rank;

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use petgraph::Direction;
-use petgraph::graph::NodeIndex;
-use petgraph::visit::EdgeRef;
+use rustc_hash::FxHashSet;
 
-use super::{CodeGraph, Hit, LinkKind, Symbol, SymbolId};
+use super::{CodeGraph, Hit, LinkKind, Relation, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Error, ErrorKind, Result};
 
@@ -30,9 +28,6 @@ impl CodeGraph {
     /// [`ErrorKind::NotFound`], with the most similar names, when there is none.
     pub fn find(&self, query: &str) -> Result<Vec<Symbol>> {
         let query = query.trim();
-        let all = |matches: &dyn Fn(&Symbol) -> bool| -> Vec<Symbol> {
-            self.symbols().filter(|symbol| matches(symbol)).cloned().collect()
-        };
         let (name, arity) = match query.rsplit_once('/') {
             Some((name, arity)) if !name.is_empty() => (name, arity.parse::<u8>().ok()),
             _ => (query, None),
@@ -45,6 +40,18 @@ impl CodeGraph {
                     .arity
                     .is_some_and(|most| (most.saturating_sub(symbol.defaults)..=most).contains(&wanted))
             })
+        };
+        let exact = |(_, symbol): &(SymbolId, &Symbol)| arity.is_none() || symbol.arity == arity;
+        // The usual question names a function in full, and needs no look at all the others.
+        for fits in [&exact as &dyn Fn(&(SymbolId, &Symbol)) -> bool, &|(_, symbol)| takes(symbol)] {
+            let mut found: Vec<_> = self.named(module, function).filter(fits).map(give).collect();
+            found.sort_by_key(|symbol| symbol.id);
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let all = |matches: &dyn Fn(&Symbol) -> bool| -> Vec<Symbol> {
+            self.nodes().filter(|(_, symbol)| matches(symbol)).map(give).collect()
         };
         let ends_with = |symbol: &Symbol, module: &str| {
             module.is_empty()
@@ -59,11 +66,11 @@ impl CodeGraph {
             ends_with(symbol, module) && *symbol.name == *function && takes(symbol) && !symbol.is_module()
         };
         let tiers: [&dyn Fn(&Symbol) -> bool; 5] = [
-            &|symbol| symbol.qualified() == query,
+            &|symbol| symbol.is_module() && *symbol.module == *query,
             &|symbol| *symbol.module == *module && *symbol.name == *function && takes(symbol),
             &|symbol| symbol.is_module() && arity.is_none() && ends_with(symbol, name),
             &|symbol| named(symbol) && !is_test(symbol),
-            &|symbol| is_test(symbol) && *symbol.name == *query,
+            &|symbol| *symbol.name == *query && !symbol.is_module(),
         ];
         let found = tiers.into_iter().map(all).find(|found| !found.is_empty() && !query.is_empty());
         found.ok_or_else(|| self.unknown(query))
@@ -71,7 +78,7 @@ impl CodeGraph {
 
     fn unknown(&self, query: &str) -> Error {
         let mut names: BTreeSet<String> = BTreeSet::new();
-        for symbol in self.symbols().filter(|symbol| symbol.is_module() || symbol.is_callable()) {
+        for (_, symbol) in self.nodes().filter(|(_, symbol)| symbol.is_module() || symbol.is_callable()) {
             let full = symbol.qualified();
             // As many parts as the query has, so that like is compared with like.
             let short = if query.contains(['.']) || symbol.is_module() {
@@ -94,12 +101,22 @@ impl CodeGraph {
 
     /// Who calls `symbols`, over up to `depth` steps; nearest first, each once, at its least depth.
     pub fn callers(&self, symbols: &[SymbolId], depth: usize) -> Vec<Hit> {
-        self.reach(symbols, depth, Direction::Incoming, LinkKind::is_call)
+        self.reach(symbols, depth, Way::Against, LinkKind::is_call)
     }
 
     /// Whom `symbols` call within the project, likewise. A module stands for all that it defines.
     pub fn callees(&self, symbols: &[SymbolId], depth: usize) -> Vec<Hit> {
-        self.reach(symbols, depth, Direction::Outgoing, LinkKind::is_call)
+        self.reach(symbols, depth, Way::Along, LinkKind::is_call)
+    }
+
+    /// What depends on `symbols` in one of these ways, over up to `depth` steps.
+    pub fn dependents(&self, symbols: &[SymbolId], depth: usize, kinds: &[LinkKind]) -> Vec<Hit> {
+        self.reach(symbols, depth, Way::Against, |kind| kinds.contains(&kind))
+    }
+
+    /// What `symbols` depend on in one of these ways, over up to `depth` steps.
+    pub fn dependencies(&self, symbols: &[SymbolId], depth: usize, kinds: &[LinkKind]) -> Vec<Hit> {
+        self.reach(symbols, depth, Way::Along, |kind| kinds.contains(&kind))
     }
 
     /// What a change of `path` may affect.
@@ -107,8 +124,7 @@ impl CodeGraph {
     /// # Errors
     /// [`ErrorKind::NotFound`] when the graph has no definition in such a file.
     pub fn impact(&self, path: &str) -> Result<Impact> {
-        let symbols: Vec<_> =
-            self.symbols().filter(|symbol| *symbol.file == *path).map(|symbol| symbol.id).collect();
+        let symbols: Vec<_> = self.nodes_in(path).map(|(id, _)| id).collect();
         if symbols.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, format!("the project defines nothing in {path:?}")));
         }
@@ -117,16 +133,18 @@ impl CodeGraph {
 
     /// What a change of `symbols` may affect. A module stands for all that it defines.
     pub fn impact_of(&self, symbols: &[SymbolId]) -> Impact {
-        let hits = self.reach(symbols, usize::MAX, Direction::Incoming, |_| true);
+        // Names that are only brought near change nothing by themselves; what is done with them has links of its own.
+        let follows = |kind| !matches!(kind, LinkKind::Alias | LinkKind::Import | LinkKind::Require);
+        let hits = self.reach(symbols, usize::MAX, Way::Against, follows);
         let files: BTreeSet<_> = hits.iter().map(|hit| hit.symbol.file.clone()).collect();
         let mut tests: BTreeSet<_> = self.expand(symbols).into_iter().collect();
         for hit in &hits {
             match hit.symbol.kind {
                 DefinitionKind::Module => tests.extend(self.expand(&[hit.symbol.id])),
                 DefinitionKind::Describe => tests.extend(
-                    self.members(&hit.symbol.module)
-                        .filter(|s| s.file == hit.symbol.file && within(s, &hit.symbol))
-                        .map(|s| s.id),
+                    self.nodes_in(&hit.symbol.file)
+                        .filter(|(_, s)| s.module == hit.symbol.module && within(s, &hit.symbol))
+                        .map(|(id, _)| id),
                 ),
                 _ => {
                     tests.insert(hit.symbol.id);
@@ -134,65 +152,69 @@ impl CodeGraph {
             }
         }
         let tests = tests.into_iter().filter_map(|id| self.symbol(id));
-        let tests = tests.filter(|symbol| symbol.kind == DefinitionKind::Test).cloned().collect();
+        let tests = tests.filter(|symbol| symbol.kind == DefinitionKind::Test).collect();
         Impact { hits, files: files.into_iter().collect(), tests }
-    }
-
-    fn members<'s>(&'s self, module: &'s str) -> impl Iterator<Item = &'s Symbol> {
-        self.symbols().filter(move |symbol| *symbol.module == *module)
     }
 
     /// `symbols` and, for modules, what they define; known ones only, sorted.
     fn expand(&self, symbols: &[SymbolId]) -> Vec<SymbolId> {
-        let mut all: BTreeSet<_> = symbols.iter().copied().filter(|id| self.symbol(*id).is_some()).collect();
+        let mut all: BTreeSet<_> = symbols.iter().copied().filter(|id| self.node(*id).is_some()).collect();
         let modules: BTreeSet<_> = all
             .iter()
-            .filter_map(|id| self.symbol(*id))
-            .filter(|symbol| symbol.is_module())
-            .map(|symbol| (symbol.module.clone(), symbol.file.clone()))
+            .filter_map(|id| {
+                self.node(*id).filter(|node| node.is_module()).map(|node| (node.module.clone(), *id))
+            })
             .collect();
-        if !modules.is_empty() {
-            let inside = self.symbols().filter(|s| modules.contains(&(s.module.clone(), s.file.clone())));
-            all.extend(inside.map(|symbol| symbol.id));
+        for (module, id) in modules {
+            let Some(unit) = self.unit_of(id) else { continue };
+            let inside = unit.nodes().zip(0..).filter(|(node, _)| node.module == module);
+            all.extend(inside.map(|(_, index)| SymbolId { file: id.file, index }));
         }
         all.into_iter().collect()
+    }
+
+    /// The dependencies of a node in one direction.
+    pub(super) fn links(&self, id: SymbolId, way: Way) -> Vec<Relation> {
+        let Some((slot, unit)) = self.slot(id).and_then(|slot| Some((slot, self.unit(slot)?))) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let own = unit.resolved.from(id.index);
+        let own = own.filter(|at| unit.resolved.links[*at].reversed == (way == Way::Against));
+        found.extend(own.filter_map(|at| self.relation(slot, at)));
+        let Some(key) = unit.key(id.index) else { return found };
+        for referrer in self.referrers(id) {
+            let Some(other) = self.unit(*referrer) else { continue };
+            let links = other.resolved.to(key);
+            let links = links.filter(|at| other.resolved.links[*at].reversed == (way == Way::Along));
+            let links = links.filter_map(|at| self.relation(*referrer, at));
+            // A name that is defined twice means the one in the same file.
+            found
+                .extend(links.filter(|link| if way == Way::Along { link.from == id } else { link.to == id }));
+        }
+        found.sort_unstable_by_key(|link| (link.kind, link.from, link.to, link.clause));
+        found
     }
 
     fn reach(
         &self,
         symbols: &[SymbolId],
         depth: usize,
-        direction: Direction,
+        way: Way,
         follows: impl Fn(LinkKind) -> bool,
     ) -> Vec<Hit> {
-        let graph = self.graph();
-        let mut level: Vec<NodeIndex> =
-            self.expand(symbols).into_iter().map(|id| NodeIndex::new(id.0 as usize)).collect();
-        let mut seen = vec![false; graph.node_count()];
-        level.iter().for_each(|node| seen[node.index()] = true);
+        let mut level = self.expand(symbols);
+        let mut seen: FxHashSet<SymbolId> = level.iter().copied().collect();
         let mut hits = Vec::new();
         for step in 1..=depth {
             let mut next = Vec::new();
             for node in level {
-                let mut links: Vec<_> = graph
-                    .edges_directed(node, direction)
-                    .filter(|link| follows(link.weight().kind))
-                    .collect();
-                links.sort_by_key(|link| (link.weight().kind, link.source(), link.target()));
-                for link in links {
-                    let other = if direction == Direction::Incoming { link.source() } else { link.target() };
-                    if std::mem::replace(&mut seen[other.index()], true) {
-                        continue;
-                    }
+                for link in self.links(node, way).into_iter().filter(|link| follows(link.kind)) {
+                    let other = if way == Way::Against { link.from } else { link.to };
+                    let Some(symbol) = self.symbol(other).filter(|_| seen.insert(other)) else { continue };
                     next.push(other);
-                    hits.push(Hit {
-                        symbol: graph[other].clone(),
-                        depth: step,
-                        via: graph[node].id,
-                        kind: link.weight().kind,
-                        sites: link.weight().sites.clone(),
-                        basis: link.weight().basis,
-                    });
+                    let (kind, sites, basis) = (link.kind, link.sites, link.basis);
+                    hits.push(Hit { symbol, depth: step, via: node, kind, sites, basis });
                 }
             }
             if next.is_empty() {
@@ -204,6 +226,19 @@ impl CodeGraph {
         hits.sort_by_key(|hit| (hit.depth, hit.symbol.id));
         hits
     }
+}
+
+/// Which way dependencies are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From what depends to what it depends on.
+    Along,
+    /// From what is depended on to what depends on it.
+    Against,
+}
+
+fn give((id, symbol): (SymbolId, &Symbol)) -> Symbol {
+    Symbol { id, ..symbol.clone() }
 }
 
 fn within(inner: &Symbol, outer: &Symbol) -> bool {

@@ -1,8 +1,6 @@
 //! What matters most: PageRank (Page et al., 1999) over calls and mentions.
 
-use petgraph::visit::EdgeRef;
-
-use super::{CodeGraph, Symbol, SymbolId};
+use super::{CodeGraph, LinkKind, Symbol, SymbolId};
 use crate::{Cancel, Result};
 
 /// The probability that the walk goes on along a link.
@@ -21,19 +19,21 @@ impl CodeGraph {
     /// # Errors
     /// Those of [`Cancel::check`].
     pub fn rank(&self, seeds: &[SymbolId], cancel: &Cancel) -> Result<Vec<(Symbol, f64)>> {
-        let count = self.graph().node_count();
-        let seeds: Vec<usize> =
-            seeds.iter().map(|seed| seed.0 as usize).filter(|seed| *seed < count).collect();
+        let symbols: Vec<_> = self.symbols().collect();
+        let count = symbols.len();
+        let place = |id: &SymbolId| symbols.binary_search_by_key(id, |symbol| symbol.id).ok();
+        let seeds: Vec<usize> = seeds.iter().filter_map(place).collect();
         let mut restart = vec![0.0; count];
         match seeds.len() {
             0 => restart.fill(1.0 / count as f64),
             known => seeds.iter().for_each(|seed| restart[*seed] += 1.0 / known as f64),
         }
         let mut out = vec![0_u32; count];
-        let mut links = Vec::with_capacity(self.graph().edge_count());
-        for link in self.graph().edge_references().filter(|link| link.source() != link.target()) {
-            out[link.source().index()] += 1;
-            links.push((link.source().index(), link.target().index()));
+        let mut links = Vec::new();
+        for link in self.relations().filter(|link| link.from != link.to && weighs(link.kind)) {
+            let Some((from, to)) = place(&link.from).zip(place(&link.to)) else { continue };
+            out[from] += 1;
+            links.push((from, to));
         }
         let mut scores = restart.clone();
         for _ in 0..MAX_STEPS {
@@ -52,8 +52,14 @@ impl CodeGraph {
                 break;
             }
         }
-        let mut ranked: Vec<_> = self.symbols().cloned().zip(scores).collect();
+        let mut ranked: Vec<_> = symbols.into_iter().zip(scores).collect();
         ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.id.cmp(&b.id)));
         Ok(ranked)
     }
+}
+
+/// Whether a dependency says that something matters. An alias alone does not; nor does a protocol's function matter more
+/// for being implemented often.
+fn weighs(kind: LinkKind) -> bool {
+    !matches!(kind, LinkKind::Alias | LinkKind::Import | LinkKind::Require)
 }

@@ -5,9 +5,15 @@ use std::sync::Arc;
 use crate::source::Span;
 use crate::syntax::{Basis, DefinitionKind};
 
-/// A symbol's number in one graph; another graph numbers anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SymbolId(pub u32);
+/// A symbol's place in one graph: the number of its file, in order of path, and its number there. Another graph, also a
+/// later version of the same one, numbers anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SymbolId {
+    /// The number of the file.
+    pub file: u32,
+    /// The number in the file: what is written in order of position, then what macros make.
+    pub index: u32,
+}
 
 /// A definition, as a node of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +32,9 @@ pub struct Symbol {
     pub defaults: u8,
     /// Whether other modules can see it.
     pub public: bool,
-    /// Where it is defined.
+    /// The macro that makes it, where none of its text is in the module: `"Shop.Web.__using__"`.
+    pub generated_by: Option<Arc<str>>,
+    /// Where it is defined; for what a macro makes, where the macro is used.
     pub file: Arc<str>,
     /// Where in that file.
     pub span: Span,
@@ -150,18 +158,10 @@ pub struct Relation {
     pub kind: LinkKind,
     /// The best reason to believe in it.
     pub basis: Basis,
-    /// Where it is written, in the file of `from`.
+    /// Where it is written: in the file of `from`, for a dispatch in that of `to`.
     pub sites: Vec<Span>,
-}
-
-/// A dependency between two symbols.
-#[derive(Clone, Debug)]
-pub(super) struct Link {
-    pub(super) kind: LinkKind,
-    /// Where, in the file of the one that depends.
-    pub(super) sites: Vec<Span>,
-    /// The best reason among its sites.
-    pub(super) basis: Basis,
+    /// For a message, where the clause is that can match it, in the file of `to`.
+    pub clause: Option<Span>,
 }
 
 /// A symbol that a query over the graph has reached.
@@ -175,7 +175,7 @@ pub struct Hit {
     pub via: SymbolId,
     /// How the two depend on each other.
     pub kind: LinkKind,
-    /// Where the dependency is written: for callers in the hit's file, for callees in the file of `via`.
+    /// Where the dependency is written: in the file of the one that depends, for a dispatch in that of the implementation.
     pub sites: Vec<Span>,
     /// Why the dependency is believed.
     pub basis: Basis,
@@ -196,6 +196,8 @@ pub struct Edge {
     pub callee_fun: Arc<str>,
     /// Its arity as defined, or as called where the definition is not in the project.
     pub callee_arity: u8,
-    /// Whether resolution is sure: `false` for quoted code, functions that are passed by name, and guesses among imports.
-    pub certain: bool,
+    /// Why it is believed.
+    pub basis: Basis,
+    /// Whether the compiler puts something else in its place, such as an instruction of the virtual machine.
+    pub inlined: bool,
 }

@@ -11,7 +11,7 @@ fn graph(files: &str) -> CodeGraph {
         .map(|file| file.split_once('\n').unwrap())
         .map(|(path, text)| (path.trim(), analyse(&File::new(path.trim(), text))))
         .collect();
-    CodeGraph::build(files.iter().map(|(path, facts)| (*path, facts)))
+    CodeGraph::build(files)
 }
 
 fn edges(files: &str, expected: &str) {
@@ -22,7 +22,7 @@ fn edges(files: &str, expected: &str) {
                 (Some(fun), Some(arity)) => format!("{}.{fun}/{arity}", edge.caller_module),
                 _ => edge.caller_module.to_string(),
             };
-            let mark = if edge.certain { "" } else { "?" };
+            let mark = if edge.basis.is_certain() { "" } else { "?" };
             format!("{caller} -> {}.{}/{}{mark}", edge.callee_module, edge.callee_fun, edge.callee_arity)
         })
         .collect();
@@ -78,7 +78,10 @@ fn calls_are_resolved_over_the_project() {
         r"Shop.Cart.sum/1 -> Enum.sum/1
           Shop.Cart.total/2 -> Shop.Cart.sum/1
           Shop.Cart.total/2 -> Shop.Tax.rate/1
+          Shop.CartTest -> ExUnit.Callbacks.setup/1
           Shop.CartTest -> Shop.Tax.rate/1
+          Shop.CartTest.test nothing/1 -> ExUnit.Assertions.assert/1
+          Shop.CartTest.test total adds/1 -> ExUnit.Assertions.assert/1
           Shop.CartTest.test total adds/1 -> Shop.Cart.total/2
           Shop.OtherTest.test other/1 -> Shop.Tax.unused/0
           Shop.Tax.rate/1 -> Shop.Tax.lookup/1
@@ -239,7 +242,7 @@ fn callers_and_callees_come_nearest_first_with_their_sites() {
     let show = graph.find("Web.show/1").unwrap()[0].id;
     assert_eq!(names(&graph.callees(&[show], 1)), [("Shop.Cart.total/2".into(), 1)]);
     assert_eq!(names(&graph.callees(&[show], 3)).len(), 4);
-    assert!(graph.callers(&[SymbolId(9999)], 3).is_empty());
+    assert!(graph.callers(&[SymbolId { file: 9999, index: 9999 }], 3).is_empty());
 }
 
 #[test]
@@ -274,7 +277,7 @@ fn what_is_depended_on_ranks_high() {
     let cancel = Cancel::new();
     cancel.cancel();
     assert_eq!(graph.rank(&[], &cancel).unwrap_err().kind(), ErrorKind::Cancelled);
-    assert!(CodeGraph::build([]).rank(&[], &Cancel::new()).unwrap().is_empty());
+    assert!(CodeGraph::default().rank(&[], &Cancel::new()).unwrap().is_empty());
 }
 
 #[test]
@@ -285,9 +288,64 @@ fn the_order_of_files_does_not_matter() {
         .map(|file| file.split_once('\n').unwrap())
         .map(|(path, text)| (path, analyse(&File::new(path, text))))
         .collect();
-    let forward = CodeGraph::build(facts.iter().map(|(path, facts)| (*path, facts)));
-    let backward = CodeGraph::build(facts.iter().rev().map(|(path, facts)| (*path, facts)));
+    let forward = CodeGraph::build(facts.iter().cloned());
+    let backward = CodeGraph::build(facts.iter().rev().cloned());
     assert!(forward.symbols().eq(backward.symbols()));
     assert!(forward.edges().eq(backward.edges()));
     assert_eq!(forward.definitions()[&crate::syntax::DefinitionKind::Test], 3);
+}
+
+#[test]
+fn a_use_brings_functions_and_behaviours_along() {
+    let graph = graph(
+        "== lib/worker.ex
+         defmodule Worker do
+           @callback work(term) :: term
+           @callback stop() :: term
+           defmacro __using__(_) do
+             quote do
+               @behaviour unquote(__MODULE__)
+               @before_compile unquote(__MODULE__)
+               import unquote(__MODULE__), only: [help: 1]
+               def start(a, b \\\\ 1), do: {a, b}
+               def stop, do: :ok
+               defoverridable stop: 0
+             end
+           end
+           defmacro __before_compile__(_), do: quote(do: def late, do: 1)
+           def help(x), do: x
+         end
+         == lib/a.ex
+         defmodule A do
+           use Worker
+           def work(x), do: help(x)
+           def stop, do: start(1)
+         end
+         == lib/b.ex
+         defmodule B do
+           use GenServer
+           def go, do: {A.start(1), A.start(1, 2), A.late(), A.missing(), B.child_spec([])}
+         end",
+    );
+    let callers = |name: &str| -> Vec<String> {
+        let ids: Vec<_> = graph.find(name).unwrap().iter().map(|symbol| symbol.id).collect();
+        graph
+            .callers(&ids, 1)
+            .iter()
+            .map(|hit| format!("{} {}", hit.symbol.qualified(), hit.basis.as_str()))
+            .collect()
+    };
+    assert_eq!(callers("A.start/2"), ["A.stop/0 written", "B.go/0 written"]);
+    assert_eq!(callers("A.start/1"), callers("A.start/2"));
+    assert_eq!(callers("A.late/0"), ["B.go/0 written"]);
+    assert_eq!(callers("A.work/1"), ["Worker.work/1 dispatch"]);
+    assert_eq!(callers("A.stop/0"), ["Worker.stop/0 dispatch"]);
+    assert_eq!(callers("Worker.help/1"), ["A.work/1 written"]);
+    assert_eq!(callers("B.child_spec/1"), ["B.go/0 written"]);
+    let made: Vec<_> = graph
+        .symbols()
+        .filter_map(|symbol| Some(format!("{} by {}", symbol.qualified(), symbol.generated_by.clone()?)))
+        .collect();
+    let by = ["A.late/0 by Worker.__before_compile__", "A.start/2 by Worker.__using__"];
+    assert_eq!(made, [&by[..], &["B.child_spec/1 by GenServer.__using__"]].concat());
 }

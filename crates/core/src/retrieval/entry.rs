@@ -11,7 +11,7 @@ use crate::syntax::{Chunk, FileFacts};
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) file: File,
-    pub(crate) facts: FileFacts,
+    pub(crate) facts: Arc<FileFacts>,
     /// Of each chunk, the hash of what an encoder is given: equal texts share one vector.
     pub(crate) keys: Vec<ContentHash>,
 }
@@ -21,7 +21,7 @@ impl Entry {
         // What comes from outside this crate's own reader may say anything; a span that is no place in the text would
         // be a panic later.
         facts.chunks.retain(|chunk| file.text.get(range(chunk)).is_some());
-        let mut entry = Entry { file, facts, keys: Vec::new() };
+        let mut entry = Entry { file, facts: Arc::new(facts), keys: Vec::new() };
         entry.keys = (0..entry.facts.chunks.len())
             .map(|at| ContentHash::of(entry.embedding_text(at).as_bytes()))
             .collect();

@@ -181,7 +181,14 @@ impl Index {
         if changes.is_empty() {
             return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
         }
-        kept.extend(analyse(new, progress, cancel)?);
+        let new = analyse(new, progress, cancel)?;
+        let graph = OnceLock::new();
+        if let Some(before) = self.graph.get() {
+            let gone = changes.removed.iter().map(|path| (path.clone(), None));
+            let new = new.iter().map(|entry| (entry.file.path.clone(), Some(entry.facts.clone())));
+            let _ = graph.set(before.updated(new.chain(gone)));
+        }
+        kept.extend(new);
         progress(Progress { phase: "lexical", done: 0, total: 1 });
         let files = Files::new(kept);
         let used: HashSet<&ContentHash> = files.keys().iter().collect();
@@ -191,7 +198,7 @@ impl Index {
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
-            graph: Arc::default(),
+            graph: Arc::new(graph),
             placed: Arc::default(),
         };
         Ok((next, changes))
@@ -209,7 +216,7 @@ impl Index {
 
     /// What is known of the file at `path`, relative to the root.
     pub fn facts(&self, path: &str) -> Option<&FileFacts> {
-        self.files.get(path).map(|entry| &entry.facts)
+        self.files.get(path).map(|entry| &*entry.facts)
     }
 
     /// The text of the file at `path`, as it was read.
@@ -225,11 +232,12 @@ impl Index {
             .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
     }
 
-    /// The graph of the code. It is made when it is first asked for, once for each state of the files.
+    /// The graph of the code. It is made when it is first asked for, once for each state of the files; an update of an
+    /// index whose graph is made brings that up to date too.
     pub fn graph(&self) -> &CodeGraph {
         self.graph.get_or_init(|| {
             let entries = self.files.entries();
-            CodeGraph::build(entries.iter().map(|entry| (&*entry.file.path, &entry.facts)))
+            CodeGraph::build(entries.iter().map(|entry| (entry.file.path.clone(), entry.facts.clone())))
         })
     }
 

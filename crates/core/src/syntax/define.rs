@@ -8,7 +8,7 @@ use tree_sitter::Node;
 use super::elixir::{Mode, Reader, Task};
 use super::literal::{atom, string};
 use super::parse::{join, span};
-use super::{Basis, Definition, DefinitionKind, ReferenceKind};
+use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
 use crate::source::Span;
 
 /// A module around the place that is read, and what its body has said so far.
@@ -83,7 +83,22 @@ impl<'t> Reader<'t> {
         let quoted = self.quotes > 0;
         match (name, arguments) {
             // Quoted functions are defined elsewhere, but their parameters are bound all the same.
-            _ if quoted && !matches!(name, "def" | "defp" | "defmacro" | "defmacrop") => return false,
+            ("defstruct" | "defexception", [_, ..]) if quoted => {
+                let (kind, name, arity) = match name {
+                    "defstruct" => (DefinitionKind::Struct, "__struct__", 0),
+                    _ => (DefinitionKind::Exception, "exception", 1),
+                };
+                self.inject(node, kind, true, name, arity, 0);
+                return false;
+            }
+            _ if quoted
+                && !matches!(
+                    name,
+                    "def" | "defp" | "defmacro" | "defmacrop" | "defguard" | "defguardp" | "defdelegate"
+                ) =>
+            {
+                return false;
+            }
             ("defmodule", [name, ..]) => self.define_module(node, Module, *name, arguments, block),
             ("defprotocol", [name, ..]) => self.define_module(node, Protocol, *name, arguments, block),
             ("defimpl", [name, ..]) => self.define_module(node, Implementation, *name, arguments, block),
@@ -240,6 +255,11 @@ impl<'t> Reader<'t> {
             }
             _ => None,
         };
+        if let (Some(name), Ok(arity)) = (name, u8::try_from(parameters.len())) {
+            let defaults =
+                parameters.iter().filter(|parameter| self.operator(**parameter) == Some("\\\\")).count();
+            self.inject(node, kind, public, name, arity, defaults as u8);
+        }
         self.owners.push(index.or(self.owner()));
         self.functions += 1;
         if kind == DefinitionKind::Delegate {
@@ -271,6 +291,28 @@ impl<'t> Reader<'t> {
         }
         self.visit_all(guard, Mode::Expression);
         self.visit_list(&parameters, Mode::Pattern);
+    }
+
+    /// Records what quoted code defines where it is used.
+    fn inject(
+        &mut self,
+        node: Node<'t>,
+        kind: DefinitionKind,
+        public: bool,
+        name: &'t str,
+        arity: u8,
+        defaults: u8,
+    ) {
+        let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) else { return };
+        let same = |last: &InjectedDefinition| {
+            (&*last.name, last.arity, last.injected_by) == (name, arity, injected_by)
+        };
+        if self.facts.injected_definitions.last().is_some_and(same) {
+            return;
+        }
+        let (name, span) = (self.intern(name), span(node));
+        let injected = InjectedDefinition { kind, name, arity, defaults, public, span, injected_by };
+        self.facts.injected_definitions.push(injected);
     }
 
     /// Name and parameters of a function's head; no name where only running the code would tell it.
@@ -425,10 +467,8 @@ impl<'t> Reader<'t> {
                 self.define_type(node, DefinitionKind::Type, name != "typep", value)
             }
             "callback" | "macrocallback" => self.define_type(node, DefinitionKind::Callback, true, value),
-            "behaviour" => {
-                if let Some(module) = self.module_of(value) {
-                    self.reference(ReferenceKind::Behaviour, value, Some(module), "", None, Basis::Written);
-                }
+            "behaviour" | "before_compile" => {
+                self.declare(name, value);
                 self.module().pending = Pending::default();
             }
             // Said of what follows.
@@ -437,13 +477,31 @@ impl<'t> Reader<'t> {
                 self.visit_list(&arguments, Mode::Expression);
             }
             // Read by Elixir or ExUnit.
-            "moduletag" | "describetag" | "compile" | "before_compile" | "after_compile" | "after_verify"
+            "moduletag" | "describetag" | "compile" | "after_compile" | "after_verify"
             | "external_resource" | "on_load" | "optional_callbacks" | "fallback_to_any" | "vsn" | "file"
             | "on_definition" | "nifs" => {
                 self.module().pending = Pending::default();
                 self.visit_list(&arguments, Mode::Expression);
             }
             _ => self.define_attribute(node, name, value),
+        }
+    }
+
+    /// `@behaviour Mod`, and `@before_compile Mod`, which calls a macro of `Mod` when the module is about to be compiled.
+    pub(super) fn declare(&mut self, name: &'t str, value: Node<'t>) {
+        let named = match value.kind() {
+            "tuple" => self.children(value).first().copied().unwrap_or(value),
+            _ => value,
+        };
+        match (name, self.module_of(named)) {
+            ("behaviour", Some(module)) => {
+                self.reference(ReferenceKind::Behaviour, value, Some(module), "", None, Basis::Written);
+            }
+            ("before_compile", Some(module)) => {
+                let (name, kind) = ("__before_compile__", ReferenceKind::Call);
+                self.reference(kind, value, Some(module), name, Some(1), Basis::Convention);
+            }
+            _ => self.visit_all([value], Mode::Expression),
         }
     }
 

@@ -115,8 +115,26 @@ impl<'t> Reader<'t> {
             "map" => self.map(node, mode),
             "access_call" => self.access(node),
             "bitstring" => self.bitstring(node, mode),
-            "pair" => self.visit_all(node.child_by_field_name("value"), keep_pattern(mode)),
+            "pair" => {
+                self.visit_all(node.child_by_field_name("value"), keep_pattern(mode));
+                let key = node.child_by_field_name("key").filter(|key| key.kind() == "quoted_keyword");
+                self.visit_all(key, Mode::Expression);
+            }
             "interpolation" => self.visit_children(node, Mode::Expression),
+            "quoted_atom" | "quoted_keyword" => {
+                if self.children(node).iter().any(|part| part.kind() == "interpolation") {
+                    let module = Some(":erlang".into());
+                    self.reference(
+                        ReferenceKind::Call,
+                        node,
+                        module,
+                        "binary_to_atom",
+                        Some(2),
+                        Basis::Written,
+                    );
+                }
+                self.visit_children(node, Mode::Expression);
+            }
             "do_block" | "after_block" | "rescue_block" | "catch_block" | "else_block" => {
                 self.scopes.enter(node.end_byte());
                 self.tasks.push(Task::LeaveScope);
@@ -183,6 +201,11 @@ impl<'t> Reader<'t> {
                 self.visit_all(right, Mode::Segment);
                 self.visit_all(left, inner);
             }
+            "not in" => {
+                self.local(node, "not", 1);
+                self.visit_all(right, inner);
+                self.visit_all(left, inner);
+            }
             "in" if mode == Mode::Pattern => {
                 self.visit_all(right, Mode::Expression);
                 self.visit_all(left, Mode::Pattern);
@@ -203,7 +226,11 @@ impl<'t> Reader<'t> {
                 // The attribute's name is no call, but its value may hold some.
                 if let Some(call) = node.child_by_field_name("operand").filter(|o| o.kind() == "call") {
                     let arguments = self.arguments(call);
-                    self.visit_list(&arguments, Mode::Expression);
+                    let name = call.child_by_field_name("target").map_or("", |target| self.text(target));
+                    match (name, &arguments[..]) {
+                        ("behaviour" | "before_compile", [value]) => self.declare(name, *value),
+                        _ => self.visit_list(&arguments, Mode::Expression),
+                    }
                 }
             }
             "not" => {

@@ -54,6 +54,8 @@ pub enum DefinitionKind {
     Config,
     /// An Erlang record.
     Record,
+    /// A file, for what stands outside of all modules in it.
+    File,
 }
 
 impl DefinitionKind {
@@ -82,6 +84,7 @@ impl DefinitionKind {
             DefinitionKind::Schema => "schema",
             DefinitionKind::Config => "config",
             DefinitionKind::Record => "record",
+            DefinitionKind::File => "file",
         }
     }
 }
@@ -288,6 +291,13 @@ pub struct Shape {
     pub clause: u32,
     /// The shape.
     pub shape: Arc<str>,
+}
+
+impl Shape {
+    /// Whether a pattern of this shape can match a message of that one.
+    pub fn can_match(pattern: &str, message: &str) -> bool {
+        pattern == message || pattern == "_" || message == "_"
+    }
 }
 
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.

@@ -181,7 +181,12 @@ impl<'t> Reader<'t> {
         let references = facts.references.iter_mut().filter_map(|reference| reference.from.as_mut());
         let imports = facts.imports.iter_mut().filter_map(|import| import.injected_by.as_mut());
         let aliases = facts.injected_aliases.iter_mut().map(|alias| &mut alias.injected_by);
-        references.chain(imports).chain(aliases).for_each(|index| *index = moved[*index as usize]);
+        let injected = facts.injected_definitions.iter_mut().map(|definition| &mut definition.injected_by);
+        references
+            .chain(imports)
+            .chain(aliases)
+            .chain(injected)
+            .for_each(|index| *index = moved[*index as usize]);
         // What was read within its function goes before the same read outside of all.
         facts.references.sort_by_key(|r| (r.span.start, r.span.end, r.kind, r.from.is_none()));
         facts.references.dedup_by(|b, a| (a.span, a.kind, &a.name) == (b.span, b.kind, &b.name));

@@ -21,6 +21,9 @@ const NO_REFERENCE: [&str; 27] = [
 /// ExUnit's assertions whose first argument is a pattern.
 const RECEIVES: [&str; 4] = ["assert_receive", "assert_received", "refute_receive", "refute_received"];
 
+/// Kernel's macros whose first argument is a path into a structure.
+const PATHS: [&str; 4] = ["get_and_update_in", "pop_in", "put_in", "update_in"];
+
 /// Names with more parts are not looked at.
 const MAX_DOTS: usize = 64;
 
@@ -80,6 +83,10 @@ impl<'t> Reader<'t> {
                 self.visit_all([*first], Mode::Pattern);
             }
             ("setup" | "setup_all", Some((first, []))) => self.callbacks(*first),
+            (name, Some((path, rest))) if PATHS.contains(&name) && mode != Mode::Piped => {
+                self.visit_list(rest, Mode::Expression);
+                self.path(*path);
+            }
             _ => self.visit_list(&arguments, inner(mode)),
         }
         self.named_functions(&arguments);
@@ -143,6 +150,19 @@ impl<'t> Reader<'t> {
         let site = node.child_by_field_name("key").unwrap_or(node);
         self.reference(ReferenceKind::Call, site, Some("Access".into()), "get", Some(2), Basis::Written);
         self.visit_children(node, Mode::Expression);
+    }
+
+    /// `put_in(target[key], value)` takes its first argument apart: nothing in it is fetched.
+    fn path(&mut self, mut node: Node<'t>) {
+        while node.kind() == "access_call" {
+            let key = node.child_by_field_name("key");
+            let (site, access) = (key.unwrap_or(node), Some("Access".into()));
+            self.reference(ReferenceKind::Call, site, access, "get_and_update", Some(3), Basis::Written);
+            self.visit_all(key, Mode::Expression);
+            let Some(target) = node.child_by_field_name("target") else { return };
+            node = target;
+        }
+        self.visit_all([node], Mode::Expression);
     }
 
     fn quote(&mut self, arguments: &[Node<'t>], block: Option<Node<'t>>) {
@@ -258,11 +278,19 @@ impl<'t> Reader<'t> {
     /// The module that an expression names, if that can be told from the text.
     pub(super) fn module_of(&mut self, node: Node<'t>) -> Option<Arc<str>> {
         // `A.b.C` nests to the left; what is behind the name is kept here until its beginning is found.
-        let (mut node, mut behind) = (node, Vec::new());
+        let (mut node, mut behind, mut unquoted) = (node, Vec::new(), false);
         let base = loop {
             match node.kind() {
                 "alias" => break self.scopes.resolve(self.text(node)),
-                "identifier" if self.text(node) == "__MODULE__" => break self.module().name.clone()?,
+                // In quoted code it stands for the module that uses the macro, unless it is unquoted.
+                "identifier" if self.text(node) == "__MODULE__" && (self.quotes == 0 || unquoted) => {
+                    break self.module().name.clone()?;
+                }
+                "call" if self.quotes > 0 && !unquoted => {
+                    let target = node.child_by_field_name("target")?;
+                    unquoted = self.text(target) == "unquote";
+                    node = self.arguments(node).first().copied().filter(|_| unquoted)?;
+                }
                 "atom" | "quoted_atom" => {
                     let text = self.text(node);
                     let elixir = atom(node, self.source)?.strip_prefix("Elixir.");
