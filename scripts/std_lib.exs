@@ -3,7 +3,8 @@
 #     elixir scripts/std_lib.exs crates/core/src/graph/std_lib.txt
 #
 # What the file holds already is kept, so that running it with several versions of Elixir gives what any of them has.
-# `name/arity` is a function, `name/arity!` a macro, `name/arity=` a function that the compiler replaces by another.
+# `name/arity` is a function, `name/arity!` a macro, `name/arity=` a function that the compiler replaces by one of another
+# name.
 
 [path] = System.argv()
 
@@ -22,7 +23,10 @@ elixir =
       do: module
 
 mark = fn module, name, arity ->
-  if :elixir_rewrite.inline(module, name, arity), do: "=", else: ""
+  case :elixir_rewrite.inline(module, name, arity) do
+    {_module, other} when other != name -> "="
+    _ -> ""
+  end
 end
 
 entry = fn name, arity, mark -> "#{name}/#{arity}#{mark}" end

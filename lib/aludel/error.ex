@@ -12,6 +12,7 @@ defmodule Aludel.Error do
   | `:io` | the operating system refused to read or write |
   | `:corrupt` | data cannot be read: it is truncated, damaged or of another format |
   | `:version` | data was written by a newer version than this one |
+  | `:outdated` | data was written by an older version, which is no more read: it has to be made anew |
   | `:locked` | somebody else holds what is needed |
   | `:limit` | a limit of size, depth, memory or number was reached |
   | `:cancelled` | the caller, or the end of the owner, stopped the work |
@@ -30,6 +31,7 @@ defmodule Aludel.Error do
     :io,
     :corrupt,
     :version,
+    :outdated,
     :locked,
     :limit,
     :cancelled,
@@ -51,6 +53,7 @@ defmodule Aludel.Error do
           | :io
           | :corrupt
           | :version
+          | :outdated
           | :locked
           | :limit
           | :cancelled

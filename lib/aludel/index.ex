@@ -70,7 +70,8 @@ defmodule Aludel.Index do
   @doc """
   Opens an index file that `save/3` wrote.
 
-  Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel).
+  Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:outdated`
+  (written by an older one whose indexes are no more read).
 
   ## Options
   #{Options.docs(progress: @progress)}
@@ -105,7 +106,8 @@ defmodule Aludel.Index do
   ]
 
   @doc """
-  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed.
+  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One that
+  an older Aludel wrote is built again.
 
   An index file that is damaged or was written by a newer version is an error and stays as it is.
 
@@ -134,10 +136,10 @@ defmodule Aludel.Index do
          {:ok, changes} <- update(index, shared) do
       {:ok, index, changes.added + changes.changed + changes.removed > 0}
     else
-      {:error, error} ->
+      {:error, %{kind: kind} = error} when kind != :outdated ->
         {:error, error}
 
-      # There is no file, or it holds the index of another root.
+      # There is no file, or it holds the index of another root or of an older version of Aludel.
       _ ->
         with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])),
              do: {:ok, index, true}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aludel_core::Cancel;
-use aludel_core::graph::CodeGraph;
+use aludel_core::graph::{CodeGraph, Edge};
 use aludel_core::source::{WalkOptions, walk};
 use aludel_core::syntax::analyse;
 use lexopt::prelude::*;
@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ranked = graph.rank(&[], &cancel)?;
     let rank = start.elapsed() - built;
 
-    let calls: Vec<_> = graph.edges().filter(|edge| edge.basis.is_certain() || !certain).collect();
+    let counted = |edge: &Edge| !edge.inlined && (edge.basis.is_certain() || !certain);
+    let calls: Vec<_> = graph.edges().filter(counted).collect();
     if let Some(path) = edges {
         let mut out = BufWriter::new(fs::File::create(path)?);
         for edge in &calls {

@@ -36,6 +36,8 @@ kinds! {
     Corrupt => "corrupt",
     /// Data was written by a newer version than this one.
     Version => "version",
+    /// Data was written by an older version, which is no more read: it has to be made anew.
+    Outdated => "outdated",
     /// Somebody else holds what is needed.
     Locked => "locked",
     /// A limit of size, depth, memory or number was reached.

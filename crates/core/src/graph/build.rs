@@ -251,6 +251,9 @@ impl CodeGraph {
     }
 }
 
+/// The units as they were before an update, by slot; none where there was no file.
+type Before = FxHashMap<u32, Option<Arc<Unit>>>;
+
 fn keys(unit: &Unit) -> impl Iterator<Item = (Key, u32)> {
     unit.written.keys.iter().chain(&unit.expanded.keys).zip(0..).map(|(key, index)| (*key, index))
 }
@@ -270,7 +273,7 @@ impl Inner {
         // references mean; each step looks again only at files that looked up a name whose meaning changed.
         let mut changed = FxHashSet::default();
         let mut touched = FxHashSet::default();
-        let mut old: FxHashMap<u32, Arc<Unit>> = FxHashMap::default();
+        let mut old = Before::default();
         for (path, facts) in changes {
             let rank = self.rank_of(&path);
             match (rank, facts) {
@@ -325,12 +328,12 @@ impl Inner {
             sorted(&again).into_par_iter().map(|slot| (slot, Arc::new(resolve(view, slot)))).collect();
         for (slot, resolved) in resolved {
             if let Some(unit) = &mut self.units[slot as usize] {
-                old.entry(slot).or_insert_with(|| unit.clone());
+                old.entry(slot).or_insert_with(|| Some(unit.clone()));
                 Arc::make_mut(unit).resolved = resolved;
             }
         }
         for slot in sorted(&again) {
-            let (before, after) = (old.get(&slot).cloned(), self.units[slot as usize].clone());
+            let (before, after) = (old.remove(&slot).flatten(), self.units[slot as usize].clone());
             self.place(slot, before.as_deref(), after.as_deref());
         }
     }
@@ -341,7 +344,7 @@ impl Inner {
         slot: u32,
         path: Arc<str>,
         facts: Arc<FileFacts>,
-        old: &mut FxHashMap<u32, Arc<Unit>>,
+        old: &mut Before,
         changed: &mut FxHashSet<Key>,
     ) {
         let written = Arc::new(Written::new(path, facts, slot, &self.names));
@@ -361,9 +364,7 @@ impl Inner {
             Some(before) => Unit { written, ..Unit::clone(before) },
             None => Unit { written, expanded: Arc::default(), resolved: Arc::default() },
         };
-        if let Some(before) = before {
-            old.entry(slot).or_insert(before);
-        }
+        old.entry(slot).or_insert(before);
         self.units[slot as usize] = Some(Arc::new(unit));
     }
 
@@ -380,11 +381,11 @@ impl Inner {
         &mut self,
         slot: u32,
         expanded: Expanded,
-        old: &mut FxHashMap<u32, Arc<Unit>>,
+        old: &mut Before,
         changed: &mut FxHashSet<Key>,
     ) {
         let Some(unit) = &mut self.units[slot as usize] else { return };
-        old.entry(slot).or_insert_with(|| unit.clone());
+        old.entry(slot).or_insert_with(|| Some(unit.clone()));
         let before = std::mem::replace(&mut Arc::make_mut(unit).expanded, Arc::new(expanded));
         let after = unit.expanded.clone();
         replace(&mut self.table, &before.entries, &after.entries, changed);

@@ -198,6 +198,7 @@ pub struct Edge {
     pub callee_arity: u8,
     /// Why it is believed.
     pub basis: Basis,
-    /// Whether the compiler puts something else in its place, such as an instruction of the virtual machine.
+    /// Whether the compiler puts a function of another name in its place, so that no such call is left: for
+    /// `String.to_integer/1` it puts `:erlang.binary_to_integer/1`.
     pub inlined: bool,
 }

@@ -291,6 +291,9 @@ impl<'t> Reader<'t> {
         }
         self.visit_all(guard, Mode::Expression);
         self.visit_list(&parameters, Mode::Pattern);
+        // In `def unquote(name(x))(y)` the name is computed.
+        let computed = call.and_then(|call| call.child_by_field_name("target"));
+        self.visit_all(computed.filter(|target| target.kind() == "call"), Mode::Expression);
     }
 
     /// Records what quoted code defines where it is used.

@@ -37,6 +37,8 @@ pub(super) enum Task<'t> {
     LeaveDescribe(Option<Arc<str>>),
     /// Sets how many quotes are around.
     Quotes(usize),
+    /// Sets whether the code is left out by a condition on Elixir's version.
+    LeftOut(bool),
 }
 
 /// The state of the pass.
@@ -52,6 +54,10 @@ pub(super) struct Reader<'t> {
     pub(super) functions: usize,
     /// How many `quote`s are around that no `unquote` has ended.
     pub(super) quotes: usize,
+    /// Whether a condition on Elixir's version leaves out the code.
+    pub(super) left_out: bool,
+    /// Modules that a loop in a module's body runs over, by its variable: what the loop defines is made for each.
+    pub(super) loops: FxHashMap<&'t str, Vec<Arc<str>>>,
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
     pub(super) facts: FileFacts,
@@ -69,6 +75,8 @@ impl<'t> Reader<'t> {
             owners: vec![None],
             functions: 0,
             quotes: 0,
+            left_out: false,
+            loops: FxHashMap::default(),
             callables: FxHashMap::default(),
             facts: FileFacts::default(),
             cursor: tree.walk(),
@@ -97,6 +105,7 @@ impl<'t> Reader<'t> {
                     self.owners.pop();
                 }
                 Task::Quotes(quotes) => self.quotes = quotes,
+                Task::LeftOut(left_out) => self.left_out = left_out,
             }
         }
     }

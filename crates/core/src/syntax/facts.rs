@@ -189,6 +189,8 @@ pub enum Basis {
     Convention,
     /// A guess: it is written in quoted code, and holds where the macro is used.
     Quoted,
+    /// A guess: it is compiled only with a version of Elixir that is not the usual one.
+    Conditional,
     /// A guess: of all imports only one can have brought in the name.
     Imported,
     /// A guess: a value chooses among implementations at run time.
@@ -210,6 +212,7 @@ impl Basis {
             Basis::Message => "message",
             Basis::Convention => "convention",
             Basis::Quoted => "quoted",
+            Basis::Conditional => "conditional",
             Basis::Imported => "imported",
             Basis::Dispatch => "dispatch",
         }

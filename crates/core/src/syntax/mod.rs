@@ -14,6 +14,8 @@ mod refer;
 
 mod recover;
 
+mod version;
+
 mod chunk;
 
 mod analyse;

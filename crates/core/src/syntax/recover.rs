@@ -189,6 +189,10 @@ impl<'t> Reader<'t> {
             .for_each(|index| *index = moved[*index as usize]);
         // What was read within its function goes before the same read outside of all.
         facts.references.sort_by_key(|r| (r.span.start, r.span.end, r.kind, r.from.is_none()));
-        facts.references.dedup_by(|b, a| (a.span, a.kind, &a.name) == (b.span, b.kind, &b.name));
+        facts.references.dedup_by(|b, a| {
+            // One place may name several modules, but only from one definition.
+            let same = (a.span, a.kind, &a.name) == (b.span, b.kind, &b.name);
+            same && (a.module == b.module || a.from != b.from)
+        });
     }
 }

@@ -63,6 +63,15 @@ impl<'t> Reader<'t> {
             let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
             self.local(target, name, count);
         }
+        if let ("if" | "unless", [condition], Some(block)) = (name, &arguments[..], block)
+            && self.functions == 0
+            && let Some(holds) = self.usual(*condition)
+        {
+            return self.choose(node, block, holds == (name == "if"));
+        }
+        if name == "for" && self.functions == 0 {
+            self.loop_over(&arguments);
+        }
         // What these bind is seen only in themselves.
         if matches!(name, "for" | "with" | "match?" | "setup" | "setup_all") {
             self.scopes.enter(node.end_byte());
@@ -106,7 +115,49 @@ impl<'t> Reader<'t> {
                 self.reference(ReferenceKind::Call, site, Some(module), name, arity(count), Basis::Written);
                 self.named_functions(&arguments);
             }
+            (None, Some(name)) => {
+                let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
+                for module in self.looped(left) {
+                    self.reference(
+                        ReferenceKind::Call,
+                        dot,
+                        Some(module),
+                        name,
+                        arity(count),
+                        Basis::Written,
+                    );
+                }
+                self.visit_all([left], Mode::Expression);
+            }
             _ => self.visit_all([left], Mode::Expression),
+        }
+    }
+
+    /// Remembers the modules of `for module <- [A, B]`.
+    fn loop_over(&mut self, arguments: &[Node<'t>]) {
+        for generator in arguments {
+            if self.operator(*generator) != Some("<-") {
+                continue;
+            }
+            let (variable, list) =
+                (generator.child_by_field_name("left"), generator.child_by_field_name("right"));
+            if let (Some(variable), Some(list)) = (variable, list.filter(|list| list.kind() == "list")) {
+                let members = self.children(list);
+                let modules: Option<Vec<_>> =
+                    members.into_iter().map(|member| self.module_of(member)).collect();
+                self.loops.insert(self.text(variable), modules.unwrap_or_default());
+            }
+        }
+    }
+
+    /// The modules that `unquote(variable)` stands for in what a loop defines.
+    fn looped(&mut self, node: Node<'t>) -> Vec<Arc<str>> {
+        let unquote = node.child_by_field_name("target").filter(|target| self.text(*target) == "unquote");
+        match (unquote, &self.arguments(node)[..]) {
+            (Some(_), [variable]) if self.quotes == 0 => {
+                self.loops.get(self.text(*variable)).cloned().unwrap_or_default()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -152,13 +203,22 @@ impl<'t> Reader<'t> {
         self.visit_children(node, Mode::Expression);
     }
 
+    /// A condition on Elixir's version leaves out one of its branches.
+    fn choose(&mut self, node: Node<'t>, block: Node<'t>, first: bool) {
+        self.scopes.enter(node.end_byte());
+        self.tasks.extend([Task::LeaveScope, Task::LeftOut(self.left_out)]);
+        let mut parts = self.children(block);
+        parts.reverse();
+        for part in parts {
+            let left_out = self.left_out || first == (part.kind() == "else_block");
+            self.tasks.extend([Task::Visit(part, Mode::Statement), Task::LeftOut(left_out)]);
+        }
+    }
+
     /// `put_in(target[key], value)` takes its first argument apart: nothing in it is fetched.
     fn path(&mut self, mut node: Node<'t>) {
         while node.kind() == "access_call" {
-            let key = node.child_by_field_name("key");
-            let (site, access) = (key.unwrap_or(node), Some("Access".into()));
-            self.reference(ReferenceKind::Call, site, access, "get_and_update", Some(3), Basis::Written);
-            self.visit_all(key, Mode::Expression);
+            self.visit_all(node.child_by_field_name("key"), Mode::Expression);
             let Some(target) = node.child_by_field_name("target") else { return };
             node = target;
         }
@@ -382,7 +442,11 @@ impl<'t> Reader<'t> {
         }
         let (from, name) = (self.owner(), self.intern(name));
         // What is quoted is no surer than that it is quoted.
-        let basis = if self.quotes > 0 && basis.is_certain() { Basis::Quoted } else { basis };
+        let basis = match basis {
+            sure if sure.is_certain() && self.quotes > 0 => Basis::Quoted,
+            sure if sure.is_certain() && self.left_out => Basis::Conditional,
+            other => other,
+        };
         self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), basis });
     }
 

@@ -478,3 +478,103 @@ fn other_languages_give_chunks_and_nothing_else() {
     }
     assert_eq!(analyse(&File::new("a.ex", "")), FileFacts::default());
 }
+
+#[test]
+fn what_stands_in_quotes_is_told_apart() {
+    let source = r#"
+defmodule A do
+  defmacro __using__(_) do
+    quote do
+      @behaviour unquote(__MODULE__)
+      @behaviour __MODULE__
+      @before_compile A.Late
+      import unquote(__MODULE__)
+      defstruct [:a]
+      def one(a, b \\ 2)
+      def one(a, b), do: {a, b}
+      defp two, do: __MODULE__.x()
+    end
+  end
+end
+"#;
+    references(
+        source,
+        "A.__using__/1 -> behaviour A?
+         A.__using__/1 -> A.Late.__before_compile__/1?
+         A.__using__/1 -> import A?",
+    );
+    let injected = facts(source).injected_definitions;
+    let seen: Vec<_> =
+        injected.iter().map(|d| (&*d.name, d.arity, d.defaults, d.public, d.injected_by)).collect();
+    assert_eq!(seen, [("__struct__", 0, 0, true, 1), ("one", 2, 1, true, 1), ("two", 0, 0, false, 1)]);
+}
+
+#[test]
+fn code_for_another_version_of_elixir_is_a_guess() {
+    references(
+        r#"
+defmodule A do
+  if Version.match?(System.version(), ">= 1.12.0-rc") do
+    def a, do: new()
+  else
+    def a, do: old()
+  end
+
+  unless Version.compare(System.version(), "1.11.0") == :lt do
+    def b, do: new()
+  end
+
+  if Version.compare(System.version(), "1.16.0") in [:lt] do
+    def c, do: old()
+  end
+
+  if Mix.env() == :test do
+    def d, do: any()
+  end
+end
+"#,
+        "A.a/0 -> new/0
+         A.a/0 -> old/0?
+         A.b/0 -> new/0
+         A.c/0 -> old/0?
+         A -> Mix.env/0
+         A.d/0 -> any/0",
+    );
+}
+
+#[test]
+fn loops_over_modules_call_each_of_them() {
+    references(
+        "
+defmodule A do
+  for module <- [Date, B.Time] do
+    def to_s(%unquote(module){} = value), do: unquote(module).to_string(value)
+  end
+end
+",
+        "A -> module Date
+         A -> module B.Time
+         A.to_s/1 -> Date.to_string/1
+         A.to_s/1 -> B.Time.to_string/1",
+    );
+}
+
+#[test]
+fn operators_and_atoms_that_call() {
+    references(
+        r#"
+defmodule A do
+  def a(x, y), do: x not in y
+  def b(x), do: {:"a#{x}", ["b#{x}": c(), d: 1]}
+  def e(x), do: put_in(x[:a][f()], x[:b])
+end
+"#,
+        "A.a/2 -> not/1
+         A.b/1 -> :erlang.binary_to_atom/2
+         A.b/1 -> :erlang.binary_to_atom/2
+         A.b/1 -> c/0
+         A.e/1 -> put_in/2
+         A.e/1 -> f/0
+         A.e/1 -> Access.get/2",
+    );
+}

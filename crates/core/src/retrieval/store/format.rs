@@ -26,9 +26,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The version that is written. It goes up when the bytes mean something else, and also when reading the same source gives
 /// other facts, for facts are stored and not made again.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 /// The oldest version that is read.
-pub(crate) const OLDEST_SUPPORTED: u32 = 1;
+pub(crate) const OLDEST_SUPPORTED: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"aludelix";
 const HEADER: usize = 16;
@@ -164,7 +164,7 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
             "{} has format {version}, which is no more read: delete the file or build the index again",
             path.display()
         );
-        return Ok(Opened::Unusable(Error::new(ErrorKind::Version, message).with_path(path)));
+        return Ok(Opened::Unusable(Error::new(ErrorKind::Outdated, message).with_path(path)));
     }
     let mut slots: Vec<Slot> = SLOTS.iter().filter_map(|at| parse_slot(&head[*at as usize..])).collect();
     slots.sort_by_key(|slot| slot.sequence);

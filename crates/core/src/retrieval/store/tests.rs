@@ -155,6 +155,15 @@ fn foreign_and_newer_files_are_refused_and_kept() {
         assert_eq!(save(&index, &path).unwrap_err().kind(), kind);
         assert_eq!(fs::read(&path).unwrap(), bytes, "it is not touched");
     }
+    save(&index, &folder.path().join("fresh")).unwrap();
+    let mut older = fs::read(folder.path().join("fresh")).unwrap();
+    older[8..12].copy_from_slice(&(format::OLDEST_SUPPORTED - 1).to_le_bytes());
+    let check = ContentHash::of(&older[..12]);
+    older[12..16].copy_from_slice(&check.0[..4]);
+    fs::write(&path, older).unwrap();
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Outdated);
+    save(&index, &path).unwrap();
+    open(&path).unwrap();
     fs::write(&path, "").unwrap();
     assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Corrupt);
     save(&index, &path).unwrap();
