@@ -360,10 +360,11 @@ impl Inner {
         }
         let gone = injections.into_iter().flatten().map(|(key, _)| *key);
         changed.extend(gone.filter(|key| !written.injections.contains_key(key)));
-        let unit = match &before {
-            Some(before) => Unit { written, ..Unit::clone(before) },
-            None => Unit { written, expanded: Arc::default(), resolved: Arc::default() },
-        };
+        // What macros made is numbered after what is written, and so holds no more.
+        let expanded = before.as_ref().map_or(&none[..], |unit| &unit.expanded.entries);
+        expanded.iter().for_each(|(key, target)| self.table.remove(*key, target));
+        let resolved = before.as_ref().map_or_else(Arc::default, |unit| unit.resolved.clone());
+        let unit = Unit { written, expanded: Arc::default(), resolved };
         old.entry(slot).or_insert(before);
         self.units[slot as usize] = Some(Arc::new(unit));
     }
@@ -386,9 +387,12 @@ impl Inner {
     ) {
         let Some(unit) = &mut self.units[slot as usize] else { return };
         old.entry(slot).or_insert_with(|| Some(unit.clone()));
-        let before = std::mem::replace(&mut Arc::make_mut(unit).expanded, Arc::new(expanded));
+        let last = std::mem::replace(&mut Arc::make_mut(unit).expanded, Arc::new(expanded));
         let after = unit.expanded.clone();
-        replace(&mut self.table, &before.entries, &after.entries, changed);
+        replace(&mut self.table, &last.entries, &after.entries, &mut FxHashSet::default());
+        let before =
+            old.get(&slot).and_then(|unit| Some(unit.as_ref()?.expanded.clone())).unwrap_or_default();
+        changed.extend(renamed(&before.entries, &after.entries));
         let modules = before.context.keys().chain(after.context.keys());
         let different = modules.filter(|module| before.context.get(*module) != after.context.get(*module));
         changed.extend(different.map(|module| self.names.key(Class::Context, module, "")));
@@ -437,14 +441,19 @@ fn replace(
     let (gone, new) = differences(before, after);
     gone.iter().for_each(|(key, target)| table.remove(*key, target));
     new.iter().for_each(|(key, target)| table.insert(*key, *target));
+    changed.extend(renamed(&gone, &new));
+}
+
+/// The keys that mean something else after than before.
+fn renamed(before: &[(Key, Target)], after: &[(Key, Target)]) -> impl Iterator<Item = Key> {
     let signatures = |entries: &[(Key, Target)]| {
         let mut signatures: Vec<(Key, Signature)> =
             entries.iter().map(|(key, target)| (*key, target.signature)).collect();
         signatures.sort_unstable();
         signatures
     };
-    let (gone, new) = differences(&signatures(&gone), &signatures(&new));
-    changed.extend(gone.iter().chain(&new).map(|(key, _)| *key));
+    let (gone, new) = differences(&signatures(before), &signatures(after));
+    gone.into_iter().chain(new).map(|(key, _)| key)
 }
 
 /// What is only in the one, and what is only in the other of two sorted lists.

@@ -80,7 +80,7 @@ fn bring(
             continue;
         }
         expanded.reads.push(key);
-        let target = view.any(slot, key).and_then(|target| view.unit(target.slot));
+        let target = view.written(slot, key).and_then(|target| view.unit(target.slot));
         let injection = match target.and_then(|unit| unit.written.injections.get(&key)) {
             Some(injection) => injection.clone(),
             None => std_lib::injection(&from, &name),

@@ -14,11 +14,12 @@ mod resolve;
 
 mod build;
 
+mod impact;
 mod query;
 mod rank;
 
 pub use build::CodeGraph;
-pub use query::Impact;
+pub use impact::Impact;
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 
 #[cfg(test)]

@@ -1,24 +1,12 @@
 //! Questions to the graph: finding symbols, callers and callees, what a change may affect.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
 use super::{CodeGraph, Hit, LinkKind, Relation, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Error, ErrorKind, Result};
-
-/// What a change may affect, as far as the text of the code tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Impact {
-    /// Everything that depends on what changes, nearest first.
-    pub hits: Vec<Hit>,
-    /// The files these are in, sorted; without those of the change itself unless they depend on themselves.
-    pub files: Vec<Arc<str>>,
-    /// The tests among them, those of modules whose body depends on the change included, sorted by place.
-    pub tests: Vec<Symbol>,
-}
 
 impl CodeGraph {
     /// The symbols that `query` names: `"Mod.fun/2"`, `"Mod.fun"`, `"fun/2"`, `"fun"`, `"Mod"` or a test's name. The
@@ -119,45 +107,8 @@ impl CodeGraph {
         self.reach(symbols, depth, Way::Along, |kind| kinds.contains(&kind))
     }
 
-    /// What a change of `path` may affect.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] when the graph has no definition in such a file.
-    pub fn impact(&self, path: &str) -> Result<Impact> {
-        let symbols: Vec<_> = self.nodes_in(path).map(|(id, _)| id).collect();
-        if symbols.is_empty() {
-            return Err(Error::new(ErrorKind::NotFound, format!("the project defines nothing in {path:?}")));
-        }
-        Ok(self.impact_of(&symbols))
-    }
-
-    /// What a change of `symbols` may affect. A module stands for all that it defines.
-    pub fn impact_of(&self, symbols: &[SymbolId]) -> Impact {
-        // Names that are only brought near change nothing by themselves; what is done with them has links of its own.
-        let follows = |kind| !matches!(kind, LinkKind::Alias | LinkKind::Import | LinkKind::Require);
-        let hits = self.reach(symbols, usize::MAX, Way::Against, follows);
-        let files: BTreeSet<_> = hits.iter().map(|hit| hit.symbol.file.clone()).collect();
-        let mut tests: BTreeSet<_> = self.expand(symbols).into_iter().collect();
-        for hit in &hits {
-            match hit.symbol.kind {
-                DefinitionKind::Module => tests.extend(self.expand(&[hit.symbol.id])),
-                DefinitionKind::Describe => tests.extend(
-                    self.nodes_in(&hit.symbol.file)
-                        .filter(|(_, s)| s.module == hit.symbol.module && within(s, &hit.symbol))
-                        .map(|(id, _)| id),
-                ),
-                _ => {
-                    tests.insert(hit.symbol.id);
-                }
-            }
-        }
-        let tests = tests.into_iter().filter_map(|id| self.symbol(id));
-        let tests = tests.filter(|symbol| symbol.kind == DefinitionKind::Test).collect();
-        Impact { hits, files: files.into_iter().collect(), tests }
-    }
-
     /// `symbols` and, for modules, what they define; known ones only, sorted.
-    fn expand(&self, symbols: &[SymbolId]) -> Vec<SymbolId> {
+    pub(super) fn expand(&self, symbols: &[SymbolId]) -> Vec<SymbolId> {
         let mut all: BTreeSet<_> = symbols.iter().copied().filter(|id| self.node(*id).is_some()).collect();
         let modules: BTreeSet<_> = all
             .iter()
@@ -196,7 +147,7 @@ impl CodeGraph {
         found
     }
 
-    fn reach(
+    pub(super) fn reach(
         &self,
         symbols: &[SymbolId],
         depth: usize,
@@ -239,8 +190,4 @@ pub(super) enum Way {
 
 fn give((id, symbol): (SymbolId, &Symbol)) -> Symbol {
     Symbol { id, ..symbol.clone() }
-}
-
-fn within(inner: &Symbol, outer: &Symbol) -> bool {
-    outer.span.start <= inner.span.start && inner.span.end <= outer.span.end
 }

@@ -349,3 +349,22 @@ fn a_use_brings_functions_and_behaviours_along() {
     let by = ["A.late/0 by Worker.__before_compile__", "A.start/2 by Worker.__using__"];
     assert_eq!(made, [&by[..], &["B.child_spec/1 by GenServer.__using__"]].concat());
 }
+
+#[test]
+fn changed_lines_touch_the_innermost_definitions() {
+    let graph = graph(SHOP);
+    let touched = |path, first, last| -> Vec<String> {
+        let (touched, _) = graph.impact_of_lines([(path, first, last)]);
+        touched.iter().map(Symbol::qualified).collect()
+    };
+    assert_eq!(touched("lib/cart.ex", 4, 4), ["Shop.Cart.total/2"]);
+    assert_eq!(touched("lib/cart.ex", 4, 5), ["Shop.Cart.total/2", "Shop.Cart.sum/1"]);
+    assert_eq!(touched("lib/cart.ex", 2, 2), ["Shop.Cart"]);
+    assert_eq!(touched("test/cart_test.exs", 7, 8), ["Shop.CartTest.total", "Shop.CartTest.total adds"]);
+    assert_eq!(touched("lib/cart.ex", 9, u32::MAX), [""; 0]);
+    assert_eq!(touched("lib/none.ex", 0, u32::MAX), [""; 0]);
+    let (_, impact) = graph.impact_of_lines([("lib/tax.ex", 4, 4)]);
+    let tests: Vec<_> = impact.tests.iter().map(|test| &*test.name).collect();
+    // The setup of the case calls it too.
+    assert_eq!(tests, ["total adds", "nothing"]);
+}

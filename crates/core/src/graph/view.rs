@@ -41,6 +41,14 @@ impl<'v> View<'v> {
         self.best(slot, key, |_| Some(0))
     }
 
+    /// Likewise, but only what is written out: what macros make is not known yet while they are expanded.
+    pub(super) fn written(&self, slot: u32, key: Key) -> Option<Target> {
+        self.best(slot, key, |target| {
+            let unit = self.unit(target.slot)?;
+            ((target.index as usize) < unit.written.nodes.len()).then_some(0)
+        })
+    }
+
     /// What a use with so many arguments means: what takes just as many goes before what takes them by defaults, and
     /// among several what is in the file of `slot`.
     pub(super) fn taking(&self, slot: u32, key: Key, arity: u8) -> Option<Target> {

@@ -1,6 +1,6 @@
 //! The index: an immutable value that a caller asks, and new versions of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -157,6 +157,41 @@ impl Index {
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
         let (read, unread) = read(&self.root, options, progress, cancel)?;
+        self.updated(read, &|_| true, unread, progress, cancel)
+    }
+
+    /// Likewise, but only what lies at or below `paths` is looked at: as fast as what changed is small, for callers who know
+    /// what changed. Paths are relative to the root; those of files that are no more are fine.
+    ///
+    /// # Errors
+    /// As [`Index::update`], and [`crate::ErrorKind::InvalidArgument`] for a path that leads out of the root.
+    pub fn update_paths(
+        &self,
+        paths: &BTreeSet<String>,
+        options: &BuildOptions,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<(Index, Changes)> {
+        let (read, new) = source::walk_some(&self.root, paths, &options.walk, cancel)?;
+        let covers = |path: &str| {
+            let above = |(at, _)| paths.contains(&path[..at]);
+            paths.contains(path) || path.match_indices('/').any(above)
+        };
+        let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
+        let mut unread: Vec<_> = kept.chain(new).collect();
+        unread.sort_by(|a, b| a.path.cmp(&b.path));
+        self.updated(read, &covers, unread, progress, cancel)
+    }
+
+    /// The index after reading again the files whose path is `covered`.
+    fn updated(
+        &self,
+        read: Vec<File>,
+        covered: &dyn Fn(&str) -> bool,
+        unread: Vec<Diagnostic>,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<(Index, Changes)> {
         let mut changes = Changes::default();
         let mut kept: Vec<Arc<Entry>> = Vec::new();
         let mut new = Vec::new();
@@ -175,8 +210,13 @@ impl Index {
                 }
             }
         }
-        let paths = self.files.entries().iter().map(|entry| &entry.file.path);
-        changes.removed = paths.filter(|path| !present.contains(*path)).cloned().collect();
+        for entry in self.files.entries() {
+            if !covered(&entry.file.path) {
+                kept.push(entry.clone());
+            } else if !present.contains(&entry.file.path) {
+                changes.removed.push(entry.file.path.clone());
+            }
+        }
         changes.unchanged = kept.len();
         if changes.is_empty() {
             return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
@@ -191,7 +231,8 @@ impl Index {
         kept.extend(new);
         progress(Progress { phase: "lexical", done: 0, total: 1 });
         let files = Files::new(kept);
-        let used: HashSet<&ContentHash> = files.keys().iter().collect();
+        let used: HashSet<&ContentHash> =
+            if self.vectors.blocks().is_empty() { HashSet::new() } else { files.keys().iter().collect() };
         let next = Index {
             root: self.root.clone(),
             lexical: Arc::new(self.lexical.updated(&files)),

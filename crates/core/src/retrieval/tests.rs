@@ -1,6 +1,6 @@
 //! What an index promises as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -15,6 +15,10 @@ fn build(root: &Path) -> Index {
 
 fn update(index: &Index) -> (Index, Changes) {
     index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
+}
+
+fn update_paths(index: &Index, paths: &BTreeSet<String>) -> (Index, Changes) {
+    index.update_paths(paths, &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
 }
 
 fn search(index: &Index, text: &str) -> Answer {
@@ -179,7 +183,8 @@ enum Step {
     Write(usize, usize),
     Remove(usize),
     Rename(usize, usize),
-    Update,
+    /// Of the whole tree, or of what was touched.
+    Update(bool),
     Embed,
 }
 
@@ -200,7 +205,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (path.clone(), 0..TEXTS.len()).prop_map(|(path, text)| Step::Write(path, text)),
         1 => path.clone().prop_map(Step::Remove),
         1 => (path.clone(), path).prop_map(|(from, to)| Step::Rename(from, to)),
-        2 => Just(Step::Update),
+        2 => any::<bool>().prop_map(Step::Update),
         1 => Just(Step::Embed),
     ]
 }
@@ -217,7 +222,32 @@ fn told(index: &Index) -> String {
         .map(|query| index.search(&query, &Cancel::new()).unwrap())
         .collect();
     let files: Vec<_> = index.files().map(|file| (file, index.facts(&file.path))).collect();
-    format!("{:?} {answers:?} {files:?} {:?}", index.stats(), index.diagnostics().collect::<Vec<_>>())
+    let graph: Vec<_> = index.graph().relations().collect();
+    format!(
+        "{:?} {answers:?} {files:?} {:?} {graph:?}",
+        index.stats(),
+        index.diagnostics().collect::<Vec<_>>()
+    )
+}
+
+#[test]
+fn only_paths_below_the_root_can_be_updated() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.ex"), "defmodule A do\nend").unwrap();
+    let index = build(folder.path());
+    for path in ["../x.ex", "/etc/passwd", "", "a/../../b"] {
+        let paths = BTreeSet::from([path.to_owned()]);
+        let error =
+            index.update_paths(&paths, &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{path}");
+    }
+    std::fs::write(folder.path().join("b.ex"), "defmodule B do\nend").unwrap();
+    let (same, changes) = update_paths(&index, &BTreeSet::from(["c.ex".to_owned()]));
+    assert!(changes.is_empty() && same.facts("b.ex").is_none());
+    std::fs::create_dir(folder.path().join("deps")).unwrap();
+    std::fs::write(folder.path().join("deps/d.ex"), "defmodule D do\nend").unwrap();
+    let (_, changes) = update_paths(&index, &BTreeSet::from(["deps/d.ex".to_owned(), "b.ex".to_owned()]));
+    assert_eq!(changes.added, ["b.ex".into()]);
 }
 
 proptest! {
@@ -228,24 +258,32 @@ proptest! {
         let root = folder.path();
         let mut index = build(root);
         let mut on_disk: BTreeMap<&str, &str> = BTreeMap::new();
-        for step in steps.iter().chain([&Step::Update]) {
+        let mut touched: BTreeSet<String> = BTreeSet::new();
+        for step in steps.iter().chain([&Step::Update(false)]) {
             match *step {
                 Step::Write(path, text) => {
+                    touched.insert(PATHS[path].into());
                     let path = root.join(PATHS[path]);
                     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                     std::fs::write(path, TEXTS[text]).unwrap();
                 }
                 Step::Remove(path) => {
+                    // A folder stands for all that is in it.
+                    touched.insert(PATHS[path].rsplit_once('/').map_or(PATHS[path], |(folder, _)| folder).into());
                     let _ = std::fs::remove_file(root.join(PATHS[path]));
                 }
                 Step::Rename(from, to) => {
+                    touched.extend([PATHS[from].into(), PATHS[to].into()]);
                     let to = root.join(PATHS[to]);
                     std::fs::create_dir_all(to.parent().unwrap()).unwrap();
                     let _ = std::fs::rename(root.join(PATHS[from]), to);
                 }
                 Step::Embed => index = embedded(&index),
-                Step::Update => {
-                    let (next, changes) = update(&index);
+                Step::Update(whole) => {
+                    index.graph();
+                    let (next, changes) =
+                        if whole { update(&index) } else { update_paths(&index, &touched) };
+                    touched.clear();
                     let now: BTreeMap<&str, &str> = PATHS
                         .iter()
                         .filter_map(|path| {

@@ -6,4 +6,4 @@ mod walk;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use file::{ContentHash, File, Language, Span};
-pub use walk::{WalkOptions, read_one, walk};
+pub use walk::{WalkOptions, read_one, walk, walk_some};

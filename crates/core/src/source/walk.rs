@@ -1,5 +1,6 @@
 //! From a root folder to its files.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -53,7 +54,40 @@ pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<
     if !metadata.is_dir() {
         return Err(Error::invalid(format!("{} is not a folder", root.display())).with_path(root));
     }
-    let (paths, mut diagnostics) = list(root, options, cancel)?;
+    read_all(root, list(root, None, options, cancel)?, options, cancel)
+}
+
+/// Likewise, but only what lies at or below `paths`, which are relative to `root`: the same files that [`walk`] would give
+/// of them. No other folder is looked into but those that lead there.
+///
+/// # Errors
+/// As [`walk`], and [`crate::ErrorKind::InvalidArgument`] for a path that leads out of `root`.
+pub fn walk_some(
+    root: &Path,
+    paths: &BTreeSet<String>,
+    options: &WalkOptions,
+    cancel: &Cancel,
+) -> Result<(Vec<File>, Vec<Diagnostic>)> {
+    for path in paths {
+        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if path.is_empty() || !plain {
+            return Err(
+                Error::invalid(format!("{path:?} is not a path below the root")).with_path(Path::new(path))
+            );
+        }
+    }
+    if paths.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    read_all(root, list(root, Some(paths), options, cancel)?, options, cancel)
+}
+
+fn read_all(
+    root: &Path,
+    (paths, mut diagnostics): (Vec<String>, Vec<Diagnostic>),
+    options: &WalkOptions,
+    cancel: &Cancel,
+) -> Result<(Vec<File>, Vec<Diagnostic>)> {
     let read: Vec<_> = paths
         .par_iter()
         .map(|path| cancel.check().map(|()| read(&root.join(path), path, options)))
@@ -92,15 +126,24 @@ pub fn read_one(root: &Path, path: &str, options: &WalkOptions) -> Result<(Optio
     Ok(read(&full, &parts.join("/"), options))
 }
 
-/// The relative paths of all files that are to be read, sorted.
-fn list(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<String>, Vec<Diagnostic>)> {
+/// The relative paths of all files that are to be read, sorted; only of those at or below `wanted`, if given.
+fn list(
+    root: &Path,
+    wanted: Option<&BTreeSet<String>>,
+    options: &WalkOptions,
+    cancel: &Cancel,
+) -> Result<(Vec<String>, Vec<Diagnostic>)> {
     let base = root.to_path_buf();
+    let wanted = wanted.cloned();
     let entries = WalkBuilder::new(root)
         .require_git(false)
         .git_global(false)
         .parents(false)
         .follow_links(false)
-        .filter_entry(move |entry| !entry.path().is_dir() || !is_skipped(&base, entry.path()))
+        .filter_entry(move |entry| {
+            let leads = wanted.as_ref().is_none_or(|wanted| leads_to(&relative(&base, entry.path()), wanted));
+            leads && (!entry.path().is_dir() || !is_skipped(&base, entry.path()))
+        })
         .build();
     let (mut paths, mut diagnostics) = (Vec::new(), Vec::new());
     for entry in entries {
@@ -127,6 +170,14 @@ fn list(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<Stri
         paths.truncate(options.max_files);
     }
     Ok((paths, diagnostics))
+}
+
+/// Whether a path is one of those wanted, lies below one, or is a folder above one.
+fn leads_to(path: &str, wanted: &BTreeSet<String>) -> bool {
+    let above = || path.match_indices('/').any(|(at, _)| wanted.contains(&path[..at]));
+    let folder = format!("{path}/");
+    let below = || wanted.range(folder.clone()..).next().is_some_and(|next| next.starts_with(&folder));
+    path.is_empty() || wanted.contains(path) || above() || below()
 }
 
 fn is_skipped(root: &Path, folder: &Path) -> bool {
