@@ -166,11 +166,22 @@ defmodule Aludel.Index do
     Path.join([Aludel.Models.cache_dir(), "indexes", "#{Path.basename(root)}-#{digest}.aludel"])
   end
 
+  @update_options [
+    progress: @progress,
+    paths: [
+      type: {:list, :string},
+      default: nil,
+      doc: "only files at or below these paths, which are absolute or relative to the root; those that are gone are fine"
+    ]
+  ]
+
   @doc """
   Reads the folder again and takes in what changed; files that did not change are not analysed again.
 
+  With `paths`, as a file watcher tells them, nothing else is looked at, and the time it takes does not grow with the folder.
+
   ## Options
-  #{Options.docs(progress: @progress)}
+  #{Options.docs(@update_options)}
   """
   @spec update(t, keyword) ::
           {:ok,
@@ -181,11 +192,12 @@ defmodule Aludel.Index do
              unchanged: non_neg_integer
            }}
           | {:error, Error.t()}
-  def update(%__MODULE__{resource: resource}, opts \\ []) do
-    opts = Options.validate!(opts, progress: @progress)
+  def update(%__MODULE__{resource: resource, root: root}, opts \\ []) do
+    opts = Options.validate!(opts, @update_options)
+    paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root)))
 
     Telemetry.span([:aludel, :index, :update], %{}, fn ->
-      run(&Native.index_update(&1, resource), opts[:progress])
+      run(&Native.index_update(&1, resource, paths), opts[:progress])
     end)
   end
 

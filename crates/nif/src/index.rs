@@ -1,5 +1,6 @@
 //! Indexes and the graphs in them: `Aludel.Index` and `Aludel.Graph`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,11 +212,20 @@ fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
 
 #[rustler::nif]
 // normal: starts a job
-fn index_update<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
+fn index_update<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    paths: Option<Vec<String>>,
+) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let mut progress = |progress| reporter.progress(progress);
+        let paths: Option<BTreeSet<String>> = paths.map(|paths| paths.into_iter().collect());
         let changes = job::install(|| {
-            index.change(|current| current.update(&index.options, &mut progress, reporter.cancel()))
+            index.change(|current| match &paths {
+                Some(paths) => current.update_paths(paths, &index.options, &mut progress, reporter.cancel()),
+                None => current.update(&index.options, &mut progress, reporter.cancel()),
+            })
         })?;
         Ok(ExChanges {
             added: changes.added.len(),
