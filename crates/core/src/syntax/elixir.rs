@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::define::Module;
+use super::framework::RouteScope;
 use super::scope::{Scopes, Variables};
 use super::{Basis, FileFacts, ReferenceKind};
 
@@ -37,6 +38,9 @@ pub(super) enum Task<'t> {
     LeaveDescribe(Option<Arc<str>>),
     /// Sets how many quotes are around.
     Quotes(usize),
+    EnterOwner(u32),
+    LeaveOwner,
+    LeaveRoutes(Box<RouteScope>),
 }
 
 /// The state of the pass.
@@ -55,6 +59,8 @@ pub(super) struct Reader<'t> {
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
     pub(super) facts: FileFacts,
+    /// The shapes of messages, by where their references begin and end.
+    pub(super) messages: Vec<((u32, u32), Arc<str>)>,
     cursor: TreeCursor<'t>,
     names: FxHashMap<&'t str, Arc<str>>,
 }
@@ -71,6 +77,7 @@ impl<'t> Reader<'t> {
             quotes: 0,
             callables: FxHashMap::default(),
             facts: FileFacts::default(),
+            messages: Vec::new(),
             cursor: tree.walk(),
             names: FxHashMap::default(),
         }
@@ -97,6 +104,11 @@ impl<'t> Reader<'t> {
                     self.owners.pop();
                 }
                 Task::Quotes(quotes) => self.quotes = quotes,
+                Task::EnterOwner(owner) => self.owners.push(Some(owner)),
+                Task::LeaveOwner => {
+                    self.owners.pop();
+                }
+                Task::LeaveRoutes(outer) => self.module().framework.routes = *outer,
             }
         }
     }
@@ -115,6 +127,10 @@ impl<'t> Reader<'t> {
             "map" => self.map(node, mode),
             "access_call" => self.access(node),
             "bitstring" => self.bitstring(node, mode),
+            "tuple" => {
+                self.tuple(node, mode);
+                self.visit_children(node, keep_pattern(mode));
+            }
             "pair" => self.visit_all(node.child_by_field_name("value"), keep_pattern(mode)),
             "interpolation" => self.visit_children(node, Mode::Expression),
             "do_block" | "after_block" | "rescue_block" | "catch_block" | "else_block" => {
@@ -164,10 +180,12 @@ impl<'t> Reader<'t> {
         // The task that is pushed last is done first.
         match operator {
             "|>" => {
+                self.piped(left, right);
                 self.visit_all(right, Mode::Piped);
                 self.visit_all(left, inner);
             }
             "=" | "<-" if mode != Mode::Pattern => {
+                self.assigned(left, right);
                 self.visit_all(left, Mode::Pattern);
                 self.visit_all(right, Mode::Expression);
             }
