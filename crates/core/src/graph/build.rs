@@ -280,6 +280,9 @@ impl<'f> Builder<'f> {
                 (ReferenceKind::Struct, Some(module), _) => {
                     self.mention(file, from, module, Some(("__struct__", 0)), reference);
                 }
+                // That a module uses its own types and sends messages to itself makes it depend on nothing.
+                (ReferenceKind::Type | ReferenceKind::Message, Some(module), _)
+                    if *module == self.graph[from].module => {}
                 (_, Some(module), _) => self.mention(file, from, module, None, reference),
             }
         }
@@ -410,7 +413,10 @@ impl<'f> Builder<'f> {
 
     fn link(&mut self, from: NodeIndex, to: NodeIndex, kind: LinkKind, site: Span, certain: bool) {
         let (sites, known) = self.links.entry((from, to, kind)).or_default();
-        sites.push(site);
+        // Two references of one place may lead to the same symbol.
+        if sites.last() != Some(&site) {
+            sites.push(site);
+        }
         *known |= certain;
     }
 

@@ -64,6 +64,7 @@ impl<'t> Reader<'t> {
             ("socket" | "channel", _) if sockets => self.socket(call),
             ("config", _) if config => self.config(call),
             ("doctest", _) => self.doctest(call),
+            ("defoverridable", _) => self.overridable(call),
             ("schema" | "typed_schema" | "embedded_schema" | "typed_embedded_schema", _) => self.schema(call),
             (_, Some(Router::Phoenix)) if self.phoenix_route(call) => true,
             (_, Some(Router::Plug)) if self.plug_route(call) => true,

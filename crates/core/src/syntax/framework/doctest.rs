@@ -9,7 +9,7 @@ use super::{CallSite, Context};
 use crate::source::Span;
 use crate::syntax::elixir::{Mode, Reader};
 use crate::syntax::parse::span;
-use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
+use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind};
 
 /// The text of a `@moduledoc`, `@doc` or `@typedoc` that holds sessions.
 pub(super) struct Doc<'t> {
@@ -80,7 +80,7 @@ impl<'t> Reader<'t> {
     fn refer_at(&mut self, from: u32, to: Named, span: Span) {
         let Named { module, name, arity } = to;
         let (kind, basis, from) = (ReferenceKind::Doctest, Basis::Written, Some(from));
-        self.facts.references.push(crate::syntax::Reference { kind, from, module, name, arity, span, basis });
+        self.facts.references.push(Reference { kind, from, module, name, arity, span, basis });
     }
 }
 

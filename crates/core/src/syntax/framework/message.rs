@@ -96,9 +96,7 @@ impl<'t> Reader<'t> {
             return;
         }
         let parts = self.children(node);
-        if let [_, _, _] = parts[..] {
-            self.function_tuple(&parts);
-        }
+        self.function_parts(&parts, 0);
         let first = parts.first().and_then(|first| atom(*first, self.source));
         if let (Some("ok" | "noreply" | "reply"), [_, _, .., last]) = (first, &parts[..])
             && last.kind() == "tuple"

@@ -70,17 +70,23 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// `{Mod, :fun, [a, b]}`.
-    pub(super) fn function_tuple(&mut self, parts: &[Node<'t>]) {
+    /// The parts of `{Mod, :fun, [a, b]}`, with so many arguments put before; `false` if they are something else.
+    pub(super) fn function_parts(&mut self, parts: &[Node<'t>], before: u8) -> bool {
         if let [module, name, list] = parts
             && list.kind() == "list"
             && name.kind() == "atom"
             && let Some(function) = atom(*name, self.source)
             && let Some(module) = self.literal_module(*module)
-            && let Some(count) = self.listed(*list)
+            && let Some(count) = self.listed(*list).and_then(|count| count.checked_add(before))
         {
-            self.tie_call(*name, module, function, count, Basis::ByName);
+            // A function that names itself says where an error comes from.
+            let own = self.owner().and_then(|own| self.facts.definitions.get(own as usize));
+            if own.is_none_or(|own| (&own.module, &*own.name) != (&module, function)) {
+                self.tie_call(*name, module, function, count, Basis::ByName);
+            }
+            return true;
         }
+        false
     }
 
     /// How many elements a list has; `None` where its text does not say it.

@@ -9,7 +9,8 @@ use super::context::Router;
 use super::tie::Named;
 use crate::syntax::elixir::{Mode, Reader, Task};
 use crate::syntax::literal::atom;
-use crate::syntax::{Basis, ReferenceKind};
+use crate::syntax::parse::span;
+use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 impl<'t> Reader<'t> {
     /// `plug :name, options` and `plug Mod, options`, each with or without a guard at its end.
@@ -91,9 +92,8 @@ impl<'t> Reader<'t> {
     }
 
     fn channel_at(&mut self, topic: &str, node: Node<'t>) -> Option<u32> {
-        use crate::syntax::DefinitionKind::Route;
         let module = self.module().name.clone()?;
         let name = format!("CHANNEL {topic}").into();
-        Some(self.fact(Route, module, name, Vec::new(), crate::syntax::parse::span(node)))
+        Some(self.fact(DefinitionKind::Route, module, name, Vec::new(), span(node)))
     }
 }

@@ -36,13 +36,13 @@ impl<'t> Reader<'t> {
     /// Reads a query; `false` if it is none, or binds nothing.
     pub(super) fn query_call(&mut self, call: &CallSite<'_, 't>) -> bool {
         if call.name == "from" && !call.piped() {
-            return self.from_query(call);
+            return self.query_from(call);
         }
         is_macro(call.name) && self.query_macro(call)
     }
 
     /// `from u in User, join: p in Post, on: p.user_id == u.id`.
-    fn from_query(&mut self, call: &CallSite<'_, 't>) -> bool {
+    fn query_from(&mut self, call: &CallSite<'_, 't>) -> bool {
         let [first, rest @ ..] = call.arguments else { return false };
         let binds = self.operator(*first) == Some("in");
         let asks = matches!(rest, [options] if options.kind() == "keywords") && first.kind() == "alias";

@@ -235,7 +235,14 @@ impl<'t> Reader<'t> {
         for (_, hooks) in options.iter().filter(|(key, _)| *key == "on_mount") {
             self.on_mount(*hooks);
         }
-        self.visit_options(&options, &["on_mount"]);
+        for (_, session) in options.iter().filter(|(key, _)| *key == "session") {
+            // The connection is put before the arguments.
+            let parts = if session.kind() == "tuple" { self.children(*session) } else { Vec::new() };
+            if !self.function_parts(&parts, 1) {
+                self.visit_all([*session], Mode::Expression);
+            }
+        }
+        self.visit_options(&options, &["on_mount", "session"]);
     }
 
     /// A route with a path as written; `action` is what a live view calls its own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::CallSite;
-use super::tie::Named;
+use super::tie::{LONGEST_NAME, Named};
 use crate::syntax::elixir::{Mode, Reader, Task};
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
@@ -84,8 +84,13 @@ impl<'t> Reader<'t> {
             return false;
         }
         if let (Some(block), "alias") = (call.block, target.kind()) {
-            // `embeds_one :address, Address do` also defines the module, inside of the one around.
-            let Some(outer) = self.module().name.clone() else { return false };
+            // `embeds_one :address, Address do` also defines the module, inside of the schema's.
+            let Some(outer) = self.facts.definitions.get(schema).map(|outer| outer.module.clone()) else {
+                return false;
+            };
+            if outer.len() > LONGEST_NAME {
+                return false;
+            }
             let name = self.intern(self.text(*target));
             let module: Arc<str> = format!("{outer}.{name}").into();
             self.macro_call(call);

@@ -83,7 +83,7 @@ defmodule ShopWeb.Router do
     live "/cart/:id", CartLive, :show, container: {:div, []}
     live "/faq", FaqLive
 
-    live_session :admin, on_mount: [{ShopWeb.Auth, :admin}, ShopWeb.Nav] do
+    live_session :admin, on_mount: [{ShopWeb.Auth, :admin}, ShopWeb.Nav], session: {ShopWeb.Auth, :session, [1]} do
       scope "/admin/", Admin, as: :admin do
         pipe_through :admin
         resources "/users", UserController, only: [:index, :update], param: "slug" do
@@ -140,6 +140,7 @@ fn phoenix_routes_go_to_actions_within_the_aliases_of_their_scopes() {
          ShopWeb.Router.GET /faq -> route ShopWeb.FaqLive (convention)
          ShopWeb.Router -> call ShopWeb.Auth.on_mount/4 (convention)
          ShopWeb.Router -> call ShopWeb.Nav.on_mount/4 (convention)
+         ShopWeb.Router -> call ShopWeb.Auth.session/2 (by_name)
          ShopWeb.Router -> plug admin/2 (convention)
          ShopWeb.Router.GET /admin/users -> route ShopWeb.Admin.UserController.index/2 (convention)
          ShopWeb.Router.PATCH /admin/users/:slug -> route ShopWeb.Admin.UserController.update/2 (convention)
@@ -271,7 +272,9 @@ defmodule Shop.User do
     many_to_many :tags, Shop.Tag, join_through: Shop.UserTag
     embeds_one :address, Address
     embeds_many :phones, Phone, on_replace: :delete do
-      field :number
+      embeds_one :prefix, Prefix do
+        field :number
+      end
     end
     timestamps()
   end
@@ -285,9 +288,10 @@ end
 "#;
     definitions(
         source,
-        "schema Shop.User.users 6-18 [name role team orders items tags address phones]
-         schema Shop.User.Phone.Phone 14-16 [number]
-         schema Shop.Address.Address 22-24 [street]",
+        "schema Shop.User.users 6-20 [name role team orders items tags address phones]
+         schema Shop.User.Phone.Phone 14-18 [prefix]
+         schema Shop.User.Phone.Prefix.Prefix 15-17 [number]
+         schema Shop.Address.Address 24-26 [street]",
     );
     ties(
         source,
@@ -296,7 +300,8 @@ end
          Shop.User.users -> schema Shop.Tag (written)
          Shop.User.users -> schema Shop.UserTag (written)
          Shop.User.users -> schema Shop.Address (written)
-         Shop.User.users -> schema Shop.User.Phone (written)",
+         Shop.User.users -> schema Shop.User.Phone (written)
+         Shop.User.Phone.Phone -> schema Shop.User.Phone.Prefix (written)",
     );
 }
 
@@ -381,6 +386,7 @@ defmodule Shop.Application do
   def more(x), do: DynamicSupervisor.start_child(Shop.Sup, {Shop.Job, x})
   def start_link(x), do: GenServer.start_link(__MODULE__, x, name: Shop.Name)
   defp children(:test), do: [Shop.Fake]
+  def itself, do: exit({:noproc, {__MODULE__, :itself, []}})
   def pattern({Shop.Worker, :begin, [1]}), do: [Shop.Plain, {Shop.Worker, :stop, [a: 1, b: 2]}]
 end
 "#,
@@ -629,6 +635,7 @@ defmodule A do
   defstruct [:a]
   def f(x, _, _), do: x
   @spec unknown(own) :: any
+  defoverridable Shop.Behaviour
 end
 "#,
         "A.t/1 -> struct A (written)
@@ -644,8 +651,19 @@ end
          A.f/3 -> type Shop.Item.y/0 (written)
          A -> implements Jason.Encoder (written)
          A -> implements Inspect (written)
-         A -> type A.own/0 (written)",
+         A -> type A.own/0 (written)
+         A -> behaviour Shop.Behaviour (written)",
     );
+}
+
+#[test]
+fn chunks_are_what_they_were() {
+    let kinds = |source: &str| {
+        let chunks = facts(source).chunks.into_iter();
+        chunks.map(|chunk| (chunk.kind, chunk.symbol.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(PHOENIX), [(Some(DefinitionKind::Module), "ShopWeb.Router".to_owned())]);
+    assert_eq!(kinds("import Config\n\nconfig :shop, a: 1\n"), [(None, String::new())]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
-//! Types in specs, in types and in callbacks; and `@derive`.
+//! Types in specs, in types and in callbacks; what a module derives, and which behaviour it lets others override.
+
+use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::Context;
 use super::tie::Named;
-use crate::syntax::elixir::Reader;
-use crate::syntax::{Basis, ReferenceKind};
+use super::{CallSite, Context};
+use crate::syntax::elixir::{Mode, Reader};
+use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// The types that need no definition, of any arity. Sorted.
 pub(super) const BUILT_IN: [&str; 52] = [
@@ -99,7 +101,7 @@ impl<'t> Reader<'t> {
         // The parameters of a type are variables in it.
         let plain = parameters.iter().filter(|parameter| parameter.kind() == "identifier");
         let is_type = from.and_then(|from| self.facts.definitions.get(from as usize));
-        if is_type.is_some_and(|it| it.kind == crate::syntax::DefinitionKind::Type) {
+        if is_type.is_some_and(|it| it.kind == DefinitionKind::Type) {
             variables.extend(plain.map(|parameter| self.text(*parameter)));
         }
         variables.sort_unstable();
@@ -167,7 +169,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Gives the types in specs to the functions that these are about.
-    pub(super) fn settle_specs(&mut self, module: &std::sync::Arc<str>, context: &Context<'t>) {
+    pub(super) fn settle_specs(&mut self, module: &Arc<str>, context: &Context<'t>) {
         for (function, arity, references) in &context.specs {
             let key = (module.clone(), self.intern(function), *arity);
             let Some(index) = self.callables.get(&key).copied() else { continue };
@@ -175,6 +177,14 @@ impl<'t> Reader<'t> {
                 reference.from = Some(index);
             }
         }
+    }
+
+    /// `defoverridable Mod`, for all callbacks of a behaviour.
+    pub(super) fn overridable(&mut self, call: &CallSite<'_, 't>) -> bool {
+        let [behaviour] = call.arguments else { return false };
+        let Some(module) = self.literal_module(*behaviour) else { return false };
+        self.tie(ReferenceKind::Behaviour, *behaviour, module, Basis::Written);
+        true
     }
 
     /// `@derive Mod`, `@derive {Mod, options}`, or a list of them.
@@ -185,9 +195,9 @@ impl<'t> Reader<'t> {
             let Some((protocol, options)) = parts.split_first() else { continue };
             match self.literal_module(*protocol) {
                 Some(module) => self.tie(ReferenceKind::Implements, *protocol, module, Basis::Written),
-                None => self.visit_all([*protocol], crate::syntax::elixir::Mode::Expression),
+                None => self.visit_all([*protocol], Mode::Expression),
             }
-            self.visit_list(options, crate::syntax::elixir::Mode::Expression);
+            self.visit_list(options, Mode::Expression);
         }
     }
 }
