@@ -58,7 +58,7 @@ fn statement(random: &mut Random) -> String {
         6 => format!("@callback {function}(term) :: term"),
         7 => format!("@type {function}() :: {module}.{function}()"),
         8 => format!("@before_compile {module}"),
-        9 => "use GenServer".into(),
+        9 => random.pick(&["use GenServer", "use Phoenix.Router", "import Config"]).into(),
         10 => "embed_templates \"cart_html/*\"".into(),
         11 => format!("defstruct [:{function}]"),
         12 => format!(

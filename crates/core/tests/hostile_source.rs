@@ -4,7 +4,7 @@ use std::thread;
 
 use aludel_core::graph::CodeGraph;
 use aludel_core::source::File;
-use aludel_core::syntax::{FileFacts, analyse};
+use aludel_core::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
 use proptest::prelude::*;
 
 /// Less than the 320 KiB that a dirty scheduler of the BEAM has.
@@ -65,6 +65,51 @@ fn nested_modules_and_blocks_are_read() {
 }
 
 #[test]
+fn frameworks_nest_without_bounds_of_their_own() {
+    let module = |used: &str, open: &str, inside: &str, close: &str, depth: usize| {
+        let (open, close) = (open.repeat(depth), close.repeat(depth));
+        on_small_stack(format!("defmodule A do\nuse {used}\n{open}{inside}{close}end\n"))
+    };
+    let routes = |facts: &FileFacts| {
+        let routes = facts.definitions.iter().filter(|d| d.kind == DefinitionKind::Route);
+        routes.map(|route| route.name.len()).collect::<Vec<_>>()
+    };
+    let scope = "scope \"/aaaaaaaaaa\", B do\npipe_through :p\n";
+    let facts = module("Phoenix.Router", scope, "get \"/x\", C, :d\n", "end\n", 5_000);
+    assert!(matches!(routes(&facts)[..], [length] if length < 1_000));
+    let facts = module("Phoenix.Router", "resources \"/a\", B do\n", "", "end\n", 3_000);
+    assert!(routes(&facts).len() == 24_000 && routes(&facts).iter().all(|length| *length < 1_000));
+    module("Plug.Router", "get \"/:a\" do\n", "a\n", "end\n", 5_000);
+    module("Ecto.Schema", "schema \"a\" do\n", "field :a\n", "end\n", 5_000);
+    let embeds = format!("schema \"a\" do\n{}", "embeds_one :a, B do\n".repeat(5_000));
+    module("Ecto.Schema", "", &format!("{embeds}{}", "end\n".repeat(5_001)), "", 1);
+    for (open, inside, close) in [
+        ("from(x in ", "B", ")"),
+        ("where([x], ", "x", ")"),
+        ("children = [", "B", "]"),
+        ("[] ++ ", "B", ""),
+        ("GenServer.call(B, ", "1", ")"),
+        ("{:ok, 1, {:continue, ", "1", "}}"),
+        ("Supervisor.child_spec({", "B", "}, [])"),
+        ("Repo.all(", "B", ")"),
+        ("a = ", "GenServer.cast(B, a = b)", ""),
+    ] {
+        assert!(has_function(&on_small_stack(nested(open, inside, close, 10_000))), "{open}");
+    }
+    let types = format!("defmodule A do\n@type t :: {}a{}\nend", "[".repeat(5_000), "]".repeat(5_000));
+    on_small_stack(types);
+}
+
+#[test]
+fn long_lists_of_a_framework_take_linear_time() {
+    let config = format!("import Config\nconfig :a, {}b: 1\n", "a: [b: 1],\n".repeat(50_000));
+    assert_eq!(on_small_stack(config).definitions.len(), 50_001);
+    on_small_stack(format!("children = [{}]", "{A, 1}, ".repeat(50_000)));
+    on_small_stack(format!("defmodule A do\n@moduledoc \"\"\"\n{}\"\"\"\nend", "iex> 1\n\n".repeat(50_000)));
+    on_small_stack(format!("defmodule A do\n@type t :: {} b\nend", "a | ".repeat(5_000)));
+}
+
+#[test]
 fn brackets_without_end_are_bounded() {
     for open in ["(", "[", "{", "%{", "<<", "fn -> ", "\"#{", "do ", "f(", ")", "end ", "~s(", "\\", "@", "&"]
     {
@@ -116,6 +161,50 @@ defmodule Shop.CartTest do
 end
 "##;
 
+const FRAMEWORKS: &str = r##"
+import Config
+config :shop, Shop.Repo, url: "x"
+defmodule ShopWeb.Router do
+  use ShopWeb, :router
+  pipeline :browser do
+    plug :accepts, ["html"] when action in [:a]
+  end
+  scope "/", ShopWeb, as: :x do
+    pipe_through [:browser]
+    resources "/users", UserController, only: [:index] do
+      live "/cart/:id", CartLive, :show
+    end
+  end
+end
+defmodule Api do
+  use Plug.Router
+  get "/:id" when id != 1, do: send_resp(conn, 200, id)
+  match _ do conn end
+end
+defmodule Shop.User do
+  @moduledoc """
+      iex> 1 + ü
+      2
+  """
+  use Ecto.Schema
+  @derive {Jason.Encoder, only: [:a]}
+  schema "users" do
+    field :name, :string
+    embeds_one :a, A do
+      belongs_to :b, {"b", B}
+    end
+  end
+  @spec all(String.t) :: [t] when x: var
+  def all(x), do: Repo.all(from u in User, join: p in assoc(u, :p), where: u.id == ^x)
+  def init(_) do
+    children = [A, {B, 1}, %{start: {C, :d, [1]}}] ++ x
+    send(self(), {:tick, "a"})
+    {:ok, apply(A, :b, children), {:continue, %A{}}}
+  end
+  def handle_info({:tick, _} = a, s), do: GenServer.call(__MODULE__, :stop)
+end
+"##;
+
 fn check(text: &str) -> Result<(), TestCaseError> {
     let file = File::new("lib/a.ex", text);
     let facts = analyse(&file);
@@ -135,6 +224,14 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     }
     let count = facts.definitions.len() as u32;
     prop_assert!(facts.references.iter().filter_map(|r| r.from).all(|from| from < count));
+    prop_assert!(facts.receivers.iter().all(|receiver| receiver.of < count));
+    let sent = facts.references.iter().filter(|r| r.kind == ReferenceKind::Message).count();
+    prop_assert_eq!(facts.messages.len(), sent);
+    prop_assert!(facts.messages.is_sorted_by_key(|message| message.of));
+    for message in &facts.messages {
+        let reference = facts.references.get(message.of as usize);
+        prop_assert!(reference.is_some_and(|r| r.kind == ReferenceKind::Message));
+    }
     prop_assert!(facts.definitions.is_sorted_by_key(|d| d.span.start));
     prop_assert!(facts.references.is_sorted_by_key(|r| r.span.start));
     prop_assert_eq!(&analyse(&file), &facts);
@@ -147,9 +244,10 @@ proptest! {
 
     #[test]
     fn mutated_source_gives_facts_in_bounds(
+        source in prop::sample::select(vec![SOURCE, FRAMEWORKS]),
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..40, "[\\[\\](){}\"'#@&|<>~%:a-z ü\n]{0,4}|end|do |fn "), 1..6),
     ) {
-        let mut text: Vec<char> = SOURCE.chars().collect();
+        let mut text: Vec<char> = source.chars().collect();
         for (at, cut, insert) in changes {
             let at = at.index(text.len() + 1);
             let end = (at + cut).min(text.len());

@@ -58,8 +58,7 @@ impl CodeGraph {
     }
 }
 
-/// Whether a dependency says that something matters. An alias alone does not; nor does a protocol's function matter more
-/// for being implemented often.
+/// Whether a dependency says that something matters. To bring a name near does not, nor does a type in a spec.
 fn weighs(kind: LinkKind) -> bool {
-    !matches!(kind, LinkKind::Alias | LinkKind::Import | LinkKind::Require)
+    !matches!(kind, LinkKind::Alias | LinkKind::Import | LinkKind::Require | LinkKind::Type)
 }

@@ -139,7 +139,10 @@ impl<'v> Resolver<'v> {
                     _ if reference.name.is_empty() => None,
                     _ => self.callable(module, &reference.name, arity.unwrap_or(0)),
                 };
+                // What stands in its own module depends on nothing by that.
+                let own = kind == ReferenceKind::Type && **module == *from.module;
                 match named {
+                    None if own => {}
                     Some(target) => self.link_written(node, target, kind_of(kind), reference),
                     None => self.mention(node, module, kind_of(kind), reference),
                 }
@@ -357,7 +360,13 @@ impl<'v> Resolver<'v> {
                     == (link.node, link.kind, link.other, link.reversed, link.clause)
             };
             match resolved.links.last_mut().filter(same) {
-                Some(last) => last.basis = last.basis.min(link.basis),
+                Some(last) => {
+                    last.basis = last.basis.min(link.basis);
+                    // Two references of one place may lead to the same node.
+                    if resolved.sites.last() == Some(&site) {
+                        continue;
+                    }
+                }
                 None => {
                     link.first_site = resolved.sites.len() as u32;
                     resolved.links.push(link);

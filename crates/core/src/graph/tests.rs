@@ -246,6 +246,34 @@ fn callers_and_callees_come_nearest_first_with_their_sites() {
 }
 
 #[test]
+fn ties_of_frameworks_add_no_sites_and_no_dependencies_on_oneself() {
+    let graph = graph(
+        r#"
+== lib/user.ex
+defmodule Shop.User do
+  @type t :: term
+  @spec all(t) :: [t]
+  def all(_), do: Shop.Repo.all(Shop.Post)
+end
+== lib/post.ex
+defmodule Shop.Post do
+end
+"#,
+    );
+    let found = |name: &str| graph.find(name).unwrap()[0].id;
+    let hits = graph.impact_of(&[found("Shop.Post")]).hits;
+    let seen: Vec<_> = hits.iter().map(|hit| (hit.symbol.qualified(), hit.sites.len())).collect();
+    assert_eq!(seen, [("Shop.User.all/1".to_owned(), 1)]);
+    let ranks = |spec: &str| {
+        let source = format!("defmodule A do\n@type t :: term\n{spec}\ndef f(_), do: 1\nend");
+        let facts = analyse(&File::new("lib/a.ex", source));
+        let ranked = CodeGraph::build([("lib/a.ex", facts)]).rank(&[], &Cancel::new()).unwrap();
+        ranked.into_iter().map(|(symbol, score)| (symbol.qualified(), score)).collect::<Vec<_>>()
+    };
+    assert_eq!(ranks("@spec f(t) :: t"), ranks(""));
+}
+
+#[test]
 fn impact_names_files_and_tests() {
     let graph = graph(SHOP);
     let impact = graph.impact("lib/cart.ex").unwrap();

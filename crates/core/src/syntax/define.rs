@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use tree_sitter::Node;
 
 use super::elixir::{Mode, Reader, Task};
+use super::framework::Context;
 use super::literal::{atom, string};
 use super::parse::{join, span};
 use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
@@ -26,6 +27,8 @@ pub(super) struct Module<'t> {
     last: Option<u32>,
     specs: FxHashMap<(&'t str, u8), Vec<&'t str>>,
     outer_functions: usize,
+    /// What frameworks make of it.
+    pub(super) framework: Context<'t>,
 }
 
 /// What stands above a definition and belongs to it.
@@ -225,6 +228,7 @@ impl<'t> Reader<'t> {
         self.owners.pop();
         self.functions = module.outer_functions;
         let Some(name) = module.name else { return };
+        self.settle_framework(&name, module.definition, &module.framework);
         for ((function, arity), specs) in module.specs {
             let key = (name.clone(), self.intern(function), arity);
             if let Some(index) = self.callables.get(&key) {
@@ -262,6 +266,9 @@ impl<'t> Reader<'t> {
         }
         self.owners.push(index.or(self.owner()));
         self.functions += 1;
+        if let Some((index, name)) = index.zip(name) {
+            self.framework_function(index, name, &parameters, rest, block);
+        }
         if kind == DefinitionKind::Delegate {
             let options = self.pairs(rest);
             let option =
@@ -446,6 +453,7 @@ impl<'t> Reader<'t> {
         let at = span(node);
         match name {
             "moduledoc" => {
+                self.documentation(value, true);
                 let doc = string(value, self.source).map(Arc::from);
                 if let Some(index) = self.module().definition {
                     self.facts.definitions[index as usize].doc = doc;
@@ -453,6 +461,7 @@ impl<'t> Reader<'t> {
                 self.module().pending = Pending::default();
             }
             "doc" | "typedoc" => {
+                self.documentation(value, false);
                 self.module().pending.extend(at);
                 if let Some(doc) = string(value, self.source) {
                     self.module().pending.doc = Some(doc.into());
@@ -464,6 +473,7 @@ impl<'t> Reader<'t> {
                 if let (Some(function), Some(arity)) = (function, arity) {
                     let text = self.text(value);
                     self.module().specs.entry((function, arity)).or_default().push(text);
+                    self.spec_types(function, arity, value);
                 }
             }
             "type" | "typep" | "opaque" => {
@@ -475,9 +485,13 @@ impl<'t> Reader<'t> {
                 self.module().pending = Pending::default();
             }
             // Said of what follows.
-            "impl" | "deprecated" | "since" | "tag" | "dialyzer" | "derive" | "enforce_keys" | "decorate" => {
+            "impl" | "deprecated" | "since" | "tag" | "dialyzer" | "enforce_keys" | "decorate" => {
                 self.module().pending.extend(at);
                 self.visit_list(&arguments, Mode::Expression);
+            }
+            "derive" => {
+                self.module().pending.extend(at);
+                self.derive(value);
             }
             // Read by Elixir or ExUnit.
             "moduletag" | "describetag" | "compile" | "after_compile" | "after_verify"
@@ -536,7 +550,8 @@ impl<'t> Reader<'t> {
         let mut definition = self.blank(kind, module, name, Some(arity), span(node), pending);
         definition.public = public;
         definition.spec = Some(self.text(value).into());
-        self.record(definition);
+        let index = self.record(definition);
+        self.types(Some(index), value);
     }
 
     /// Name and arity of what a spec, type or callback is about.

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::define::Module;
+use super::framework::RouteScope;
 use super::scope::{Scopes, Variables};
 use super::{Basis, FileFacts, ReferenceKind};
 
@@ -39,6 +40,9 @@ pub(super) enum Task<'t> {
     Quotes(usize),
     /// Sets whether the code is left out by a condition on Elixir's version.
     LeftOut(bool),
+    EnterOwner(u32),
+    LeaveOwner,
+    LeaveRoutes(Box<RouteScope>),
 }
 
 /// The state of the pass.
@@ -61,6 +65,8 @@ pub(super) struct Reader<'t> {
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
     pub(super) facts: FileFacts,
+    /// The shapes of messages, by where their references begin and end.
+    pub(super) messages: Vec<((u32, u32), Arc<str>)>,
     cursor: TreeCursor<'t>,
     names: FxHashMap<&'t str, Arc<str>>,
 }
@@ -79,6 +85,7 @@ impl<'t> Reader<'t> {
             loops: FxHashMap::default(),
             callables: FxHashMap::default(),
             facts: FileFacts::default(),
+            messages: Vec::new(),
             cursor: tree.walk(),
             names: FxHashMap::default(),
         }
@@ -106,6 +113,11 @@ impl<'t> Reader<'t> {
                 }
                 Task::Quotes(quotes) => self.quotes = quotes,
                 Task::LeftOut(left_out) => self.left_out = left_out,
+                Task::EnterOwner(owner) => self.owners.push(Some(owner)),
+                Task::LeaveOwner => {
+                    self.owners.pop();
+                }
+                Task::LeaveRoutes(outer) => self.module().framework.routes = *outer,
             }
         }
     }
@@ -124,6 +136,10 @@ impl<'t> Reader<'t> {
             "map" => self.map(node, mode),
             "access_call" => self.access(node),
             "bitstring" => self.bitstring(node, mode),
+            "tuple" => {
+                self.tuple(node, mode);
+                self.visit_children(node, keep_pattern(mode));
+            }
             "pair" => {
                 self.visit_all(node.child_by_field_name("value"), keep_pattern(mode));
                 let key = node.child_by_field_name("key").filter(|key| key.kind() == "quoted_keyword");
@@ -191,10 +207,12 @@ impl<'t> Reader<'t> {
         // The task that is pushed last is done first.
         match operator {
             "|>" => {
+                self.piped(left, right);
                 self.visit_all(right, Mode::Piped);
                 self.visit_all(left, inner);
             }
             "=" | "<-" if mode != Mode::Pattern => {
+                self.assigned(left, right);
                 self.visit_all(left, Mode::Pattern);
                 self.visit_all(right, Mode::Expression);
             }

@@ -40,17 +40,19 @@ pub enum DefinitionKind {
     Describe,
     /// An application: `app:` in `mix.exs`.
     App,
-    /// A doctest: an `iex>` session in documentation, where a `doctest` runs it.
+    /// An `iex>` session in documentation, which a `doctest` may run. It has the name that ExUnit would give it:
+    /// `"Shop.Cart.add/2 (3)"`, `"module Shop.Cart (1)"`.
     Doctest,
-    /// A route of a Phoenix or Plug router: `"GET /users/:id"`.
+    /// A route of a Phoenix or Plug router, named by verb and whole path: `"GET /users/:id"`, `"*"` for any verb. What an
+    /// endpoint or a socket mounts is one too: `"SOCKET /live"`, `"CHANNEL room:*"`.
     Route,
     /// A pipeline of a router.
     Pipeline,
     /// A template: a HEEx or EEx file.
     Template,
-    /// An Ecto schema, named by its source.
+    /// An Ecto schema, named by its source; an embedded one by the last part of its module.
     Schema,
-    /// A key that a configuration file sets: `"app.key"`.
+    /// A key that a configuration file sets. Its module is the application, as in `":shop"`.
     Config,
     /// An Erlang record.
     Record,
@@ -112,7 +114,9 @@ pub struct Definition {
     pub doc: Option<Arc<str>>,
     /// The source text of `@spec`, or of the type.
     pub spec: Option<Arc<str>>,
-    /// Struct or exception fields; for an implementation the protocol and the target; else empty.
+    /// Fields of a struct, exception or schema; for an implementation the protocol and the target; for a route the
+    /// pipelines that it passes and, of a live view, the action: `":show"`; for a configuration the keys in its value;
+    /// else empty.
     pub fields: Vec<Arc<str>>,
     /// The head of the first clause as written: `"add(cart, item) when is_map(item)"`.
     pub signature: Option<Arc<str>>,
@@ -161,15 +165,16 @@ pub enum ReferenceKind {
     Plug,
     /// A template that is rendered by its name; also the pattern of files that a module takes in as templates.
     Render,
-    /// A schema: an association to it or a query over it.
+    /// A schema: an association to it or a query over it. Without a module it is the table of that name.
     Schema,
-    /// A message to a process: `GenServer.call(Mod, message)`. [`FileFacts::messages`] has what is known of the message.
+    /// A message to a process: `GenServer.call(Mod, message)`, with the callback that handles it. Without a module nobody
+    /// knows whose process it is. [`FileFacts::messages`] has what is known of the message.
     Message,
     /// A child of a supervisor.
     Supervise,
-    /// A key of the configuration that is read.
+    /// A key of the configuration that is read. The module is the application, as in `":shop"`.
     Config,
-    /// A function whose documentation is run as a test.
+    /// A function or module whose documentation is run as a test: by a test module, or by one session.
     Doctest,
 }
 
@@ -231,7 +236,8 @@ pub struct Reference {
     pub module: Option<Arc<str>>,
     /// The function or macro; empty when the reference is to the module itself.
     pub name: Arc<str>,
-    /// Number of arguments, a pipe's included.
+    /// Number of arguments, a pipe's included. `None` for what takes none, and for a call by name with a list of arguments
+    /// that is not written out.
     pub arity: Option<u8>,
     /// Where.
     pub span: Span,
@@ -284,8 +290,16 @@ pub struct InjectedDefinition {
     pub injected_by: u32,
 }
 
-/// What is known of a message that is sent or of a pattern that receives one: `":stop"`, `"{:push, 2}"` for a tuple of two
-/// that begins with `:push`, `"%Mod{}"`, `"_"` for anything.
+/// What is known of a message that is sent, or of a pattern that receives one. Shapes are written so:
+///
+/// - `":stop"`, `":nil"`: an atom; `":Elixir.Shop.Cart"`: a module.
+/// - `"{:push, 2}"`: a tuple of two that begins with the atom `:push`; `"{_, 2}"`: a tuple of two that begins otherwise.
+/// - `"%Shop.Cart{}"`: a struct; `"%{}"`: a map, in a pattern also any struct.
+/// - `"\"save\""`: a text, its escapes replaced.
+/// - `"12"`, `"-1.5"`: a number in decimals, without `_`.
+/// - `"_"`: anything, and all that is longer than 64 bytes or of another kind.
+///
+/// [`Shape::can_match`] compares them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// For a message the index of its [`Reference`]; for a pattern the index of the [`Definition`] it is in.
@@ -294,13 +308,6 @@ pub struct Shape {
     pub clause: u32,
     /// The shape.
     pub shape: Arc<str>,
-}
-
-impl Shape {
-    /// Whether a pattern of this shape can match a message of that one.
-    pub fn can_match(pattern: &str, message: &str) -> bool {
-        pattern == message || pattern == "_" || message == "_"
-    }
 }
 
 /// A place that is searched and shown as one: a function with all its clauses, a module's head, a part of a text.
@@ -331,7 +338,8 @@ pub struct FileFacts {
     pub injected_definitions: Vec<InjectedDefinition>,
     /// What the messages of [`ReferenceKind::Message`] look like.
     pub messages: Vec<Shape>,
-    /// What messages the clauses of `handle_call`, `handle_cast`, `handle_info` and `handle_event` match.
+    /// What messages the clauses of `handle_call/3`, `handle_cast/2`, `handle_info/2`, `handle_continue/2` and `handle_event/3`
+    /// match with their first parameter, and those of a state machine's `handle_event/4` with their second.
     pub receivers: Vec<Shape>,
     /// In order of position; together they cover every line that holds more than white space.
     pub chunks: Vec<Chunk>,

@@ -12,6 +12,8 @@ mod elixir;
 mod define;
 mod refer;
 
+mod framework;
+
 mod recover;
 
 mod version;

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use rustc_hash::FxHashSet;
 use tree_sitter::{Point, Range, Tree};
 
-use super::DefinitionKind;
 use super::elixir::Reader;
 use super::parse::{errors, parse};
+use super::{DefinitionKind, ReferenceKind};
 use crate::source::Span;
 
 /// A function inside of an error, as its layout shows it.
@@ -182,17 +182,21 @@ impl<'t> Reader<'t> {
         let imports = facts.imports.iter_mut().filter_map(|import| import.injected_by.as_mut());
         let aliases = facts.injected_aliases.iter_mut().map(|alias| &mut alias.injected_by);
         let injected = facts.injected_definitions.iter_mut().map(|definition| &mut definition.injected_by);
+        let receivers = facts.receivers.iter_mut().map(|receiver| &mut receiver.of);
         references
             .chain(imports)
             .chain(aliases)
             .chain(injected)
+            .chain(receivers)
             .for_each(|index| *index = moved[*index as usize]);
         // What was read within its function goes before the same read outside of all.
         facts.references.sort_by_key(|r| (r.span.start, r.span.end, r.kind, r.from.is_none()));
         facts.references.dedup_by(|b, a| {
-            // One place may name several modules, but only from one definition.
+            // One place may name several modules, but only from one definition; `resources` makes two routes to one action.
+            let twice = a.from != b.from && a.kind == ReferenceKind::Route;
             let same = (a.span, a.kind, &a.name) == (b.span, b.kind, &b.name);
-            same && (a.module == b.module || a.from != b.from)
+            same && (a.module == b.module || a.from != b.from) && !twice
         });
+        self.settle_messages();
     }
 }

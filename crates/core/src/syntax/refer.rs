@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::elixir::{Mode, Reader, Task};
+use super::framework::{CallSite, put_before};
 use super::literal::{atom, string};
 use super::parse::span;
 use super::{Basis, ImportDirective, InjectedAlias, Reference, ReferenceKind};
@@ -57,7 +58,13 @@ impl<'t> Reader<'t> {
             "quote" => return self.quote(&arguments, block),
             "alias" | "import" | "require" | "use" => return self.directive(node, name, &arguments),
             _ if self.definition(node, name, &arguments, block) => return,
-            _ => {}
+            _ => {
+                let (arguments, remote) = (&arguments[..], None);
+                let call = CallSite { node, site: target, name, remote, arguments, block, mode };
+                if self.framework_call(&call) {
+                    return;
+                }
+            }
         }
         if !NO_REFERENCE.contains(&name) {
             let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
@@ -94,42 +101,50 @@ impl<'t> Reader<'t> {
             ("setup" | "setup_all", Some((first, []))) => self.callbacks(*first),
             (name, Some((path, rest))) if PATHS.contains(&name) && mode != Mode::Piped => {
                 self.visit_list(rest, Mode::Expression);
-                self.path(*path);
+                self.fetched_path(*path);
             }
             _ => self.visit_list(&arguments, inner(mode)),
         }
-        self.named_functions(&arguments);
+        self.named_functions(&arguments, 0);
     }
 
     fn remote_call(&mut self, node: Node<'t>, dot: Node<'t>, mode: Mode) {
         let arguments = self.arguments(node);
         let block = self.do_block(node);
-        self.visit_all(block, Mode::Expression);
-        self.visit_list(&arguments, inner(mode));
         let Some(left) = dot.child_by_field_name("left") else { return };
         let name = dot.child_by_field_name("right").map(|right| self.name(right));
         match (self.module_of(left), name) {
             (Some(module), Some(name)) => {
                 let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
                 let site = dot.child_by_field_name("right").unwrap_or(dot);
-                self.reference(ReferenceKind::Call, site, Some(module), name, arity(count), Basis::Written);
-                self.named_functions(&arguments);
+                let before = put_before(&module, name);
+                self.reference(
+                    ReferenceKind::Call,
+                    site,
+                    Some(module.clone()),
+                    name,
+                    arity(count),
+                    Basis::Written,
+                );
+                self.named_functions(&arguments, before);
+                let (arguments, remote) = (&arguments[..], Some(module));
+                let call = CallSite { node, site, name, remote, arguments, block, mode };
+                if self.framework_call(&call) {
+                    return;
+                }
+                self.visit_all(block, Mode::Expression);
+                self.visit_list(arguments, inner(mode));
             }
-            (None, Some(name)) => {
+            (_, name) => {
                 let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
                 for module in self.looped(left) {
-                    self.reference(
-                        ReferenceKind::Call,
-                        dot,
-                        Some(module),
-                        name,
-                        arity(count),
-                        Basis::Written,
-                    );
+                    let (name, kind) = (name.unwrap_or_default(), ReferenceKind::Call);
+                    self.reference(kind, dot, Some(module), name, arity(count), Basis::Written);
                 }
+                self.visit_all(block, Mode::Expression);
+                self.visit_list(&arguments, inner(mode));
                 self.visit_all([left], Mode::Expression);
             }
-            _ => self.visit_all([left], Mode::Expression),
         }
     }
 
@@ -216,7 +231,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `put_in(target[key], value)` takes its first argument apart: nothing in it is fetched.
-    fn path(&mut self, mut node: Node<'t>) {
+    fn fetched_path(&mut self, mut node: Node<'t>) {
         while node.kind() == "access_call" {
             self.visit_all(node.child_by_field_name("key"), Mode::Expression);
             let Some(target) = node.child_by_field_name("target") else { return };
@@ -252,6 +267,7 @@ impl<'t> Reader<'t> {
         let options = self.pairs(options);
         for (site, module) in self.modules_of(*first) {
             self.reference(kind, site, Some(module.clone()), "", None, Basis::Written);
+            self.framework_directive(kind, &module, arguments);
             match kind {
                 ReferenceKind::Alias | ReferenceKind::Require => {
                     let named =
@@ -390,8 +406,9 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// `Mod, :fun, [a, b]` among the arguments of any call is how functions are passed to be called later.
-    fn named_functions(&mut self, arguments: &[Node<'t>]) {
+    /// `Mod, :fun, [a, b]` among the arguments of any call is how functions are passed to be called later, with so many
+    /// arguments put before.
+    fn named_functions(&mut self, arguments: &[Node<'t>], before: usize) {
         for window in arguments.windows(3) {
             if let [module, name, list] = window
                 && list.kind() == "list"
@@ -400,7 +417,7 @@ impl<'t> Reader<'t> {
                 && let Some(resolved) = self.module_of(*module)
                 && let Some(function) = atom(*name, self.source)
             {
-                let count = self.children(*list).len();
+                let count = self.children(*list).len() + before;
                 self.reference(
                     ReferenceKind::Call,
                     *name,
