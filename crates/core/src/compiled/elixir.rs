@@ -120,8 +120,8 @@ fn references(definitions: &[Definition], module: &mut CompiledModule, names: &m
     let mut starts: Vec<u32> =
         definitions.iter().flat_map(|definition| definition.function.clauses.iter().copied()).collect();
     starts.sort_unstable();
-    let has_columns = definitions.iter().any(|definition| definition.has_column);
     let mut references = References::new(names);
+    references.has_columns = definitions.iter().any(|definition| definition.has_column);
     for (number, definition) in definitions.iter().enumerate() {
         for ([_, patterns, guards, body], line) in definition.clauses.iter().zip(&definition.function.clauses)
         {
@@ -130,7 +130,6 @@ fn references(definitions: &[Definition], module: &mut CompiledModule, names: &m
                 function: number as u32,
                 module: &module.module,
                 lines: *line..next.unwrap_or(u32::MAX),
-                has_columns,
             };
             walk(&clause, [*patterns, *guards, *body], &mut references);
         }

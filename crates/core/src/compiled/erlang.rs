@@ -159,7 +159,7 @@ impl Walker<'_, '_> {
     /// Everything below `clauses` that refers to something. `from` is the function's number.
     fn walk(&mut self, from: u32, clauses: Elements) {
         let mut open: Vec<(Term, Place)> = Vec::new();
-        let place = Place { from, line: 0, is_expanded: false };
+        let place = Place { from, line: 0, is_expanded: false, has_column: false };
         open.extend(clauses.iter().map(|clause| (clause, place)));
         while let Some((term, around)) = open.pop() {
             if let Some(elements) = term.list() {
@@ -248,11 +248,11 @@ impl Walker<'_, '_> {
         let Ok(key) = u8::try_from(arity).map(|arity| (name, arity)) else { return };
         if self.own.contains(&key) || matches!(key, ("module_info", 0 | 1)) {
             self.references.local(place, kind, self.module, name, arity);
-        } else if let Some(module) = self.imported.get(&key) {
-            self.references.remote(place, kind, module, name, arity);
+        // `record_info` is no function: the compiler puts in what it says.
         } else if key != ("record_info", 2) {
-            // `record_info` is no function: the compiler puts in what it says.
-            self.references.remote(place, kind, "erlang", name, arity);
+            let kind = if kind == CallKind::Local { CallKind::Remote } else { kind };
+            let module = self.imported.get(&key).copied().unwrap_or("erlang");
+            self.references.remote(place, kind, module, name, arity);
         }
     }
 

@@ -222,8 +222,8 @@ impl<'a, 'l> Decoder<'a, 'l> {
     }
 
     fn big(&mut self, size: u32) -> Result<Node> {
-        let negative = self.u8()? != 0;
-        Ok(Node::Big { at: self.skip(size)?, size, negative })
+        let _sign = self.u8()?;
+        Ok(Node::Big { at: self.skip(size)?, size })
     }
 
     /// A whole term that must be an atom.

@@ -52,8 +52,6 @@ pub(super) struct Clause<'a> {
     pub(super) module: &'a Arc<str>,
     /// The lines that it can span: from its own to that of the next one.
     pub(super) lines: Range<u32>,
-    /// Whether written code has columns.
-    pub(super) has_columns: bool,
 }
 
 /// What is still to be read, and the line of the expression around it.
@@ -107,7 +105,7 @@ impl<'t> Walker<'_, '_, 't> {
     }
 
     fn place(&self, line: u32) -> Place {
-        Place { from: self.clause.function, line, is_expanded: false }
+        Place { from: self.clause.function, line, is_expanded: false, has_column: false }
     }
 
     /// `{name, meta, arguments}`: a variable, a special form or a call in the module itself.
@@ -217,21 +215,16 @@ impl<'t> Walker<'_, '_, 't> {
     }
 
     fn call_place(&self, meta: Term, arguments: Elements, line: u32) -> Place {
-        let is_expanded = is_marked(meta)
-            || !self.is_within(meta)
-            || self.clause.has_columns && meta.value("column").is_none()
-            || arguments.iter().any(is_macros_variable);
-        Place { is_expanded, ..self.place(line) }
+        let is_expanded =
+            is_marked(meta) || !self.is_within(meta) || arguments.iter().any(is_macros_variable);
+        Place { is_expanded, has_column: meta.value("column").is_some(), ..self.place(line) }
     }
 
     /// The operand of `&` may have no place of its own.
     fn capture_place(&self, meta: Term, own: Term, line: u32) -> Place {
-        let has_column = || meta.value("column").is_some() || own.value("column").is_some();
-        let is_expanded = is_marked(meta)
-            || is_marked(own)
-            || !self.is_within(meta)
-            || self.clause.has_columns && !has_column();
-        Place { is_expanded, ..self.place(line) }
+        let is_expanded = is_marked(meta) || is_marked(own) || !self.is_within(meta);
+        let has_column = meta.value("column").or_else(|| own.value("column")).is_some();
+        Place { is_expanded, has_column, ..self.place(line) }
     }
 
     /// Whether what has these marks has a line that the clause can span.

@@ -28,4 +28,7 @@ pub use limits::Limits;
 pub use module::*;
 
 #[cfg(test)]
+mod testing;
+
+#[cfg(test)]
 mod tests;

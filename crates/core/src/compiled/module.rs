@@ -22,7 +22,7 @@ pub struct CompiledModule {
     pub relative_source: Option<Arc<str>>,
     /// The line of `defmodule` or `-module`.
     pub line: u32,
-    /// Its version, in decimal: other code gives another number.
+    /// Its version: mostly a number in decimal that the compiler made, another one for other code.
     pub vsn: Option<Arc<str>>,
     /// Whether it is a protocol or implements one.
     pub role: Role,
@@ -212,8 +212,9 @@ pub enum CallKind {
 
 /// A call in expanded code: no macro is left, and what is imported has its module.
 ///
-/// Operators and guards of Elixir have become what they call, mostly functions of `:erlang`. What has no function is no call:
-/// special forms, `and` and `or`, and in Erlang operators. A call whose module or name is known only when it runs is missing.
+/// Operators and guards of Elixir are functions of `:erlang`. What has no function is no call:
+/// special forms, `and` and `or`, and in Erlang operators. What Elixir inlines has become what it calls: `Map.put/3` is
+/// `:maps.put/3`. A call whose module or name is known only when it runs is missing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Call {
     /// The caller: index into [`CompiledModule::functions`].
@@ -233,9 +234,10 @@ pub struct Call {
     /// - its marks say so (`context`, `keep`, `generated`), as they do of what a macro's module imports or defines,
     /// - it has no line, or one before its clause or behind the next one: that of a kept `quote`,
     /// - one of its arguments is a variable of a macro,
-    /// - it has no column although written code has, as since Elixir 1.18.
+    /// - it has no column although others have one, as since Elixir 1.18 (before, with `parser_options: [columns: true]`).
+    ///   `defdelegate`'s only call is such a one, and so are those that `<>` and `#{}` add.
     ///
-    /// Up to Elixir 1.17 `false` says little: a remote call in a plain `quote` has the line of the macro's call and no mark.
+    /// Without columns `false` says little: a remote call in a plain `quote` has the line of the macro's call and no mark.
     pub is_expanded: bool,
 }
 

@@ -7,7 +7,7 @@ use super::iff::Container;
 use super::module::{CompiledModule, Doc, Role};
 use super::name::{Names, alias};
 use super::tables::{Atoms, exports, imports};
-use super::term::Term;
+use super::term::{Elements, Term};
 use super::{Limits, docs, elixir, erlang};
 use crate::Result;
 use crate::source::Language;
@@ -113,7 +113,7 @@ fn attributes(list: Term, module: &mut CompiledModule, names: &mut Names) {
                     .behaviours
                     .extend(elements.iter().filter_map(Term::atom).map(|name| names.module(name)));
             }
-            Some("vsn") => module.vsn = elements.get(0).and_then(Term::decimal).map(Arc::from),
+            Some("vsn") => module.vsn = vsn(values, elements),
             Some("__protocol__") => module.role = Role::Protocol,
             Some("__impl__") => {
                 let part = |key: &str| values.value(key).and_then(Term::atom);
@@ -124,6 +124,16 @@ fn attributes(list: Term, module: &mut CompiledModule, names: &mut Names) {
             }
             _ => {}
         }
+    }
+}
+
+/// A version is a number that the compiler made, or what somebody wrote: `-vsn("1.0")`.
+fn vsn(values: Term, elements: Elements) -> Option<Arc<str>> {
+    match elements.get(0).filter(|_| elements.len() == 1) {
+        Some(only) => {
+            only.magnitude().map(|vsn| vsn.to_string().into()).or_else(|| only.text().map(Arc::from))
+        }
+        None => values.text().map(Arc::from),
     }
 }
 

@@ -8,8 +8,11 @@ use super::name::Names;
 /// Gathers what the functions of a module refer to.
 pub(super) struct References<'n> {
     pub(super) names: &'n mut Names,
-    calls: Vec<Call>,
+    /// Each with whether it has a column.
+    calls: Vec<(Call, bool)>,
     mentions: Vec<Mention>,
+    /// Whether written code is known to have columns.
+    pub(super) has_columns: bool,
 }
 
 /// Where something is referred to.
@@ -19,13 +22,14 @@ pub(super) struct Place {
     pub(super) from: u32,
     /// As in [`Call::line`].
     pub(super) line: u32,
-    /// As in [`Call::is_expanded`].
+    /// As in [`Call::is_expanded`], apart from what columns say.
     pub(super) is_expanded: bool,
+    pub(super) has_column: bool,
 }
 
 impl<'n> References<'n> {
     pub(super) fn new(names: &'n mut Names) -> Self {
-        References { names, calls: Vec::new(), mentions: Vec::new() }
+        References { names, calls: Vec::new(), mentions: Vec::new(), has_columns: false }
     }
 
     /// A call of a module's function, the module being an atom.
@@ -48,9 +52,9 @@ impl<'n> References<'n> {
         arity: usize,
     ) {
         let Ok(arity) = u8::try_from(arity) else { return };
-        let Place { from, line, is_expanded } = place;
+        let Place { from, line, is_expanded, has_column } = place;
         let (module, name) = (module.clone(), self.names.plain(name));
-        self.calls.push(Call { from, line, module, name, arity, kind, is_expanded });
+        self.calls.push((Call { from, line, module, name, arity, kind, is_expanded }, has_column));
     }
 
     /// A mention by the name that is printed.
@@ -61,10 +65,17 @@ impl<'n> References<'n> {
 
     /// Hands over what was gathered, in order. What is there twice is kept once.
     pub(super) fn finish(mut self, module: &mut CompiledModule) {
-        self.calls.sort();
-        self.calls.dedup();
+        // The parser gives columns to all of a file or to nothing, and `quote` takes them away.
+        let has_columns = self.has_columns || self.calls.iter().any(|(_, has_column)| *has_column);
+        let calls = self.calls.into_iter().map(|(call, has_column)| {
+            let is_expanded = call.is_expanded || has_columns && !has_column;
+            Call { is_expanded, ..call }
+        });
+        module.calls = calls.collect();
+        module.calls.sort();
+        module.calls.dedup();
         self.mentions.sort();
         self.mentions.dedup();
-        (module.calls, module.mentions) = (self.calls, self.mentions);
+        module.mentions = self.mentions;
     }
 }

@@ -8,11 +8,10 @@ use super::etf::Terms;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node {
     Integer(i64),
-    /// The bytes of the magnitude, the lowest first.
+    /// Without its sign, the lowest byte first.
     Big {
         at: u32,
         size: u32,
-        negative: bool,
     },
     /// In UTF-8.
     Atom {
@@ -72,6 +71,16 @@ impl<'t> Term<'t> {
         self.node
     }
 
+    /// The elements of a list that is not empty or packed, and its tail unless it is proper.
+    #[cfg(test)]
+    pub(super) fn elements_and_tail(self) -> (Vec<Term<'t>>, Option<Term<'t>>) {
+        let Node::List { first, count, proper } = self.node else { panic!("{:?} is no list", self.node) };
+        let all = Elements { terms: self.terms, place: Place::Nodes { first, count } };
+        let mut elements: Vec<_> = all.iter().collect();
+        let tail = if proper { None } else { elements.pop() };
+        (elements, tail)
+    }
+
     pub(super) fn atom(self) -> Option<&'t str> {
         match self.node {
             Node::Atom { at, size } => std::str::from_utf8(self.bytes(at, size.into())).ok(),
@@ -94,13 +103,13 @@ impl<'t> Term<'t> {
         }
     }
 
-    /// An integer that is not negative, in decimal.
-    pub(super) fn decimal(self) -> Option<String> {
+    /// An integer without its sign, if it has 128 bits at most.
+    pub(super) fn magnitude(self) -> Option<u128> {
         match self.node {
-            Node::Integer(value) => u64::try_from(value).ok().map(|value| value.to_string()),
-            Node::Big { at, size, negative: false } if size <= 16 => {
+            Node::Integer(value) => Some(value.unsigned_abs().into()),
+            Node::Big { at, size, .. } if size <= 16 => {
                 let digits = self.bytes(at, size).iter().rev();
-                Some(digits.fold(0_u128, |value, byte| value << 8 | u128::from(*byte)).to_string())
+                Some(digits.fold(0, |value, byte| value << 8 | u128::from(*byte)))
             }
             _ => None,
         }
@@ -195,7 +204,7 @@ impl<'t> Term<'t> {
         })
     }
 
-    fn bytes(self, at: u32, size: u32) -> &'t [u8] {
+    pub(super) fn bytes(self, at: u32, size: u32) -> &'t [u8] {
         let at = at as usize;
         self.terms.bytes.get(at..at.saturating_add(size as usize)).unwrap_or_default()
     }
