@@ -108,7 +108,9 @@ impl<'t> Reader<'t> {
 
     /// The file that is being read, if it is not the module's.
     fn included(&self) -> Option<Arc<str>> {
-        self.file.clone().filter(|file| Some(file) != self.main.as_ref())
+        // Equal names are one and the same, and there may be many forms and long names.
+        let is_main = |file: &Arc<str>| self.main.as_ref().is_some_and(|main| Arc::ptr_eq(main, file));
+        self.file.clone().filter(|file| !is_main(file))
     }
 
     fn finish(mut self, module: &mut CompiledModule, names: &mut Names) {

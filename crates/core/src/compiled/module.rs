@@ -212,9 +212,9 @@ pub enum CallKind {
 
 /// A call in expanded code: no macro is left, and what is imported has its module.
 ///
-/// Operators and guards of Elixir are functions of `:erlang`. What has no function is no call:
-/// special forms, `and` and `or`, and in Erlang operators. What Elixir inlines has become what it calls: `Map.put/3` is
-/// `:maps.put/3`. A call whose module or name is known only when it runs is missing.
+/// Operators and guards of Elixir are functions of `:erlang`, and what Elixir inlines has become what it calls: `Map.put/3`
+/// is `:maps.put/3`. What has no function is no call: special forms, `and` and `or`, and in Erlang operators. A call whose
+/// module or name is known only when it runs is missing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Call {
     /// The caller: index into [`CompiledModule::functions`].
@@ -234,8 +234,9 @@ pub struct Call {
     /// - its marks say so (`context`, `keep`, `generated`), as they do of what a macro's module imports or defines,
     /// - it has no line, or one before its clause or behind the next one: that of a kept `quote`,
     /// - one of its arguments is a variable of a macro,
+    /// - it is one of `:elixir_quote`, which `quote` itself turns into,
     /// - it has no column although others have one, as since Elixir 1.18 (before, with `parser_options: [columns: true]`).
-    ///   `defdelegate`'s only call is such a one, and so are those that `<>` and `#{}` add.
+    ///   `defdelegate`'s only call is such a one, and so are those that `#{}` adds.
     ///
     /// Without columns `false` says little: a remote call in a plain `quote` has the line of the macro's call and no mark.
     pub is_expanded: bool,

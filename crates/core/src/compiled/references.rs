@@ -38,8 +38,10 @@ impl<'n> References<'n> {
         if module == "erlang" && matches!((name, arity), ("andalso" | "orelse", 2)) {
             return;
         }
+        // What is left of `quote` itself.
+        let is_expanded = place.is_expanded || module == "elixir_quote";
         let module = self.names.module(module);
-        self.local(place, kind, &module, name, arity);
+        self.local(Place { is_expanded, ..place }, kind, &module, name, arity);
     }
 
     /// A call of a function of `module`, by the name that it is printed with.

@@ -390,6 +390,22 @@ fn old_debug_info_of_erlang_is_read() {
 }
 
 #[test]
+fn what_quote_leaves_is_not_written() {
+    let meta = || list([tuple([atom("line"), Value::Integer(2)])]);
+    let dot = tuple([atom("."), meta(), list([atom("elixir_quote"), atom("list")])]);
+    let body = tuple([dot, meta(), Value::Nil]);
+    let clause = tuple([meta(), Value::Nil, Value::Nil, body]);
+    let name = tuple([atom("f"), Value::Integer(0)]);
+    let definition = tuple([name, atom("defmacrop"), meta(), list([clause])]);
+    let map = Value::Map(vec![(atom("definitions"), list([definition]))]);
+    let data = tuple([atom("elixir_v1"), map, Value::Nil]);
+    let debug_info = tuple([atom("debug_info_v1"), atom("elixir_erl"), data]);
+    let module = read(&file("Elixir.Shop", &[(b"Dbgi", debug_info.encoded())]));
+    functions(&module, "defmacrop f/0 2 (2)");
+    calls(&module, "f/0 2: :elixir_quote.list/0!");
+}
+
+#[test]
 fn versions_are_numbers_or_texts() {
     let vsn = |value| {
         let attributes = list([tuple([atom("vsn"), value])]);
