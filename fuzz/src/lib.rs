@@ -3,12 +3,14 @@
 //! `targets` hands these functions to libFuzzer. `crates/core/tests/fuzz.rs` includes this file and runs them on seeds and on
 //! mutations of them, so that they hold on every machine and in every test run.
 
+mod beam;
 #[cfg(feature = "inference")]
 mod gguf;
 mod patch;
 mod store;
 mod syntax;
 
+pub use beam::beam;
 #[cfg(feature = "inference")]
 pub use gguf::gguf;
 pub use patch::patch;
@@ -30,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "syntax", run: syntax, seeds: syntax::seeds },
     Target { name: "patch", run: patch, seeds: patch::seeds },
     Target { name: "store", run: store, seeds: store::seeds },
+    Target { name: "beam", run: beam, seeds: beam::seeds },
     #[cfg(feature = "inference")]
     Target { name: "gguf", run: gguf, seeds: gguf::seeds },
 ];

@@ -19,6 +19,8 @@ pub mod job;
 pub mod source;
 pub mod syntax;
 
+pub mod compiled;
+
 pub mod graph;
 pub mod retrieval;
 
