@@ -24,8 +24,13 @@ mod references;
 
 mod read;
 
+mod file;
+mod trace;
+
+pub use file::{CompiledFile, TracedCall};
 pub use limits::Limits;
 pub use module::*;
+pub use trace::trace;
 
 #[cfg(test)]
 mod testing;

@@ -14,7 +14,29 @@ use super::std_lib::{self, Known};
 use super::unit::{Context, Expanded, Resolved, Signature, Target, Unit, Written};
 use super::view::View;
 use super::{Edge, LinkKind, Relation, Symbol, SymbolId};
+use crate::compiled::CompiledFile;
 use crate::syntax::{Basis, DefinitionKind, FileFacts};
+
+/// What the graph is made from, for each file.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// What is written in it.
+    pub facts: Arc<FileFacts>,
+    /// What the compiler said of just this text.
+    pub compiled: Option<Arc<CompiledFile>>,
+}
+
+impl From<Arc<FileFacts>> for Source {
+    fn from(facts: Arc<FileFacts>) -> Self {
+        Source { facts, compiled: None }
+    }
+}
+
+impl From<FileFacts> for Source {
+    fn from(facts: FileFacts) -> Self {
+        Arc::new(facts).into()
+    }
+}
 
 /// The graph of a project's code. A value: cheap to clone, never changed. A new version shares with the old one what did
 /// not change, so that making it takes as long as what changed, not as long as the project.
@@ -44,10 +66,8 @@ pub(super) struct Inner {
 impl CodeGraph {
     /// The graph of all files, given by path. The order in which they come does not matter; of two with one path the
     /// later one counts.
-    pub fn build<P: Into<Arc<str>>, F: Into<Arc<FileFacts>>>(
-        files: impl IntoIterator<Item = (P, F)>,
-    ) -> Self {
-        let files: BTreeMap<Arc<str>, Arc<FileFacts>> =
+    pub fn build<P: Into<Arc<str>>, F: Into<Source>>(files: impl IntoIterator<Item = (P, F)>) -> Self {
+        let files: BTreeMap<Arc<str>, Source> =
             files.into_iter().map(|(path, facts)| (path.into(), facts.into())).collect();
         let names = Names::default();
         let files: Vec<_> = files.into_iter().collect();
@@ -93,11 +113,11 @@ impl CodeGraph {
 
     /// The graph after some files have changed: those with facts are new or different, those without are gone. It answers
     /// as [`CodeGraph::build`] of all files would.
-    pub fn updated<P: Into<Arc<str>>, F: Into<Arc<FileFacts>>>(
+    pub fn updated<P: Into<Arc<str>>, F: Into<Source>>(
         &self,
         changes: impl IntoIterator<Item = (P, Option<F>)>,
     ) -> Self {
-        let changes: BTreeMap<Arc<str>, Option<Arc<FileFacts>>> =
+        let changes: BTreeMap<Arc<str>, Option<Source>> =
             changes.into_iter().map(|(path, facts)| (path.into(), facts.map(Into::into))).collect();
         let mut next = Inner::clone(&self.inner);
         next.update(changes);
@@ -268,7 +288,7 @@ impl Inner {
         self.order.binary_search_by(|slot| path_of(slot).cmp(path))
     }
 
-    fn update(&mut self, changes: BTreeMap<Arc<str>, Option<Arc<FileFacts>>>) {
+    fn update(&mut self, changes: BTreeMap<Arc<str>, Option<Source>>) {
         // First the names that are written in the changed files, then what that brings into files by `use`, then what
         // references mean; each step looks again only at files that looked up a name whose meaning changed.
         let mut changed = FxHashSet::default();
@@ -343,11 +363,11 @@ impl Inner {
         &mut self,
         slot: u32,
         path: Arc<str>,
-        facts: Arc<FileFacts>,
+        source: Source,
         old: &mut Before,
         changed: &mut FxHashSet<Key>,
     ) {
-        let written = Arc::new(Written::new(path, facts, slot, &self.names));
+        let written = Arc::new(Written::new(path, source, slot, &self.names));
         let before = self.units[slot as usize].take();
         let none = [];
         let entries = before.as_ref().map_or(&none[..], |unit| &unit.written.entries);

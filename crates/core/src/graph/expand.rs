@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::{Class, Names};
+use super::observed;
 use super::std_lib;
 use super::unit::{Context, Expanded, Injected, Injection, Signature, Target, Unit, brought_by_use, symbol};
 use super::view::View;
@@ -45,6 +46,7 @@ pub(super) fn expand(view: View, slot: u32) -> Expanded {
             bring(view, slot, (&node.module, reference.span), brought.clone(), &mut expanded, &mut made);
         }
     }
+    observe(unit, &mut made);
     define(view.names, slot, unit, made, &mut expanded);
     expanded.reads.sort_unstable();
     expanded.reads.dedup();
@@ -132,6 +134,31 @@ pub(super) fn embedded_folder(pattern: &str) -> Option<&str> {
 pub(super) fn template_name(path: &str) -> &str {
     let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
     file.split('.').next().unwrap_or(file)
+}
+
+/// Where the compiler has seen a module, what macros made in it is what the compiler says.
+fn observe(unit: &Unit, made: &mut Made) {
+    let Some(compiled) = &unit.written.compiled else { return };
+    for module in compiled.modules.iter().filter(|module| module.debug_info) {
+        let mut guessed = std::mem::take(made);
+        made.extend(guessed.extract_if(|(of, _, _), (_, maker, _, _)| {
+            *of != module.module || &**maker == "embed_templates"
+        }));
+        for (function, maker) in observed::made(module) {
+            let key = (module.module.clone(), function.name.clone(), function.arity);
+            let by =
+                guessed.remove(&key).map(|(_, by, _, _)| by).or(maker).unwrap_or_else(|| "a macro".into());
+            let injected = Injected {
+                kind: if &*function.name == "__struct__" { DefinitionKind::Struct } else { function.kind },
+                name: function.name.clone(),
+                arity: function.arity,
+                defaults: function.defaults,
+                public: function.public,
+            };
+            let site = observed::place(&unit.written.facts, function.line);
+            made.insert(key, (injected, by, unit.written.path.clone(), site));
+        }
+    }
 }
 
 /// Makes nodes of what macros define, unless the module defines it itself.

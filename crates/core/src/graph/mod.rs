@@ -6,6 +6,7 @@ mod names;
 mod shards;
 mod std_lib;
 
+mod observed;
 mod unit;
 mod view;
 
@@ -18,7 +19,7 @@ mod impact;
 mod query;
 mod rank;
 
-pub use build::CodeGraph;
+pub use build::{CodeGraph, Source};
 pub use impact::Impact;
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 

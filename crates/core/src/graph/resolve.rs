@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::expand::{embedded_folder, template_name};
 use super::names::Class;
+use super::observed::{self, Observed, Verdict};
 use super::shards::Key;
 use super::std_lib::{self, Known};
 use super::unit::{Abroad, Context, Link, Resolved, Target, Unit, route_size};
@@ -26,6 +27,7 @@ pub(super) fn resolve(view: View, slot: u32) -> Resolved {
         abroad: Vec::new(),
         unresolved: 0,
         reads: Vec::new(),
+        observed: unit.written.compiled.as_deref().map(Observed::new),
     };
     resolver.find_home();
     let messages: FxHashMap<u32, &Shape> =
@@ -36,6 +38,7 @@ pub(super) fn resolve(view: View, slot: u32) -> Resolved {
         }
     }
     resolver.implement();
+    resolver.observe();
     resolver.settle()
 }
 
@@ -49,6 +52,7 @@ struct Resolver<'v> {
     abroad: Vec<Abroad>,
     unresolved: usize,
     reads: Vec<Key>,
+    observed: Option<Observed<'v>>,
 }
 
 impl<'v> Resolver<'v> {
@@ -108,10 +112,22 @@ impl<'v> Resolver<'v> {
         let Some(from) = self.unit.node(node) else { return };
         let module = reference.module.as_ref().map(|module| self.unalias(from, module));
         match (reference.kind, module.as_ref(), reference.arity) {
-            (ReferenceKind::Call, Some(module), Some(arity)) => {
-                self.call_remote(node, module, arity, reference)
+            (ReferenceKind::Call, module, Some(arity)) => {
+                let compiled = matches!(reference.basis, Basis::Written | Basis::Conditional);
+                let verdict = match &mut self.observed {
+                    Some(observed) if compiled => observed.verdict(from, reference, arity),
+                    _ => Verdict::Silent,
+                };
+                match (verdict, module) {
+                    (Verdict::Is(module, arity), _) => {
+                        let reference = Reference { basis: Basis::Compiled, ..reference.clone() };
+                        self.call_remote(node, module, arity, &reference);
+                    }
+                    (Verdict::Absent, _) if reference.basis == Basis::Conditional => {}
+                    (_, Some(module)) => self.call_remote(node, module, arity, reference),
+                    (_, None) => self.call_local(node, from, arity, reference),
+                }
             }
-            (ReferenceKind::Call, None, Some(arity)) => self.call_local(node, from, arity, reference),
             (ReferenceKind::Call, ..) => {}
             (ReferenceKind::Message, Some(module), Some(arity)) => {
                 self.send(node, module, arity, reference, message);
@@ -322,6 +338,26 @@ impl<'v> Resolver<'v> {
                         self.link(at as u32, target, LinkKind::Dispatch, site, Basis::Dispatch, true, 0);
                     }
                 }
+            }
+        }
+    }
+
+    /// Calls that nobody wrote: those of functions that macros made, and what macros put into written ones.
+    fn observe(&mut self) {
+        let Some(observed) = self.observed.take() else { return };
+        let unit = self.unit;
+        let mut nodes: FxHashMap<(&str, Option<(&str, u8)>), u32> = FxHashMap::default();
+        for (node, at) in unit.nodes().zip(0..) {
+            let function = node.arity.filter(|_| node.is_callable()).map(|arity| (&*node.name, arity));
+            if function.is_some() || node.is_module() {
+                nodes.entry((&node.module, function)).or_insert(at);
+            }
+        }
+        for seen in observed.unwritten() {
+            let Some(node) = nodes.get(&(seen.caller_module, seen.caller)).copied() else { continue };
+            if let Some(target) = self.callable(seen.module, seen.name, seen.arity) {
+                let site = observed::place(&unit.written.facts, seen.line);
+                self.link(node, target, LinkKind::Call, site, Basis::Compiled, false, 0);
             }
         }
     }

@@ -8,7 +8,8 @@ use rustc_hash::FxHashMap;
 use super::expand::embedded_folder;
 use super::names::{Class, Names};
 use super::shards::Key;
-use super::{LinkKind, Symbol, SymbolId};
+use super::{LinkKind, Source, Symbol, SymbolId};
+use crate::compiled::CompiledFile;
 use crate::source::Span;
 use crate::syntax::{Basis, Definition, DefinitionKind, FileFacts, Reference, ReferenceKind};
 
@@ -69,6 +70,8 @@ pub(super) struct Signature {
 pub(super) struct Written {
     pub(super) path: Arc<str>,
     pub(super) facts: Arc<FileFacts>,
+    /// What the compiler said of it.
+    pub(super) compiled: Option<Arc<CompiledFile>>,
     pub(super) nodes: Vec<Symbol>,
     /// The key of each node.
     pub(super) keys: Vec<Key>,
@@ -198,7 +201,8 @@ pub(super) struct Abroad {
 }
 
 impl Written {
-    pub(super) fn new(path: Arc<str>, facts: Arc<FileFacts>, slot: u32, names: &Names) -> Self {
+    pub(super) fn new(path: Arc<str>, source: Source, slot: u32, names: &Names) -> Self {
+        let facts = source.facts;
         let mut written = Written {
             path,
             nodes: Vec::with_capacity(facts.definitions.len()),
@@ -207,6 +211,7 @@ impl Written {
             entries: Vec::new(),
             injections: FxHashMap::default(),
             outside: None,
+            compiled: source.compiled,
             facts: facts.clone(),
         };
         written.define(slot, names);

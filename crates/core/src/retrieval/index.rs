@@ -1,6 +1,6 @@
 //! The index: an immutable value that a caller asks, and new versions of it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::bm25::Lexical;
 use super::entry::{Entry, Files};
 use super::vectors::{Batch, Placed, Vectors};
-use crate::graph::CodeGraph;
+use crate::compiled::CompiledFile;
+use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
 use crate::syntax::{self, Chunk, FileFacts};
@@ -39,8 +40,10 @@ pub struct Index {
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
     unread: Arc<[Diagnostic]>,
+    /// What the compiler said, by path.
+    pub(super) compiled: Arc<BTreeMap<Arc<str>, Arc<CompiledFile>>>,
     /// One for all versions with these files.
-    graph: Arc<OnceLock<CodeGraph>>,
+    pub(super) graph: Arc<OnceLock<CodeGraph>>,
 }
 
 /// What an update found, by path relative to the root.
@@ -140,6 +143,7 @@ impl Index {
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
+            compiled: Arc::default(),
             graph: Arc::default(),
             placed: Arc::default(),
         }
@@ -222,10 +226,13 @@ impl Index {
             return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
         }
         let new = analyse(new, progress, cancel)?;
+        // The compiler has not seen the new texts.
+        let mut compiled = BTreeMap::clone(&self.compiled);
+        changes.changed.iter().chain(&changes.removed).for_each(|path| drop(compiled.remove(path)));
         let graph = OnceLock::new();
         if let Some(before) = self.graph.get() {
-            let gone = changes.removed.iter().map(|path| (path.clone(), None));
-            let new = new.iter().map(|entry| (entry.file.path.clone(), Some(entry.facts.clone())));
+            let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
+            let new = new.iter().map(|entry| (entry.file.path.clone(), Some(entry.facts.clone().into())));
             let _ = graph.set(before.updated(new.chain(gone)));
         }
         kept.extend(new);
@@ -239,6 +246,7 @@ impl Index {
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
+            compiled: Arc::new(compiled),
             graph: Arc::new(graph),
             placed: Arc::default(),
         };
@@ -278,7 +286,10 @@ impl Index {
     pub fn graph(&self) -> &CodeGraph {
         self.graph.get_or_init(|| {
             let entries = self.files.entries();
-            CodeGraph::build(entries.iter().map(|entry| (entry.file.path.clone(), entry.facts.clone())))
+            CodeGraph::build(entries.iter().map(|entry| {
+                let compiled = self.compiled.get(&entry.file.path).cloned();
+                (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled })
+            }))
         })
     }
 

@@ -8,6 +8,8 @@ mod vectors;
 
 mod index;
 
+mod compiled;
+
 mod embed;
 
 mod answer;
@@ -21,6 +23,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use answer::{Answer, Hit, MadeFrom};
+pub use compiled::Observations;
 pub use embed::embed_all;
 pub(crate) use entry::Entry;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
