@@ -201,6 +201,66 @@ defmodule Aludel.Index do
     end)
   end
 
+  @observe_options [
+    progress: @progress,
+    folders: [
+      type: {:list, :string},
+      default: nil,
+      doc:
+        "folders with BEAM files and traces, absolute or relative to the root; by default those of the build that Mix made last"
+    ]
+  ]
+
+  @doc """
+  Takes in what the compiler left behind: the functions that macros made, and what each call was resolved to.
+
+  Reads BEAM files, and the traces of `Aludel.Tracer`, which name the macros that were called too. A module counts only if
+  its source has not changed since; `stale` says how many have, and `foreign` how many have their source elsewhere. What
+  the compiler said then goes before what the source seems to say, until a file changes. It is not saved with the index.
+
+  ## Options
+  #{Options.docs(@observe_options)}
+  """
+  @spec observe(t, keyword) ::
+          {:ok,
+           %{
+             modules: non_neg_integer,
+             files: non_neg_integer,
+             stale: non_neg_integer,
+             foreign: non_neg_integer,
+             diagnostics: [String.t()]
+           }}
+          | {:error, Error.t()}
+  def observe(%__MODULE__{resource: resource, root: root}, opts \\ []) do
+    opts = Options.validate!(opts, @observe_options)
+    folders = Enum.map(opts[:folders] || build_folders(root), &Path.expand(&1, root))
+
+    Telemetry.span([:aludel, :index, :observe], %{}, fn ->
+      run(&Native.index_observe(&1, resource, folders), opts[:progress])
+    end)
+  end
+
+  # What Mix compiled last, without the dependencies, whose sources the index does not hold.
+  defp build_folders(root) do
+    case root |> Path.join("_build/*/lib") |> Path.wildcard() |> Enum.max_by(&newest/1, fn -> nil end) do
+      nil -> []
+      lib -> Enum.filter(ebins(lib), &own?(&1, root)) ++ Enum.filter([traces(lib)], &File.dir?/1)
+    end
+  end
+
+  defp ebins(lib), do: lib |> Path.join("*/ebin") |> Path.wildcard()
+  defp traces(lib), do: lib |> Path.dirname() |> Path.join("aludel")
+
+  defp newest(lib) do
+    modified = for ebin <- ebins(lib), {:ok, stat} <- [File.stat(ebin, time: :posix)], do: stat.mtime
+    Enum.max(modified, fn -> 0 end)
+  end
+
+  defp own?(ebin, root) do
+    application = ebin |> Path.dirname() |> Path.basename()
+    not File.dir?(Path.join([root, "deps", application]))
+  end
+
   @save_options [
     wait: [
       type: :non_neg_integer,

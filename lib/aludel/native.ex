@@ -50,6 +50,7 @@ defmodule Aludel.Native do
   def index_build(_reference, _root, _max_file_bytes), do: missing()
   def index_open(_reference, _path), do: missing()
   def index_update(_reference, _index, _paths), do: missing()
+  def index_observe(_reference, _index, _folders), do: missing()
   def index_save(_reference, _index, _path, _wait), do: missing()
   def index_embed(_reference, _index, _encoder), do: missing()
   def index_info(_index), do: missing()

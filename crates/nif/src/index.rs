@@ -87,6 +87,16 @@ struct ExInfo {
 
 #[derive(NifMap)]
 #[rustler(encode)]
+struct ExObservations {
+    modules: usize,
+    files: usize,
+    stale: usize,
+    foreign: usize,
+    diagnostics: Vec<String>,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
 struct ExChanges {
     added: usize,
     changed: usize,
@@ -232,6 +242,34 @@ fn index_update<'a>(
             changed: changes.changed.len(),
             removed: changes.removed.len(),
             unchanged: changes.unchanged,
+        })
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
+fn index_observe<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    folders: Vec<String>,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let mut progress = |progress| reporter.progress(progress);
+        let folders: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
+        let observations = job::install(|| {
+            index.change(|current| current.with_compiled(&folders, &mut progress, reporter.cancel()))
+        })?;
+        Ok(ExObservations {
+            modules: observations.modules,
+            files: observations.files,
+            stale: observations.stale,
+            foreign: observations.foreign,
+            diagnostics: observations
+                .diagnostics
+                .iter()
+                .map(|d| format!("{}: {}", d.path, d.message))
+                .collect(),
         })
     })
 }
