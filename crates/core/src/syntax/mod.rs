@@ -14,6 +14,10 @@ mod refer;
 
 mod recover;
 
+mod erlang;
+
+mod diagnose;
+
 mod chunk;
 
 mod analyse;
