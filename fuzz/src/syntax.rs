@@ -23,6 +23,8 @@ pub fn syntax(data: &[u8]) {
     assert!(facts.definitions.is_sorted_by_key(|definition| definition.span.start));
     assert!(facts.references.is_sorted_by_key(|reference| reference.span.start));
     assert!(facts.chunks.is_sorted_by_key(|chunk| chunk.span.start));
+    assert!(facts.messages.iter().all(|message| (message.of as usize) < facts.references.len()));
+    assert!(facts.receivers.iter().all(|receiver| receiver.of < count));
     assert_covered(&file, &facts);
 }
 
@@ -62,6 +64,27 @@ defimpl Inspect, for: Shop.Cart do
   def inspect(cart, _), do: "cart #{length(cart.items)}"
 end
 "#;
+    let erlang = r#"%% Carts.
+-module('Elixir.Shop.Cart').
+-behaviour(gen_server).
+-export([add/2]).
+-import(lists, [map/2]).
+-include_lib("shop/include/shop.hrl").
+-define(SERVER, ?MODULE).
+-define(LOG(F, A), io:format(F, A)).
+-record(cart, {items = [] :: [item()], total}).
+-type item() :: {atom(), #cart{}} | m:t(1).
+
+%% @doc Adds.
+-spec add(#cart{}, item()) -> ok.
+add(#cart{items = I} = C, {N, _}) when is_atom(N) ->
+    ?LOG("a~p \"q\"", [$a, $"]),
+    map(fun(Y) -> add(C, Y) end, [fun m:f/1 | I]), % done
+    gen_server:call(?SERVER, {add, <<N:8/binary>>});
+add(_, _) -> try apply(m, f, [1]) of ok -> a catch E:R:S -> {E, R, S} after b end.
+handle_call({add, X}, _, S) -> maybe ok ?= X end.
+init(_) -> {ok, {#{}, [#{id => a, start => {a, start_link, [1]}}]}}.
+"#;
     let test = "defmodule ATest do\n  use ExUnit.Case\n  describe \"a\" do\n    test \"b\", %{c: c} do\n      \
                 assert c == :d\n    end\n  end\nend\n";
     let markdown = "# One\n\ntext\n\n## Two\n\n```elixir\n# not a title\n```\n";
@@ -73,7 +96,12 @@ end
         seed(1, test),
         seed(2, "<div :if={@a}><%= for b <- @c do %>{b}<% end %></div>\n"),
         seed(3, "<%= if @a do %>b<% else %>c<% end %>\n"),
+        seed(4, erlang),
         seed(4, "-module(a).\n-export([b/1]).\nb(C) -> lists:map(fun d/1, C).\n"),
+        seed(
+            4,
+            "-module(a).\nb(C) -> [{<<\"\n-define(A, \"\"\"\n'c' d() -> ?A( fun e/ case #r{\n%% f\ng( .\n",
+        ),
         seed(5, markdown),
         seed(6, "one\r\n\r\ntwo\u{2028}three\n"),
     ]

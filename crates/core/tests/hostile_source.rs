@@ -12,9 +12,13 @@ const STACK: usize = 256 * 1024;
 
 /// Analyses on a small stack, builds a graph and drops everything there.
 fn on_small_stack(text: String) -> FileFacts {
+    read_on_small_stack("lib/a.ex", text)
+}
+
+fn read_on_small_stack(path: &'static str, text: String) -> FileFacts {
     let work = move || {
-        let facts = analyse(&File::new("lib/a.ex", text));
-        let graph = CodeGraph::build([("lib/a.ex", facts.clone())]);
+        let facts = analyse(&File::new(path, text));
+        let graph = CodeGraph::build([(path, facts.clone())]);
         assert!(graph.edges().count() <= facts.references.len());
         facts
     };
@@ -127,6 +131,127 @@ fn long_lines_are_bounded() {
     on_small_stack(format!("x = {}", "a + ".repeat(5_000)));
 }
 
+fn erlang(text: String) -> FileFacts {
+    read_on_small_stack("src/a.erl", text)
+}
+
+fn erlang_has_function(facts: &FileFacts) -> bool {
+    facts.definitions.iter().any(|definition| definition.qualified() == ":a.f/1")
+}
+
+#[test]
+fn erlang_that_is_nested_deeply_is_read() {
+    for (open, inside, close) in [
+        ("(", "1", ")"),
+        ("[", "", "]"),
+        ("{", "x", "}"),
+        ("#{a => ", "1", "}"),
+        ("#r{a = ", "1", "}"),
+        ("g(", "x", ")"),
+        ("m:g(", "x", ")"),
+        ("m:g", "", "(1)"),
+        ("?M(", "x", ")"),
+        ("fun() -> ", "x", " end"),
+        ("begin ", "x", " end"),
+        ("case x of y -> ", "x", " end"),
+        ("not ", "x", ""),
+        ("x + ", "x", ""),
+        ("X = ", "x", ""),
+        ("[x || ", "x", "]"),
+        ("<<(", "8", ")>>"),
+        ("gen_server:call(a, ", "x", ")"),
+    ] {
+        let text = format!("-module(a).\nf(X) -> {}{inside}{}.\n", open.repeat(10_000), close.repeat(10_000));
+        assert!(erlang_has_function(&erlang(text)), "{open}");
+    }
+    let brackets = format!("-module(a).\nf(X) -> {}{}.\n", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(erlang_has_function(&erlang(brackets)));
+    let types =
+        format!("-module(a).\n-type t() :: {}{}.\nf(X) -> X.\n", "{".repeat(10_000), "}".repeat(10_000));
+    assert!(erlang_has_function(&erlang(types)));
+}
+
+#[test]
+fn erlang_without_end_is_bounded() {
+    for open in [
+        "(",
+        "[",
+        "{",
+        "#{",
+        "<<",
+        "fun() -> ",
+        "\"",
+        "'",
+        "$",
+        "?",
+        "?A(",
+        "g(",
+        ")",
+        "end ",
+        "-",
+        "-a(",
+        ".",
+        ". ",
+        "-define(A, ",
+        "\"\"\"\n",
+        "x \"\"\"\n",
+        "~(",
+        "a.\n",
+        "a(\n",
+        "%\n",
+        "case ",
+        "\\x",
+        "maybe ",
+    ] {
+        erlang(open.repeat(20_000));
+        let facts = erlang(format!("-module(a).\nf(X) -> X.\n{}", open.repeat(2_000)));
+        assert!(erlang_has_function(&facts), "{open}");
+    }
+    erlang("[".repeat(100_000));
+    erlang("\"".repeat(100_000));
+}
+
+#[test]
+fn long_lines_of_erlang_are_bounded() {
+    erlang("a".repeat(5_000_000));
+    erlang(format!("-module(a).\nf(X) -> \"{}\".\n", "long ".repeat(1_000_000)));
+    erlang(format!("-module(a).\nf(X) -> [{}X].\n", "g(1), ".repeat(100_000)));
+    erlang(format!("-module(a).\nf(X) -> {}X.\n", "a + ".repeat(5_000)));
+    erlang(format!("-module(a).\n-define(A, b()).\n{}", "f() -> ?A. ".repeat(20_000)));
+    let macros: String =
+        (0..5_000).map(|n| format!("-define(A{n}, b(?A{}, ?A{})).\n", n + 1, n + 2)).collect();
+    erlang(format!("-module(a).\n{macros}f(X) -> {}X.\n", "?A0, ".repeat(5_000)));
+}
+
+const ERLANG: &str = r##"%% @doc Carts, mit Ümläuten: 日本.
+-module(a).
+-behaviour(gen_server).
+-export([add/2, 'b c'/0]).
+-import(lists, [map/2]).
+-include("a.hrl").
+-compile([export_all]).
+-define(SERVER, ?MODULE).
+-define(LOG(F, A), io:format(F ++ "~n", A)).
+-record(cart, {items = [] :: [item()], total}).
+-type item() :: {atom(), #cart{}} | m:t(1).
+
+-doc """
+Adds.
+""".
+-spec add(#cart{}, item()) -> ok when X :: term().
+add(#cart{items = I} = C, {N, _} = X) when is_atom(N) ->
+    ?LOG("a~p \"q\" $", [X, $a, $", 16#ff, 1.5e3]),
+    map(fun(Y) -> add(C, Y) end, [fun m:f/1 | I]), % done
+    gen_server:call(?SERVER, {add, <<N:8/binary, "é"/utf8>>}),
+    C#cart{total = #{a => 1, b := 2}};
+add(_, _) -> try apply(m, f, [1]) of ok -> a catch E:R:S -> {E, R, S} after b end.
+'b c'() -> receive {a, B} when B > 1 -> self() ! B after 10 -> timeout end.
+handle_call({add, X}, _, S) -> case X of a -> if X -> b; true -> c end end.
+-ifdef(TEST).
+c() -> [X || X <- d(), X =/= 'e f'], maybe ok ?= f() end.
+-endif.
+"##;
+
 const SOURCE: &str = r##"
 defmodule Shop.Cart do
   @moduledoc """
@@ -205,8 +330,8 @@ defmodule Shop.User do
 end
 "##;
 
-fn check(text: &str) -> Result<(), TestCaseError> {
-    let file = File::new("lib/a.ex", text);
+fn check(path: &str, text: &str) -> Result<(), TestCaseError> {
+    let file = File::new(path, text);
     let facts = analyse(&file);
     let definitions = facts.definitions.iter().flat_map(|d| d.clauses.iter().chain([&d.span]));
     let spans = definitions
@@ -234,8 +359,9 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     }
     prop_assert!(facts.definitions.is_sorted_by_key(|d| d.span.start));
     prop_assert!(facts.references.is_sorted_by_key(|r| r.span.start));
+    prop_assert!(facts.chunks.is_sorted_by_key(|c| c.span.start));
     prop_assert_eq!(&analyse(&file), &facts);
-    CodeGraph::build([("lib/a.ex", facts.clone())]);
+    CodeGraph::build([(path, facts.clone())]);
     Ok(())
 }
 
@@ -244,20 +370,33 @@ proptest! {
 
     #[test]
     fn mutated_source_gives_facts_in_bounds(
-        source in prop::sample::select(vec![SOURCE, FRAMEWORKS]),
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..40, "[\\[\\](){}\"'#@&|<>~%:a-z ü\n]{0,4}|end|do |fn "), 1..6),
     ) {
-        let mut text: Vec<char> = source.chars().collect();
-        for (at, cut, insert) in changes {
-            let at = at.index(text.len() + 1);
-            let end = (at + cut).min(text.len());
-            text.splice(at..end, insert.chars());
+        for (path, source) in [("lib/a.ex", SOURCE), ("lib/a.ex", FRAMEWORKS), ("src/a.erl", ERLANG), ("src/a.hrl", ERLANG)] {
+            let mut text: Vec<char> = source.chars().collect();
+            for (at, cut, insert) in &changes {
+                let at = at.index(text.len() + 1);
+                let end = (at + cut).min(text.len());
+                text.splice(at..end, insert.chars());
+            }
+            check(path, &text.into_iter().collect::<String>())?;
         }
-        check(&text.into_iter().collect::<String>())?;
+    }
+
+    #[test]
+    fn truncated_source_gives_facts_in_bounds(at in any::<prop::sample::Index>()) {
+        for (path, source) in [("lib/a.ex", SOURCE), ("src/a.erl", ERLANG)] {
+            let chars: Vec<char> = source.chars().collect();
+            let at = at.index(chars.len() + 1);
+            check(path, &chars[..at].iter().collect::<String>())?;
+            check(path, &chars[at..].iter().collect::<String>())?;
+        }
     }
 
     #[test]
     fn any_text_gives_facts_in_bounds(text in "\\PC{0,200}|[\\x00-\\x7f]{0,200}") {
-        check(&text)?;
+        for path in ["lib/a.ex", "src/a.erl", "src/a.hrl"] {
+            check(path, &text)?;
+        }
     }
 }

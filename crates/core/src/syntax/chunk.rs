@@ -21,7 +21,9 @@ const JOINED: usize = 600;
 pub(super) fn chunks(file: &File, facts: &FileFacts) -> Vec<Chunk> {
     let lines = Lines::of(&file.text);
     let units = match file.language {
-        Language::Elixir if !facts.definitions.is_empty() => code_units(file, &lines, &facts.definitions),
+        Language::Elixir | Language::Erlang if !facts.definitions.is_empty() => {
+            code_units(file, &lines, &facts.definitions)
+        }
         Language::Markdown => text_units(file, &lines),
         _ => whole(file, &lines),
     };

@@ -18,6 +18,10 @@ mod recover;
 
 mod version;
 
+mod erlang;
+
+mod diagnose;
+
 mod chunk;
 
 mod analyse;

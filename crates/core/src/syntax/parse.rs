@@ -2,22 +2,23 @@
 
 use std::ops::ControlFlow;
 
-use tree_sitter::{Node, ParseOptions, ParseState, Parser, Range, Tree};
+use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser, Range, Tree};
 
 use crate::source::Span;
 
-/// Parser operations for every byte of text. Well-formed Elixir takes about one; only error recovery on text that is
-/// nothing like Elixir takes many, and its cost can grow with the square of the length.
+/// Parser operations for every byte of text. Well-formed Elixir takes about one, and so does Erlang; no file of Erlang/OTP
+/// takes three. Only error recovery on text that is nothing like the language takes many, and its cost can grow with the
+/// square of the length.
 const OPERATIONS_PER_BYTE: u64 = 10;
 
 /// The parser reports once in so many operations (a constant in tree-sitter's C code).
 const OPERATIONS_PER_REPORT: u64 = 100;
 
-/// Parses `text`, or only `part` of it. `None` when that takes more work than any source code should; the bound counts
+/// Parses `text`, or only `part` of it, by the grammar of a language. `None` when that takes more work than any source code should; the bound counts
 /// operations, not time, so that the same text always gives the same answer.
-pub(super) fn parse(text: &str, part: Option<Range>) -> Option<Tree> {
+pub(super) fn parse(language: impl Into<Language>, text: &str, part: Option<Range>) -> Option<Tree> {
     let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_elixir::LANGUAGE.into()).ok()?;
+    parser.set_language(&language.into()).ok()?;
     let length = part.map_or(text.len(), |part| part.end_byte - part.start_byte);
     parser.set_included_ranges(part.as_slice()).ok()?;
     let mut reports = 1000 + length as u64 * OPERATIONS_PER_BYTE / OPERATIONS_PER_REPORT;

@@ -76,7 +76,7 @@ pub(super) fn fragments(source: &str, tree: &Tree) -> Vec<Fragment> {
                 start_point: Point::new(line.row, line.indent),
                 end_point: Point::new(lines[end].row, lines[end].indent + lines[end].text.len()),
             };
-            if let Some(tree) = parse(source, Some(range)) {
+            if let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, source, Some(range)) {
                 covered = range.end_byte;
                 fragments.push(Fragment { tree, start: line.start, modules: modules.clone() });
             }

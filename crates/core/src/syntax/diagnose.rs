@@ -1,0 +1,42 @@
+//! What could not be read, told as diagnostics.
+
+use std::ops::ControlFlow;
+
+use tree_sitter::Tree;
+
+use super::parse::{errors, span};
+use crate::source::{Diagnostic, File, Severity, Span};
+
+/// More syntax errors in one file say nothing new.
+const MAX_DIAGNOSTICS: usize = 50;
+
+/// Tells of the syntax errors of a tree. `language` is the name of what the file should be written in.
+pub(super) fn syntax(file: &File, language: &str, tree: &Tree, diagnostics: &mut Vec<Diagnostic>) {
+    if !tree.root_node().has_error() {
+        return;
+    }
+    errors(tree, |node| {
+        if diagnostics.len() >= MAX_DIAGNOSTICS {
+            return ControlFlow::Break(());
+        }
+        let what = if node.is_missing() {
+            format!("{:?} is missing", node.kind())
+        } else {
+            format!("this is not {language}")
+        };
+        diagnostics.push(warning(file, Some(span(node)), what));
+        ControlFlow::Continue(())
+    });
+}
+
+/// Tells that the file, or the part of it at `at`, was not read at all.
+pub(super) fn given_up(file: &File, language: &str, at: Option<Span>, diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() < MAX_DIAGNOSTICS {
+        let message = format!("the text is so far from {language} that reading it was given up");
+        diagnostics.push(warning(file, at, message));
+    }
+}
+
+fn warning(file: &File, span: Option<Span>, message: String) -> Diagnostic {
+    Diagnostic { path: file.path.clone(), span, severity: Severity::Warning, code: "syntax".into(), message }
+}
