@@ -33,12 +33,17 @@ pub(super) struct Module<'t> {
 struct Pending {
     doc: Option<Arc<str>>,
     span: Option<Span>,
+    /// Whether it holds what must be followed by a function.
+    declares: bool,
 }
 
 impl Pending {
-    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless documented.
+    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless it is
+    /// documentation or a declaration.
     fn extend(&mut self, at: Span) {
-        let above = self.span.filter(|above| self.doc.is_some() || above.line_end + 1 >= at.line_start);
+        let above = self
+            .span
+            .filter(|above| self.doc.is_some() || self.declares || above.line_end + 1 >= at.line_start);
         self.span = Some(above.map_or(at, |above| join(above, at)));
     }
 }
@@ -54,6 +59,7 @@ impl<'t> Reader<'t> {
                     return self.attribute(node, call);
                 }
             }
+            "call" if self.declares_component(node) => return,
             "call" => {
                 self.call(node, Mode::Expression);
                 self.module().pending = Pending::default();
@@ -63,6 +69,13 @@ impl<'t> Reader<'t> {
             _ => self.module().pending = Pending::default(),
         }
         self.tasks.push(Task::Visit(node, Mode::Expression));
+    }
+
+    /// Adds what is said of the function that follows.
+    pub(super) fn declare(&mut self, at: Span) {
+        let pending = &mut self.module().pending;
+        pending.extend(at);
+        pending.declares = true;
     }
 
     /// A comment belongs to the definition that follows on the next line.
@@ -294,7 +307,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Adds one clause to its function, which may be new. Returns the function's index.
-    fn clause(
+    pub(super) fn clause(
         &mut self,
         node: Node<'t>,
         kind: DefinitionKind,

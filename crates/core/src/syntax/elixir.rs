@@ -9,6 +9,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::define::Module;
 use super::scope::{Scopes, Variables};
+use super::template::Template;
 use super::{Basis, FileFacts, ReferenceKind};
 
 /// How a piece of code is meant.
@@ -37,11 +38,16 @@ pub(super) enum Task<'t> {
     LeaveDescribe(Option<Arc<str>>),
     /// Sets how many quotes are around.
     Quotes(usize),
+    LeaveTemplate,
 }
 
 /// The state of the pass.
 pub(super) struct Reader<'t> {
     pub(super) source: &'t str,
+    /// The file's path.
+    pub(super) path: &'t str,
+    /// The templates in the file, in order of position.
+    pub(super) templates: &'t [Template],
     pub(super) tasks: Vec<Task<'t>>,
     pub(super) scopes: Scopes<'t>,
     /// The modules around, outermost first; the first stands for the file itself.
@@ -52,6 +58,8 @@ pub(super) struct Reader<'t> {
     pub(super) functions: usize,
     /// How many `quote`s are around that no `unquote` has ended.
     pub(super) quotes: usize,
+    /// How many templates are around.
+    pub(super) templates_around: usize,
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
     pub(super) facts: FileFacts,
@@ -63,12 +71,15 @@ impl<'t> Reader<'t> {
     pub(super) fn new(source: &'t str, tree: &'t Tree) -> Self {
         Reader {
             source,
+            path: "",
+            templates: &[],
             tasks: Vec::new(),
             scopes: Scopes::default(),
             modules: vec![Module::default()],
             owners: vec![None],
             functions: 0,
             quotes: 0,
+            templates_around: 0,
             callables: FxHashMap::default(),
             facts: FileFacts::default(),
             cursor: tree.walk(),
@@ -79,6 +90,11 @@ impl<'t> Reader<'t> {
     /// Reads `node` and all that is in it.
     pub(super) fn read(&mut self, node: Node<'t>) {
         self.tasks.push(Task::Visit(node, Mode::Statement));
+        self.run();
+    }
+
+    /// Does all that is left to do.
+    pub(super) fn run(&mut self) {
         while let Some(task) = self.tasks.pop() {
             match task {
                 Task::Visit(node, Mode::Statement) => self.statement(node),
@@ -97,6 +113,7 @@ impl<'t> Reader<'t> {
                     self.owners.pop();
                 }
                 Task::Quotes(quotes) => self.quotes = quotes,
+                Task::LeaveTemplate => self.leave_template(),
             }
         }
     }
@@ -117,6 +134,7 @@ impl<'t> Reader<'t> {
             "bitstring" => self.bitstring(node, mode),
             "pair" => self.visit_all(node.child_by_field_name("value"), keep_pattern(mode)),
             "interpolation" => self.visit_children(node, Mode::Expression),
+            "sigil" => self.sigil(node, mode),
             "do_block" | "after_block" | "rescue_block" | "catch_block" | "else_block" => {
                 self.scopes.enter(node.end_byte());
                 self.tasks.push(Task::LeaveScope);
@@ -152,7 +170,8 @@ impl<'t> Reader<'t> {
             Mode::Pattern => self.scopes.bind(name),
             _ if self.quotes > 0 || name.starts_with('_') || name == "..." => {}
             Mode::Piped => self.local(node, name, 1),
-            _ if !self.scopes.is_bound(name) => self.local(node, name, 0),
+            // A template has variables from anywhere; calls without parentheses are a thing of the past.
+            _ if self.templates_around == 0 && !self.scopes.is_bound(name) => self.local(node, name, 0),
             _ => {}
         }
     }
@@ -304,6 +323,6 @@ impl<'t> Reader<'t> {
 }
 
 /// The mode of what is inside: patterns hold patterns, everything else expressions.
-fn keep_pattern(mode: Mode) -> Mode {
+pub(super) fn keep_pattern(mode: Mode) -> Mode {
     if mode == Mode::Pattern { mode } else { Mode::Expression }
 }

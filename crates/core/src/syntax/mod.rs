@@ -12,6 +12,8 @@ mod elixir;
 mod define;
 mod refer;
 
+mod template;
+
 mod recover;
 
 mod chunk;

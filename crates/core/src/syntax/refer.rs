@@ -83,6 +83,7 @@ impl<'t> Reader<'t> {
             _ => self.visit_list(&arguments, inner(mode)),
         }
         self.named_functions(&arguments);
+        self.renders(node, None, name, &arguments);
     }
 
     fn remote_call(&mut self, node: Node<'t>, dot: Node<'t>, mode: Mode) {
@@ -96,8 +97,16 @@ impl<'t> Reader<'t> {
             (Some(module), Some(name)) => {
                 let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
                 let site = dot.child_by_field_name("right").unwrap_or(dot);
-                self.reference(ReferenceKind::Call, site, Some(module), name, arity(count), Basis::Written);
+                self.reference(
+                    ReferenceKind::Call,
+                    site,
+                    Some(module.clone()),
+                    name,
+                    arity(count),
+                    Basis::Written,
+                );
                 self.named_functions(&arguments);
+                self.renders(node, Some(module), name, &arguments);
             }
             _ => self.visit_all([left], Mode::Expression),
         }
@@ -268,7 +277,8 @@ impl<'t> Reader<'t> {
                     let elixir = atom(node, self.source)?.strip_prefix("Elixir.");
                     break elixir.map_or_else(|| text.into(), Arc::from);
                 }
-                "unary_operator" if self.operator(node) == Some("@") => {
+                // In a template `@name` is an assign.
+                "unary_operator" if self.operator(node) == Some("@") && self.templates_around == 0 => {
                     let name = self.text(node.child_by_field_name("operand")?);
                     break self
                         .modules
@@ -349,13 +359,25 @@ impl<'t> Reader<'t> {
         arity: Option<u8>,
         basis: Basis,
     ) {
+        let name = self.intern(name);
+        self.refer(kind, span(site), module, name, arity, basis);
+    }
+
+    pub(super) fn refer(
+        &mut self,
+        kind: ReferenceKind,
+        span: Span,
+        module: Option<Arc<str>>,
+        name: Arc<str>,
+        arity: Option<u8>,
+        basis: Basis,
+    ) {
         if kind == ReferenceKind::Call && arity.is_none() {
             return;
         }
-        let (from, name) = (self.owner(), self.intern(name));
         // What is quoted is no surer than that it is quoted.
         let basis = if self.quotes > 0 && basis.is_certain() { Basis::Quoted } else { basis };
-        self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), basis });
+        self.facts.references.push(Reference { kind, from: self.owner(), module, name, arity, span, basis });
     }
 
     pub(super) fn owner(&self) -> Option<u32> {
