@@ -12,9 +12,13 @@ const STACK: usize = 256 * 1024;
 
 /// Analyses on a small stack, builds a graph and drops everything there.
 fn on_small_stack(text: String) -> FileFacts {
+    analyse_at("lib/a.ex", text)
+}
+
+fn analyse_at(path: &'static str, text: String) -> FileFacts {
     let work = move || {
-        let facts = analyse(&File::new("lib/a.ex", text));
-        let graph = CodeGraph::build([("lib/a.ex", &facts)]);
+        let facts = analyse(&File::new(path, text));
+        let graph = CodeGraph::build([(path, &facts)]);
         assert!(graph.edges().count() <= facts.references.len());
         facts
     };
@@ -80,6 +84,86 @@ fn long_lines_are_bounded() {
     on_small_stack(format!("x = \"{}\"", "long ".repeat(1_000_000)));
     on_small_stack(format!("[{}]", "1234, ".repeat(100_000)));
     on_small_stack(format!("x = {}", "a + ".repeat(5_000)));
+}
+
+/// Analyses a template as files and in a sigil.
+fn template(text: &str) -> FileFacts {
+    on_small_stack(format!(
+        "defmodule A do\n  def f(assigns) do\n    ~H\"\"\"\n{text}\n\"\"\"\n  end\nend\n"
+    ));
+    analyse_at("a.eex", text.to_owned());
+    analyse_at("a.heex", text.to_owned())
+}
+
+fn calls(facts: &FileFacts, name: &str) -> usize {
+    facts.references.iter().filter(|reference| &*reference.name == name).count()
+}
+
+#[test]
+fn templates_nested_a_hundred_thousand_deep_are_bounded() {
+    let deep = |open: &str, inside: &str, close: &str| {
+        analyse_at("a.heex", format!("{}{inside}{}", open.repeat(100_000), close.repeat(100_000)))
+    };
+    assert_eq!(calls(&deep("<.a>", "{b()}", "</.a>"), "a"), 100_000);
+    assert_eq!(calls(&deep("<p phx-no-curly-interpolation>", "{b()}", "</p>"), "b"), 0);
+    assert_eq!(calls(&deep("{", "b()", "}"), "b"), 1);
+    assert_eq!(calls(&deep("<%= if a() do %>", "{b()}", "<% end %>"), "b"), 1);
+    deep("[{", "x", "}]");
+    deep("<p :for={x <- y}>", "{x}", "</p>");
+}
+
+#[test]
+fn templates_without_end_are_bounded() {
+    for open in [
+        "<",
+        "{",
+        "}",
+        "<%",
+        "<%=",
+        "<%!--",
+        "<!--",
+        "<!",
+        "</",
+        "<.a",
+        "<.a x={",
+        "<a \"",
+        "<a '",
+        "<a b=",
+        "<script>",
+        "{\"",
+        "{)}",
+        "{a ) }",
+        "{end}",
+        "<% end %>",
+        "<% ) %>",
+        "<% do %>",
+        "<% -> %>",
+        "<a :let={",
+        "<a :let={)}>",
+        "<a :for={x <- ",
+        "\\{",
+        "é",
+        "\n",
+        "{\n}",
+        "{a\n\n}",
+        "~H\"{)}\" ",
+        "~H\"<.a\" ",
+    ] {
+        analyse_at("a.heex", open.repeat(20_000));
+        template(&format!("<p>{{a()}}</p>{}<p>{{b()}}</p>", open.repeat(1_000)));
+    }
+    on_small_stack("x = ~H\"<.a>{b )}</.a>\"\n".repeat(10_000));
+}
+
+#[test]
+fn long_templates_are_bounded() {
+    for part in ["a", "<p>é</p>", "<.a b={\"long text\"}/>", "\n"] {
+        analyse_at("a.heex", part.repeat(5_000_000 / part.len()));
+    }
+    let facts = analyse_at("a.heex", format!("<.a b={{\"{}\"}}/>{{c()}}", "long ".repeat(1_000_000)));
+    assert_eq!((calls(&facts, "a"), calls(&facts, "c")), (1, 1));
+    let facts = analyse_at("a.heex", format!("{{b()}}{}{{c()}}", "<p>text</p>\n".repeat(400_000)));
+    assert_eq!((calls(&facts, "b"), calls(&facts, "c")), (1, 1));
 }
 
 const SOURCE: &str = r##"
