@@ -85,6 +85,31 @@ add(_, _) -> try apply(m, f, [1]) of ok -> a catch E:R:S -> {E, R, S} after b en
 handle_call({add, X}, _, S) -> maybe ok ?= X end.
 init(_) -> {ok, {#{}, [#{id => a, start => {a, start_link, [1]}}]}}.
 "#;
+    let heex = r#"
+<.form :let={f} for={@form} id="x" phx-change={JS.push("a")} {@rest}>
+  <A.B.input class={[f.x, "\}"]} :for={%{id: x} <- @items} field={f[:é]} />
+  <:col :let={user} label='{no}'>{user.name} {~p"/users/#{user}?#{[a: 1]}"}</:col>
+  <pre phx-no-curly-interpolation>{no}<br></pre><!-- {no} <%= yes() %> -->
+  <%= case @x do %>
+    <% {:ok, y} -> %>{y}
+    <% _ -> %><style>{no}</style>
+  <% end %>
+</.form>
+"#;
+    let sigils = r#"
+defmodule A do
+  use Phoenix.Component
+  embed_templates "../a/*"
+  attr :b, C, default: nil
+  slot :d do
+    attr :e, :any
+  end
+
+  def f(assigns), do: ~H"<.g :for={h <- @i}>{h}</.g>" <> ~L|<% j() %>|
+  def k(conn), do: conn |> put_view(html: L) |> render("m/n.html", o: ~p"/p/#{q}")
+  EEx.function_from_string(:def, :r, "<%= s %>", [:s])
+end
+"#;
     let test = "defmodule ATest do\n  use ExUnit.Case\n  describe \"a\" do\n    test \"b\", %{c: c} do\n      \
                 assert c == :d\n    end\n  end\nend\n";
     let markdown = "# One\n\ntext\n\n## Two\n\n```elixir\n# not a title\n```\n";
@@ -95,8 +120,12 @@ init(_) -> {ok, {#{}, [#{id => a, start => {a, start_link, [1]}}]}}.
         seed(0, broken),
         seed(1, test),
         seed(2, "<div :if={@a}><%= for b <- @c do %>{b}<% end %></div>\n"),
+        seed(2, heex),
+        seed(2, "<p x={b(}>{\"}{end}<.a <%= c <%% <!-- {d} <script>{</script\n"),
         seed(3, "<%= if @a do %>b<% else %>c<% end %>\n"),
         seed(4, erlang),
+        seed(3, "<%= f @a, fn x -> %>é<%= x %><%= y # z %><% end %><%!-- <%= --%><%| b %><% c\n"),
+        seed(0, sigils),
         seed(4, "-module(a).\n-export([b/1]).\nb(C) -> lists:map(fun d/1, C).\n"),
         seed(
             4,

@@ -252,6 +252,87 @@ c() -> [X || X <- d(), X =/= 'e f'], maybe ok ?= f() end.
 -endif.
 "##;
 
+/// Analyses a template as files and in a sigil.
+fn template(text: &str) -> FileFacts {
+    on_small_stack(format!(
+        "defmodule A do\n  def f(assigns) do\n    ~H\"\"\"\n{text}\n\"\"\"\n  end\nend\n"
+    ));
+    read_on_small_stack("a.eex", text.to_owned());
+    read_on_small_stack("a.heex", text.to_owned())
+}
+
+fn calls(facts: &FileFacts, name: &str) -> usize {
+    facts.references.iter().filter(|reference| &*reference.name == name).count()
+}
+
+#[test]
+fn templates_nested_a_hundred_thousand_deep_are_bounded() {
+    let deep = |open: &str, inside: &str, close: &str| {
+        read_on_small_stack("a.heex", format!("{}{inside}{}", open.repeat(100_000), close.repeat(100_000)))
+    };
+    assert_eq!(calls(&deep("<.a>", "{b()}", "</.a>"), "a"), 100_000);
+    assert_eq!(calls(&deep("<p phx-no-curly-interpolation>", "{b()}", "</p>"), "b"), 0);
+    assert_eq!(calls(&deep("{", "b()", "}"), "b"), 1);
+    assert_eq!(calls(&deep("<%= if a() do %>", "{b()}", "<% end %>"), "b"), 1);
+    deep("[{", "x", "}]");
+    deep("<p :for={x <- y}>", "{x}", "</p>");
+}
+
+#[test]
+fn templates_without_end_are_bounded() {
+    for open in [
+        "<",
+        "{",
+        "}",
+        "<%",
+        "<%=",
+        "<%!--",
+        "<!--",
+        "<!",
+        "</",
+        "<.a",
+        "<.a x={",
+        "<a \"",
+        "<a '",
+        "<a b=",
+        "<script>",
+        "{\"",
+        "{)}",
+        "{a ) }",
+        "{end}",
+        "<% end %>",
+        "<% ) %>",
+        "<% do %>",
+        "<% -> %>",
+        "<a :let={",
+        "<a :let={)}>",
+        "<a :for={x <- ",
+        "\\{",
+        "é",
+        "\n",
+        "{\n}",
+        "{a\n\n}",
+        "~H\"{)}\" ",
+        "~H\"<.a\" ",
+    ] {
+        read_on_small_stack("a.heex", open.repeat(20_000));
+        template(&format!("<p>{{a()}}</p>{}<p>{{b()}}</p>", open.repeat(1_000)));
+    }
+    on_small_stack("x = ~H\"<.a>{b )}</.a>\"\n".repeat(10_000));
+}
+
+#[test]
+fn long_templates_are_bounded() {
+    for part in ["a", "<p>é</p>", "<.a b={\"long text\"}/>", "\n"] {
+        read_on_small_stack("a.heex", part.repeat(5_000_000 / part.len()));
+    }
+    let facts =
+        read_on_small_stack("a.heex", format!("<.a b={{\"{}\"}}/>{{c()}}", "long ".repeat(1_000_000)));
+    assert_eq!((calls(&facts, "a"), calls(&facts, "c")), (1, 1));
+    let facts = read_on_small_stack("a.heex", format!("{{b()}}{}{{c()}}", "<p>text</p>\n".repeat(400_000)));
+    assert_eq!((calls(&facts, "b"), calls(&facts, "c")), (1, 1));
+}
+
 const SOURCE: &str = r##"
 defmodule Shop.Cart do
   @moduledoc """

@@ -1,18 +1,23 @@
 //! The one function that reads a file, whatever its language.
 
+use std::ops::Range;
+
 use super::elixir::Reader;
 use super::parse::parse;
 use super::recover::fragments;
+use super::template::{Dialect, Overlay, renumber};
 use super::{FileFacts, chunk, diagnose, erlang};
-use crate::source::{File, Language};
+use crate::source::{File, Language, Span};
 
 /// All that `file` says by itself. Never fails: what cannot be read is told in the diagnostics, and the rest is read.
 ///
-/// Elixir and Erlang are read in full; of other languages only chunks are made.
+/// Elixir, Erlang and templates are read in full; of other languages only chunks are made.
 pub fn analyse(file: &File) -> FileFacts {
     let mut facts = match file.language {
         Language::Elixir => elixir(file),
         Language::Erlang => erlang::read(file),
+        Language::Heex => template(file, Dialect::Heex),
+        Language::Eex => template(file, Dialect::Eex),
         _ => FileFacts::default(),
     };
     facts.chunks = chunk::chunks(file, &facts);
@@ -20,14 +25,13 @@ pub fn analyse(file: &File) -> FileFacts {
 }
 
 fn elixir(file: &File) -> FileFacts {
-    let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, &file.text, None) else {
-        let mut facts = FileFacts::default();
-        diagnose::given_up(file, "Elixir", None, &mut facts.diagnostics);
-        return facts;
-    };
+    let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, &*file.text, None) else { return given_up(file) };
     let broken = tree.root_node().has_error();
     let fragments = if broken { fragments(&file.text, &tree) } else { Vec::new() };
-    let mut reader = Reader::new(&file.text, &tree);
+    let trees = std::iter::once(&tree).chain(fragments.iter().map(|fragment| &fragment.tree));
+    let overlay = Overlay::of_code(&file.text, trees);
+    let mut reader = Reader::new(overlay.text(), &tree);
+    (reader.path, reader.templates) = (&file.path, overlay.templates());
     reader.read(tree.root_node());
     reader.recover(&fragments);
     reader.settle();
@@ -36,5 +40,51 @@ fn elixir(file: &File) -> FileFacts {
     }
     let mut facts = reader.facts;
     diagnose::syntax(file, "Elixir", &tree, &mut facts.diagnostics);
+    finish(file, &overlay, &mut facts);
     facts
+}
+
+fn template(file: &File, dialect: Dialect) -> FileFacts {
+    let overlay = Overlay::of_template(&file.text, dialect);
+    let blank = parse(tree_sitter_elixir::LANGUAGE, "", None);
+    let (Some(template), Some(blank)) = (overlay.templates().first(), blank) else {
+        return given_up(file);
+    };
+    let mut reader = Reader::new(overlay.text(), &blank);
+    reader.path = &file.path;
+    reader.template_file(template);
+    reader.settle();
+    let mut facts = reader.facts;
+    finish(file, &overlay, &mut facts);
+    facts
+}
+
+fn given_up(file: &File) -> FileFacts {
+    let mut facts = FileFacts::default();
+    diagnose::given_up(file, "Elixir", None, &mut facts.diagnostics);
+    facts
+}
+
+/// Adds what is wrong in templates, and puts everything on its line.
+fn finish(file: &File, overlay: &Overlay, facts: &mut FileFacts) {
+    if overlay.templates().is_empty() {
+        return;
+    }
+    for template in overlay.templates() {
+        let place = |at: &Range<usize>| Span {
+            start: at.start as u32,
+            end: at.end as u32,
+            line_start: 1,
+            line_end: 1,
+        };
+        for (at, what) in &template.problems {
+            diagnose::problem(file, place(at), what, &mut facts.diagnostics);
+        }
+        match &template.tree {
+            Some(tree) => diagnose::syntax(file, "Elixir", tree, &mut facts.diagnostics),
+            None => diagnose::given_up(file, "Elixir", Some(place(&template.range)), &mut facts.diagnostics),
+        }
+    }
+    facts.diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.start, span.end)));
+    renumber(facts, &file.text);
 }

@@ -36,12 +36,17 @@ pub(super) struct Module<'t> {
 struct Pending {
     doc: Option<Arc<str>>,
     span: Option<Span>,
+    /// Whether it holds what must be followed by a function.
+    declares: bool,
 }
 
 impl Pending {
-    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless documented.
+    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless it is
+    /// documentation or a declaration.
     fn extend(&mut self, at: Span) {
-        let above = self.span.filter(|above| self.doc.is_some() || above.line_end + 1 >= at.line_start);
+        let above = self
+            .span
+            .filter(|above| self.doc.is_some() || self.declares || above.line_end + 1 >= at.line_start);
         self.span = Some(above.map_or(at, |above| join(above, at)));
     }
 }
@@ -57,6 +62,7 @@ impl<'t> Reader<'t> {
                     return self.attribute(node, call);
                 }
             }
+            "call" if self.declares_component(node) => return,
             "call" => {
                 self.call(node, Mode::Expression);
                 self.module().pending = Pending::default();
@@ -66,6 +72,13 @@ impl<'t> Reader<'t> {
             _ => self.module().pending = Pending::default(),
         }
         self.tasks.push(Task::Visit(node, Mode::Expression));
+    }
+
+    /// Adds what is said of the function that follows.
+    pub(super) fn declare(&mut self, at: Span) {
+        let pending = &mut self.module().pending;
+        pending.extend(at);
+        pending.declares = true;
     }
 
     /// A comment belongs to the definition that follows on the next line.
@@ -346,7 +359,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Adds one clause to its function, which may be new. Returns the function's index.
-    fn clause(
+    pub(super) fn clause(
         &mut self,
         node: Node<'t>,
         kind: DefinitionKind,
@@ -481,7 +494,7 @@ impl<'t> Reader<'t> {
             }
             "callback" | "macrocallback" => self.define_type(node, DefinitionKind::Callback, true, value),
             "behaviour" | "before_compile" => {
-                self.declare(name, value);
+                self.commit_to(name, value);
                 self.module().pending = Pending::default();
             }
             // Said of what follows.
@@ -505,7 +518,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `@behaviour Mod`, and `@before_compile Mod`, which calls a macro of `Mod` when the module is about to be compiled.
-    pub(super) fn declare(&mut self, name: &'t str, value: Node<'t>) {
+    pub(super) fn commit_to(&mut self, name: &'t str, value: Node<'t>) {
         let named = match value.kind() {
             "tuple" => self.children(value).first().copied().unwrap_or(value),
             _ => value,

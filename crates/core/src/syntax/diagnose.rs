@@ -29,6 +29,13 @@ pub(super) fn syntax(file: &File, language: &str, tree: &Tree, diagnostics: &mut
     });
 }
 
+/// Tells of something else that is wrong.
+pub(super) fn problem(file: &File, at: Span, what: &str, diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() < MAX_DIAGNOSTICS {
+        diagnostics.push(warning(file, Some(at), what.into()));
+    }
+}
+
 /// Tells that the file, or the part of it at `at`, was not read at all.
 pub(super) fn given_up(file: &File, language: &str, at: Option<Span>, diagnostics: &mut Vec<Diagnostic>) {
     if diagnostics.len() < MAX_DIAGNOSTICS {

@@ -10,6 +10,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 use super::define::Module;
 use super::framework::RouteScope;
 use super::scope::{Scopes, Variables};
+use super::template::Template;
 use super::{Basis, FileFacts, ReferenceKind};
 
 /// How a piece of code is meant.
@@ -43,11 +44,16 @@ pub(super) enum Task<'t> {
     EnterOwner(u32),
     LeaveOwner,
     LeaveRoutes(Box<RouteScope>),
+    LeaveTemplate,
 }
 
 /// The state of the pass.
 pub(super) struct Reader<'t> {
     pub(super) source: &'t str,
+    /// The file's path.
+    pub(super) path: &'t str,
+    /// The templates in the file, in order of position.
+    pub(super) templates: &'t [Template],
     pub(super) tasks: Vec<Task<'t>>,
     pub(super) scopes: Scopes<'t>,
     /// The modules around, outermost first; the first stands for the file itself.
@@ -62,6 +68,8 @@ pub(super) struct Reader<'t> {
     pub(super) left_out: bool,
     /// Modules that a loop in a module's body runs over, by its variable: what the loop defines is made for each.
     pub(super) loops: FxHashMap<&'t str, Vec<Arc<str>>>,
+    /// How many templates are around.
+    pub(super) templates_around: usize,
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
     pub(super) facts: FileFacts,
@@ -75,6 +83,8 @@ impl<'t> Reader<'t> {
     pub(super) fn new(source: &'t str, tree: &'t Tree) -> Self {
         Reader {
             source,
+            path: "",
+            templates: &[],
             tasks: Vec::new(),
             scopes: Scopes::default(),
             modules: vec![Module::default()],
@@ -83,6 +93,7 @@ impl<'t> Reader<'t> {
             quotes: 0,
             left_out: false,
             loops: FxHashMap::default(),
+            templates_around: 0,
             callables: FxHashMap::default(),
             facts: FileFacts::default(),
             messages: Vec::new(),
@@ -94,6 +105,11 @@ impl<'t> Reader<'t> {
     /// Reads `node` and all that is in it.
     pub(super) fn read(&mut self, node: Node<'t>) {
         self.tasks.push(Task::Visit(node, Mode::Statement));
+        self.run();
+    }
+
+    /// Does all that is left to do.
+    pub(super) fn run(&mut self) {
         while let Some(task) = self.tasks.pop() {
             match task {
                 Task::Visit(node, Mode::Statement) => self.statement(node),
@@ -118,6 +134,7 @@ impl<'t> Reader<'t> {
                     self.owners.pop();
                 }
                 Task::LeaveRoutes(outer) => self.module().framework.routes = *outer,
+                Task::LeaveTemplate => self.leave_template(),
             }
         }
     }
@@ -160,6 +177,7 @@ impl<'t> Reader<'t> {
                 }
                 self.visit_children(node, Mode::Expression);
             }
+            "sigil" => self.sigil(node, mode),
             "do_block" | "after_block" | "rescue_block" | "catch_block" | "else_block" => {
                 self.scopes.enter(node.end_byte());
                 self.tasks.push(Task::LeaveScope);
@@ -195,7 +213,8 @@ impl<'t> Reader<'t> {
             Mode::Pattern => self.scopes.bind(name),
             _ if self.quotes > 0 || name.starts_with('_') || name == "..." => {}
             Mode::Piped => self.local(node, name, 1),
-            _ if !self.scopes.is_bound(name) => self.local(node, name, 0),
+            // A template has variables from anywhere; calls without parentheses are a thing of the past.
+            _ if self.templates_around == 0 && !self.scopes.is_bound(name) => self.local(node, name, 0),
             _ => {}
         }
     }
@@ -255,7 +274,7 @@ impl<'t> Reader<'t> {
                     let arguments = self.arguments(call);
                     let name = call.child_by_field_name("target").map_or("", |target| self.text(target));
                     match (name, &arguments[..]) {
-                        ("behaviour" | "before_compile", [value]) => self.declare(name, *value),
+                        ("behaviour" | "before_compile", [value]) => self.commit_to(name, *value),
                         _ => self.visit_list(&arguments, Mode::Expression),
                     }
                 }
@@ -358,6 +377,6 @@ impl<'t> Reader<'t> {
 }
 
 /// The mode of what is inside: patterns hold patterns, everything else expressions.
-fn keep_pattern(mode: Mode) -> Mode {
+pub(super) fn keep_pattern(mode: Mode) -> Mode {
     if mode == Mode::Pattern { mode } else { Mode::Expression }
 }

@@ -48,7 +48,7 @@ pub enum DefinitionKind {
     Route,
     /// A pipeline of a router.
     Pipeline,
-    /// A template: a HEEx or EEx file.
+    /// A template: a HEEx or EEx file. Its name is the file's path and its module empty; conventions tie it to one.
     Template,
     /// An Ecto schema, named by its source; an embedded one by the last part of its module.
     Schema,
@@ -123,12 +123,13 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// `Mod.fun/arity`, `Mod` for modules, `Mod.t/0` for types.
+    /// `Mod.fun/arity`, `Mod` for modules, `Mod.t/0` for types, the path for templates.
     pub fn qualified(&self) -> String {
         match (self.kind, self.arity) {
             (DefinitionKind::Module | DefinitionKind::Protocol | DefinitionKind::Implementation, _) => {
                 self.module.to_string()
             }
+            (DefinitionKind::Template, _) => self.name.to_string(),
             (_, Some(arity)) => format!("{}.{}/{}", self.module, self.name, arity),
             (_, None) => format!("{}.{}", self.module, self.name),
         }
@@ -234,7 +235,9 @@ pub struct Reference {
     /// The module, aliases resolved, as `inspect` prints it: `"Shop.Cart"`, `":lists"`. `None`: a local or imported name
     /// that only the whole project can resolve.
     pub module: Option<Arc<str>>,
-    /// The function or macro; empty when the reference is to the module itself.
+    /// The function or macro; empty when the reference is to the module itself. Of a [`ReferenceKind::Route`] in a `~p`
+    /// the path, `:_` for what is interpolated: `"/users/:_"`. Of a [`ReferenceKind::Render`] the template's name without
+    /// its format, `"index"`; its path, where it is given by that; or the pattern of paths, `"lib/shop_web/page_html/*"`.
     pub name: Arc<str>,
     /// Number of arguments, a pipe's included. `None` for what takes none, and for a call by name with a list of arguments
     /// that is not written out.

@@ -14,6 +14,8 @@ mod refer;
 
 mod framework;
 
+mod template;
+
 mod recover;
 
 mod version;

@@ -9,24 +9,39 @@ use crate::source::Span;
 /// Parser operations for every byte of text. Well-formed Elixir takes about one, and so does Erlang; no file of Erlang/OTP
 /// takes three. Only error recovery on text that is nothing like the language takes many, and its cost can grow with the
 /// square of the length.
-const OPERATIONS_PER_BYTE: u64 = 10;
+pub(super) const OPERATIONS_PER_BYTE: u64 = 10;
 
 /// The parser reports once in so many operations (a constant in tree-sitter's C code).
 const OPERATIONS_PER_REPORT: u64 = 100;
 
 /// Parses `text`, or only `part` of it, by the grammar of a language. `None` when that takes more work than any source code should; the bound counts
 /// operations, not time, so that the same text always gives the same answer.
-pub(super) fn parse(language: impl Into<Language>, text: &str, part: Option<Range>) -> Option<Tree> {
+pub(super) fn parse(
+    language: impl Into<Language>,
+    text: impl AsRef<[u8]>,
+    part: Option<Range>,
+) -> Option<Tree> {
+    let text = text.as_ref();
+    let length = part.map_or(text.len(), |part| part.end_byte - part.start_byte);
+    parse_bounded(language, text, part, length as u64 * OPERATIONS_PER_BYTE)
+}
+
+/// Parses `text`, or only `part` of it, in about so many operations and what any text may take.
+pub(super) fn parse_bounded(
+    language: impl Into<Language>,
+    text: &[u8],
+    part: Option<Range>,
+    operations: u64,
+) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(&language.into()).ok()?;
-    let length = part.map_or(text.len(), |part| part.end_byte - part.start_byte);
     parser.set_included_ranges(part.as_slice()).ok()?;
-    let mut reports = 1000 + length as u64 * OPERATIONS_PER_BYTE / OPERATIONS_PER_REPORT;
+    let mut reports = 1000 + operations / OPERATIONS_PER_REPORT;
     let mut bound = |_: &ParseState| {
         reports = reports.saturating_sub(1);
         if reports == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let mut read = |offset: usize, _| text.as_bytes().get(offset..).unwrap_or_default();
+    let mut read = |offset: usize, _| text.get(offset..).unwrap_or_default();
     parser.parse_with_options(&mut read, None, Some(ParseOptions::new().progress_callback(&mut bound)))
 }
 

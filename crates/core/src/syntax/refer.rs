@@ -106,6 +106,7 @@ impl<'t> Reader<'t> {
             _ => self.visit_list(&arguments, inner(mode)),
         }
         self.named_functions(&arguments, 0);
+        self.renders(node, None, name, &arguments);
     }
 
     fn remote_call(&mut self, node: Node<'t>, dot: Node<'t>, mode: Mode) {
@@ -127,6 +128,7 @@ impl<'t> Reader<'t> {
                     Basis::Written,
                 );
                 self.named_functions(&arguments, before);
+                self.renders(node, Some(module.clone()), name, &arguments);
                 let (arguments, remote) = (&arguments[..], Some(module));
                 let call = CallSite { node, site, name, remote, arguments, block, mode };
                 if self.framework_call(&call) {
@@ -372,7 +374,8 @@ impl<'t> Reader<'t> {
                     let elixir = atom(node, self.source)?.strip_prefix("Elixir.");
                     break elixir.map_or_else(|| text.into(), Arc::from);
                 }
-                "unary_operator" if self.operator(node) == Some("@") => {
+                // In a template `@name` is an assign.
+                "unary_operator" if self.operator(node) == Some("@") && self.templates_around == 0 => {
                     let name = self.text(node.child_by_field_name("operand")?);
                     break self
                         .modules
@@ -454,17 +457,29 @@ impl<'t> Reader<'t> {
         arity: Option<u8>,
         basis: Basis,
     ) {
+        let name = self.intern(name);
+        self.reference_at(kind, span(site), module, name, arity, basis);
+    }
+
+    pub(super) fn reference_at(
+        &mut self,
+        kind: ReferenceKind,
+        span: Span,
+        module: Option<Arc<str>>,
+        name: Arc<str>,
+        arity: Option<u8>,
+        basis: Basis,
+    ) {
         if kind == ReferenceKind::Call && arity.is_none() {
             return;
         }
-        let (from, name) = (self.owner(), self.intern(name));
         // What is quoted is no surer than that it is quoted.
         let basis = match basis {
             sure if sure.is_certain() && self.quotes > 0 => Basis::Quoted,
             sure if sure.is_certain() && self.left_out => Basis::Conditional,
             other => other,
         };
-        self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), basis });
+        self.facts.references.push(Reference { kind, from: self.owner(), module, name, arity, span, basis });
     }
 
     pub(super) fn owner(&self) -> Option<u32> {

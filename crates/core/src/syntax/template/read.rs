@@ -1,0 +1,104 @@
+//! Reads templates where they stand: their code, the components they use, and verified routes.
+
+use tree_sitter::Node;
+
+use super::overlay::Template;
+use super::scan::Component;
+use crate::source::Span;
+use crate::syntax::elixir::{Mode, Reader, Task, keep_pattern};
+use crate::syntax::parse::span;
+use crate::syntax::{Basis, Definition, DefinitionKind, ReferenceKind};
+
+impl<'t> Reader<'t> {
+    /// Reads a file that is a template.
+    pub(in crate::syntax) fn template_file(&mut self, template: &'t Template) {
+        let whole = Span { start: 0, end: template.range.end as u32, line_start: 1, line_end: 1 };
+        self.facts.definitions.push(Definition {
+            kind: DefinitionKind::Template,
+            module: "".into(),
+            name: self.path.into(),
+            arity: None,
+            defaults: 0,
+            public: true,
+            span: whole,
+            clauses: vec![whole],
+            doc: None,
+            spec: None,
+            fields: Vec::new(),
+            signature: None,
+        });
+        self.owners.push(Some(0));
+        self.template(template);
+        self.run();
+        self.owners.pop();
+    }
+
+    /// Reads a template in the scope that is in force here.
+    pub(super) fn template(&mut self, template: &'t Template) {
+        for component in &template.components {
+            self.component(component);
+        }
+        self.scopes.enter(template.range.end);
+        self.functions += 1;
+        self.templates_around += 1;
+        self.tasks.push(Task::LeaveTemplate);
+        if let Some(tree) = &template.tree {
+            self.visit_children(tree.root_node(), Mode::Expression);
+        }
+    }
+
+    pub(in crate::syntax) fn leave_template(&mut self) {
+        self.scopes.leave();
+        self.functions -= 1;
+        self.templates_around -= 1;
+    }
+
+    /// `<.name` calls `name/1`, `<Mod.name` calls `Mod.name/1`.
+    fn component(&mut self, component: &'t Component) {
+        let module = component.module.as_ref().map(|module| self.scopes.resolve(module));
+        let name = self.intern(&component.name);
+        let (start, end) = (component.at, component.at + component.name.len());
+        // The lines are set when all is read.
+        let at = Span { start: start as u32, end: end as u32, line_start: 1, line_end: 1 };
+        self.reference_at(ReferenceKind::Call, at, module, name, Some(1), Basis::Written);
+    }
+
+    /// The template that begins at this node.
+    pub(super) fn template_at(&self, node: Node) -> Option<&'t Template> {
+        let templates = self.templates;
+        let at = templates.binary_search_by_key(&node.start_byte(), |template| template.at).ok()?;
+        templates.get(at)
+    }
+
+    pub(in crate::syntax) fn sigil(&mut self, node: Node<'t>, mode: Mode) {
+        if let Some(template) = self.template_at(node) {
+            return self.template(template);
+        }
+        if node.named_child(0).is_some_and(|name| self.text(name) == "p") {
+            self.verified_route(node);
+        }
+        self.visit_children(node, keep_pattern(mode));
+    }
+
+    /// `~p"/users/#{user}?page=1"` is the path `/users/:_`.
+    fn verified_route(&mut self, node: Node<'t>) {
+        let mut path = String::new();
+        for part in self.children(node) {
+            match part.kind() {
+                "interpolation" => path.push_str(":_"),
+                "quoted_content" | "escape_sequence" => {
+                    let text = self.text(part);
+                    let end = text.find(['?', '#']);
+                    path.push_str(&text[..end.unwrap_or(text.len())]);
+                    if end.is_some() {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if path.starts_with('/') {
+            self.reference_at(ReferenceKind::Route, span(node), None, path.into(), None, Basis::Written);
+        }
+    }
+}
