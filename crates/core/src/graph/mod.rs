@@ -8,9 +8,28 @@ mod kernel;
 mod query;
 mod rank;
 
+mod dense;
+
+mod export;
+
+mod communities;
+mod cycles;
+mod dead;
+mod leiden;
+mod neighbourhood;
+mod paths;
+
 pub use build::CodeGraph;
+pub use communities::{Communities, CommunityOptions};
+pub use cycles::{CycleOptions, CycleStep, ModuleCycle, Phase};
+pub use dead::{Dead, DeadOptions, Doubt};
+pub use export::{Export, Format};
+pub use neighbourhood::{Neighbourhood, NeighbourhoodOptions};
+pub use paths::SymbolPath;
 pub use query::Impact;
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
