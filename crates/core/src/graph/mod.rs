@@ -12,6 +12,10 @@ mod dense;
 
 mod export;
 
+mod layout;
+mod picture;
+mod svg;
+
 mod communities;
 mod cycles;
 mod dead;
@@ -26,6 +30,7 @@ pub use dead::{Dead, DeadOptions, Doubt};
 pub use export::{Export, Format};
 pub use neighbourhood::{Neighbourhood, NeighbourhoodOptions};
 pub use paths::SymbolPath;
+pub use picture::Picture;
 pub use query::Impact;
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 

@@ -12,6 +12,7 @@ mod graphml;
 mod json;
 mod mermaid;
 
+pub(super) use graphml::escaped;
 pub use request::{Export, Format};
 
 #[cfg(test)]
