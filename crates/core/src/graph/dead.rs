@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::dense::Dense;
 use super::{CodeGraph, LinkKind, Symbol, SymbolId};
-use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind};
+use crate::syntax::{Basis, DefinitionKind, FileFacts, ReferenceKind};
 use crate::{Cancel, Result};
 
 /// What counts as used.
@@ -48,6 +48,10 @@ pub enum Doubt {
     ModuleIsNamed,
     /// Its module uses one that is not of the project, whose macros may call it.
     ModuleIsExtended,
+    /// Quoted code calls something of its name, and where that code ends up is not known.
+    NameIsQuoted,
+    /// It is private, and its module has quoted code, which may put together the name of what it calls.
+    ModuleIsQuoted,
 }
 
 impl Doubt {
@@ -56,18 +60,21 @@ impl Doubt {
         match self {
             Doubt::ModuleIsNamed => "module_is_named",
             Doubt::ModuleIsExtended => "module_is_extended",
+            Doubt::NameIsQuoted => "name_is_quoted",
+            Doubt::ModuleIsQuoted => "module_is_quoted",
         }
     }
 }
 
 /// Behaviours and modules to use that come with Elixir, and what they call of the modules that have them. All others that
-/// are not of the project may call everything public.
+/// are not of the project may call everything public, `:gen_statem` among them: it calls functions by the names of states.
 #[rustfmt::skip]
 const KNOWN: &[(&str, &[(&str, u8)])] = &[
-    (":application", APPLICATION), (":gen_event", GEN_EVENT), (":gen_server", GEN_SERVER), (":gen_statem", GEN_STATEM),
+    (":application", APPLICATION), (":gen_event", GEN_EVENT), (":gen_server", GEN_SERVER),
     (":supervisor", &[("init", 1)]), ("Agent", &[]), ("Application", APPLICATION), ("Bitwise", &[]),
     ("DynamicSupervisor", &[("init", 1)]), ("ExUnit.Case", &[]), ("GenServer", GEN_SERVER),
-    ("Mix.Task", &[("run", 1)]), ("Supervisor", &[("init", 1)]), ("Task", &[]),
+    ("Mix.Project", &[("application", 0), ("cli", 0), ("project", 0)]), ("Mix.Task", &[("run", 1)]),
+    ("Supervisor", &[("init", 1)]), ("Task", &[]),
 ];
 
 #[rustfmt::skip]
@@ -84,13 +91,6 @@ const GEN_EVENT: &[(&str, u8)] = &[
 const GEN_SERVER: &[(&str, u8)] = &[
     ("code_change", 3), ("format_status", 1), ("format_status", 2), ("handle_call", 3), ("handle_cast", 2),
     ("handle_continue", 2), ("handle_info", 2), ("init", 1), ("terminate", 2),
-];
-
-/// The functions for its states have names of their own, so the behaviour calls them by what the module tells it; those
-/// of the usual shape are listed nowhere.
-#[rustfmt::skip]
-const GEN_STATEM: &[(&str, u8)] = &[
-    ("callback_mode", 0), ("code_change", 4), ("format_status", 1), ("handle_event", 4), ("init", 1), ("terminate", 3),
 ];
 
 impl CodeGraph {
@@ -164,6 +164,10 @@ struct Usage {
     /// Modules that are values somewhere.
     named: FxHashSet<Arc<str>>,
     supervised: FxHashSet<Arc<str>>,
+    /// Names of local calls in quoted code. How many arguments they have is not known when lists are spliced in.
+    quoted_names: FxHashSet<Arc<str>>,
+    /// Modules with quoted code.
+    quoting: FxHashSet<Arc<str>>,
     implementations: FxHashSet<Arc<str>>,
     exceptions: FxHashSet<Arc<str>>,
 }
@@ -198,19 +202,27 @@ impl Usage {
                 }
             }
         }
-        for (module, brought) in behaviours(files) {
+        let files: Vec<&FileFacts> = files.into_iter().map(|(_, facts)| facts).collect();
+        for facts in &files {
+            for reference in facts.references.iter().filter(|reference| reference.basis == Basis::Quoted) {
+                let from = reference.from.and_then(|from| facts.definitions.get(from as usize));
+                usage.quoting.extend(from.map(|from| from.module.clone()));
+                if reference.module.is_none() {
+                    usage.quoted_names.insert(reference.name.clone());
+                }
+            }
+        }
+        for (module, brought) in behaviours(&files) {
             for behaviour in brought {
-                let known = KNOWN.binary_search_by(|(name, _)| (*name).cmp(&behaviour));
+                let known = KNOWN.binary_search_by(|(name, _)| (*name).cmp(&behaviour)).ok();
                 let called = usage.callbacks.entry(module.clone()).or_default();
-                match (own.get(&behaviour), known) {
-                    (Some(callbacks), _) => called.extend(callbacks.iter().cloned()),
-                    (None, Ok(at)) => {
-                        called.extend(KNOWN[at].1.iter().map(|(name, arity)| ((*name).into(), *arity)));
-                    }
-                    (None, Err(_)) => {
-                        usage.open.insert(module.clone());
-                        usage.extended.insert(module.clone());
-                    }
+                let written = own.get(&behaviour);
+                called.extend(written.into_iter().flatten().cloned());
+                let listed = known.into_iter().flat_map(|at| KNOWN[at].1);
+                called.extend(listed.map(|(name, arity)| ((*name).into(), *arity)));
+                if known.is_none() && written.is_none() {
+                    usage.open.insert(module.clone());
+                    usage.extended.insert(module.clone());
                 }
             }
         }
@@ -246,18 +258,22 @@ impl Usage {
     fn doubt(&self, symbol: &Symbol) -> Option<Doubt> {
         let named = symbol.public && self.named.contains(&symbol.module);
         let extended = self.extended.contains(&symbol.module);
-        named.then_some(Doubt::ModuleIsNamed).or(extended.then_some(Doubt::ModuleIsExtended))
+        let doubts = [
+            (named, Doubt::ModuleIsNamed),
+            (extended, Doubt::ModuleIsExtended),
+            (self.quoted_names.contains(&symbol.name), Doubt::NameIsQuoted),
+            (!symbol.public && self.quoting.contains(&symbol.module), Doubt::ModuleIsQuoted),
+        ];
+        doubts.into_iter().find(|(holds, _)| *holds).map(|(_, doubt)| doubt)
     }
 }
 
 /// The behaviours of each module and what it uses, also what comes along with what it uses.
-fn behaviours<'f>(
-    files: impl IntoIterator<Item = (&'f str, &'f FileFacts)>,
-) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>> {
+fn behaviours(files: &[&FileFacts]) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>> {
     // Of a module in itself, and in code that it quotes for others.
     let mut written: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
     let mut quoted: FxHashMap<Arc<str>, BTreeSet<Arc<str>>> = FxHashMap::default();
-    for (_, facts) in files {
+    for facts in files {
         for reference in &facts.references {
             let is_ours = matches!(reference.kind, ReferenceKind::Use | ReferenceKind::Behaviour);
             let from = reference.from.and_then(|from| facts.definitions.get(from as usize));
@@ -404,8 +420,31 @@ mod tests {
             defmodule B do
               @handlers [A]
               def go, do: apply(A, :by_name, [])
+              defmacro make(list), do: quote(do: spliced(unquote_splicing(list)))
+              defp computed, do: 1
+            end
+            defmodule C do
+              require B
+              def c, do: B.make([1])
+              defp spliced(_), do: 1
             end";
-        assert_eq!(dead(files, &closed()), ["A.public/0 module_is_named", "A.private/0", "B.go/0"]);
+        assert_eq!(
+            dead(files, &closed()),
+            [
+                "A.public/0 module_is_named",
+                "A.private/0",
+                "B.go/0",
+                "B.make/1",
+                "B.computed/0 module_is_quoted",
+                "C.c/0",
+                "C.spliced/1 name_is_quoted"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_list_is_sorted_for_the_search() {
+        assert!(KNOWN.is_sorted_by_key(|(name, _)| *name));
     }
 
     proptest! {
