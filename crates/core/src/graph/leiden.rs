@@ -22,6 +22,10 @@ const LEAST_GAIN: f64 = 1e-10;
 /// How often rounds are repeated at most. Two or three are usual.
 const MOST_ROUNDS: usize = 16;
 
+/// How often each node is looked at in a round, on average and at most. Every move is a gain, so that there is an end to
+/// them, but only this says when.
+const MOST_LOOKS: usize = 200;
+
 /// An undirected network.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
@@ -184,8 +188,10 @@ impl<'a> Moving<'a> {
         let mut queue: VecDeque<usize> = random.shuffled((0..self.network.len()).collect()).into();
         let mut waits = vec![true; self.network.len()];
         let mut to_community = Weights::new(self.network.len());
-        while let Some(node) = queue.pop_front() {
+        let mut looks = self.network.len().saturating_mul(MOST_LOOKS);
+        while let Some(node) = queue.pop_front().filter(|_| looks > 0) {
             cancel.check()?;
+            looks -= 1;
             waits[node] = false;
             let Some(community) = self.better(node, &mut to_community) else { continue };
             self.put(node, community);
@@ -496,7 +502,7 @@ mod tests {
             ours += leiden;
             theirs += louvain;
         }
-        assert!(ours > theirs && worse <= 40, "{worse} of 200 are worse; {ours} {theirs}");
+        assert!(ours > theirs && worse <= 10, "{worse} of 200 are worse; {ours} {theirs}");
     }
 
     proptest! {

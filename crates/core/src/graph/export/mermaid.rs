@@ -33,7 +33,9 @@ fn label(text: &str) -> String {
         match c {
             '\n' | '\r' | '\t' => label.push(' '),
             c if c.is_control() => label.push('\u{FFFD}'),
-            c if c.is_alphanumeric() || matches!(c, ' ' | '.' | ',' | '/' | '?' | '!' | '-') => label.push(c),
+            c if c.is_alphanumeric() || matches!(c, ' ' | '.' | ',' | '/' | '?' | '!' | '-' | '_') => {
+                label.push(c)
+            }
             c if c.is_ascii() => {
                 label.push_str(&format!("#{};", u32::from(c)));
             }
