@@ -261,6 +261,11 @@ impl CodeGraph {
         })
     }
 
+    /// What is written in each file, in order of path.
+    pub(super) fn facts(&self) -> impl Iterator<Item = &FileFacts> {
+        self.inner.order.iter().filter_map(|slot| Some(&*self.unit(*slot)?.written.facts))
+    }
+
     /// The nodes of the file at `path`.
     pub(super) fn nodes_in(&self, path: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let rank = self.inner.rank_of(path).ok();

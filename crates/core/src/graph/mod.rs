@@ -19,9 +19,33 @@ mod impact;
 mod query;
 mod rank;
 
+mod dense;
+
+mod export;
+
+mod layout;
+mod picture;
+mod svg;
+
+mod communities;
+mod cycles;
+mod dead;
+mod leiden;
+mod neighbourhood;
+mod paths;
+
 pub use build::{CodeGraph, Source};
+pub use communities::{Communities, CommunityOptions};
+pub use cycles::{CycleOptions, CycleStep, ModuleCycle, Phase};
+pub use dead::{Dead, DeadOptions, Doubt};
+pub use export::{Export, Format};
 pub use impact::Impact;
+pub use neighbourhood::{Neighbourhood, NeighbourhoodOptions};
+pub use paths::SymbolPath;
+pub use picture::Picture;
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
