@@ -134,7 +134,7 @@ defmodule Aludel.Index do
          {:ok, index} <- open(path, shared),
          true <- same_folder?(index.root, root),
          {:ok, changes} <- update(index, shared) do
-      {:ok, index, changes.added + changes.changed + changes.removed > 0}
+      {:ok, index, changes.dependencies or changes.added + changes.changed + changes.removed > 0}
     else
       {:error, %{kind: kind} = error} when kind != :outdated ->
         {:error, error}
@@ -178,6 +178,8 @@ defmodule Aludel.Index do
   @doc """
   Reads the folder again and takes in what changed; files that did not change are not analysed again.
 
+  `dependencies` says whether those have changed: what they bring into the project by `use` and `import` is read from `deps`.
+
   With `paths`, as a file watcher tells them, nothing else is looked at, and the time it takes does not grow with the folder.
 
   ## Options
@@ -189,7 +191,8 @@ defmodule Aludel.Index do
              added: non_neg_integer,
              changed: non_neg_integer,
              removed: non_neg_integer,
-             unchanged: non_neg_integer
+             unchanged: non_neg_integer,
+             dependencies: boolean
            }}
           | {:error, Error.t()}
   def update(%__MODULE__{resource: resource, root: root}, opts \\ []) do

@@ -102,6 +102,7 @@ struct ExChanges {
     changed: usize,
     removed: usize,
     unchanged: usize,
+    dependencies: bool,
 }
 
 #[derive(NifMap)]
@@ -242,6 +243,7 @@ fn index_update<'a>(
             changed: changes.changed.len(),
             removed: changes.removed.len(),
             unchanged: changes.unchanged,
+            dependencies: changes.dependencies,
         })
     })
 }

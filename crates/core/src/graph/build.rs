@@ -24,11 +24,14 @@ pub struct Source {
     pub facts: Arc<FileFacts>,
     /// What the compiler said of just this text.
     pub compiled: Option<Arc<CompiledFile>>,
+    /// Whether it is not of the project, but of something that the project uses: then it only tells what its names mean and
+    /// what its macros bring.
+    pub outside: bool,
 }
 
 impl From<Arc<FileFacts>> for Source {
     fn from(facts: Arc<FileFacts>) -> Self {
-        Source { facts, compiled: None }
+        Source { facts, compiled: None, outside: false }
     }
 }
 
@@ -232,6 +235,7 @@ impl CodeGraph {
     pub(super) fn named(&self, module: &str, name: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let key = self.inner.names.key(Class::Callable, module, name);
         let ids = self.inner.table.get(key).iter();
+        let ids = ids.filter(|target| self.unit(target.slot).is_some_and(|unit| !unit.written.outside));
         let ids = ids.map(|t| SymbolId { file: self.inner.ranks[t.slot as usize], index: t.index });
         ids.filter_map(|id| Some((id, self.node(id)?)))
     }
@@ -254,7 +258,8 @@ impl CodeGraph {
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         self.inner.order.iter().enumerate().flat_map(|(rank, slot)| {
-            let nodes = self.unit(*slot).into_iter().flat_map(Unit::nodes);
+            let nodes =
+                self.unit(*slot).filter(|unit| !unit.written.outside).into_iter().flat_map(Unit::nodes);
             nodes
                 .enumerate()
                 .map(move |(index, node)| (SymbolId { file: rank as u32, index: index as u32 }, node))
@@ -263,13 +268,15 @@ impl CodeGraph {
 
     /// What is written in each file, in order of path.
     pub(super) fn facts(&self) -> impl Iterator<Item = &FileFacts> {
-        self.inner.order.iter().filter_map(|slot| Some(&*self.unit(*slot)?.written.facts))
+        let units = self.inner.order.iter().filter_map(|slot| self.unit(*slot));
+        units.filter(|unit| !unit.written.outside).map(|unit| &*unit.written.facts)
     }
 
     /// The nodes of the file at `path`.
     pub(super) fn nodes_in(&self, path: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let rank = self.inner.rank_of(path).ok();
         let unit = rank.and_then(|rank| Some((rank as u32, self.unit(self.inner.order[rank])?)));
+        let unit = unit.filter(|(_, unit)| !unit.written.outside);
         unit.into_iter().flat_map(|(file, unit)| {
             unit.nodes().enumerate().map(move |(index, node)| (SymbolId { file, index: index as u32 }, node))
         })
@@ -280,7 +287,10 @@ impl CodeGraph {
 type Before = FxHashMap<u32, Option<Arc<Unit>>>;
 
 fn keys(unit: &Unit) -> impl Iterator<Item = (Key, u32)> {
-    unit.written.keys.iter().chain(&unit.expanded.keys).zip(0..).map(|(key, index)| (*key, index))
+    // What is outside is nowhere in the graph.
+    let inside = !unit.written.outside;
+    let keys = unit.written.keys.iter().chain(&unit.expanded.keys).zip(0..);
+    keys.filter(move |_| inside).map(|(key, index)| (*key, index))
 }
 
 fn reads(unit: &Unit) -> impl Iterator<Item = Key> {

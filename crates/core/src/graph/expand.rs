@@ -22,7 +22,7 @@ type Made = FxHashMap<(Arc<str>, Arc<str>, u8), (Injected, Arc<str>, Arc<str>, S
 /// What other files bring into the unit at `slot`.
 pub(super) fn expand(view: View, slot: u32) -> Expanded {
     let mut expanded = Expanded::default();
-    let Some(unit) = view.unit(slot) else { return expanded };
+    let Some(unit) = view.unit(slot).filter(|unit| !unit.written.outside) else { return expanded };
     let facts = &unit.written.facts;
     let mut made = Made::default();
     for (at, reference) in facts.references.iter().enumerate() {

@@ -17,7 +17,7 @@ use crate::syntax::{Basis, DefinitionKind, ImportDirective, Reference, Reference
 
 /// Resolves all references of the unit at `slot`.
 pub(super) fn resolve(view: View, slot: u32) -> Resolved {
-    let Some(unit) = view.unit(slot) else { return Resolved::default() };
+    let Some(unit) = view.unit(slot).filter(|unit| !unit.written.outside) else { return Resolved::default() };
     let mut resolver = Resolver {
         view,
         slot,
@@ -176,7 +176,7 @@ impl<'v> Resolver<'v> {
 
     fn call_remote(&mut self, node: u32, module: &Arc<str>, arity: u8, reference: &Reference) {
         if let Some(target) = self.callable(module, &reference.name, arity) {
-            return self.link_written(node, target, LinkKind::Call, reference);
+            return self.call(node, target, module, arity, reference);
         }
         // A module of the project may have it from a macro: then at least the module is depended on.
         self.mention(node, module, LinkKind::Module, reference);
@@ -210,7 +210,7 @@ impl<'v> Resolver<'v> {
             }
             if let Some(target) = self.callable(import, name, arity).filter(|target| target.signature.public)
             {
-                return self.link_written(node, target, LinkKind::Call, reference);
+                return self.call(node, target, import, arity, reference);
             }
             if only.is_some_and(|only| !only.is_empty()) || std_lib::known(import, name, arity).is_some() {
                 return self.call_abroad(node, import.clone(), reference, arity, reference.basis);
@@ -231,6 +231,14 @@ impl<'v> Resolver<'v> {
             }
             _ => self.unresolved += 1,
         }
+    }
+
+    /// A call of something that is written, in the project or outside of it.
+    fn call(&mut self, node: u32, target: Target, module: &Arc<str>, arity: u8, reference: &Reference) {
+        if self.view.unit(target.slot).is_some_and(|unit| unit.written.outside) {
+            return self.call_abroad(node, module.clone(), reference, arity, reference.basis);
+        }
+        self.link_written(node, target, LinkKind::Call, reference);
     }
 
     fn send(&mut self, node: u32, module: &str, arity: u8, reference: &Reference, message: Option<&Shape>) {
@@ -377,7 +385,8 @@ impl<'v> Resolver<'v> {
         reversed: bool,
         clause: u16,
     ) {
-        let Some(other) = self.view.node_key(&target) else { return };
+        let unit = self.view.unit(target.slot).filter(|unit| !unit.written.outside);
+        let Some(other) = unit.and_then(|unit| unit.key(target.index)) else { return };
         self.raw.push((Link { node, kind, other, reversed, clause, basis, first_site: 0 }, site));
     }
 

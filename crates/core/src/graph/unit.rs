@@ -72,6 +72,8 @@ pub(super) struct Written {
     pub(super) facts: Arc<FileFacts>,
     /// What the compiler said of it.
     pub(super) compiled: Option<Arc<CompiledFile>>,
+    /// Whether it is not of the project.
+    pub(super) outside: bool,
     pub(super) nodes: Vec<Symbol>,
     /// The key of each node.
     pub(super) keys: Vec<Key>,
@@ -82,7 +84,7 @@ pub(super) struct Written {
     /// What its macros and functions bring into the modules that use them, by the key of their name.
     pub(super) injections: FxHashMap<Key, Injection>,
     /// The node that stands for the file itself, if something stands outside of all definitions.
-    pub(super) outside: Option<u32>,
+    pub(super) loose: Option<u32>,
 }
 
 /// What quoted code brings into the module that uses it. Without places, so that it only changes when it matters.
@@ -210,7 +212,8 @@ impl Written {
             first: Vec::with_capacity(facts.definitions.len() + 1),
             entries: Vec::new(),
             injections: FxHashMap::default(),
-            outside: None,
+            loose: None,
+            outside: source.outside,
             compiled: source.compiled,
             facts: facts.clone(),
         };
@@ -228,7 +231,7 @@ impl Written {
 
     /// The nodes that a reference comes from.
     pub(super) fn origins(&self, reference: &Reference) -> std::ops::Range<u32> {
-        match (reference.from, self.outside) {
+        match (reference.from, self.loose) {
             (Some(definition), _) => self.nodes_of(definition),
             (None, Some(node)) => node..node + 1,
             (None, None) => 0..0,
@@ -263,7 +266,7 @@ impl Written {
         self.first.push(self.nodes.len() as u32);
         if facts.references.iter().any(|reference| reference.from.is_none()) {
             let whole = Span { line_start: 1, line_end: 1, ..Span::default() };
-            self.outside = Some(self.nodes.len() as u32);
+            self.loose = Some(self.nodes.len() as u32);
             let name = self.path.clone();
             self.nodes.push(symbol(DefinitionKind::File, "".into(), name, None, self.path.clone(), whole));
             self.keys.push(names.exact(&self.path, DefinitionKind::File, "", &self.path, None));

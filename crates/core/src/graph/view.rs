@@ -22,11 +22,6 @@ impl<'v> View<'v> {
         self.unit(slot).map_or("", |unit| &unit.written.path)
     }
 
-    /// The key of a target's node.
-    pub(super) fn node_key(&self, target: &Target) -> Option<Key> {
-        self.unit(target.slot)?.key(target.index)
-    }
-
     /// What has this name, in order of path and position.
     pub(super) fn all(&self, key: Key) -> Vec<Target> {
         let mut all = self.table.get(key).to_vec();

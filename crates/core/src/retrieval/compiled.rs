@@ -134,7 +134,10 @@ impl Index {
             let different = paths.filter(|path| compiled.get(*path) != self.compiled.get(*path));
             let changes = different.filter_map(|path| {
                 let facts = self.entry(path)?.facts.clone();
-                Some((path.clone(), Some(Source { facts, compiled: compiled.get(path).cloned() })))
+                Some((
+                    path.clone(),
+                    Some(Source { facts, compiled: compiled.get(path).cloned(), outside: false }),
+                ))
             });
             let _ = graph.set(before.updated(changes));
         }

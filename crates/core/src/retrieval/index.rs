@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::bm25::Lexical;
 use super::entry::{Entry, Files};
+use super::outside::Outside;
 use super::vectors::{Batch, Placed, Vectors};
 use crate::compiled::CompiledFile;
 use crate::graph::{CodeGraph, Source};
@@ -40,6 +41,8 @@ pub struct Index {
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
     unread: Arc<[Diagnostic]>,
+    /// What dependencies bring in.
+    outside: Arc<Outside>,
     /// What the compiler said, by path.
     pub(super) compiled: Arc<BTreeMap<Arc<str>, Arc<CompiledFile>>>,
     /// One for all versions with these files.
@@ -57,12 +60,14 @@ pub struct Changes {
     pub removed: Vec<Arc<str>>,
     /// How many files are as they were.
     pub unchanged: usize,
+    /// Whether something else is known of the dependencies.
+    pub dependencies: bool,
 }
 
 impl Changes {
     /// Whether there was no change at all.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty() && !self.dependencies
     }
 }
 
@@ -126,7 +131,9 @@ impl Index {
         let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
         let entries = analyse(read, progress, cancel)?;
         progress(Progress { phase: "lexical", done: 0, total: 1 });
-        Ok(Index::of(root, entries, unread, Vectors::default()))
+        let facts = entries.iter().map(|entry| &*entry.facts);
+        let outside = Outside::default().updated(&root, facts).unwrap_or_default();
+        Ok(Index::of(root, entries, unread, Vectors::default(), outside))
     }
 
     /// An index of what was read before.
@@ -135,6 +142,7 @@ impl Index {
         entries: Vec<Arc<Entry>>,
         unread: Vec<Diagnostic>,
         vectors: Vectors,
+        outside: Outside,
     ) -> Index {
         let files = Files::new(entries);
         Index {
@@ -143,6 +151,7 @@ impl Index {
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
+            outside: Arc::new(outside),
             compiled: Arc::default(),
             graph: Arc::default(),
             placed: Arc::default(),
@@ -222,10 +231,12 @@ impl Index {
             }
         }
         changes.unchanged = kept.len();
+        let new = analyse(new, progress, cancel)?;
+        let outside = self.outside.updated(&self.root, new.iter().map(|entry| &*entry.facts));
+        changes.dependencies = outside.is_some();
         if changes.is_empty() {
             return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
         }
-        let new = analyse(new, progress, cancel)?;
         // The compiler has not seen the new texts.
         let mut compiled = BTreeMap::clone(&self.compiled);
         changes.changed.iter().chain(&changes.removed).for_each(|path| drop(compiled.remove(path)));
@@ -233,7 +244,11 @@ impl Index {
         if let Some(before) = self.graph.get() {
             let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
             let new = new.iter().map(|entry| (entry.file.path.clone(), Some(entry.facts.clone().into())));
-            let _ = graph.set(before.updated(new.chain(gone)));
+            let left = self.outside.files.keys().filter(|_| outside.is_some());
+            let left = left.map(|path| (path.clone(), None::<Source>));
+            let brought = outside.iter().flat_map(outside_sources).map(|(path, source)| (path, Some(source)));
+            // Of two changes of one path the later one counts.
+            let _ = graph.set(before.updated(left.chain(brought).chain(new).chain(gone)));
         }
         kept.extend(new);
         progress(Progress { phase: "lexical", done: 0, total: 1 });
@@ -246,6 +261,7 @@ impl Index {
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
+            outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
             compiled: Arc::new(compiled),
             graph: Arc::new(graph),
             placed: Arc::default(),
@@ -286,10 +302,11 @@ impl Index {
     pub fn graph(&self) -> &CodeGraph {
         self.graph.get_or_init(|| {
             let entries = self.files.entries();
-            CodeGraph::build(entries.iter().map(|entry| {
+            let inside = entries.iter().map(|entry| {
                 let compiled = self.compiled.get(&entry.file.path).cloned();
-                (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled })
-            }))
+                (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled, outside: false })
+            });
+            CodeGraph::build(inside.chain(outside_sources(&self.outside)))
         })
     }
 
@@ -362,9 +379,18 @@ impl Index {
         &self.vectors
     }
 
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
     pub(crate) fn unread(&self) -> &[Diagnostic] {
         &self.unread
     }
+}
+
+fn outside_sources(outside: &Outside) -> impl Iterator<Item = (Arc<str>, Source)> {
+    let source = |facts: &Arc<FileFacts>| Source { facts: facts.clone(), compiled: None, outside: true };
+    outside.files.iter().map(move |(path, facts)| (path.clone(), source(facts)))
 }
 
 fn read(

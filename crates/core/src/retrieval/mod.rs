@@ -9,6 +9,7 @@ mod vectors;
 mod index;
 
 mod compiled;
+mod outside;
 
 mod embed;
 

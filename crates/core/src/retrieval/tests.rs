@@ -231,6 +231,59 @@ fn told(index: &Index) -> String {
 }
 
 #[test]
+fn dependencies_tell_what_they_bring_into_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("mix.exs", "");
+    write("lib/a.ex", "defmodule A do\n  use Parsers\n  def go(x), do: {many(x), one(x), other(x)}\nend\n");
+    let told = |index: &Index| -> Vec<String> {
+        let edges = index.graph().edges();
+        edges
+            .map(|edge| format!("{}.{}/{}", edge.callee_module, edge.callee_fun, edge.callee_arity))
+            .collect()
+    };
+    let index = build(folder.path());
+    assert_eq!(told(&index), [""; 0]);
+    write(
+        "deps/parsers/lib/parsers.ex",
+        "defmodule Parsers do\n  defmacro __using__(_) do\n    quote do\n      use Parsers.Deep\n      \
+         import Parsers.Base\n    end\n  end\nend\n",
+    );
+    write(
+        "deps/parsers/lib/deep.ex",
+        "defmodule Parsers.Deep do\n  defmacro __using__(_), do: quote(do: import(Parsers.Late))\nend\n",
+    );
+    write(
+        "deps/parsers/lib/parts.ex",
+        "defmodule Parsers.Base do\n  def many(x, y \\\\ 1), do: {x, y}\nend\n",
+    );
+    write("deps/parsers/lib/late.ex", "defmodule Parsers.Late do\n  def one(x), do: x\nend\n");
+    write("deps/parsers/test/base_test.exs", "defmodule Parsers.Base do\n  def other(x), do: x\nend\n");
+    let expected = ["Parsers.Base.many/1", "Parsers.Late.one/1"];
+    for index in [
+        update(&index).0,
+        update_paths(&index, &BTreeSet::from(["lib/a.ex".to_owned()])).0,
+        build(folder.path()),
+    ] {
+        assert_eq!(told(&index), expected);
+        // They are not of the project.
+        assert!(index.graph().symbols().all(|symbol| &*symbol.file == "lib/a.ex"));
+        assert_eq!(index.files().count(), 2);
+    }
+    let (index, changes) = update(&index);
+    assert!(changes.dependencies && changes.added.is_empty());
+    let (_, changes) = update(&index);
+    assert!(changes.is_empty());
+    let path = folder.path().join("index");
+    store::save(&index, &path, &store::SaveOptions::default(), &Cancel::new()).unwrap();
+    assert_eq!(told(&store::open(&path, &Cancel::new()).unwrap()), expected);
+}
+
+#[test]
 fn only_paths_below_the_root_can_be_updated() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.ex"), "defmodule A do\nend").unwrap();

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::retrieval::outside::Outside;
 use crate::source::{ContentHash, Diagnostic};
 use crate::{Error, ErrorKind, Result};
 
@@ -63,6 +64,8 @@ pub(super) struct Slot {
 pub(super) struct Directory {
     pub(super) root: String,
     pub(super) unread: Vec<Diagnostic>,
+    /// What dependencies bring in.
+    pub(super) outside: Outside,
     /// Sorted by path.
     pub(super) files: Vec<FileRecord>,
     pub(super) fingerprint: ContentHash,

@@ -24,6 +24,7 @@ use self::format::{
 };
 use super::entry::Entry;
 use super::index::Index;
+use super::outside::Outside;
 use super::vectors::{Block, Vectors};
 use crate::source::ContentHash;
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -124,7 +125,7 @@ pub fn open(path: &Path, cancel: &Cancel) -> Result<Index> {
         blocks.push(Arc::new(block));
     }
     let vectors = Vectors::new(directory.fingerprint, dimensions, blocks);
-    Ok(Index::of(PathBuf::from(directory.root), entries, directory.unread, vectors))
+    Ok(Index::of(PathBuf::from(directory.root), entries, directory.unread, vectors, directory.outside))
 }
 
 fn lock(path: &Path, options: &SaveOptions, cancel: &Cancel) -> Result<File> {
@@ -206,6 +207,7 @@ fn write_anew(index: &Index, path: &Path, cancel: &Cancel) -> Result<Saved> {
     let nothing = Directory {
         root: String::new(),
         unread: Vec::new(),
+        outside: Outside::default(),
         files: Vec::new(),
         fingerprint: ContentHash::default(),
         dimensions: 0,
@@ -278,6 +280,7 @@ impl Writer {
         Ok(Directory {
             root: root.to_string(),
             unread: index.unread().to_vec(),
+            outside: index.outside().clone(),
             files,
             fingerprint: vectors.fingerprint(),
             dimensions: vectors.dimensions() as u32,
