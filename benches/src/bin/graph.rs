@@ -48,9 +48,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let ranked = graph.rank(&[], &cancel)?;
     let rank = start.elapsed();
-    let (graph, observed) = if compiled.is_empty() {
+    let (graph, observed) = if compiled.is_empty() && !root.join("deps").is_dir() {
         (graph, None)
     } else {
+        // Dependencies and the compiler's work belong to an index.
         let index = Index::build(&root, &BuildOptions::default(), &mut |_| {}, &cancel)?;
         let (index, observed) = index.with_compiled(&compiled, &mut |_| {}, &cancel)?;
         (index.graph().clone(), Some(format!("{observed:?}")))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Symbol;
+use super::std_lib::{self, Known};
 use crate::compiled::{CompiledFile, CompiledModule, Function, Origin};
 use crate::source::Span;
 use crate::syntax::{FileFacts, Reference};
@@ -91,6 +92,12 @@ impl<'c> Observed<'c> {
             && !self.functions.contains(&(&*from.module, name, arity))
         {
             return Verdict::Absent;
+        }
+        // What a macro of `Kernel` leaves behind may have its name: `to_string(x)` becomes `String.Chars.to_string(x)`.
+        if reference.module.is_none()
+            && std_lib::known("Kernel", &reference.name, arity) == Some(Known::Macro)
+        {
+            return Verdict::Silent;
         }
         let at = self.by_place.get(&(reference.span.line_start, &*reference.name)).into_iter().flatten();
         let fits = at.filter(|at| {
