@@ -85,7 +85,12 @@ fn bring(
         let target = view.written(slot, key).and_then(|target| view.unit(target.slot));
         let injection = match target.and_then(|unit| unit.written.injections.get(&key)) {
             Some(injection) => injection.clone(),
-            None => std_lib::injection(&from, &name),
+            None => {
+                let read = view.names.key(Class::Module, &from, "");
+                expanded.reads.push(read);
+                context.open |= view.any(slot, read).is_none() && !std_lib::has_module(&from);
+                std_lib::injection(&from, &name)
+            }
         };
         let Injection { imports, aliases, definitions, behaviours, inner } = injection;
         context.imports.extend(imports);

@@ -220,12 +220,13 @@ impl<'v> Resolver<'v> {
                 guesses.push(import);
             }
         }
+        let open = self.context(&from.module).is_some_and(|context| context.open);
         match (std_lib::known("Kernel", name, arity).filter(|_| kernel), &guesses[..]) {
             (Some(Known::Function | Known::Inlined), _) => {
                 self.call_abroad(node, "Kernel".into(), reference, arity, reference.basis);
             }
-            // Only one import can have brought it in, unless a `use` did.
-            (None, [only]) => {
+            // Only one import can have brought it in.
+            (None, [only]) if !open => {
                 let basis = reference.basis.max(Basis::Imported);
                 self.call_abroad(node, (*only).clone(), reference, arity, basis);
             }

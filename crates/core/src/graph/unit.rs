@@ -135,6 +135,8 @@ pub(super) struct Context {
     pub(super) imports: Vec<Import>,
     pub(super) aliases: FxHashMap<Arc<str>, Arc<str>>,
     pub(super) behaviours: Vec<Arc<str>>,
+    /// Whether something is used of which nothing is known: it may bring in any name.
+    pub(super) open: bool,
 }
 
 /// What the references of a file mean.
