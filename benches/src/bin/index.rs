@@ -7,6 +7,7 @@
 //! cost in the index what real ones do, and say nothing of quality.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,6 +99,25 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
         saves.push(timed(|| save(&current))?.1);
     }
     put("update_one_file_ms", middle(&mut updates));
+    // The same when the caller knows which file it is, to the graph's answer.
+    let symbol =
+        index.graph().symbols().find(|symbol| symbol.file == file.path).map(|symbol| symbol.qualified());
+    let paths = BTreeSet::from([file.path.to_string()]);
+    let mut seen = Vec::new();
+    let mut known = index.clone();
+    for turn in 0..turns {
+        fs::write(copy.join(&*file.path), format!("{}\n# path {turn}\n", file.text))?;
+        let (next, time) = timed(|| {
+            let (next, _) = known.update_paths(&paths, &options, &mut |_| {}, &cancel)?;
+            let found = symbol.as_deref().map(|symbol| next.graph().find(symbol)).transpose()?;
+            let ids: Vec<_> = found.iter().flatten().map(|symbol| symbol.id).collect();
+            std::hint::black_box(next.graph().callers(&ids, 1));
+            Ok::<_, aludel_core::Error>(next)
+        })?;
+        seen.push(time);
+        known = next;
+    }
+    put("update_path_ms", middle(&mut seen));
     put("save_one_file_ms", middle(&mut saves));
     put("open_ms", median(turns, || timed(|| store::open(&stored, &cancel)).map(|it| it.1))?);
     put("store_mib", fs::metadata(&stored)?.len() as f64 / f64::from(1 << 20));
