@@ -1,7 +1,8 @@
 //! Reads a project, builds its graph and prints figures as one JSON line:
-//! `graph --root DIR [--edges OUT.jsonl] [--certain] [--compiled FOLDER]… [--lines N]`. With `--edges` the calls are written, one JSON
-//! object a line; `--certain` leaves out those whose resolution is not sure; `--compiled` names folders with what the compiler left
-//! behind. The time from a change to an answer is measured on a file of about `--lines` lines (500).
+//! `graph --root DIR [--edges OUT.jsonl] [--certain] [--definitions OUT.jsonl] [--compiled FOLDER]… [--lines N]`.
+//! With `--edges` the calls are written, and with `--definitions` what takes arguments, one JSON object a line; `--certain`
+//! leaves out calls whose resolution is not sure; `--compiled` names folders with what the compiler left behind. The time
+//! from a change to an answer is measured on a file of about `--lines` lines (500).
 
 use std::error::Error;
 use std::fs;
@@ -20,6 +21,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut definitions = None;
     let (mut root, mut edges, mut certain, mut lines, mut compiled) = (None, None, false, 500, Vec::new());
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -27,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Long("root") => root = Some(PathBuf::from(arguments.value()?)),
             Long("edges") => edges = Some(PathBuf::from(arguments.value()?)),
             Long("certain") => certain = true,
+            Long("definitions") => definitions = Some(PathBuf::from(arguments.value()?)),
             Long("lines") => lines = arguments.value()?.parse()?,
             Long("compiled") => compiled.push(PathBuf::from(arguments.value()?)),
             other => return Err(other.unexpected().into()),
@@ -69,6 +72,21 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "callee_module": *edge.callee_module,
                 "callee_fun": *edge.callee_fun,
                 "callee_arity": edge.callee_arity,
+            });
+            writeln!(out, "{line}")?;
+        }
+        out.flush()?;
+    }
+    if let Some(path) = definitions {
+        let mut out = BufWriter::new(fs::File::create(path)?);
+        for symbol in graph.symbols().filter(|symbol| symbol.arity.is_some()) {
+            let line = json!({
+                "module": *symbol.module,
+                "fun": *symbol.name,
+                "arity": symbol.arity,
+                "defaults": symbol.defaults,
+                "kind": symbol.kind.as_str(),
+                "generated_by": symbol.generated_by.as_deref(),
             });
             writeln!(out, "{line}")?;
         }
