@@ -1,5 +1,5 @@
 //! After any sequence of edits, renames, moves and deletions the graph is the one that a fresh build of the same files
-//! gives. Ten thousand steps are run by `cargo test --release -p aludel-core --test graph_equality -- --ignored`.
+//! gives. `PROPTEST_CASES=12800` makes ten thousand steps of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aludel_core::graph::CodeGraph;
 use aludel_core::source::File;
 use aludel_core::syntax::analyse;
+use proptest::prelude::ProptestConfig;
 
 /// A small generator of numbers (SplitMix64, Steele, Lea and Flood 2014): the same seed gives the same edits.
 struct Random(u64);
@@ -206,11 +207,7 @@ fn difference(one: &CodeGraph, other: &CodeGraph, files: &BTreeMap<&str, String>
 
 #[test]
 fn an_updated_graph_is_a_fresh_one() {
-    (0..4).for_each(|seed| walk(seed, 50));
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn an_updated_graph_is_a_fresh_one_after_ten_thousand_steps() {
-    (100..150).for_each(|seed| walk(seed, 200));
+    // 256 cases if nobody says otherwise, which are 200 steps.
+    let walks = ProptestConfig::default().cases.div_ceil(64);
+    (0..u64::from(walks)).for_each(|seed| walk(seed, 50));
 }

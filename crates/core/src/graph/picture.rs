@@ -160,7 +160,7 @@ fn module_card(name: &str, symbol: Option<&Symbol>) -> Card {
 }
 
 /// The first definition of each module.
-fn module_symbols<'g>(dense: &'g Dense) -> BTreeMap<&'g str, &'g Symbol> {
+fn module_symbols(dense: &Dense) -> BTreeMap<&str, &Symbol> {
     let mut symbols: BTreeMap<&str, &Symbol> = BTreeMap::new();
     for symbol in dense.symbols.iter().filter(|symbol| symbol.is_module()) {
         symbols.entry(&symbol.module).or_insert(symbol);

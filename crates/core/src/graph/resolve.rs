@@ -93,7 +93,7 @@ impl<'v> Resolver<'v> {
             self.home = Some((module.clone(), home.slot));
             let name = template_name(path);
             // The live view's own `render/1`, where nobody made a function of the template.
-            let renders = self.callable(&module, name, 1).or_else(|| Some(home));
+            let renders = self.callable(&module, name, 1).or(Some(home));
             if let Some(target) = renders.filter(|target| target.slot == home.slot) {
                 let span = template.span;
                 self.link(0, target, LinkKind::Render, span, Basis::Convention, true, 0);
@@ -355,7 +355,7 @@ impl<'v> Resolver<'v> {
     fn observe(&mut self) {
         let Some(observed) = self.observed.take() else { return };
         let unit = self.unit;
-        let mut nodes: FxHashMap<(&str, Option<(&str, u8)>), u32> = FxHashMap::default();
+        let mut nodes: FxHashMap<Caller, u32> = FxHashMap::default();
         for (node, at) in unit.nodes().zip(0..) {
             let function = node.arity.filter(|_| node.is_callable()).map(|arity| (&*node.name, arity));
             if function.is_some() || node.is_module() {
@@ -432,6 +432,9 @@ impl<'v> Resolver<'v> {
         resolved
     }
 }
+
+/// A module, and a function in it with its arity, or none for the body of the module.
+type Caller<'n> = (&'n str, Option<(&'n str, u8)>);
 
 /// Whether a path that is written out can lead to a route: `"/users/:_"` to `"GET /users/:id"`.
 fn can_lead(route: &str, written: &str) -> bool {
