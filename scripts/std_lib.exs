@@ -61,6 +61,8 @@ lines =
   |> Map.merge(before, fn _module, new, old -> new ++ old end)
   |> Enum.reject(fn {_module, names} -> names == [] end)
   |> Enum.sort()
-  |> Enum.map(fn {module, names} -> [module, " ", names |> Enum.uniq() |> Enum.sort() |> Enum.join(" "), "\n"] end)
+  |> Enum.map(fn {module, names} ->
+    [module, " ", names |> Enum.uniq() |> Enum.sort() |> Enum.join(" "), "\n"]
+  end)
 
 File.write!(path, lines)

@@ -171,7 +171,8 @@ defmodule Aludel.Index do
     paths: [
       type: {:list, :string},
       default: nil,
-      doc: "only files at or below these paths, which are absolute or relative to the root; those that are gone are fine"
+      doc:
+        "only files at or below these paths, which are absolute or relative to the root; those that are gone are fine"
     ]
   ]
 
