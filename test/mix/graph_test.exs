@@ -147,6 +147,16 @@ defmodule Mix.Tasks.Aludel.GraphTest do
     assert both(["callers", "Cart.forgotten/1"], root) == {"", "none found\n"}
   end
 
+  test "README shows what is printed" do
+    readme = File.read!(Path.expand("../../README.md", __DIR__))
+
+    [_, words, shown] =
+      Regex.run(~r/^    \$ mix aludel\.graph (.+) --root examples\/shop\n((?:    .+\n)+)/m, readme)
+
+    printed = words |> String.split() |> out(Path.expand("../../examples/shop", __DIR__))
+    assert printed == String.replace(shown, ~r/^    /m, "")
+  end
+
   test "every verb answers in JSON", %{root: root} do
     assert symbols(["callees", "Till.close/1", "--depth", "2"], root) == ["Cart.empty/1", "Cart.put/2"]
     assert symbols(["callees", "Priced", "--kinds", "dispatch"], root) == ["Cart.price/1"]
