@@ -248,6 +248,11 @@ defmodule Mix.Tasks.Aludel.GraphTest do
     assert remark == "1 definitions touched, 2 depend on them\n"
     assert failure(["diff", "nope"], root) =~ ~s(has no commit "nope")
     assert failure(["diff", "HEAD", "more"], root) =~ "expects at most one commit"
+    path = System.get_env("PATH")
+    on_exit(fn -> System.put_env("PATH", path) end)
+    System.put_env("PATH", tmp)
+    assert failure(["diff"], root) == "git is not on the PATH; install it to ask what a change touches"
+    System.put_env("PATH", path)
     assert File.ls!(tmp) |> Enum.sort() == ["cache", "code"]
   end
 
