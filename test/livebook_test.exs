@@ -23,6 +23,8 @@ defmodule Aludel.LivebookTest do
     assert Enum.any?(results[:found].results, &(&1.file == "lib/shop/money.ex"))
     assert Enum.any?(results[:callers], &(&1.symbol =~ "Shop.Pricing."))
     assert Enum.any?(results[:touched], &(&1.file == "lib/shop/pricing.ex"))
+    assert results[:svg] =~ "Shop.Money.split/2"
+    assert Enum.any?(results[:paths], &(List.last(&1.symbols).symbol == "Shop.Money.allocate/2"))
     assert results[:context].tokens in 1..600
     assert results[:answer] != ""
     assert results[:result].status == :mended

@@ -107,8 +107,7 @@ defmodule Aludel.CLI do
 
   # What a command that does not come to its end may leave behind.
   defp temporary(opts) do
-    out = if opts[:out], do: [Files.temporary(opts[:out])], else: []
-    [Models.temporary() | out]
+    [Models.temporary() | for(key <- [:out, :svg, :dot], opts[key], do: Files.temporary(opts[key]))]
   end
 
   defp fail(error) do

@@ -3,6 +3,8 @@ defmodule Aludel.Telemetry do
   @spans [
     {[:aludel, :index, :build], "a folder is read and indexed", []},
     {[:aludel, :index, :update], "an index is brought up to date", [:added, :changed, :removed, :unchanged]},
+    {[:aludel, :index, :observe], "what the compiler left behind is taken in",
+     [:modules, :files, :stale, :foreign]},
     {[:aludel, :index, :open], "a saved index is read", []},
     {[:aludel, :index, :save], "an index is written", []},
     {[:aludel, :index, :embed], "chunks that had no vector get one", []},

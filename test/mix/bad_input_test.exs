@@ -161,6 +161,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
       # The export is larger than the disk; the answers find no room at all.
       for {task, argv, before} <- [
             {Tasks.Graph, ["export"], []},
+            {Tasks.Graph, ["export", "--format", "dot"], []},
             {Tasks.Search, ["--queries", queries, "--mode", "lexical"], ["filler"]}
           ] do
         if before != [], do: SmallDisk.fill(disk)

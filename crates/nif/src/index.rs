@@ -1,4 +1,4 @@
-//! Indexes and the graphs in them: `Aludel.Index` and `Aludel.Graph`.
+//! Indexes: `Aludel.Index`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aludel_core::context::{self, Section};
-use aludel_core::graph::{CodeGraph, Hit as GraphHit, Symbol, SymbolId};
 use aludel_core::retrieval::{
     self, Answer, BuildOptions, Index, MadeFrom, Mode, Query,
     store::{self, SaveOptions},
@@ -15,7 +14,7 @@ use aludel_core::source::{Diagnostic, Severity, WalkOptions};
 use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
-use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
+use rustler::{Atom, Env, NifMap, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::job;
@@ -164,27 +163,6 @@ struct ExSection {
     text: String,
     trimmed: bool,
     tokens: usize,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExHit {
-    symbol: String,
-    kind: &'static str,
-    file: String,
-    line: u32,
-    depth: usize,
-    certain: bool,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExRank {
-    symbol: String,
-    kind: &'static str,
-    file: String,
-    line: u32,
-    score: f64,
 }
 
 impl From<MadeFrom> for ExMadeFrom {
@@ -405,11 +383,7 @@ fn index_context<'a>(
     guard(env, || {
         let index = index.current();
         let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
-        // Without a tokenizer two bytes count as a token, which is more than any tokenizer makes of code.
-        let count = |text: &str| match &model {
-            Some(model) => model.count_tokens(text),
-            None => text.len().div_ceil(2),
-        };
+        let count = |text: &str| tokens_of(text, model.as_deref());
         let context = context::pack(&index, &answer, tokens, &count);
         let section = |section: Section| ExSection {
             title: section.title,
@@ -429,6 +403,14 @@ fn index_context<'a>(
             made_from: answer.made_from.into(),
         })
     })
+}
+
+/// How many tokens a text is. Without a tokenizer two bytes count as one, which is more than any tokenizer makes of code.
+pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
+    match model {
+        Some(model) => model.count_tokens(text),
+        None => text.len().div_ceil(2),
+    }
 }
 
 fn answer(
@@ -462,78 +444,4 @@ fn slice(index: &Index, hit: &retrieval::Hit) -> String {
     let text = index.text(&hit.file);
     let part = text.and_then(|text| text.get(hit.span.start as usize..hit.span.end as usize));
     part.unwrap_or_default().to_string()
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn graph_callers(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: usize) -> Term<'_> {
-    graph_walk(env, &index, |graph| Ok(graph.callers(&named(graph, &symbol)?, depth)))
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn graph_callees(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String, depth: usize) -> Term<'_> {
-    graph_walk(env, &index, |graph| Ok(graph.callees(&named(graph, &symbol)?, depth)))
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn graph_impact(env: Env<'_>, index: ResourceArc<IndexRef>, of: String) -> Term<'_> {
-    graph_walk(env, &index, |graph| match graph.impact(&of) {
-        Ok(impact) => Ok(impact.hits),
-        // What is no file of the project is a symbol of it.
-        Err(_) => Ok(graph.impact_of(&named(graph, &of)?).hits),
-    })
-}
-
-fn named(graph: &CodeGraph, symbol: &str) -> Result<Vec<SymbolId>> {
-    Ok(graph.find(symbol)?.into_iter().map(|symbol| symbol.id).collect())
-}
-
-fn graph_walk<'a>(
-    env: Env<'a>,
-    index: &IndexRef,
-    walk: impl FnOnce(&CodeGraph) -> Result<Vec<GraphHit>>,
-) -> Term<'a> {
-    guard(env, || {
-        let index = index.current();
-        let hits = walk(index.graph())?;
-        let row = |hit: GraphHit| ExHit {
-            symbol: hit.symbol.qualified(),
-            kind: hit.symbol.kind.as_str(),
-            file: hit.symbol.file.to_string(),
-            line: hit.symbol.span.line_start,
-            depth: hit.depth,
-            certain: hit.basis.is_certain(),
-        };
-        Ok(hits.into_iter().map(row).collect::<Vec<_>>())
-    })
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn graph_rank(env: Env<'_>, index: ResourceArc<IndexRef>, limit: usize) -> Term<'_> {
-    guard(env, || {
-        let index = index.current();
-        let ranked = index.graph().rank(&[], &Cancel::new())?;
-        let row = |(symbol, score): &(Symbol, f64)| ExRank {
-            symbol: symbol.qualified(),
-            kind: symbol.kind.as_str(),
-            file: symbol.file.to_string(),
-            line: symbol.span.line_start,
-            score: *score,
-        };
-        Ok(ranked.iter().take(limit).map(row).collect::<Vec<_>>())
-    })
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn graph_edges(env: Env<'_>, index: ResourceArc<IndexRef>, guessed: bool) -> Term<'_> {
-    guard(env, || {
-        let index = index.current();
-        let edges =
-            index.graph().edges().filter(|edge| !edge.inlined && (guessed || edge.basis.is_certain()));
-        let edges = edges.map(|edge| {
-            let caller = (&*edge.caller_module, edge.caller_fun.as_deref(), edge.caller_arity);
-            let callee = (&*edge.callee_module, &*edge.callee_fun, edge.callee_arity);
-            (caller, callee).encode(env)
-        });
-        Ok(edges.collect::<Vec<Term<'_>>>())
-    })
 }

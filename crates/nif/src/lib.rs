@@ -5,6 +5,7 @@
 //! by messages; it stops when its job is cancelled and when the process that ordered it ends.
 
 mod error;
+mod graph;
 mod guard;
 mod index;
 mod job;

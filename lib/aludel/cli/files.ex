@@ -48,6 +48,19 @@ defmodule Aludel.CLI.Files do
     with {:ok, _} <- result, do: :ok
   end
 
+  @doc "Writes a text; the file holds all of it or stays as it was."
+  @spec write_text(Path.t(), iodata) :: :ok | {:error, Error.t()}
+  def write_text(path, text) do
+    first = if whole?(path), do: temporary(path), else: path
+
+    result =
+      with :ok <- File.write(first, text),
+           do: if(first == path, do: :ok, else: File.rename(first, path))
+
+    if first != path, do: File.rm(first)
+    with {:error, reason} <- result, do: {:error, cannot_write(path, reason)}
+  end
+
   @doc """
   Calls `fun` with a function that appends a term as a line of JSON to the file `PATH.part`, which takes the place of `path` when `fun`
   returns `{:ok, value}`. If it does not come to that, `path` stays as it was, and `PATH.part` holds what is known.

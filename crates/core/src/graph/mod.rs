@@ -18,6 +18,7 @@ mod build;
 mod impact;
 mod query;
 mod rank;
+mod references;
 
 mod dense;
 

@@ -1,6 +1,6 @@
 //! How one symbol comes to depend on another: shortest paths, by a search in breadth.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::dense::{Adjacency, Dense};
 use super::{CodeGraph, LinkKind, Relation, SymbolId};
@@ -45,9 +45,36 @@ impl CodeGraph {
         limit: usize,
         cancel: &Cancel,
     ) -> Result<Vec<SymbolPath>> {
+        self.shortest(&[from], &[to], kinds, limit, cancel)
+    }
+
+    /// Likewise, the shortest of all paths from one of `from` to one of `to`. A module stands for all that it defines.
+    ///
+    /// # Errors
+    /// Those of [`Cancel::check`].
+    pub fn shortest_paths_among(
+        &self,
+        from: &[SymbolId],
+        to: &[SymbolId],
+        kinds: &[LinkKind],
+        limit: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<SymbolPath>> {
+        self.shortest(&self.expand(from), &self.expand(to), kinds, limit, cancel)
+    }
+
+    fn shortest(
+        &self,
+        from: &[SymbolId],
+        to: &[SymbolId],
+        kinds: &[LinkKind],
+        limit: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<SymbolPath>> {
         let dense = Dense::of(self, kinds);
-        let (Some(from), Some(to)) = (dense.number(from), dense.number(to)) else { return Ok(Vec::new()) };
-        let paths = all_shortest(&dense.successors(), from, to, limit, cancel)?;
+        let numbers =
+            |ids: &[SymbolId]| -> BTreeSet<usize> { ids.iter().filter_map(|id| dense.number(*id)).collect() };
+        let paths = all_shortest(&dense.successors(), &numbers(from), &numbers(to), limit, cancel)?;
         let tie = |pair: &[usize]| dense.between(pair[0], pair[1]).first().map(|tie| tie.relation.clone());
         let named = |path: Vec<usize>| SymbolPath {
             symbols: path.iter().map(|node| dense.symbols[*node].id).collect(),
@@ -59,14 +86,15 @@ impl CodeGraph {
 
 fn all_shortest(
     successors: &Adjacency,
-    from: usize,
-    to: usize,
+    from: &BTreeSet<usize>,
+    to: &BTreeSet<usize>,
     limit: usize,
     cancel: &Cancel,
 ) -> Result<Vec<Vec<usize>>> {
     let left = steps_to(successors, from, to);
     let mut paths = Vec::new();
-    if left[from] == usize::MAX || limit == 0 {
+    let nearest = from.iter().map(|node| left[*node]).min().unwrap_or(usize::MAX);
+    if nearest == usize::MAX || limit == 0 {
         return Ok(paths);
     }
     // Only steps that bring the end nearer are taken, so no step is ever in vain.
@@ -75,31 +103,35 @@ fn all_shortest(
         let choices: Vec<usize> = successors.of(node).iter().copied().filter(closer).collect();
         (node, choices.into_iter())
     };
-    let mut open = vec![nearer(from)];
-    while let Some((node, choices)) = open.last_mut() {
-        cancel.check()?;
-        if *node == to {
-            paths.push(open.iter().map(|(node, _)| *node).collect());
-            if paths.len() == limit {
-                break;
+    for start in from.iter().filter(|node| left[**node] == nearest) {
+        let mut open = vec![nearer(*start)];
+        while let Some((node, choices)) = open.last_mut() {
+            cancel.check()?;
+            if left[*node] == 0 {
+                paths.push(open.iter().map(|(node, _)| *node).collect());
+                if paths.len() == limit {
+                    return Ok(paths);
+                }
+                open.pop();
+            } else if let Some(next) = choices.next() {
+                open.push(nearer(next));
+            } else {
+                open.pop();
             }
-            open.pop();
-        } else if let Some(next) = choices.next() {
-            open.push(nearer(next));
-        } else {
-            open.pop();
         }
     }
     Ok(paths)
 }
 
-/// The number of steps from each node to `to`, as far as it is needed for `from`; `usize::MAX` where there is no way.
-fn steps_to(successors: &Adjacency, from: usize, to: usize) -> Vec<usize> {
+/// The number of steps from each node to the nearest of `to`, as far as it is needed for those of `from` that have the
+/// fewest; `usize::MAX` where there is no way.
+fn steps_to(successors: &Adjacency, from: &BTreeSet<usize>, to: &BTreeSet<usize>) -> Vec<usize> {
     let predecessors = successors.reversed();
     let mut left = vec![usize::MAX; successors.len()];
-    left[to] = 0;
-    let mut queue = VecDeque::from([to]);
-    while let Some(node) = queue.pop_front().filter(|node| *node != from) {
+    to.iter().for_each(|node| left[*node] = 0);
+    let mut queue: VecDeque<usize> = to.iter().copied().collect();
+    // When the first of them comes out, all that are as near are in.
+    while let Some(node) = queue.pop_front().filter(|node| !from.contains(node)) {
         for &before in predecessors.of(node) {
             if left[before] == usize::MAX {
                 left[before] = left[node] + 1;
@@ -154,6 +186,12 @@ mod tests {
         assert!(find("A.a/0", "C.c/1", &[LinkKind::Struct], 9).is_empty());
         assert_eq!(find("A.a/0", "C.__struct__/0", &LinkKind::ALL, 9)[0].relations[1].kind, LinkKind::Struct);
         assert_eq!(find("A.a/0", "A.a/0", &calls, 9)[0].relations, []);
+        let modules = |from: &str, to: &str| {
+            let (from, to) = ([id(from)], [id(to)]);
+            graph.shortest_paths_among(&from, &to, &calls, 9, &Cancel::new()).unwrap()
+        };
+        assert_eq!(text(&modules("B", "C")), ["B.left/0 C.c/1", "B.right/0 C.c/1"]);
+        assert!(modules("C", "A").is_empty());
         let one = graph.shortest_path(id("A.a/0"), id("C.c/1"), &calls, &Cancel::new()).unwrap();
         assert_eq!(one.as_ref(), both.first());
     }

@@ -108,7 +108,7 @@ impl CodeGraph {
     }
 
     /// `symbols` and, for modules, what they define; known ones only, sorted.
-    pub(super) fn expand(&self, symbols: &[SymbolId]) -> Vec<SymbolId> {
+    pub fn expand(&self, symbols: &[SymbolId]) -> Vec<SymbolId> {
         let mut all: BTreeSet<_> = symbols.iter().copied().filter(|id| self.node(*id).is_some()).collect();
         let modules: BTreeSet<_> = all
             .iter()

@@ -41,10 +41,11 @@ pub struct Symbol {
 }
 
 impl Symbol {
-    /// `Mod.fun/arity`; modules by their name alone.
+    /// `Mod.fun/arity`; modules, and what is in none, such as a template, by their name alone.
     pub fn qualified(&self) -> String {
         match (self.is_module(), self.arity) {
             (true, _) => self.module.to_string(),
+            _ if self.module.is_empty() => self.name.to_string(),
             (_, Some(arity)) => format!("{}.{}/{arity}", self.module, self.name),
             (_, None) => format!("{}.{}", self.module, self.name),
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ignore::WalkBuilder;
 use rayon::prelude::*;
@@ -100,7 +100,7 @@ impl Index {
             return;
         };
         let changed_at = fs::metadata(self.root().join(&*path)).and_then(|metadata| metadata.modified());
-        if changed_at.is_ok_and(|changed_at| changed_at > compiled_at) {
+        if changed_at.is_ok_and(|changed_at| is_later(changed_at, compiled_at)) {
             observations.stale += is_module;
             return;
         }
@@ -145,6 +145,14 @@ impl Index {
         (next.compiled, next.graph) = (Arc::new(compiled), Arc::new(graph));
         next
     }
+}
+
+/// Whether a source was changed after what was compiled at that time. Mix gives its files the second in which it began, so
+/// a source of the same second may be older than they seem.
+fn is_later(changed_at: SystemTime, compiled_at: SystemTime) -> bool {
+    let since = compiled_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let whole = if since.subsec_nanos() == 0 { Duration::from_secs(1) } else { Duration::ZERO };
+    changed_at.duration_since(compiled_at).is_ok_and(|later| later > Duration::ZERO && later >= whole)
 }
 
 /// The files of the compiler below `folders`, sorted.
@@ -275,6 +283,21 @@ mod tests {
         let (again, observations) = observe(&updated, &ebin);
         assert_eq!(observations.stale, 1);
         assert_eq!(told(&again), told(&updated));
+    }
+
+    #[test]
+    fn a_time_in_whole_seconds_is_that_of_the_beginning() {
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        for (changed, compiled, later) in [
+            (5_999, 5_000, false),
+            (6_000, 5_000, true),
+            (4_000, 5_000, false),
+            (5_301, 5_300, true),
+            (5_300, 5_300, false),
+            (5_000, 5_300, false),
+        ] {
+            assert_eq!(is_later(at(changed), at(compiled)), later, "{changed} {compiled}");
+        }
     }
 
     #[test]

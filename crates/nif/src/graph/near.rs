@@ -1,0 +1,99 @@
+//! Questions about one symbol, which look at little more than what is tied to it.
+
+use aludel_core::graph::{LinkKind, Symbol};
+use aludel_core::syntax::DefinitionKind;
+use aludel_core::{Error, Result};
+use rustler::{Atom, Env, ResourceArc, Term};
+
+use super::rows::{ExHit, ExReference, ExSymbol};
+use super::{kinds_or, named};
+use crate::guard::guard;
+use crate::index::IndexRef;
+
+mod atoms {
+    rustler::atoms! { callers, callees, dependents, dependencies }
+}
+
+/// The kinds of links, as the Elixir library must list them, and whether they are calls.
+#[rustler::nif]
+// normal: a short constant list
+fn graph_link_kinds() -> Vec<(&'static str, bool)> {
+    LinkKind::ALL.iter().map(|kind| (kind.as_str(), kind.is_call())).collect()
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_find(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        Ok(index.graph().find(&symbol)?.iter().map(ExSymbol::of).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_reach<'a>(
+    env: Env<'a>,
+    index: ResourceArc<IndexRef>,
+    symbol: String,
+    way: Atom,
+    depth: usize,
+    kinds: Option<Vec<String>>,
+) -> Term<'a> {
+    guard(env, || {
+        let index = index.current();
+        let graph = index.graph();
+        let (against, calls) = way_of(way)?;
+        let kinds = kinds_or(kinds, &|kind| !calls || kind.is_call())?;
+        let symbols = named(graph, &symbol)?;
+        let hits = if against {
+            graph.dependents(&symbols, depth, &kinds)
+        } else {
+            graph.dependencies(&symbols, depth, &kinds)
+        };
+        Ok(hits.iter().map(|hit| ExHit::of(graph, hit, against)).collect::<Vec<_>>())
+    })
+}
+
+/// Whether dependencies are followed against their direction, and whether only calls are unless the kinds are named.
+fn way_of(way: Atom) -> Result<(bool, bool)> {
+    if way == atoms::callers() {
+        Ok((true, true))
+    } else if way == atoms::callees() {
+        Ok((false, true))
+    } else if way == atoms::dependents() {
+        Ok((true, false))
+    } else if way == atoms::dependencies() {
+        Ok((false, false))
+    } else {
+        Err(Error::invalid("the way is one of :callers, :callees, :dependents and :dependencies"))
+    }
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_references(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        let graph = index.graph();
+        let relations = graph.references(&named(graph, &symbol)?);
+        Ok(relations.iter().flat_map(|relation| ExReference::all(graph, relation)).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn graph_implementations(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String) -> Term<'_> {
+    guard(env, || {
+        let index = index.current();
+        let graph = index.graph();
+        let found = graph.find(&symbol)?;
+        // Of a module it is modules that implement it, of one of its functions or callbacks it is functions.
+        let (modules, functions): (Vec<&Symbol>, Vec<&Symbol>) = found
+            .iter()
+            .partition(|symbol| matches!(symbol.kind, DefinitionKind::Module | DefinitionKind::Protocol));
+        let ids = |symbols: &[&Symbol]| symbols.iter().map(|symbol| symbol.id).collect::<Vec<_>>();
+        let (modules, functions) = (ids(&modules), ids(&functions));
+        let kinds = [LinkKind::Behaviour, LinkKind::Implements];
+        let mut hits: Vec<_> = graph.dependents(&modules, 1, &kinds);
+        hits.extend(graph.dependencies(&functions, 1, &[LinkKind::Dispatch]));
+        let row = |hit| ExHit::of(graph, hit, hit.kind != LinkKind::Dispatch);
+        Ok(hits.iter().map(row).collect::<Vec<_>>())
+    })
+}

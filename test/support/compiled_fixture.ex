@@ -1,0 +1,52 @@
+defmodule Aludel.Test.CompiledFixture do
+  @moduledoc "A small mix project whose macros make functions, compiled with `Aludel.Tracer`."
+
+  alias Aludel.Test.Command
+
+  @files %{
+    "mix.exs" => """
+    defmodule Paint.MixProject do
+      use Mix.Project
+      def project, do: [app: :paint, version: "0.1.0"]
+    end
+    """,
+    "lib/maker.ex" => """
+    defmodule Paint.Maker do
+      defmacro __using__(colours) do
+        for colour <- colours do
+          quote do
+            def unquote(:"#{"\#{colour}"}_pot")(size), do: Paint.Shop.pour(size)
+          end
+        end
+      end
+
+      defmacro twice(x), do: quote(do: unquote(x) * 2)
+    end
+    """,
+    "lib/shop.ex" => """
+    defmodule Paint.Shop do
+      require Paint.Maker
+
+      def pour(size), do: Paint.Maker.twice(size)
+    end
+    """,
+    "lib/colours.ex" => """
+    defmodule Paint.Colours do
+      use Paint.Maker, [:red, :green]
+    end
+    """
+  }
+
+  @doc "Writes the project to `folder` and compiles it."
+  def create(folder) do
+    for {path, text} <- @files do
+      path = Path.join(folder, path)
+      File.mkdir_p!(Path.dirname(path))
+      File.write!(path, text)
+    end
+
+    {output, code} = Command.run(["compile", "--force", "--tracer", "Aludel.Tracer"], cd: folder)
+    if code != 0, do: ExUnit.Assertions.flunk("it does not compile: #{output}")
+    folder
+  end
+end
