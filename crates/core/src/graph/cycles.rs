@@ -48,7 +48,9 @@ pub struct CycleOptions {
 
 impl Default for CycleOptions {
     fn default() -> Self {
-        let kinds = LinkKind::ALL.into_iter().filter(|kind| *kind != LinkKind::Alias).collect();
+        // A behaviour does not depend on those who implement it, though it calls them.
+        let counts = |kind: &LinkKind| !matches!(kind, LinkKind::Alias | LinkKind::Dispatch);
+        let kinds = LinkKind::ALL.into_iter().filter(counts).collect();
         CycleOptions { kinds, phase: None }
     }
 }

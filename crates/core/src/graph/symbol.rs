@@ -45,7 +45,7 @@ impl Symbol {
     pub fn qualified(&self) -> String {
         match (self.is_module(), self.arity) {
             (true, _) => self.module.to_string(),
-            _ if self.module.is_empty() => self.name.to_string(),
+            _ if self.module.is_empty() || self.kind == DefinitionKind::Doctest => self.name.to_string(),
             (_, Some(arity)) => format!("{}.{}/{arity}", self.module, self.name),
             (_, None) => format!("{}.{}", self.module, self.name),
         }

@@ -129,7 +129,7 @@ impl Definition {
             (DefinitionKind::Module | DefinitionKind::Protocol | DefinitionKind::Implementation, _) => {
                 self.module.to_string()
             }
-            (DefinitionKind::Template, _) => self.name.to_string(),
+            (DefinitionKind::Template | DefinitionKind::Doctest, _) => self.name.to_string(),
             (_, Some(arity)) => format!("{}.{}/{}", self.module, self.name, arity),
             (_, None) => format!("{}.{}", self.module, self.name),
         }

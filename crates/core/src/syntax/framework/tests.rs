@@ -605,10 +605,10 @@ end
 "#;
     definitions(
         source,
-        "doctest Shop.Math.module Shop.Math (1) 6-7
-         doctest Shop.Math.Shop.Math.inc/2 (2) 15-19
-         doctest Shop.Math.Shop.Math.inc/2 (3) 21-22
-         doctest Shop.Math.Shop.Math.neg/1 (4) 31-32",
+        "doctest module Shop.Math (1) 6-7
+         doctest Shop.Math.inc/2 (2) 15-19
+         doctest Shop.Math.inc/2 (3) 21-22
+         doctest Shop.Math.neg/1 (4) 31-32",
     );
     ties(
         source,
