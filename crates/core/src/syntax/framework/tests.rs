@@ -612,10 +612,10 @@ end
     );
     ties(
         source,
-        "Shop.Math.module Shop.Math (1) -> doctest Shop.Math (written)
-         Shop.Math.Shop.Math.inc/2 (2) -> doctest Shop.Math.inc/2 (written)
-         Shop.Math.Shop.Math.inc/2 (3) -> doctest Shop.Math.inc/2 (written)
-         Shop.Math.Shop.Math.neg/1 (4) -> doctest Shop.Math.neg/1 (written)
+        "module Shop.Math (1) -> doctest Shop.Math (written)
+         Shop.Math.inc/2 (2) -> doctest Shop.Math.inc/2 (written)
+         Shop.Math.inc/2 (3) -> doctest Shop.Math.inc/2 (written)
+         Shop.Math.neg/1 (4) -> doctest Shop.Math.neg/1 (written)
          Shop.MathTest -> doctest Shop.Math (written)",
     );
 }
