@@ -16,10 +16,7 @@ mod framework;
 
 mod template;
 
-mod layout;
 mod recover;
-
-mod lines;
 
 mod version;
 
