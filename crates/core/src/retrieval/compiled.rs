@@ -276,7 +276,7 @@ mod tests {
         let text = fs::read_to_string(&made).unwrap();
         fs::write(&made, format!("{text}\n")).unwrap();
         // Times of files go by ticks of some milliseconds.
-        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        let later = SystemTime::now() + Duration::from_secs(5);
         fs::File::options().write(true).open(&made).unwrap().set_modified(later).unwrap();
         // A later update forgets what the compiler said of it, and a later look at the compiler's work refuses it.
         let (updated, changes) =
