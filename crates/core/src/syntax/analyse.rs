@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::elixir::Reader;
 use super::parse::parse;
-use super::recover::fragments;
+use super::recover::{Parsed, parsed};
 use super::template::{Dialect, Overlay, renumber};
 use super::{FileFacts, chunk, diagnose, erlang};
 use crate::source::{File, Language, Span};
@@ -25,30 +25,37 @@ pub fn analyse(file: &File) -> FileFacts {
 }
 
 fn elixir(file: &File) -> FileFacts {
-    let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, &*file.text, None) else { return given_up(file) };
-    let broken = tree.root_node().has_error();
-    let fragments = if broken { fragments(&file.text, &tree) } else { Vec::new() };
-    let trees = std::iter::once(&tree).chain(fragments.iter().map(|fragment| &fragment.tree));
-    let overlay = Overlay::of_code(&file.text, trees);
-    let mut reader = Reader::new(overlay.text(), &tree);
+    let Parsed { trees, fragments, given_up } = parsed(&file.text);
+    let all = || trees.iter().chain(fragments.iter().map(|fragment| &fragment.tree));
+    let Some(first) = all().next() else { return given_up_at(file, given_up) };
+    let broken = given_up.is_some() || all().any(|tree| tree.root_node().has_error());
+    let overlay = Overlay::of_code(&file.text, all());
+    let mut reader = Reader::new(overlay.text(), first);
     (reader.path, reader.templates) = (&file.path, overlay.templates());
-    reader.read(tree.root_node());
+    for tree in &trees {
+        reader.read(tree.root_node());
+    }
     reader.recover(&fragments);
     reader.settle();
     if broken {
         reader.part();
     }
     let mut facts = reader.facts;
-    diagnose::syntax(file, "Elixir", &tree, &mut facts.diagnostics);
+    if given_up.is_some() {
+        diagnose::given_up(file, "Elixir", given_up, &mut facts.diagnostics);
+    }
+    for tree in &trees {
+        diagnose::syntax(file, "Elixir", tree, &mut facts.diagnostics);
+    }
     finish(file, &overlay, &mut facts);
     facts
 }
 
 fn template(file: &File, dialect: Dialect) -> FileFacts {
     let overlay = Overlay::of_template(&file.text, dialect);
-    let blank = parse(tree_sitter_elixir::LANGUAGE, "", None);
+    let blank = parse(tree_sitter_elixir::LANGUAGE, "");
     let (Some(template), Some(blank)) = (overlay.templates().first(), blank) else {
-        return given_up(file);
+        return given_up_at(file, None);
     };
     let mut reader = Reader::new(overlay.text(), &blank);
     reader.path = &file.path;
@@ -59,9 +66,9 @@ fn template(file: &File, dialect: Dialect) -> FileFacts {
     facts
 }
 
-fn given_up(file: &File) -> FileFacts {
+fn given_up_at(file: &File, at: Option<Span>) -> FileFacts {
     let mut facts = FileFacts::default();
-    diagnose::given_up(file, "Elixir", None, &mut facts.diagnostics);
+    diagnose::given_up(file, "Elixir", at, &mut facts.diagnostics);
     facts
 }
 

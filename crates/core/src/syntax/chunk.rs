@@ -5,6 +5,8 @@
 //! is too large is split where it hurts least, and small neighbours that belong together are joined. Each line that holds
 //! more than white space is in exactly one chunk.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::facts::{Chunk, Definition, DefinitionKind, FileFacts};
@@ -43,27 +45,27 @@ struct Unit {
 
 /// Where lines begin and how much they hold.
 struct Lines {
-    /// Of each line, its first byte; at the end the length of the text.
+    /// Of each line, its first byte.
     starts: Vec<usize>,
     /// Of each line, the end of its text, without what ends the line.
     ends: Vec<usize>,
-    /// Of each line, its characters that are not white space.
-    sizes: Vec<usize>,
+    /// Of each line, the characters before it that are not white space; at the end all of them.
+    before: Vec<usize>,
     /// Of each line, the white space before them, in characters.
     indents: Vec<usize>,
 }
 
 impl Lines {
     fn of(text: &str) -> Lines {
-        let mut lines =
-            Lines { starts: Vec::new(), ends: Vec::new(), sizes: Vec::new(), indents: Vec::new() };
-        let mut start = 0;
+        let mut lines = Lines { starts: Vec::new(), ends: Vec::new(), before: vec![0], indents: Vec::new() };
+        let (mut start, mut size) = (0, 0);
         for line in text.split_inclusive('\n') {
             let bare = line.strip_suffix('\n').unwrap_or(line);
             let bare = bare.strip_suffix('\r').unwrap_or(bare);
             lines.starts.push(start);
             lines.ends.push(start + bare.len());
-            lines.sizes.push(bare.chars().filter(|c| !c.is_whitespace()).count());
+            size += bare.chars().filter(|c| !c.is_whitespace()).count();
+            lines.before.push(size);
             lines.indents.push(bare.chars().take_while(|c| c.is_whitespace()).count());
             start += line.len();
         }
@@ -75,11 +77,11 @@ impl Lines {
     }
 
     fn is_blank(&self, line: usize) -> bool {
-        self.sizes[line] == 0
+        self.size(line, line) == 0
     }
 
     fn size(&self, first: usize, last: usize) -> usize {
-        self.sizes[first..=last].iter().sum()
+        self.before[last + 1] - self.before[first]
     }
 
     fn span(&self, first: usize, last: usize) -> Span {
@@ -122,20 +124,25 @@ fn code_units(file: &File, lines: &Lines, definitions: &[Definition]) -> Vec<Uni
     join(units, file, lines, definitions)
 }
 
-/// For each line the innermost definition that is a unit or holds units.
+/// For each line the innermost definition that is a unit or holds units: of those that reach over it the shortest, and of two
+/// on one line the first.
 fn owners(lines: &Lines, definitions: &[Definition]) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..definitions.len())
         .filter(|at| stands_alone(definitions[*at].kind) || holds_others(definitions[*at].kind))
         .collect();
-    // Outer ones first, so that inner ones are painted over them. Of two on one line the first keeps it.
-    let length = |at: &usize| definitions[*at].span.end.saturating_sub(definitions[*at].span.start);
-    order.sort_by_key(|at| (std::cmp::Reverse(length(at)), std::cmp::Reverse(*at)));
-    let mut owners = vec![None; lines.count()];
-    for at in order {
-        let Span { line_start, line_end, .. } = definitions[at].span;
-        let end = (line_end as usize).min(lines.count());
-        let start = (line_start.max(1) as usize - 1).min(end);
-        owners[start..end].fill(Some(at));
+    order.sort_by_key(|at| definitions[*at].span.line_start);
+    let mut order = order.into_iter().peekable();
+    let mut open = BinaryHeap::new();
+    let mut owners = Vec::with_capacity(lines.count());
+    for line in 1..=lines.count() as u32 {
+        while let Some(at) = order.next_if(|at| definitions[*at].span.line_start <= line) {
+            let Span { start, end, line_end, .. } = definitions[at].span;
+            open.push(Reverse((end.saturating_sub(start), at, line_end)));
+        }
+        while open.peek().is_some_and(|Reverse((_, _, line_end))| *line_end < line) {
+            open.pop();
+        }
+        owners.push(open.peek().map(|Reverse((_, at, _))| *at));
     }
     owners
 }
@@ -286,10 +293,14 @@ fn split(unit: &Unit, lines: &Lines, facts: &FileFacts) -> Vec<Chunk> {
         Some(signature) => format!("{signature}, {}", unit.header).into(),
         None => unit.header.clone(),
     };
+    let mut clauses: Vec<usize> = definition.map_or_else(Vec::new, |definition| {
+        definition.clauses.iter().map(|clause| clause.line_start as usize).collect()
+    });
+    clauses.sort_unstable();
     let mut pieces = Vec::new();
     let mut first = unit.first;
     while let Some((start, last)) = lines.trimmed(first, unit.last) {
-        let end = piece_end(start, last, lines, definition);
+        let end = piece_end(start, last, lines, &clauses);
         // Blank lines at the end of a piece belong to nobody.
         let (_, shown) = lines.trimmed(start, end).unwrap_or((start, end));
         let header = if pieces.is_empty() { unit.header.clone() } else { continued.clone() };
@@ -303,12 +314,13 @@ fn split(unit: &Unit, lines: &Lines, facts: &FileFacts) -> Vec<Chunk> {
 }
 
 /// The last line of the piece that begins at `start`: as much as fits, cut at the best place in its second half. Before a
-/// clause is better than at a blank line, and that is better than at a line that is little indented.
-fn piece_end(start: usize, last: usize, lines: &Lines, definition: Option<&Definition>) -> usize {
+/// clause is better than at a blank line, and that is better than at a line that is little indented. `clauses` are the lines,
+/// from 1 and sorted, on which some begin.
+fn piece_end(start: usize, last: usize, lines: &Lines, clauses: &[usize]) -> usize {
     let mut size = 0;
     let mut end = start;
     for line in start..=last {
-        size += lines.sizes[line];
+        size += lines.size(line, line);
         if size > LARGEST {
             break;
         }
@@ -317,14 +329,12 @@ fn piece_end(start: usize, last: usize, lines: &Lines, definition: Option<&Defin
     if end == last {
         return last;
     }
-    let begins_clause = |line: usize| {
-        definition.is_some_and(|it| it.clauses.iter().any(|clause| clause.line_start as usize == line + 1))
-    };
+    let begins_clause = |line: usize| clauses.binary_search(&(line + 1)).is_ok();
     let total = lines.size(start, end);
     let mut best = (end, (3, usize::MAX));
     let mut before = 0;
     for line in start..=end {
-        before += lines.sizes[line];
+        before += lines.size(line, line);
         if before * 2 < total || line == last {
             continue;
         }

@@ -51,6 +51,11 @@ impl Pending {
     }
 }
 
+/// Whether a module can have this name: it is an atom, and no atom has more characters than 255.
+pub(super) fn can_name_module(name: &str) -> bool {
+    name.chars().take(256).count() <= 255
+}
+
 impl<'t> Reader<'t> {
     /// An expression in the body of a module or file.
     pub(super) fn statement(&mut self, node: Node<'t>) {
@@ -185,7 +190,8 @@ impl<'t> Reader<'t> {
                 _ => self.module_of(written),
             },
         };
-        let definition = name.clone().map(|module: Arc<str>| {
+        let name = name.filter(|name: &Arc<str>| can_name_module(name));
+        let definition = name.clone().map(|module| {
             let last = module.rsplit('.').next().unwrap_or(&module).into();
             let pending = std::mem::take(&mut self.module().pending);
             let mut definition = self.blank(kind, module, last, None, span(node), pending);
@@ -222,9 +228,8 @@ impl<'t> Reader<'t> {
             Some(outer) => format!("{outer}.{written}").into(),
             None => self.scopes.resolve(written),
         };
-        let known =
-            self.facts.definitions.iter().position(|d| d.kind == DefinitionKind::Module && d.module == name);
-        let definition = known.map(|index| index as u32).unwrap_or_else(|| {
+        let known = self.defined_modules.get(&name).copied();
+        let definition = known.unwrap_or_else(|| {
             let last = name.rsplit('.').next().unwrap_or(&name).into();
             let definition =
                 self.blank(DefinitionKind::Module, name.clone(), last, None, at, Pending::default());
@@ -537,7 +542,7 @@ impl<'t> Reader<'t> {
 
     fn define_attribute(&mut self, node: Node<'t>, name: &'t str, value: Node<'t>) {
         let pending = std::mem::take(&mut self.module().pending);
-        if let Some(held) = self.module_of(value) {
+        if let Some(held) = self.module_of(value).filter(|held| can_name_module(held)) {
             self.module().attributes.insert(name, held);
         }
         let mut owner = self.owner();
@@ -608,6 +613,9 @@ impl<'t> Reader<'t> {
 
     fn record(&mut self, definition: Definition) -> u32 {
         let index = self.facts.definitions.len() as u32;
+        if definition.kind == DefinitionKind::Module {
+            self.defined_modules.entry(definition.module.clone()).or_insert(index);
+        }
         self.facts.definitions.push(definition);
         self.module().last = Some(index);
         index

@@ -9,6 +9,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::define::Module;
 use super::framework::RouteScope;
+use super::lines::LineNumbers;
 use super::scope::{Scopes, Variables};
 use super::template::Template;
 use super::{Basis, FileFacts, ReferenceKind};
@@ -50,6 +51,7 @@ pub(super) enum Task<'t> {
 /// The state of the pass.
 pub(super) struct Reader<'t> {
     pub(super) source: &'t str,
+    pub(super) lines: LineNumbers,
     /// The file's path.
     pub(super) path: &'t str,
     /// The templates in the file, in order of position.
@@ -72,6 +74,8 @@ pub(super) struct Reader<'t> {
     pub(super) templates_around: usize,
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
+    /// The first definition of each module.
+    pub(super) defined_modules: FxHashMap<Arc<str>, u32>,
     pub(super) facts: FileFacts,
     /// The shapes of messages, by where their references begin and end.
     pub(super) messages: Vec<((u32, u32), Arc<str>)>,
@@ -83,6 +87,7 @@ impl<'t> Reader<'t> {
     pub(super) fn new(source: &'t str, tree: &'t Tree) -> Self {
         Reader {
             source,
+            lines: LineNumbers::of(source),
             path: "",
             templates: &[],
             tasks: Vec::new(),
@@ -95,6 +100,7 @@ impl<'t> Reader<'t> {
             loops: FxHashMap::default(),
             templates_around: 0,
             callables: FxHashMap::default(),
+            defined_modules: FxHashMap::default(),
             facts: FileFacts::default(),
             messages: Vec::new(),
             cursor: tree.walk(),

@@ -72,7 +72,7 @@ mod tests {
     use crate::syntax::parse::parse;
 
     fn check(source: &str, value: Option<&str>) {
-        let tree = parse(tree_sitter_elixir::LANGUAGE, source, None).unwrap();
+        let tree = parse(tree_sitter_elixir::LANGUAGE, source).unwrap();
         assert_eq!(string(tree.root_node().named_child(0).unwrap(), source).as_deref(), value, "{source}");
     }
 
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn atoms_and_keys_lose_their_marks() {
         for (source, name) in [("[a: 1]", "a"), ("[\"a b\": 1]", "a b")] {
-            let tree = parse(tree_sitter_elixir::LANGUAGE, source, None).unwrap();
+            let tree = parse(tree_sitter_elixir::LANGUAGE, source).unwrap();
             let key = tree.root_node().descendant_for_byte_range(1, 1).unwrap();
             let key = if key.is_named() { key } else { key.parent().unwrap() };
             assert_eq!(atom(key, source), Some(name));

@@ -16,7 +16,10 @@ mod framework;
 
 mod template;
 
+mod layout;
 mod recover;
+
+mod lines;
 
 mod version;
 

@@ -1,22 +1,34 @@
 //! What can still be read where the parser found no structure: an `end` or a bracket is missing, and a whole file may be
 //! one error. Layout then tells where functions begin and end, as `mix format` lays code out, and each is read alone.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use tree_sitter::{Point, Range, Tree};
+use tree_sitter::Tree;
 
 use super::elixir::Reader;
-use super::parse::{errors, parse};
+use super::layout::{self, Line};
+use super::parse::{Budget, SLACK_OF_PART, errors, parse, parse_within};
 use super::{DefinitionKind, ReferenceKind};
 use crate::source::Span;
+
+/// What could be parsed of a text.
+#[derive(Default)]
+pub(super) struct Parsed {
+    /// One of the whole text or, where that is too far from Elixir, one of each form; in order of position.
+    pub(super) trees: Vec<Tree>,
+    pub(super) fragments: Vec<Fragment>,
+    /// Where the first part is that was given up.
+    pub(super) given_up: Option<Span>,
+}
 
 /// A function inside of an error, as its layout shows it.
 pub(super) struct Fragment {
     /// Its own tree; spans in it are those of the file.
     pub(super) tree: Tree,
     start: usize,
-    modules: Vec<Outline>,
+    modules: Arc<Vec<Outline>>,
 }
 
 /// A `defmodule` around a fragment.
@@ -27,104 +39,152 @@ struct Outline {
     span: Span,
 }
 
-struct Line<'t> {
-    start: usize,
-    row: usize,
-    indent: usize,
-    /// Without the white space around it.
-    text: &'t str,
-}
-
 const FUNCTIONS: [&str; 8] =
     ["def", "defp", "defmacro", "defmacrop", "defguard", "defguardp", "defdelegate", "test"];
 
-/// The functions that begin inside of `tree`'s errors.
-pub(super) fn fragments(source: &str, tree: &Tree) -> Vec<Fragment> {
+/// A fragment is in no more modules than these.
+const MOST_OUTLINES: usize = 64;
+
+/// Parses a text as a whole, or form by form if that costs too much.
+pub(super) fn parsed(source: &str) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut budget = Budget::of(source.len());
+    if let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, source) {
+        if tree.root_node().has_error() {
+            parsed.add_fragments(source, &layout::lines(source), Some(&tree), &mut budget);
+        }
+        parsed.trees.push(tree);
+        return parsed;
+    }
+    let lines = layout::lines(source);
+    for form in layout::forms(&lines) {
+        if let (Some(first), Some(last)) = (form.first(), form.last()) {
+            parsed.add_form(source, form, (first, last), &mut budget);
+        }
+    }
+    parsed
+}
+
+impl Parsed {
+    fn add_form(&mut self, source: &str, form: &[Line], (first, last): (&Line, &Line), budget: &mut Budget) {
+        let tree = part(source, first, last, budget);
+        if tree.as_ref().is_none_or(|tree| tree.root_node().has_error()) {
+            self.add_fragments(source, form, tree.as_ref(), budget);
+        }
+        if tree.is_none() {
+            self.given_up.get_or_insert(layout::span(first, last));
+        }
+        self.trees.extend(tree);
+    }
+
+    /// Adds the functions that begin on these lines inside of `tree`'s errors, or anywhere if there is no tree.
+    fn add_fragments(&mut self, source: &str, lines: &[Line], tree: Option<&Tree>, budget: &mut Budget) {
+        let (mut broken, mut quoted) = (Spots(vec![0..source.len()]), Spots::default());
+        if let Some(tree) = tree {
+            (broken, quoted) = (broken_in(tree), quoted_in(tree));
+        }
+        let is_module = |line: &Line| keyword(line).0 == "defmodule";
+        let is_function = |line: &Line| FUNCTIONS.contains(&keyword(line).0);
+        let ends = layout::ends(lines, |line| is_module(line) || is_function(line));
+        // Each is deeper than the one before.
+        let (mut modules, mut covered) = (Arc::new(Vec::<Outline>::new()), 0);
+        for (line, end) in lines.iter().zip(ends) {
+            let is_over = |module: &Outline| {
+                module.indent > line.indent || (module.indent == line.indent && line.text != "else")
+            };
+            while modules.last().is_some_and(is_over) {
+                Arc::make_mut(&mut modules).pop();
+            }
+            if line.start < covered || quoted.hold(line.start) {
+                continue;
+            }
+            let Some(last) = lines.get(end) else { continue };
+            if is_module(line) {
+                let name = keyword(line)
+                    .1
+                    .trim_start()
+                    .split([' ', ',', '\t'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                if name.starts_with(|first: char| first.is_ascii_uppercase()) && modules.len() < MOST_OUTLINES
+                {
+                    let (indent, span) = (line.indent, layout::span(line, last));
+                    Arc::make_mut(&mut modules).push(Outline { indent, name, span });
+                }
+            } else if is_function(line) && !modules.is_empty() && broken.hold(line.start) {
+                match part(source, line, last, budget) {
+                    Some(tree) => {
+                        covered = last.start + last.text.len();
+                        self.fragments.push(Fragment { tree, start: line.start, modules: modules.clone() });
+                    }
+                    None => {
+                        self.given_up.get_or_insert(layout::span(line, last));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first word of a line, and what follows.
+fn keyword<'t>(line: &Line<'t>) -> (&'t str, &'t str) {
+    line.text.split_once([' ', '(']).unwrap_or((line.text, ""))
+}
+
+/// Parses from the beginning of one line to the end of another.
+fn part(source: &str, first: &Line, last: &Line, budget: &mut Budget) -> Option<Tree> {
+    let range = Some(layout::range(first, last));
+    parse_within(tree_sitter_elixir::LANGUAGE, source.as_bytes(), range, SLACK_OF_PART, budget)
+}
+
+/// Ranges of a text, in order and apart.
+#[derive(Default)]
+struct Spots(Vec<Range<usize>>);
+
+impl Spots {
+    fn hold(&self, at: usize) -> bool {
+        let before = self.0.partition_point(|range| range.start <= at);
+        before > 0 && self.0[before - 1].end > at
+    }
+}
+
+/// The errors of a tree.
+fn broken_in(tree: &Tree) -> Spots {
     let mut broken = Vec::new();
     errors(tree, |node| {
         broken.extend((!node.is_missing()).then(|| node.byte_range()));
         ControlFlow::Continue(())
     });
-    let lines = lines(source);
-    let (mut fragments, mut modules, mut covered) = (Vec::new(), Vec::<Outline>::new(), 0);
-    for (at, line) in lines.iter().enumerate() {
-        modules.retain(|module| {
-            module.indent < line.indent || (module.indent == line.indent && line.text == "else")
-        });
-        let (keyword, rest) = line.text.split_once([' ', '(']).unwrap_or((line.text, ""));
-        let inside = broken.partition_point(|range| range.start <= line.start);
-        let inside = inside > 0 && broken[inside - 1].end > line.start;
-        if line.start < covered || is_quoted(tree, line.start) {
+    Spots(broken)
+}
+
+/// The comments of a tree, and the text of strings that are whole.
+fn quoted_in(tree: &Tree) -> Spots {
+    let mut quoted = Vec::new();
+    let mut cursor = tree.walk();
+    // Whether the nodes around are whole, outermost first.
+    let mut around = Vec::new();
+    loop {
+        let node = cursor.node();
+        if match node.kind() {
+            "comment" => true,
+            "quoted_content" => around.last().is_some_and(|is_whole| *is_whole),
+            _ => false,
+        } {
+            quoted.push(node.byte_range());
+        }
+        if cursor.goto_first_child() {
+            around.push(!node.is_error() && !node.has_error());
             continue;
         }
-        let end = end_of(&lines, at);
-        let span = Span {
-            start: line.start as u32,
-            end: (lines[end].start + lines[end].text.len()) as u32,
-            line_start: line.row as u32 + 1,
-            line_end: lines[end].row as u32 + 1,
-        };
-        if keyword == "defmodule" {
-            let name = rest.trim_start().split([' ', ',', '\t']).next().unwrap_or_default().to_owned();
-            if name.starts_with(|first: char| first.is_ascii_uppercase()) {
-                modules.push(Outline { indent: line.indent, name, span });
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return Spots(quoted);
             }
-        } else if inside && FUNCTIONS.contains(&keyword) && !modules.is_empty() {
-            let range = Range {
-                start_byte: line.start,
-                end_byte: span.end as usize,
-                start_point: Point::new(line.row, line.indent),
-                end_point: Point::new(lines[end].row, lines[end].indent + lines[end].text.len()),
-            };
-            if let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, source, Some(range)) {
-                covered = range.end_byte;
-                fragments.push(Fragment { tree, start: line.start, modules: modules.clone() });
-            }
+            around.pop();
         }
     }
-    fragments
-}
-
-/// The lines that hold something.
-fn lines(source: &str) -> Vec<Line<'_>> {
-    let mut start = 0;
-    let mut lines = Vec::new();
-    for (row, line) in source.split_inclusive('\n').enumerate() {
-        let text = line.trim();
-        let indent = line.len() - line.trim_start().len();
-        if !text.is_empty() {
-            lines.push(Line { start: start + indent, row, indent, text });
-        }
-        start += line.len();
-    }
-    lines
-}
-
-/// The last line of what begins at a line: the `end` below it, or the line before something that is not deeper.
-fn end_of(lines: &[Line], at: usize) -> usize {
-    let indent = lines[at].indent;
-    let mut end = at;
-    for (next, line) in lines.iter().enumerate().skip(at + 1) {
-        let goes_on = line.text.starts_with(['|', ')', ']', '}'])
-            || matches!(line.text, "rescue" | "catch" | "else" | "after") && line.indent == indent;
-        if line.indent > indent || goes_on {
-            end = next;
-        } else {
-            let closes = line.indent == indent && (line.text == "end" || line.text.starts_with("end)"));
-            return if closes { next } else { end };
-        }
-    }
-    end
-}
-
-/// Whether the place is inside of a string or comment that is whole.
-fn is_quoted(tree: &Tree, at: usize) -> bool {
-    let node = tree.root_node().descendant_for_byte_range(at, at);
-    node.is_some_and(|node| match node.kind() {
-        "comment" => true,
-        "quoted_content" => node.parent().is_some_and(|parent| !parent.is_error() && !parent.has_error()),
-        _ => false,
-    })
 }
 
 impl<'t> Reader<'t> {
@@ -134,7 +194,7 @@ impl<'t> Reader<'t> {
         let known: FxHashSet<_> = clauses.map(|clause| clause.start as usize).collect();
         for fragment in fragments.iter().filter(|fragment| !known.contains(&fragment.start)) {
             let around = self.modules.len();
-            for module in &fragment.modules {
+            for module in fragment.modules.iter() {
                 self.enter_outline(&module.name, module.span);
             }
             self.read(fragment.tree.root_node());
@@ -152,13 +212,12 @@ impl<'t> Reader<'t> {
             .collect();
         for pair in functions.windows(2) {
             let next = self.facts.definitions[pair[1]].span.start;
+            let end = source[..next as usize].trim_end().len() as u32;
             let before = &mut self.facts.definitions[pair[0]];
             for span in before.clauses.iter_mut().chain([&mut before.span]) {
                 if span.start < next && next < span.end {
-                    let kept = source[span.start as usize..next as usize].trim_end();
-                    span.end = span.start + kept.len() as u32;
-                    span.line_end =
-                        span.line_start + kept.bytes().filter(|byte| *byte == b'\n').count() as u32;
+                    span.end = end.max(span.start);
+                    span.line_end = self.lines.at(span.end);
                 }
             }
         }

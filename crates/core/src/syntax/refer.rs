@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
+use super::define::can_name_module;
 use super::elixir::{Mode, Reader, Task};
 use super::framework::{CallSite, put_before};
 use super::literal::{atom, string};
@@ -322,11 +323,7 @@ impl<'t> Reader<'t> {
         let only = listed(self, "only");
         let except = listed(self, "except").unwrap_or_default();
         let scope = Span { end: self.scopes.end(self.source.len()) as u32, ..span(node) };
-        let line_end = scope.line_start
-            + self.source.as_bytes()[scope.start as usize..scope.end as usize]
-                .iter()
-                .filter(|b| **b == b'\n')
-                .count() as u32;
+        let line_end = self.lines.at(scope.end);
         let injected_by = if self.quotes > 0 { self.owner() } else { None };
         self.facts.imports.push(ImportDirective {
             module,
@@ -487,6 +484,9 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn alias(&mut self, short: &str, full: Arc<str>) {
+        if !can_name_module(&full) {
+            return;
+        }
         let short: Arc<str> = short.into();
         if let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) {
             let (short, module) = (short.clone(), full.clone());

@@ -281,12 +281,9 @@ impl<'t> Reader<'t> {
             self.outlook.imported.insert(import.clone(), module.clone());
         }
         self.reference(ReferenceKind::Import, site, Some(module.clone()), "".into(), None, Basis::Written);
-        let text = self.source.trim_end();
-        let rest = text.get(form.start_byte()..).unwrap_or_default();
-        let lines = rest.bytes().filter(|byte| *byte == b'\n').count() as u32;
         let at = span(form);
-        let end = (text.len() as u32).max(at.end);
-        let scope = Span { end, line_end: at.line_end.max(at.line_start + lines), ..at };
+        let end = self.end.max(at.end);
+        let scope = Span { end, line_end: at.line_end.max(self.lines.at(end)), ..at };
         self.facts.imports.push(ImportDirective {
             module,
             only: Some(only),

@@ -89,7 +89,10 @@ impl Reader<'_> {
             let (mut found, mut open, mut seen) = (Vec::new(), vec![key.clone()], FxHashSet::default());
             while let Some(next) = open.pop() {
                 for index in macros.get(&next).into_iter().flatten() {
-                    if seen.len() < MAX_INSIDE && seen.insert(*index) {
+                    if seen.len() >= MAX_INSIDE {
+                        break;
+                    }
+                    if seen.insert(*index) {
                         let room = MAX_INSIDE.saturating_sub(found.len());
                         found.extend(calls.get(index).into_iter().flatten().take(room));
                         open.extend(nested.get(index).into_iter().flatten().take(MAX_INSIDE).cloned());

@@ -92,7 +92,7 @@ mod tests {
 
     fn check(source: &str, value: &str) {
         let text = format!("-doc {source}.");
-        let tree = parse(tree_sitter_erlang::LANGUAGE, &text, None).unwrap();
+        let tree = parse(tree_sitter_erlang::LANGUAGE, &text).unwrap();
         let form = tree.root_node().named_child(0).unwrap();
         let node = form.child_by_field_name("value").unwrap();
         assert_eq!(string(node, &text).as_deref(), Some(value), "{source}");

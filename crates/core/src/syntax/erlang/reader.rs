@@ -11,6 +11,7 @@ use super::names::{atom, inspect};
 use super::settle::Outlook;
 use super::trees::trees;
 use crate::source::File;
+use crate::syntax::lines::LineNumbers;
 use crate::syntax::parse::span;
 use crate::syntax::{Basis, FileFacts, Reference, ReferenceKind};
 
@@ -45,6 +46,9 @@ pub(super) enum Mode {
 /// The state of the pass.
 pub(super) struct Reader<'t> {
     pub(super) source: &'t str,
+    pub(super) lines: LineNumbers,
+    /// Where the text ends, but for white space.
+    pub(super) end: u32,
     /// The module of all that the file defines.
     pub(super) module: Arc<str>,
     /// Whether the file is a header.
@@ -79,6 +83,8 @@ impl<'t> Reader<'t> {
             if is_header { name.to_owned() } else { inspect(name.strip_suffix(".erl").unwrap_or(name)) };
         Reader {
             source: &file.text,
+            lines: LineNumbers::of(&file.text),
+            end: file.text.trim_end().len() as u32,
             module: module.into(),
             is_header,
             named: None,

@@ -83,16 +83,17 @@ impl Reader<'_> {
     }
 
     fn specify(&mut self) {
+        let mut texts: FxHashMap<u32, Vec<Arc<str>>> = FxHashMap::default();
         for spec in std::mem::take(&mut self.outlook.specs) {
             let Some(index) = self.functions.get(&(spec.name, spec.arity)).copied() else { continue };
-            if let Some(definition) = self.facts.definitions.get_mut(index as usize) {
-                definition.spec = Some(match definition.spec.take() {
-                    Some(other) => format!("{other}\n{}", spec.text).into(),
-                    None => spec.text,
-                });
-            }
+            texts.entry(index).or_default().push(spec.text);
             for reference in self.facts.references.get_mut(spec.references).unwrap_or_default() {
                 reference.from = Some(index);
+            }
+        }
+        for (index, texts) in texts {
+            if let Some(definition) = self.facts.definitions.get_mut(index as usize) {
+                definition.spec = Some(texts.join("\n").into());
             }
         }
     }

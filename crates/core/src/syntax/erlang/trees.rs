@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use tree_sitter::{Point, Range, Tree};
 
 use crate::source::{Diagnostic, File, Span};
+use crate::syntax::parse::{Budget, SLACK_OF_PART};
 use crate::syntax::{diagnose, parse};
 
 /// How many bytes the grammar may look at for the ends of triple-quoted strings, for every byte of text. Where one begins it
@@ -15,19 +16,31 @@ const LOOKED_AT_PER_BYTE: usize = 10;
 /// The trees of a file, in order of position.
 pub(super) fn trees(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Vec<Tree> {
     let mut text = Cow::Borrowed(&*file.text);
-    let mut whole = tree(&text, None);
+    let mut whole = tree(&text);
     if whole.as_ref().is_none_or(|tree| tree.root_node().has_error())
         && let Some(plain) = without_maybe(&text)
     {
         text = Cow::Owned(plain);
-        whole = tree(&text, None);
+        whole = tree(&text);
     }
     if let Some(tree) = whole.take_if(|tree| !tree.root_node().has_error()) {
         return vec![tree];
     }
+    let mut told = Vec::new();
+    if let Some(tree) = &whole {
+        diagnose::syntax(file, "Erlang", tree, &mut told);
+    }
+    let parts = parts(&text, whole.as_ref());
+    drop(whole);
     let mut trees = Vec::new();
-    for part in parts(&text, whole.as_ref()) {
-        match tree(&text, Some(part)) {
+    let mut budget = Budget::of(text.len());
+    for part in parts {
+        if budget.is_spent() {
+            let rest = Span { end: text.len() as u32, line_end: last_line(&text), ..span(part) };
+            diagnose::given_up(file, "Erlang", Some(rest), diagnostics);
+            break;
+        }
+        match tree_of(&text, part, &mut budget) {
             Some(tree) => {
                 diagnose::syntax(file, "Erlang", &tree, diagnostics);
                 trees.push(tree);
@@ -36,8 +49,8 @@ pub(super) fn trees(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Vec<Tree>
         }
     }
     // A part by itself may be an expression, which is no error to the grammar.
-    if let Some(tree) = whole.filter(|_| diagnostics.is_empty()) {
-        diagnose::syntax(file, "Erlang", &tree, diagnostics);
+    if diagnostics.is_empty() {
+        *diagnostics = told;
     }
     trees
 }
@@ -48,13 +61,23 @@ fn without_maybe(text: &str) -> Option<String> {
     (text.contains("maybe") && !text.contains("?=")).then(|| text.replace("maybe", "may_e"))
 }
 
-fn tree(text: &str, part: Option<Range>) -> Option<Tree> {
-    let seen = text.get(part.map_or(0..text.len(), |part| part.start_byte..part.end_byte))?;
-    let bound = 1000 + seen.len() * LOOKED_AT_PER_BYTE;
-    if looked_at(seen, bound) > bound {
-        return None;
-    }
-    parse::parse(tree_sitter_erlang::LANGUAGE, text, part)
+fn tree(text: &str) -> Option<Tree> {
+    is_looked_through(text).then(|| parse::parse(tree_sitter_erlang::LANGUAGE, text)).flatten()
+}
+
+fn tree_of(text: &str, part: Range, budget: &mut Budget) -> Option<Tree> {
+    let seen = text.get(part.start_byte..part.end_byte)?;
+    let parse = || {
+        let text = text.as_bytes();
+        parse::parse_within(tree_sitter_erlang::LANGUAGE, text, Some(part), SLACK_OF_PART, budget)
+    };
+    is_looked_through(seen).then(parse).flatten()
+}
+
+/// Whether the ends of triple-quoted strings are found within the bound.
+fn is_looked_through(text: &str) -> bool {
+    let bound = 1000 + text.len() * LOOKED_AT_PER_BYTE;
+    looked_at(text, bound) <= bound
 }
 
 /// How many bytes are looked at for the ends of triple-quoted strings; counting ends above `bound`.
@@ -79,6 +102,10 @@ fn looked_at(text: &str, bound: usize) -> usize {
         }
     }
     looked
+}
+
+fn last_line(text: &str) -> u32 {
+    text.bytes().filter(|byte| *byte == b'\n').count() as u32 + 1
 }
 
 fn span(part: Range) -> Span {

@@ -108,7 +108,7 @@ mod tests {
     use crate::syntax::parse::parse;
 
     fn of(source: &str) -> String {
-        let tree = parse(tree_sitter_elixir::LANGUAGE, source, None).unwrap();
+        let tree = parse(tree_sitter_elixir::LANGUAGE, source).unwrap();
         let mut reader = Reader::new(source, &tree);
         reader.shape(tree.root_node().named_child(0).unwrap()).to_string()
     }

@@ -8,14 +8,12 @@ use tree_sitter::{Node, Point, Tree, TreeCursor};
 use super::scan::{Component, Dialect, Piece, PieceKind, Problem, Scan, scan};
 use crate::source::Span;
 use crate::syntax::FileFacts;
-use crate::syntax::parse::{OPERATIONS_PER_BYTE, parse_bounded};
+use crate::syntax::lines::LineNumbers;
+use crate::syntax::parse::{Budget, SLACK, SLACK_OF_PART, Slack, parse_within};
 
 /// So much may be broken in the templates of a file: pieces of code, and templates that have some. It takes the parser
 /// hundreds of times as long as what is not.
 const PATIENCE: usize = 1000;
-
-/// Parser operations for every byte of code, as long as nothing is known to be broken.
-const FIRST_OPERATIONS: u64 = 2;
 
 /// A file's text, in which the templates have given way to their code.
 pub(in crate::syntax) struct Overlay<'s> {
@@ -68,7 +66,8 @@ impl<'s> Overlay<'s> {
             return Overlay { text: text.into(), templates: Vec::new() };
         }
         let mut code = text.as_bytes().to_vec();
-        let mut patience = PATIENCE;
+        // Code is parsed up to three times.
+        let mut patience = Patience { broken: PATIENCE, budget: Budget::of(3 * text.len()) };
         let templates =
             places.into_iter().map(|place| template(text, &mut code, place, &mut patience)).collect();
         match String::from_utf8(code) {
@@ -88,34 +87,46 @@ impl<'s> Overlay<'s> {
     }
 }
 
+/// What may still be spent on the templates of a file.
+struct Patience {
+    /// So much more may be broken.
+    broken: usize,
+    budget: Budget,
+}
+
+impl Patience {
+    fn parse(&mut self, text: &str, code: &[u8], pieces: &[Piece], slack: Slack) -> Option<Tree> {
+        let part = (self.broken > 0).then(|| extent(text, code, pieces))?;
+        parse_within(tree_sitter_elixir::LANGUAGE, code, Some(part), slack, &mut self.budget)
+    }
+}
+
 /// Puts the code of a template into `code` in place of its text, and parses it there. `patience` goes down with all that
 /// is broken; when it is at its end, no code is read any more.
 fn template(
     text: &str,
     code: &mut [u8],
     Place { at, range, dialect }: Place,
-    patience: &mut usize,
+    patience: &mut Patience,
 ) -> Template {
     let Scan { pieces, components, mut problems } = scan(text, range.clone(), dialect);
     code[range.clone()].fill(b' ');
     pieces.iter().for_each(|piece| put(text, code, piece));
-    let parsed = |code: &[u8], pieces: &[Piece], operations, patience: usize| {
-        (patience > 0).then(|| parse_within(text, code, pieces, operations)).flatten()
-    };
-    let mut tree = parsed(code, &pieces, FIRST_OPERATIONS, *patience);
+    let mut tree = patience.parse(text, code, &pieces, SLACK);
     if is_broken(&tree) {
+        drop(tree);
         // One piece that is not Elixir must not spoil what the others say: it is left out.
         for piece in pieces.iter().filter(|piece| is_whole(text, piece)) {
-            if *patience > 0
-                && is_broken(&parsed(code, std::slice::from_ref(piece), OPERATIONS_PER_BYTE, *patience))
+            if patience.broken > 0
+                && is_broken(&patience.parse(text, code, std::slice::from_ref(piece), SLACK_OF_PART))
             {
                 code[covered(text, piece)].fill(b' ');
                 problems.push((piece.code.clone(), "this is not Elixir"));
-                *patience -= 1;
+                patience.broken -= 1;
             }
         }
-        tree = parsed(code, &pieces, OPERATIONS_PER_BYTE, *patience);
-        *patience = patience.saturating_sub(1);
+        tree = patience.parse(text, code, &pieces, SLACK);
+        patience.broken = patience.broken.saturating_sub(1);
     }
     Template { at, range, tree, components, problems }
 }
@@ -157,8 +168,8 @@ fn put(text: &str, code: &mut [u8], piece: &Piece) {
     code[end..end + tail.len()].copy_from_slice(tail);
 }
 
-/// Parses the code from the first of the pieces to the last, with so many operations for every byte of it.
-fn parse_within(text: &str, code: &[u8], pieces: &[Piece], operations: u64) -> Option<Tree> {
+/// From the first of the pieces to the last.
+fn extent(text: &str, code: &[u8], pieces: &[Piece]) -> tree_sitter::Range {
     let (start, end) = match (pieces.first(), pieces.last()) {
         (Some(first), Some(last)) => (first.code.start, covered(text, last).end.min(code.len())),
         _ => (0, 0),
@@ -166,9 +177,7 @@ fn parse_within(text: &str, code: &[u8], pieces: &[Piece], operations: u64) -> O
     let line = code[start..end].rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
     let lines = code[start..end].iter().filter(|byte| **byte == b'\n').count();
     let (start_point, end_point) = (Point::new(0, 0), Point::new(lines, line));
-    let part = tree_sitter::Range { start_byte: start, end_byte: end, start_point, end_point };
-    let length: usize = pieces.iter().map(|piece| piece.code.len() + 1).sum();
-    parse_bounded(tree_sitter_elixir::LANGUAGE, code, Some(part), length as u64 * operations)
+    tree_sitter::Range { start_byte: start, end_byte: end, start_point, end_point }
 }
 
 /// Whether a piece is an expression by itself, as all are but the parts of blocks.
@@ -252,8 +261,8 @@ fn place<'t>(text: &str, node: Node<'t>, cursor: &mut TreeCursor<'t>) -> Option<
 
 /// Sets all lines by the places in the file's own text: code that was laid over it has ends of lines of its own.
 pub(in crate::syntax) fn renumber(facts: &mut FileFacts, text: &str) {
-    let ends: Vec<u32> = text.match_indices('\n').map(|(at, _)| at as u32).collect();
-    let line = |at: u32| ends.partition_point(|end| *end < at) as u32 + 1;
+    let lines = LineNumbers::of(text);
+    let line = |at: u32| lines.at(at);
     let set = |span: &mut Span| (span.line_start, span.line_end) = (line(span.start), line(span.end));
     for definition in &mut facts.definitions {
         set(&mut definition.span);
