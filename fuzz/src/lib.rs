@@ -15,7 +15,7 @@ pub use beam::beam;
 pub use gguf::gguf;
 pub use patch::patch;
 pub use store::store;
-pub use syntax::syntax;
+pub use syntax::{eex, elixir, erlang, heex, prose};
 
 /// A reader of foreign data.
 pub struct Target {
@@ -29,7 +29,11 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target { name: "syntax", run: syntax, seeds: syntax::seeds },
+    Target { name: "elixir", run: elixir, seeds: syntax::elixir_seeds },
+    Target { name: "heex", run: heex, seeds: syntax::heex_seeds },
+    Target { name: "eex", run: eex, seeds: syntax::eex_seeds },
+    Target { name: "erlang", run: erlang, seeds: syntax::erlang_seeds },
+    Target { name: "prose", run: prose, seeds: syntax::prose_seeds },
     Target { name: "patch", run: patch, seeds: patch::seeds },
     Target { name: "store", run: store, seeds: store::seeds },
     Target { name: "beam", run: beam, seeds: beam::seeds },

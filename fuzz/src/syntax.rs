@@ -3,15 +3,46 @@
 use aludel_core::source::{File, Span};
 use aludel_core::syntax::{FileFacts, analyse};
 
-/// Names that bring each language's reader to work; the first byte chooses.
-const PATHS: &[&str] = &["lib/a.ex", "test/a_test.exs", "a.heex", "a.eex", "a.erl", "README.md", "a.txt"];
+#[path = "../../crates/core/tests/hostile/mod.rs"]
+mod hostile;
+
+use hostile::KINDS;
+
+/// Elixir code.
+pub fn elixir(data: &[u8]) {
+    read("lib/a.ex", data)
+}
+
+/// HTML with Elixir.
+pub fn heex(data: &[u8]) {
+    read("a.heex", data)
+}
+
+/// Text with Elixir.
+pub fn eex(data: &[u8]) {
+    read("a.eex", data)
+}
+
+/// Erlang code; with a zero as the first byte, of a header.
+pub fn erlang(data: &[u8]) {
+    match data.split_first() {
+        Some((0, rest)) => read("a.hrl", rest),
+        _ => read("a.erl", data),
+    }
+}
+
+/// What is split into chunks and not read; with a zero as the first byte, of no known kind.
+pub fn prose(data: &[u8]) {
+    match data.split_first() {
+        Some((0, rest)) => read("a.txt", rest),
+        _ => read("README.md", data),
+    }
+}
 
 /// Reading never fails and gives the same facts twice. Every place lies in the file, splits no character and knows its
 /// lines; whatever is listed by position is; each line with text is in exactly one chunk.
-pub fn syntax(data: &[u8]) {
-    let Some((first, rest)) = data.split_first() else { return };
-    let path = PATHS[usize::from(*first) % PATHS.len()];
-    let file = File::new(path, String::from_utf8_lossy(rest));
+fn read(path: &str, data: &[u8]) {
+    let file = File::new(path, String::from_utf8_lossy(data));
     let facts = analyse(&file);
     assert_eq!(facts, analyse(&file), "reading twice gives other facts");
     for span in spans(&facts) {
@@ -28,8 +59,54 @@ pub fn syntax(data: &[u8]) {
     assert_covered(&file, &facts);
 }
 
-pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let elixir = r#"
+/// Broken text of every kind there is for files of this ending.
+fn hostile(ending: &str) -> impl Iterator<Item = Vec<u8>> {
+    KINDS.iter().filter(move |kind| kind.path.ends_with(ending)).map(|kind| (kind.text)(300).into_bytes())
+}
+
+fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+pub(crate) fn elixir_seeds() -> Vec<Vec<u8>> {
+    let broken = "defmodule A do\n  def b(, do: [[[{%{<<\n  \"\"\"\nend end ) fn -> @doc ~r/\n";
+    let mut seeds = bytes(&[MODULE, COMPONENTS, TESTS, broken]);
+    seeds.extend(hostile(".ex").chain(hostile(".exs")));
+    seeds
+}
+
+pub(crate) fn heex_seeds() -> Vec<Vec<u8>> {
+    let loop_of_tags = "<div :if={@a}><%= for b <- @c do %>{b}<% end %></div>\n";
+    let broken = "<p x={b(}>{\"}{end}<.a <%= c <%% <!-- {d} <script>{</script\n";
+    let mut seeds = bytes(&[TEMPLATE, loop_of_tags, broken]);
+    seeds.extend(hostile(".heex"));
+    seeds
+}
+
+pub(crate) fn eex_seeds() -> Vec<Vec<u8>> {
+    let branches = "<%= if @a do %>b<% else %>c<% end %>\n";
+    let broken = "<%= f @a, fn x -> %>é<%= x %><%= y # z %><% end %><%!-- <%= --%><%| b %><% c\n";
+    let mut seeds = bytes(&[branches, broken]);
+    seeds.extend(hostile(".eex"));
+    seeds
+}
+
+pub(crate) fn erlang_seeds() -> Vec<Vec<u8>> {
+    let small = "-module(a).\n-export([b/1]).\nb(C) -> lists:map(fun d/1, C).\n";
+    let broken =
+        "-module(a).\nb(C) -> [{<<\"\n-define(A, \"\"\"\n'c' d() -> ?A( fun e/ case #r{\n%% f\ng( .\n";
+    let header = "\0-define(A, b).\n-record(c, {d = ?A}).\n";
+    let mut seeds = bytes(&[ERLANG, small, broken, header]);
+    seeds.extend(hostile(".erl").chain(hostile(".hrl")));
+    seeds
+}
+
+pub(crate) fn prose_seeds() -> Vec<Vec<u8>> {
+    let markdown = "# One\n\ntext\n\n## Two\n\n```elixir\n# not a title\n```\n";
+    bytes(&[markdown, "\0one\r\n\r\ntwo\u{2028}three\n"])
+}
+
+const MODULE: &str = r#"
 defmodule Shop.Cart do
   @moduledoc """
   A cart.
@@ -64,7 +141,37 @@ defimpl Inspect, for: Shop.Cart do
   def inspect(cart, _), do: "cart #{length(cart.items)}"
 end
 "#;
-    let erlang = r#"%% Carts.
+
+const COMPONENTS: &str = r#"
+defmodule A do
+  use Phoenix.Component
+  embed_templates "../a/*"
+  attr :b, C, default: nil
+  slot :d do
+    attr :e, :any
+  end
+
+  def f(assigns), do: ~H"<.g :for={h <- @i}>{h}</.g>" <> ~L|<% j() %>|
+  def k(conn), do: conn |> put_view(html: L) |> render("m/n.html", o: ~p"/p/#{q}")
+  EEx.function_from_string(:def, :r, "<%= s %>", [:s])
+end
+"#;
+
+const TESTS: &str = "defmodule ATest do\n  use ExUnit.Case\n  describe \"a\" do\n    test \"b\", %{c: c} do\n      assert c == :d\n    end\n  end\nend\n";
+
+const TEMPLATE: &str = r#"
+<.form :let={f} for={@form} id="x" phx-change={JS.push("a")} {@rest}>
+  <A.B.input class={[f.x, "\}"]} :for={%{id: x} <- @items} field={f[:é]} />
+  <:col :let={user} label='{no}'>{user.name} {~p"/users/#{user}?#{[a: 1]}"}</:col>
+  <pre phx-no-curly-interpolation>{no}<br></pre><!-- {no} <%= yes() %> -->
+  <%= case @x do %>
+    <% {:ok, y} -> %>{y}
+    <% _ -> %><style>{no}</style>
+  <% end %>
+</.form>
+"#;
+
+const ERLANG: &str = r#"%% Carts.
 -module('Elixir.Shop.Cart').
 -behaviour(gen_server).
 -export([add/2]).
@@ -85,56 +192,6 @@ add(_, _) -> try apply(m, f, [1]) of ok -> a catch E:R:S -> {E, R, S} after b en
 handle_call({add, X}, _, S) -> maybe ok ?= X end.
 init(_) -> {ok, {#{}, [#{id => a, start => {a, start_link, [1]}}]}}.
 "#;
-    let heex = r#"
-<.form :let={f} for={@form} id="x" phx-change={JS.push("a")} {@rest}>
-  <A.B.input class={[f.x, "\}"]} :for={%{id: x} <- @items} field={f[:é]} />
-  <:col :let={user} label='{no}'>{user.name} {~p"/users/#{user}?#{[a: 1]}"}</:col>
-  <pre phx-no-curly-interpolation>{no}<br></pre><!-- {no} <%= yes() %> -->
-  <%= case @x do %>
-    <% {:ok, y} -> %>{y}
-    <% _ -> %><style>{no}</style>
-  <% end %>
-</.form>
-"#;
-    let sigils = r#"
-defmodule A do
-  use Phoenix.Component
-  embed_templates "../a/*"
-  attr :b, C, default: nil
-  slot :d do
-    attr :e, :any
-  end
-
-  def f(assigns), do: ~H"<.g :for={h <- @i}>{h}</.g>" <> ~L|<% j() %>|
-  def k(conn), do: conn |> put_view(html: L) |> render("m/n.html", o: ~p"/p/#{q}")
-  EEx.function_from_string(:def, :r, "<%= s %>", [:s])
-end
-"#;
-    let test = "defmodule ATest do\n  use ExUnit.Case\n  describe \"a\" do\n    test \"b\", %{c: c} do\n      \
-                assert c == :d\n    end\n  end\nend\n";
-    let markdown = "# One\n\ntext\n\n## Two\n\n```elixir\n# not a title\n```\n";
-    let broken = "defmodule A do\n  def b(, do: [[[{%{<<\n  \"\"\"\nend end ) fn -> @doc ~r/\n";
-    let seed = |kind: u8, text: &str| [&[kind], text.as_bytes()].concat();
-    vec![
-        seed(0, elixir),
-        seed(0, broken),
-        seed(1, test),
-        seed(2, "<div :if={@a}><%= for b <- @c do %>{b}<% end %></div>\n"),
-        seed(2, heex),
-        seed(2, "<p x={b(}>{\"}{end}<.a <%= c <%% <!-- {d} <script>{</script\n"),
-        seed(3, "<%= if @a do %>b<% else %>c<% end %>\n"),
-        seed(4, erlang),
-        seed(3, "<%= f @a, fn x -> %>é<%= x %><%= y # z %><% end %><%!-- <%= --%><%| b %><% c\n"),
-        seed(0, sigils),
-        seed(4, "-module(a).\n-export([b/1]).\nb(C) -> lists:map(fun d/1, C).\n"),
-        seed(
-            4,
-            "-module(a).\nb(C) -> [{<<\"\n-define(A, \"\"\"\n'c' d() -> ?A( fun e/ case #r{\n%% f\ng( .\n",
-        ),
-        seed(5, markdown),
-        seed(6, "one\r\n\r\ntwo\u{2028}three\n"),
-    ]
-}
 
 fn spans(facts: &FileFacts) -> impl Iterator<Item = Span> + '_ {
     let definitions = facts

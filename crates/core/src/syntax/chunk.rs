@@ -16,6 +16,8 @@ use crate::source::{File, Language, Span};
 const LARGEST: usize = 1600;
 /// Smaller pieces join a neighbour that they belong to.
 const SMALL: usize = 120;
+/// Each piece of a function names it by so many bytes of its head.
+const LONGEST_SIGNATURE: usize = 1000;
 /// What small neighbours may become together.
 const JOINED: usize = 600;
 
@@ -290,7 +292,10 @@ fn split(unit: &Unit, lines: &Lines, facts: &FileFacts) -> Vec<Chunk> {
     let definition = unit.owner.map(|at| &facts.definitions[at]);
     let signature = definition.and_then(|definition| definition.signature.as_deref());
     let continued: Arc<str> = match signature {
-        Some(signature) => format!("{signature}, {}", unit.header).into(),
+        Some(signature) => {
+            let end = signature.floor_char_boundary(LONGEST_SIGNATURE);
+            format!("{}, {}", &signature[..end], unit.header).into()
+        }
         None => unit.header.clone(),
     };
     let mut clauses: Vec<usize> = definition.map_or_else(Vec::new, |definition| {

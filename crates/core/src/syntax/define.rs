@@ -7,7 +7,7 @@ use tree_sitter::Node;
 
 use super::elixir::{Mode, Reader, Task};
 use super::framework::Context;
-use super::literal::{atom, string};
+use super::literal::{as_atom, atom, string};
 use super::parse::{join, span};
 use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
 use crate::source::Span;
@@ -49,11 +49,6 @@ impl Pending {
             .filter(|above| self.doc.is_some() || self.declares || above.line_end + 1 >= at.line_start);
         self.span = Some(above.map_or(at, |above| join(above, at)));
     }
-}
-
-/// Whether a module can have this name: it is an atom, and no atom has more characters than 255.
-pub(super) fn can_name_module(name: &str) -> bool {
-    name.chars().take(256).count() <= 255
 }
 
 impl<'t> Reader<'t> {
@@ -178,20 +173,21 @@ impl<'t> Reader<'t> {
                 if let [_, target] = &fields[..] {
                     attributes.insert("for", target.clone());
                 }
-                protocol.zip(fields.get(1)).map(|(protocol, target)| format!("{protocol}.{target}").into())
+                protocol
+                    .zip(fields.get(1))
+                    .map(|(protocol, target)| as_atom(&format!("{protocol}.{target}")).into())
             }
             _ => match outer {
                 Some(outer) if written.kind() == "alias" && !self.text(written).starts_with("Elixir.") => {
                     let inner = self.text(written);
                     let first = inner.split('.').next().unwrap_or(inner).trim();
-                    self.alias(first, format!("{outer}.{first}").into());
-                    Some(format!("{outer}.{inner}").into())
+                    self.alias(first, as_atom(&format!("{outer}.{first}")).into());
+                    Some(as_atom(&format!("{outer}.{inner}")).into())
                 }
                 _ => self.module_of(written),
             },
         };
-        let name = name.filter(|name: &Arc<str>| can_name_module(name));
-        let definition = name.clone().map(|module| {
+        let definition = name.clone().map(|module: Arc<str>| {
             let last = module.rsplit('.').next().unwrap_or(&module).into();
             let pending = std::mem::take(&mut self.module().pending);
             let mut definition = self.blank(kind, module, last, None, span(node), pending);
@@ -225,7 +221,7 @@ impl<'t> Reader<'t> {
     /// Enters a module that only the layout of the text shows, inside of the one around.
     pub(super) fn enter_outline(&mut self, written: &str, at: Span) {
         let name: Arc<str> = match &self.module().name {
-            Some(outer) => format!("{outer}.{written}").into(),
+            Some(outer) => as_atom(&format!("{outer}.{written}")).into(),
             None => self.scopes.resolve(written),
         };
         let known = self.defined_modules.get(&name).copied();
@@ -246,7 +242,7 @@ impl<'t> Reader<'t> {
         self.owners.pop();
         self.functions = module.outer_functions;
         let Some(name) = module.name else { return };
-        self.settle_framework(&name, module.definition, &module.framework);
+        self.settle_framework(&name, &module.framework);
         for ((function, arity), specs) in module.specs {
             let key = (name.clone(), self.intern(function), arity);
             if let Some(index) = self.callables.get(&key) {
@@ -373,7 +369,7 @@ impl<'t> Reader<'t> {
         defaults: u8,
         head: Node<'t>,
     ) -> u32 {
-        let name = self.intern(name);
+        let name = self.intern(as_atom(name));
         let key = (module.clone(), name.clone(), arity);
         let pending = std::mem::take(&mut self.module().pending);
         let last = self.module().last;
@@ -381,7 +377,7 @@ impl<'t> Reader<'t> {
             let mut definition = self.blank(kind, module, name, Some(arity), span(node), pending);
             definition.public = public;
             definition.defaults = defaults;
-            definition.signature = Some(self.text(head).into());
+            definition.signature = self.signature(head);
             let index = self.record(definition);
             self.callables.insert(key, index);
             return index;
@@ -395,6 +391,13 @@ impl<'t> Reader<'t> {
         }
         self.module().last = Some(index);
         index
+    }
+
+    /// The text of a head. Where heads hold other functions, all of them together may be no longer than the file.
+    fn signature(&mut self, head: Node<'t>) -> Option<Arc<str>> {
+        let text = self.text(head);
+        self.heads = self.heads.saturating_add(text.len());
+        (self.heads <= self.source.len()).then(|| text.into())
     }
 
     fn define_struct(&mut self, node: Node<'t>, kind: DefinitionKind, written: Node<'t>) {
@@ -436,11 +439,12 @@ impl<'t> Reader<'t> {
         block: Option<Node<'t>>,
     ) {
         let is_describe = kind == DefinitionKind::Describe;
-        let title: Option<Arc<str>> = string(text, self.source).map(Arc::from);
+        // The name of a test is an atom.
+        let title: Option<Arc<str>> = string(text, self.source).map(|title| as_atom(&title).into());
         let index = match (&title, self.module().name.clone()) {
             (Some(title), Some(module)) => {
                 let name = match self.module().describe.clone() {
-                    Some(outer) if !is_describe => format!("{outer} {title}").into(),
+                    Some(outer) if !is_describe => as_atom(&format!("{outer} {title}")).into(),
                     _ => title.clone(),
                 };
                 let pending = std::mem::take(&mut self.module().pending);
@@ -542,7 +546,7 @@ impl<'t> Reader<'t> {
 
     fn define_attribute(&mut self, node: Node<'t>, name: &'t str, value: Node<'t>) {
         let pending = std::mem::take(&mut self.module().pending);
-        if let Some(held) = self.module_of(value).filter(|held| can_name_module(held)) {
+        if let Some(held) = self.module_of(value) {
             self.module().attributes.insert(name, held);
         }
         let mut owner = self.owner();
@@ -617,7 +621,9 @@ impl<'t> Reader<'t> {
             self.defined_modules.entry(definition.module.clone()).or_insert(index);
         }
         self.facts.definitions.push(definition);
-        self.module().last = Some(index);
+        let module = self.module();
+        module.last = Some(index);
+        module.framework.defined.push(index);
         index
     }
 }

@@ -74,6 +74,10 @@ pub(super) struct Reader<'t> {
     pub(super) templates_around: usize,
     /// Definitions of what is called, by module, name and arity.
     pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
+    /// How many references have come of loops over modules.
+    pub(super) looped: usize,
+    /// How long the heads of functions are together.
+    pub(super) heads: usize,
     /// The first definition of each module.
     pub(super) defined_modules: FxHashMap<Arc<str>, u32>,
     pub(super) facts: FileFacts,
@@ -100,6 +104,8 @@ impl<'t> Reader<'t> {
             loops: FxHashMap::default(),
             templates_around: 0,
             callables: FxHashMap::default(),
+            looped: 0,
+            heads: 0,
             defined_modules: FxHashMap::default(),
             facts: FileFacts::default(),
             messages: Vec::new(),

@@ -66,6 +66,15 @@ pub(super) fn atom<'t>(node: Node, source: &'t str) -> Option<&'t str> {
     Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text))
 }
 
+/// A name cut to what an atom can hold, which is 255 characters: a longer one would be none, and could grow with the depth of
+/// what nests.
+pub(super) fn as_atom(name: &str) -> &str {
+    match name.char_indices().nth(255).filter(|_| name.len() > 255) {
+        Some((end, _)) => &name[..end],
+        None => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

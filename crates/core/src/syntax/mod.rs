@@ -2,6 +2,7 @@
 
 mod facts;
 
+mod meter;
 mod parse;
 
 mod literal;

@@ -1,99 +1,66 @@
 //! Source text to a tree-sitter tree, within a bound on the work.
+//!
+//! Well-formed text takes the parser a step or two for each token, however deep it is nested. Two things take more: errors,
+//! for each of which all that could follow is tried, and places that the grammar can read in many ways at once, such as a sum
+//! of thousands. [`Meter`] counts it, and takes no times, so that the same text always gives
+//! the same answer.
 
 use std::ops::ControlFlow;
 
-use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser, Range, Tree};
+use tree_sitter::{Language, Node, Parser, Range, Tree};
 
+use super::meter::{Meter, PART, WHOLE, WORK_OF_PART, Watch};
 use crate::source::Span;
 
-/// Parser operations for every byte of text. Well-formed Elixir takes about one, and so does Erlang; no file of Erlang/OTP
-/// takes two. More takes only text that is nothing like the language, and text that the grammar can read in many ways, such
-/// as a sum of thousands.
-const OPERATIONS_PER_BYTE: u64 = 2;
-
-/// So much more work may a text take.
-#[derive(Clone, Copy)]
-pub(super) struct Slack {
-    operations: u64,
-    /// Operations where the parser knows no way to go on but to skip. What each costs grows with what has been skipped, so
-    /// that the cost of all grows with their square.
-    in_error: u64,
+/// Parses `text` by the grammar of a language. `None` when errors, or the many ways to read it, cost too much.
+pub(super) fn parse(language: impl Into<Language>, text: impl AsRef<[u8]>) -> Option<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(&language.into()).ok()?;
+    let text = text.as_ref();
+    Meter::new(WHOLE, 0, u64::MAX).parse(&mut parser, text, 0..text.len())
 }
 
-/// For a file or template.
-pub(super) const SLACK: Slack = Slack { operations: 100_000, in_error: 30_000 };
-
-/// For a part of one: there may be many.
-pub(super) const SLACK_OF_PART: Slack = Slack { operations: 20_000, in_error: 10_000 };
-
-/// What a parser costs before it has read anything.
-const OPERATIONS_AT_FIRST: u64 = 100;
-
-/// What an error costs: all that could follow is tried.
-const OPERATIONS_OF_ERROR: u64 = 200;
-
-/// The parser reports once in so many operations (a constant in tree-sitter's C code).
-const OPERATIONS_PER_REPORT: u64 = 100;
-
-/// The parser operations that may still be spent on the parts of one file. They are counted, and time is not, so that the
-/// same text always gives the same answer.
-pub(super) struct Budget {
+/// Parses parts of a text, one after another.
+pub(super) struct Parts {
+    parser: Parser,
+    /// The work that may still be done on what is not well-formed.
     left: u64,
+    stretches: u64,
 }
 
-impl Budget {
-    /// For the parts of a text of so many bytes: more than well-formed ones take.
-    pub(super) fn of(length: usize) -> Self {
-        Budget { left: SLACK.operations + length as u64 * OPERATIONS_PER_BYTE }
+impl Parts {
+    /// For the parts of a text of so many bytes. `None` if tree-sitter does not know the version of the grammar.
+    pub(super) fn of(language: impl Into<Language>, length: usize) -> Option<Self> {
+        let mut parser = Parser::new();
+        parser.set_language(&language.into()).ok()?;
+        Some(Parts { parser, left: 2 * PART.slack + length as u64, stretches: 0 })
     }
 
-    /// Whether there is nothing left.
+    /// Parses a part of `text`. `None` when that costs too much, or too much has been spent on other parts.
+    pub(super) fn parse(&mut self, text: &[u8], part: Range) -> Option<Tree> {
+        self.parse_watched(PART, self.stretches, text, part)
+    }
+
+    /// The same for a part that may well be whole, and is parsed again if it is not.
+    pub(super) fn parse_hopefully(&mut self, text: &[u8], part: Range) -> Option<Tree> {
+        self.parse_watched(WHOLE, 0, text, part)
+    }
+
+    fn parse_watched(&mut self, watch: Watch, before: u64, text: &[u8], part: Range) -> Option<Tree> {
+        if self.is_spent() || self.parser.set_included_ranges(&[part]).is_err() {
+            return None;
+        }
+        let mut meter = Meter::new(watch, before, self.left);
+        let tree = meter.parse(&mut self.parser, text, part.start_byte..part.end_byte);
+        self.left = self.left.saturating_sub(meter.excess() + WORK_OF_PART);
+        self.stretches += meter.stretches() - before;
+        tree
+    }
+
+    /// Whether nothing more is parsed.
     pub(super) fn is_spent(&self) -> bool {
         self.left == 0
     }
-}
-
-/// Parses `text` by the grammar of a language. `None` when that takes more work than any source code should.
-pub(super) fn parse(language: impl Into<Language>, text: impl AsRef<[u8]>) -> Option<Tree> {
-    parse_within(language, text.as_ref(), None, SLACK, &mut Budget { left: u64::MAX })
-}
-
-/// Parses `text`, or only a part of it, with so many operations to spare. `None` when that takes more work than any source
-/// code should, or the budget is spent.
-pub(super) fn parse_within(
-    language: impl Into<Language>,
-    text: &[u8],
-    part: Option<Range>,
-    slack: Slack,
-    budget: &mut Budget,
-) -> Option<Tree> {
-    if budget.left == 0 {
-        return None;
-    }
-    let mut parser = Parser::new();
-    parser.set_language(&language.into()).ok()?;
-    parser.set_included_ranges(part.as_slice()).ok()?;
-    let start = part.map_or(0, |part| part.start_byte);
-    let (mut seen, mut in_error) = (0, 0);
-    let mut used = OPERATIONS_AT_FIRST;
-    let mut bound = |state: &ParseState| {
-        used += OPERATIONS_PER_REPORT;
-        in_error += if state.has_error() { OPERATIONS_PER_REPORT } else { 0 };
-        seen = state.current_byte_offset().saturating_sub(start).max(seen);
-        let most = (slack.operations + seen as u64 * OPERATIONS_PER_BYTE).min(budget.left);
-        if used > most || in_error > slack.in_error {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
-    let mut read = |offset: usize, _| text.get(offset..).unwrap_or_default();
-    let options = ParseOptions::new().progress_callback(&mut bound);
-    let tree = parser.parse_with_options(&mut read, None, Some(options));
-    let is_broken = tree.as_ref().is_none_or(|tree| tree.root_node().has_error());
-    used += if is_broken { OPERATIONS_OF_ERROR } else { 0 };
-    budget.left = budget.left.saturating_sub(used);
-    tree
 }
 
 /// Where a node is.
@@ -139,35 +106,34 @@ pub(super) fn errors<'t>(tree: &'t Tree, mut found: impl FnMut(Node<'t>) -> Cont
 
 #[cfg(test)]
 mod tests {
+    use tree_sitter::Point;
+
     use super::*;
 
-    fn spent(text: &str) -> (u64, bool) {
-        let mut budget = Budget { left: u64::MAX };
-        let tree = parse_within(tree_sitter_elixir::LANGUAGE, text.as_bytes(), None, SLACK, &mut budget);
-        (u64::MAX - budget.left, tree.is_some())
+    fn part(from: usize, to: usize) -> Range {
+        Range {
+            start_byte: from,
+            end_byte: to,
+            start_point: Point::new(0, from),
+            end_point: Point::new(0, to),
+        }
     }
 
     #[test]
-    fn well_formed_text_is_read_in_linear_time() {
-        let text = |times| "def f(x), do: g(x, [1, 2])\n".repeat(times);
-        let ((once, one), (twice, two)) = (spent(&text(2_000)), spent(&text(4_000)));
-        assert!(one && two && twice < once * 3, "{once} {twice}");
+    fn parts_are_parsed_by_themselves() {
+        let mut parts = Parts::of(tree_sitter_elixir::LANGUAGE, 9).unwrap();
+        let tree = parts.parse(b") [a, b] )", part(2, 8)).unwrap();
+        assert!(!tree.root_node().has_error() && tree.root_node().byte_range() == (2..8));
+        assert!(parts.parse(b") [a, b] )", part(0, 10)).unwrap().root_node().has_error());
     }
 
     #[test]
-    fn what_the_grammar_can_read_in_many_ways_is_given_up() {
-        let ((once, one), (twice, two)) = (spent(&"a + ".repeat(50_000)), spent(&"a + ".repeat(100_000)));
-        assert!(!one && !two && once == twice, "{once} {twice}");
-    }
-
-    #[test]
-    fn a_spent_budget_parses_nothing() {
-        let mut budget = Budget::of(10);
-        let mut parse = |text: &str| {
-            parse_within(tree_sitter_elixir::LANGUAGE, text.as_bytes(), None, SLACK, &mut budget)
-        };
-        assert!(parse("a").is_some());
-        while parse(")").is_some() {}
-        assert!(parse("a").is_none());
+    fn what_is_broken_is_parsed_until_too_much_is_spent() {
+        let text = "a b c 1 2 ".repeat(10);
+        let mut parts = Parts::of(tree_sitter_elixir::LANGUAGE, text.len()).unwrap();
+        let parsed =
+            (0..10_000).take_while(|_| parts.parse(text.as_bytes(), part(0, text.len())).is_some()).count();
+        assert!((10..1_000).contains(&parsed) && parts.is_spent(), "{parsed}");
+        assert!(parts.parse(b"a", part(0, 1)).is_none());
     }
 }

@@ -9,7 +9,8 @@ use tree_sitter::Tree;
 
 use super::elixir::Reader;
 use super::layout::{self, Line};
-use super::parse::{Budget, SLACK_OF_PART, errors, parse, parse_within};
+use super::literal::as_atom;
+use super::parse::{Parts, errors, parse};
 use super::{DefinitionKind, ReferenceKind};
 use crate::source::Span;
 
@@ -35,7 +36,7 @@ pub(super) struct Fragment {
 #[derive(Clone)]
 struct Outline {
     indent: usize,
-    name: String,
+    name: Arc<str>,
     span: Span,
 }
 
@@ -43,33 +44,34 @@ const FUNCTIONS: [&str; 8] =
     ["def", "defp", "defmacro", "defmacrop", "defguard", "defguardp", "defdelegate", "test"];
 
 /// A fragment is in no more modules than these.
-const MOST_OUTLINES: usize = 64;
+const MOST_OUTLINES: usize = 16;
 
 /// Parses a text as a whole, or form by form if that costs too much.
 pub(super) fn parsed(source: &str) -> Parsed {
+    let whole = parse(tree_sitter_elixir::LANGUAGE, source);
+    if let Some(tree) = whole.as_ref().filter(|tree| !tree.root_node().has_error()) {
+        return Parsed { trees: vec![tree.clone()], ..Parsed::default() };
+    }
     let mut parsed = Parsed::default();
-    let mut budget = Budget::of(source.len());
-    if let Some(tree) = parse(tree_sitter_elixir::LANGUAGE, source) {
-        if tree.root_node().has_error() {
-            parsed.add_fragments(source, &layout::lines(source), Some(&tree), &mut budget);
-        }
+    let Some(mut parts) = Parts::of(tree_sitter_elixir::LANGUAGE, source.len()) else { return parsed };
+    let lines = layout::lines(source);
+    if let Some(tree) = whole {
+        parsed.add_fragments(source, &lines, Some(&tree), &mut parts);
         parsed.trees.push(tree);
         return parsed;
     }
-    let lines = layout::lines(source);
     for form in layout::forms(&lines) {
-        if let (Some(first), Some(last)) = (form.first(), form.last()) {
-            parsed.add_form(source, form, (first, last), &mut budget);
-        }
+        parsed.add_form(source, form, &mut parts);
     }
     parsed
 }
 
 impl Parsed {
-    fn add_form(&mut self, source: &str, form: &[Line], (first, last): (&Line, &Line), budget: &mut Budget) {
-        let tree = part(source, first, last, budget);
+    fn add_form(&mut self, source: &str, form: &[Line], parts: &mut Parts) {
+        let (Some(first), Some(last)) = (form.first(), form.last()) else { return };
+        let tree = parts.parse(source.as_bytes(), layout::range(first, last));
         if tree.as_ref().is_none_or(|tree| tree.root_node().has_error()) {
-            self.add_fragments(source, form, tree.as_ref(), budget);
+            self.add_fragments(source, form, tree.as_ref(), parts);
         }
         if tree.is_none() {
             self.given_up.get_or_insert(layout::span(first, last));
@@ -78,7 +80,10 @@ impl Parsed {
     }
 
     /// Adds the functions that begin on these lines inside of `tree`'s errors, or anywhere if there is no tree.
-    fn add_fragments(&mut self, source: &str, lines: &[Line], tree: Option<&Tree>, budget: &mut Budget) {
+    fn add_fragments(&mut self, source: &str, lines: &[Line], tree: Option<&Tree>, parts: &mut Parts) {
+        if parts.is_spent() {
+            return;
+        }
         let (mut broken, mut quoted) = (Spots(vec![0..source.len()]), Spots::default());
         if let Some(tree) = tree {
             (broken, quoted) = (broken_in(tree), quoted_in(tree));
@@ -99,21 +104,12 @@ impl Parsed {
                 continue;
             }
             let Some(last) = lines.get(end) else { continue };
-            if is_module(line) {
-                let name = keyword(line)
-                    .1
-                    .trim_start()
-                    .split([' ', ',', '\t'])
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
-                if name.starts_with(|first: char| first.is_ascii_uppercase()) && modules.len() < MOST_OUTLINES
-                {
-                    let (indent, span) = (line.indent, layout::span(line, last));
-                    Arc::make_mut(&mut modules).push(Outline { indent, name, span });
-                }
+            if is_module(line) && modules.len() < MOST_OUTLINES {
+                let span = layout::span(line, last);
+                let outline = module_name(line).map(|name| Outline { indent: line.indent, name, span });
+                Arc::make_mut(&mut modules).extend(outline);
             } else if is_function(line) && !modules.is_empty() && broken.hold(line.start) {
-                match part(source, line, last, budget) {
+                match parts.parse(source.as_bytes(), layout::range(line, last)) {
                     Some(tree) => {
                         covered = last.start + last.text.len();
                         self.fragments.push(Fragment { tree, start: line.start, modules: modules.clone() });
@@ -127,15 +123,16 @@ impl Parsed {
     }
 }
 
+/// The name in a line that begins with `defmodule`.
+fn module_name(line: &Line) -> Option<Arc<str>> {
+    let name = keyword(line).1.trim_start().split([' ', ',', '\t']).next()?;
+    let is_name = name.starts_with(|first: char| first.is_ascii_uppercase()) && name == as_atom(name);
+    is_name.then(|| name.into())
+}
+
 /// The first word of a line, and what follows.
 fn keyword<'t>(line: &Line<'t>) -> (&'t str, &'t str) {
     line.text.split_once([' ', '(']).unwrap_or((line.text, ""))
-}
-
-/// Parses from the beginning of one line to the end of another.
-fn part(source: &str, first: &Line, last: &Line, budget: &mut Budget) -> Option<Tree> {
-    let range = Some(layout::range(first, last));
-    parse_within(tree_sitter_elixir::LANGUAGE, source.as_bytes(), range, SLACK_OF_PART, budget)
 }
 
 /// Ranges of a text, in order and apart.

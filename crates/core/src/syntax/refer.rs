@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::define::can_name_module;
 use super::elixir::{Mode, Reader, Task};
 use super::framework::{CallSite, put_before};
-use super::literal::{atom, string};
+use super::literal::{as_atom, atom, string};
 use super::parse::span;
 use super::{Basis, ImportDirective, InjectedAlias, Reference, ReferenceKind};
 use crate::source::Span;
@@ -28,6 +27,12 @@ const PATHS: [&str; 4] = ["get_and_update_in", "pop_in", "put_in", "update_in"];
 
 /// Names with more parts are not looked at.
 const MAX_DOTS: usize = 64;
+
+/// An attribute is looked for in so many modules around.
+const MOST_AROUND: usize = 64;
+
+/// So many references of a file may come of loops over modules.
+const MOST_LOOPED: usize = 10_000;
 
 impl<'t> Reader<'t> {
     pub(super) fn call(&mut self, node: Node<'t>, mode: Mode) {
@@ -173,7 +178,9 @@ impl<'t> Reader<'t> {
         let unquote = node.child_by_field_name("target").filter(|target| self.text(*target) == "unquote");
         match (unquote, &self.arguments(node)[..]) {
             (Some(_), [variable]) if self.quotes == 0 => {
-                self.loops.get(self.text(*variable)).cloned().unwrap_or_default()
+                let modules = self.loops.get(self.text(*variable)).map_or(&[][..], Vec::as_slice);
+                self.looped = self.looped.saturating_add(modules.len());
+                if self.looped <= MOST_LOOPED { modules.to_vec() } else { Vec::new() }
             }
             _ => Vec::new(),
         }
@@ -343,7 +350,7 @@ impl<'t> Reader<'t> {
                 self.children(group)
                     .into_iter()
                     .filter(|part| part.kind() == "alias")
-                    .map(|part| (part, format!("{base}.{}", self.text(part)).into()))
+                    .map(|part| (part, as_atom(&format!("{base}.{}", self.text(part))).into()))
                     .collect()
             }
             _ => self.module_of(node).map(|module| (node, module)).into_iter().collect(),
@@ -369,7 +376,7 @@ impl<'t> Reader<'t> {
                 "atom" | "quoted_atom" => {
                     let text = self.text(node);
                     let elixir = atom(node, self.source)?.strip_prefix("Elixir.");
-                    break elixir.map_or_else(|| text.into(), Arc::from);
+                    break as_atom(elixir.unwrap_or(text)).into();
                 }
                 // In a template `@name` is an assign.
                 "unary_operator" if self.operator(node) == Some("@") && self.templates_around == 0 => {
@@ -378,6 +385,7 @@ impl<'t> Reader<'t> {
                         .modules
                         .iter()
                         .rev()
+                        .take(MOST_AROUND)
                         .find_map(|module| module.attributes.get(name))
                         .cloned()?;
                 }
@@ -396,7 +404,7 @@ impl<'t> Reader<'t> {
             full.push('.');
             full.push_str(self.text(part));
         }
-        Some(full.into())
+        Some(as_atom(&full).into())
     }
 
     /// A module that is named, without a call.
@@ -484,9 +492,6 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn alias(&mut self, short: &str, full: Arc<str>) {
-        if !can_name_module(&full) {
-            return;
-        }
         let short: Arc<str> = short.into();
         if let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) {
             let (short, module) = (short.clone(), full.clone());

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::literal::as_atom;
+
 /// Aliases and variables in force. Entering a scope and leaving it again forgets what was added in between.
 #[derive(Default)]
 pub(super) struct Scopes<'t> {
@@ -84,13 +86,13 @@ impl<'t> Scopes<'t> {
             written
         };
         if let Some(absolute) = written.strip_prefix("Elixir.") {
-            return absolute.into();
+            return as_atom(absolute).into();
         }
         let (first, rest) = written.split_once('.').map_or((written, None), |(f, r)| (f, Some(r)));
         match (self.aliases.get(first).and_then(|stack| stack.last()), rest) {
             (Some(full), None) => full.clone(),
-            (Some(full), Some(rest)) => format!("{full}.{rest}").into(),
-            (None, _) => written.into(),
+            (Some(full), Some(rest)) => as_atom(&format!("{full}.{rest}")).into(),
+            (None, _) => as_atom(written).into(),
         }
     }
 }

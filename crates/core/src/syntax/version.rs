@@ -60,13 +60,13 @@ impl<'t> Reader<'t> {
 
     /// The second argument of a call of `function` with Elixir's version as the first.
     fn version_call(&mut self, call: Node<'t>, function: &str) -> Option<String> {
-        let target = call.child_by_field_name("target")?;
+        call.child_by_field_name("target").filter(|target| self.text(*target) == function)?;
         let arguments = self.arguments(call);
         let [version, other] = &arguments[..] else { return None };
-        let asked = self.text(*version).trim_end_matches("()");
-        let literal =
-            string(*other, self.source).filter(|text| !text.contains(" and ") && !text.contains(" or "));
-        literal.filter(|_| self.text(target) == function && asked == "System.version")
+        if self.text(*version).trim_end_matches("()") != "System.version" {
+            return None;
+        }
+        string(*other, self.source).filter(|text| !text.contains(" and ") && !text.contains(" or "))
     }
 }
 

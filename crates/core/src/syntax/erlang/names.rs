@@ -5,20 +5,22 @@ use std::borrow::Cow;
 use tree_sitter::Node;
 
 use super::prose::unescape;
+use crate::syntax::literal::as_atom;
 
-/// The value of an atom node: without quotes. `None` for any other node.
+/// The value of an atom node: without quotes, and no longer than an atom can be. `None` for any other node.
 pub(super) fn atom<'t>(node: Node, source: &'t str) -> Option<Cow<'t, str>> {
     if node.kind() != "atom" {
         return None;
     }
     let text = source.get(node.byte_range())?;
-    let Some(quoted) = text.strip_prefix('\'') else { return Some(Cow::Borrowed(text)) };
+    let Some(quoted) = text.strip_prefix('\'') else { return Some(Cow::Borrowed(as_atom(text))) };
     let quoted = quoted.strip_suffix('\'').unwrap_or(quoted);
     if !quoted.contains('\\') {
-        return Some(Cow::Borrowed(quoted));
+        return Some(Cow::Borrowed(as_atom(quoted)));
     }
     let mut value = String::with_capacity(quoted.len());
     unescape(quoted, &mut value);
+    value.truncate(as_atom(&value).len());
     Some(Cow::Owned(value))
 }
 

@@ -12,6 +12,7 @@ use super::settle::Outlook;
 use super::trees::trees;
 use crate::source::File;
 use crate::syntax::lines::LineNumbers;
+use crate::syntax::literal::as_atom;
 use crate::syntax::parse::span;
 use crate::syntax::{Basis, FileFacts, Reference, ReferenceKind};
 
@@ -163,7 +164,7 @@ impl<'t> Reader<'t> {
                 if text.starts_with('\'') {
                     atom(node, self.source).map(Arc::from)
                 } else {
-                    Some(self.intern(text))
+                    Some(self.intern(as_atom(text)))
                 }
             }
             "macro_call_expr" if node.child_by_field_name("args").is_none() => {

@@ -6,12 +6,8 @@ use std::borrow::Cow;
 use tree_sitter::{Point, Range, Tree};
 
 use crate::source::{Diagnostic, File, Span};
-use crate::syntax::parse::{Budget, SLACK_OF_PART};
-use crate::syntax::{diagnose, parse};
-
-/// How many bytes the grammar may look at for the ends of triple-quoted strings, for every byte of text. Where one begins it
-/// looks on to its end, or in vain to the end of the text, and tree-sitter's bound on the work does not count that.
-const LOOKED_AT_PER_BYTE: usize = 10;
+use crate::syntax::diagnose;
+use crate::syntax::parse::{Parts, parse};
 
 /// The trees of a file, in order of position.
 pub(super) fn trees(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Vec<Tree> {
@@ -33,14 +29,14 @@ pub(super) fn trees(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Vec<Tree>
     let parts = parts(&text, whole.as_ref());
     drop(whole);
     let mut trees = Vec::new();
-    let mut budget = Budget::of(text.len());
+    let Some(mut parser) = Parts::of(tree_sitter_erlang::LANGUAGE, text.len()) else { return trees };
     for part in parts {
-        if budget.is_spent() {
+        if parser.is_spent() {
             let rest = Span { end: text.len() as u32, line_end: last_line(&text), ..span(part) };
             diagnose::given_up(file, "Erlang", Some(rest), diagnostics);
             break;
         }
-        match tree_of(&text, part, &mut budget) {
+        match parser.parse(text.as_bytes(), part) {
             Some(tree) => {
                 diagnose::syntax(file, "Erlang", &tree, diagnostics);
                 trees.push(tree);
@@ -62,46 +58,7 @@ fn without_maybe(text: &str) -> Option<String> {
 }
 
 fn tree(text: &str) -> Option<Tree> {
-    is_looked_through(text).then(|| parse::parse(tree_sitter_erlang::LANGUAGE, text)).flatten()
-}
-
-fn tree_of(text: &str, part: Range, budget: &mut Budget) -> Option<Tree> {
-    let seen = text.get(part.start_byte..part.end_byte)?;
-    let parse = || {
-        let text = text.as_bytes();
-        parse::parse_within(tree_sitter_erlang::LANGUAGE, text, Some(part), SLACK_OF_PART, budget)
-    };
-    is_looked_through(seen).then(parse).flatten()
-}
-
-/// Whether the ends of triple-quoted strings are found within the bound.
-fn is_looked_through(text: &str) -> bool {
-    let bound = 1000 + text.len() * LOOKED_AT_PER_BYTE;
-    looked_at(text, bound) <= bound
-}
-
-/// How many bytes are looked at for the ends of triple-quoted strings; counting ends above `bound`.
-fn looked_at(text: &str, bound: usize) -> usize {
-    let is_space = |c: char| matches!(c, '\u{1}'..=' ' | '\u{80}'..='\u{a0}');
-    let quotes = |text: &str| text.bytes().take_while(|byte| *byte == b'"').count();
-    let (mut looked, mut at) = (0, 0);
-    while let Some(found) = text[at..].find("\"\"\"").filter(|_| looked <= bound) {
-        at += found;
-        let count = quotes(&text[at..]);
-        at += count;
-        // Of more than three quotes, a string may begin at each but the last two.
-        let beginnings = count - 2;
-        looked += beginnings * count;
-        let rest = text[at..].trim_start_matches(|c| is_space(c) && c != '\n');
-        if let Some(inside) = rest.strip_prefix('\n') {
-            let mut lines = inside.split_inclusive('\n');
-            // The first line is never the end.
-            let first = lines.next().map_or(0, str::len);
-            let before = lines.take_while(|line| quotes(line.trim_start_matches(is_space)) < count);
-            looked += beginnings * before.map(str::len).fold(first, |sum, length| sum + length);
-        }
-    }
-    looked
+    parse(tree_sitter_erlang::LANGUAGE, text)
 }
 
 fn last_line(text: &str) -> u32 {

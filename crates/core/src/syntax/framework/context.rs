@@ -33,6 +33,8 @@ pub(in crate::syntax) struct Context<'t> {
     pub(in crate::syntax) routes: RouteScope,
     /// Of each spec the function, and which references are its types.
     pub(super) specs: Vec<(&'t str, u8, Range<usize>)>,
+    /// What is defined directly in the module.
+    pub(in crate::syntax) defined: Vec<u32>,
     /// The documentation that holds sessions of `iex`.
     pub(super) docs: Vec<Doc<'t>>,
 }
@@ -45,15 +47,10 @@ pub(super) enum Router {
 }
 
 impl<'t> Reader<'t> {
-    /// What can be said of a module only once all of it is read; `own` is its definition.
-    pub(in crate::syntax) fn settle_framework(
-        &mut self,
-        module: &Arc<str>,
-        own: Option<u32>,
-        context: &Context<'t>,
-    ) {
+    /// What can be said of a module only once all of it is read.
+    pub(in crate::syntax) fn settle_framework(&mut self, module: &Arc<str>, context: &Context<'t>) {
         self.settle_specs(module, context);
-        self.settle_doctests(module, own, context);
+        self.settle_doctests(module, context);
     }
 
     /// Remembers what `use module, :which` or `import module` makes of the module around.

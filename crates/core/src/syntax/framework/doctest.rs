@@ -37,16 +37,16 @@ impl<'t> Reader<'t> {
     }
 
     /// Makes definitions of the sessions in a module's documentation, numbered as ExUnit does.
-    pub(super) fn settle_doctests(&mut self, module: &Arc<str>, own: Option<u32>, context: &Context<'t>) {
+    pub(super) fn settle_doctests(&mut self, module: &Arc<str>, context: &Context<'t>) {
         use DefinitionKind::{Callback, Delegate, Function, Guard, Macro, Type};
         if context.docs.is_empty() {
             return;
         }
-        let first = own.unwrap_or(0) as usize;
         let mut documented: Vec<(u32, u32, usize)> = Vec::new();
-        for (index, definition) in self.facts.definitions.iter().enumerate().skip(first) {
-            let has_doc = matches!(definition.kind, Function | Macro | Guard | Delegate | Type | Callback);
-            if has_doc && definition.module == *module {
+        for index in &context.defined {
+            let index = *index as usize;
+            let Some(definition) = self.facts.definitions.get(index) else { continue };
+            if matches!(definition.kind, Function | Macro | Guard | Delegate | Type | Callback) {
                 documented.push((definition.span.start, definition.span.end, index));
             }
         }
@@ -60,18 +60,16 @@ impl<'t> Reader<'t> {
             if about.is_none() && !doc.of_module {
                 continue;
             }
+            let definition = about.and_then(|index| self.facts.definitions.get(index));
+            let (name, arity, label) = match definition {
+                Some(it) => (it.name.clone(), it.arity, it.qualified()),
+                None => (Arc::default(), None, format!("module {module}")),
+            };
             for session in sessions(doc.node, self.source) {
                 number += 1;
-                let definition = about.and_then(|index| self.facts.definitions.get(index));
-                let (to, name) = match definition {
-                    Some(it) => (
-                        Named { module: Some(module.clone()), name: it.name.clone(), arity: it.arity },
-                        format!("{} ({number})", it.qualified()),
-                    ),
-                    None => (Named::module(module.clone()), format!("module {module} ({number})")),
-                };
-                let test =
-                    self.fact(DefinitionKind::Doctest, module.clone(), name.into(), Vec::new(), session);
+                let to = Named { module: Some(module.clone()), name: name.clone(), arity };
+                let name = format!("{label} ({number})").into();
+                let test = self.fact(DefinitionKind::Doctest, module.clone(), name, Vec::new(), session);
                 self.refer_at(test, to, session);
             }
         }

@@ -9,11 +9,7 @@ use super::scan::{Component, Dialect, Piece, PieceKind, Problem, Scan, scan};
 use crate::source::Span;
 use crate::syntax::FileFacts;
 use crate::syntax::lines::LineNumbers;
-use crate::syntax::parse::{Budget, SLACK, SLACK_OF_PART, Slack, parse_within};
-
-/// So much may be broken in the templates of a file: pieces of code, and templates that have some. It takes the parser
-/// hundreds of times as long as what is not.
-const PATIENCE: usize = 1000;
+use crate::syntax::parse::Parts;
 
 /// A file's text, in which the templates have given way to their code.
 pub(in crate::syntax) struct Overlay<'s> {
@@ -65,11 +61,12 @@ impl<'s> Overlay<'s> {
         if places.is_empty() {
             return Overlay { text: text.into(), templates: Vec::new() };
         }
+        let Some(mut parts) = Parts::of(tree_sitter_elixir::LANGUAGE, text.len()) else {
+            return Overlay { text: text.into(), templates: Vec::new() };
+        };
         let mut code = text.as_bytes().to_vec();
-        // Code is parsed up to three times.
-        let mut patience = Patience { broken: PATIENCE, budget: Budget::of(3 * text.len()) };
         let templates =
-            places.into_iter().map(|place| template(text, &mut code, place, &mut patience)).collect();
+            places.into_iter().map(|place| template(text, &mut code, place, &mut parts)).collect();
         match String::from_utf8(code) {
             Ok(code) => Overlay { text: code.into(), templates },
             Err(_) => Overlay { text: text.into(), templates: Vec::new() },
@@ -87,46 +84,26 @@ impl<'s> Overlay<'s> {
     }
 }
 
-/// What may still be spent on the templates of a file.
-struct Patience {
-    /// So much more may be broken.
-    broken: usize,
-    budget: Budget,
-}
-
-impl Patience {
-    fn parse(&mut self, text: &str, code: &[u8], pieces: &[Piece], slack: Slack) -> Option<Tree> {
-        let part = (self.broken > 0).then(|| extent(text, code, pieces))?;
-        parse_within(tree_sitter_elixir::LANGUAGE, code, Some(part), slack, &mut self.budget)
-    }
-}
-
-/// Puts the code of a template into `code` in place of its text, and parses it there. `patience` goes down with all that
-/// is broken; when it is at its end, no code is read any more.
-fn template(
-    text: &str,
-    code: &mut [u8],
-    Place { at, range, dialect }: Place,
-    patience: &mut Patience,
-) -> Template {
+/// Puts the code of a template into `code` in place of its text, and parses it there.
+fn template(text: &str, code: &mut [u8], Place { at, range, dialect }: Place, parts: &mut Parts) -> Template {
     let Scan { pieces, components, mut problems } = scan(text, range.clone(), dialect);
     code[range.clone()].fill(b' ');
     pieces.iter().for_each(|piece| put(text, code, piece));
-    let mut tree = patience.parse(text, code, &pieces, SLACK);
+    let mut tree = parts.parse_hopefully(code, extent(text, code, &pieces));
     if is_broken(&tree) {
         drop(tree);
         // One piece that is not Elixir must not spoil what the others say: it is left out.
         for piece in pieces.iter().filter(|piece| is_whole(text, piece)) {
-            if patience.broken > 0
-                && is_broken(&patience.parse(text, code, std::slice::from_ref(piece), SLACK_OF_PART))
-            {
+            let part = extent(text, code, std::slice::from_ref(piece));
+            if is_broken(&parts.parse(code, part)) {
+                if parts.is_spent() {
+                    break;
+                }
                 code[covered(text, piece)].fill(b' ');
                 problems.push((piece.code.clone(), "this is not Elixir"));
-                patience.broken -= 1;
             }
         }
-        tree = patience.parse(text, code, &pieces, SLACK);
-        patience.broken = patience.broken.saturating_sub(1);
+        tree = parts.parse(code, extent(text, code, &pieces));
     }
     Template { at, range, tree, components, problems }
 }
@@ -209,7 +186,8 @@ fn hints(text: &str) -> Vec<usize> {
 /// Adds the templates that begin at `hints` in a tree.
 fn find(text: &str, tree: &Tree, hints: &[usize], places: &mut Vec<Place>) {
     let (mut cursor, mut inner) = (tree.walk(), tree.walk());
-    let mut next = 0;
+    let begin = tree.root_node().start_byte();
+    let mut next = hints.partition_point(|hint| *hint < begin);
     loop {
         let node = cursor.node();
         while hints.get(next).is_some_and(|hint| *hint < node.start_byte()) {

@@ -163,7 +163,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The template that `:name` or `"name.html"` names.
-    fn template_name(&self, node: Node<'t>) -> Option<String> {
+    fn template_name(&mut self, node: Node<'t>) -> Option<String> {
         if node.kind() == "atom" || node.kind() == "quoted_atom" {
             return atom(node, self.source).map(str::to_owned);
         }
@@ -174,11 +174,10 @@ impl<'t> Reader<'t> {
     }
 
     /// The value of a string that holds no code.
-    fn written(&self, node: Node<'t>) -> Option<String> {
-        (node.kind() == "string")
-            .then(|| string(node, self.source))
-            .flatten()
-            .filter(|text| !text.contains("#{"))
+    fn written(&mut self, node: Node<'t>) -> Option<String> {
+        let is_plain =
+            node.kind() == "string" && self.children(node).iter().all(|part| part.kind() != "interpolation");
+        is_plain.then(|| string(node, self.source)).flatten().filter(|text| !text.contains("#{"))
     }
 
     fn folder(&self) -> &'t str {
