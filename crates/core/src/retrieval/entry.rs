@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::{ContentHash, File};
-use crate::syntax::{Chunk, FileFacts};
+use crate::source::{ContentHash, File, Span};
+use crate::syntax::{Chunk, Definition, FileFacts};
+
+/// What is around a chunk is looked for among so many definitions before it.
+const AROUND: usize = 32;
 
 /// A file, what is known of it, and the names of its chunks' contents. It never changes, and versions of the index share it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,23 @@ impl Entry {
         let header = &self.facts.chunks[at].header;
         let text = self.chunk_text(at);
         format!("{header}\n{text}")
+    }
+
+    /// The definitions that begin in a chunk.
+    pub(crate) fn definitions_in(&self, at: usize) -> impl Iterator<Item = &Definition> {
+        let Span { start, end, .. } = self.facts.chunks[at].span;
+        let first = self.facts.definitions.partition_point(|definition| definition.span.start < start);
+        self.facts.definitions[first..].iter().take_while(move |definition| definition.span.start < end)
+    }
+
+    /// What a chunk is a later piece of.
+    pub(crate) fn definition_around(&self, at: usize) -> Option<&Definition> {
+        let Chunk { span, symbol, .. } = &self.facts.chunks[at];
+        let before = self.facts.definitions.partition_point(|definition| definition.span.start < span.start);
+        let around = |definition: &&Definition| {
+            definition.span.end >= span.end && definition.qualified() == **symbol
+        };
+        self.facts.definitions[before.saturating_sub(AROUND)..before].iter().rev().find(around)
     }
 
     /// Whether every chunk is a place in the text and has a key: what [`Entry::new`] makes true, and a stored entry must be.

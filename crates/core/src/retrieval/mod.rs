@@ -1,6 +1,7 @@
 //! From chunks to ranked places: tokens, BM25, vectors, fusion and the store.
 
 mod entry;
+mod fields;
 mod tokens;
 
 mod bm25;
@@ -14,7 +15,10 @@ mod outside;
 mod embed;
 
 mod answer;
+mod places;
 mod query;
+mod rank;
+mod weights;
 
 pub mod store;
 
@@ -29,4 +33,5 @@ pub use embed::embed_all;
 pub(crate) use entry::Entry;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use query::{Mode, Query};
+pub use rank::{Feature, Features};
 pub use vectors::{Batch, Embedder};
