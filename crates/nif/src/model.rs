@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aludel_core::inference::{self, Device, Encoder, Event, LoadOptions, Message, Model, Request, Sampling};
 use aludel_core::retrieval::Embedder;
 use aludel_core::source::ContentHash;
-use aludel_core::{Cancel, Error, ErrorKind, Result};
+use aludel_core::{Cancel, Error, Result};
 use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
@@ -62,8 +62,7 @@ impl EncoderRef {
 
     /// The vector of one text.
     pub fn embed_one(&self, text: &str, cancel: &Cancel) -> Result<Vec<f32>> {
-        let missing = || Error::new(ErrorKind::Model, "the encoder gave no vector");
-        self.encoder.embed(&[text], cancel)?.pop().ok_or_else(missing)
+        self.encoder.embed_query(text, cancel)
     }
 }
 

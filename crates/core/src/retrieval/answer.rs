@@ -125,9 +125,9 @@ impl Index {
                 }
             }
         }
-        let ranked = candidates.iter().map(|(number, candidate)| {
-            (*number, self.inner_files().locate(*number).0, score(candidate))
-        });
+        let ranked = candidates
+            .iter()
+            .map(|(number, candidate)| (*number, self.inner_files().locate(*number).0, score(candidate)));
         let results = damped(ranked.collect(), query.limit)
             .into_iter()
             .map(|(number, score)| self.hit(number, score, share, &candidates, &named))
@@ -263,8 +263,7 @@ impl Index {
     ) {
         let numbers: Vec<u32> = candidates.keys().copied().collect();
         let nearness = scaled(&numbers, |number| found.similarities.get(number as usize).copied().flatten());
-        let by_words =
-            |number: &u32| found.matches.get(*number as usize).map_or(0.0, |found| found.score);
+        let by_words = |number: &u32| found.matches.get(*number as usize).map_or(0.0, |found| found.score);
         let most = numbers.iter().map(by_words).fold(0.0, f32::max);
         let files = self.file_scores(numbers.iter().map(|number| (*number, by_words(number))));
         let meanings = self.file_scores(numbers.iter().copied().zip(nearness.iter().copied()));
@@ -542,7 +541,16 @@ impl Question {
         };
         Question {
             asks_for_tests: asks(&["test", "tests", "testing", "example", "examples", "spec"]),
-            asks_for_truth: asks(&["whether", "true", "check", "checks", "if", "determine", "determines", "boolean"]),
+            asks_for_truth: asks(&[
+                "whether",
+                "true",
+                "check",
+                "checks",
+                "if",
+                "determine",
+                "determines",
+                "boolean",
+            ]),
             asks_about_raising: asks(&["raise", "raises", "raising", "error"]),
             places: places(&query.text),
             phrases: Phrases::of(&query.text),

@@ -53,9 +53,8 @@ impl Entry {
     pub(crate) fn definition_around(&self, at: usize) -> Option<&Definition> {
         let Chunk { span, symbol, .. } = &self.facts.chunks[at];
         let before = self.facts.definitions.partition_point(|definition| definition.span.start < span.start);
-        let around = |definition: &&Definition| {
-            definition.span.end >= span.end && definition.qualified() == **symbol
-        };
+        let around =
+            |definition: &&Definition| definition.span.end >= span.end && definition.qualified() == **symbol;
         self.facts.definitions[before.saturating_sub(AROUND)..before].iter().rev().find(around)
     }
 

@@ -145,12 +145,8 @@ mod tests {
 
     #[test]
     fn the_last_part_of_a_symbol_is_its_name() {
-        for (symbol, name) in [
-            ("Shop.Cart.add/2", "add"),
-            ("Shop.Cart", "Cart"),
-            ("add/2", "add"),
-            ("", ""),
-        ] {
+        for (symbol, name) in [("Shop.Cart.add/2", "add"), ("Shop.Cart", "Cart"), ("add/2", "add"), ("", "")]
+        {
             assert_eq!(last_name(symbol), name);
         }
     }

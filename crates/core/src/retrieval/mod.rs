@@ -13,6 +13,7 @@ mod compiled;
 mod outside;
 
 mod embed;
+mod static_model;
 
 mod answer;
 mod places;
@@ -34,4 +35,5 @@ pub(crate) use entry::Entry;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use query::{Mode, Query};
 pub use rank::{Feature, Features};
+pub use static_model::{Scratch, StaticEncoder};
 pub use vectors::{Batch, Embedder};

@@ -71,8 +71,7 @@ fn path_in(word: &str) -> Option<(&str, Option<u32>)> {
         .filter_map(|ending| {
             let end = word.find(ending)? + ending.len();
             let rest = &word[end..];
-            (!rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/'))
-                || rest == ".")
+            (!rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/')) || rest == ".")
                 .then_some((end, rest))
         })
         .next()?;
@@ -105,7 +104,10 @@ mod tests {
     fn stack_traces_paths_and_diffs_name_places() {
         check("    (shop 0.1.0) lib/shop/cart.ex:12: Shop.Cart.add/2", &["lib/shop/cart.ex 12-12"]);
         check("** (CompileError) ./lib/a.ex:3:7: unexpected", &["lib/a.ex 3-3"]);
-        check("what does `lib/shop/cart.ex` do, and test/cart_test.exs?", &["lib/shop/cart.ex", "test/cart_test.exs"]);
+        check(
+            "what does `lib/shop/cart.ex` do, and test/cart_test.exs?",
+            &["lib/shop/cart.ex", "test/cart_test.exs"],
+        );
         check("see mix.exs.", &["mix.exs"]);
         check("in (/home/me/shop/lib/a.ex:1)", &["/home/me/shop/lib/a.ex 1-1"]);
         check(

@@ -28,6 +28,16 @@ pub trait Embedder: Sync {
     /// # Errors
     /// The encoder's own, and those of [`Cancel::check`].
     fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>>;
+
+    /// The vector of a question, to be compared with those of [`Embedder::embed`]: of the same encoder, unless it tells
+    /// questions from what they are about.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`]; [`crate::ErrorKind::Model`] if that gives no vector.
+    fn embed_query(&self, text: &str, cancel: &Cancel) -> Result<Vec<f32>> {
+        let missing = || Error::new(crate::ErrorKind::Model, "the encoder gave no vector");
+        self.embed(&[text], cancel)?.pop().ok_or_else(missing)
+    }
 }
 
 impl Embedder for crate::inference::Encoder {

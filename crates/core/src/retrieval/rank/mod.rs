@@ -3,6 +3,6 @@
 mod features;
 mod phrase;
 
-pub use features::{Feature, Features};
 pub(crate) use features::COUNT;
+pub use features::{Feature, Features};
 pub(crate) use phrase::Phrases;
