@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::index::Index;
 use super::query::{Mention, Mode, Query, mentions};
-use super::vectors::normalised;
+use super::vectors::{Nearest, Probe};
 use crate::source::Span;
 use crate::syntax::{Definition, DefinitionKind};
 use crate::{Cancel, Error, Result};
@@ -77,8 +77,8 @@ impl Index {
     /// The places that answer `query`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] for a question without text, a limit of 0, [`Mode::Semantic`] without a vector, or a
-    /// vector that does not fit those of the index; and those of [`Cancel::check`].
+    /// [`crate::ErrorKind::InvalidArgument`] for a question without text, a limit of 0, [`Mode::Semantic`] without a vector, a
+    /// vector that does not fit those of the index, or a filter's path that is no pattern; and those of [`Cancel::check`].
     pub fn search(&self, query: &Query, cancel: &Cancel) -> Result<Answer> {
         if query.text.trim().is_empty() {
             return Err(Error::invalid("the question is empty; ask with a few words or a symbol"));
@@ -91,6 +91,9 @@ impl Index {
         }
         let chunks = self.inner_files().chunks();
         let vectors = self.placed().count;
+        let allowed = self.allowed(&query.filter)?;
+        let may_be_found =
+            |number: u32| allowed.as_ref().is_none_or(|allowed| allowed.chunks.contains(number as usize));
         let wanted = CANDIDATES.max(query.limit.saturating_mul(CANDIDATES_PER_RESULT));
 
         let by_words = match query.mode {
@@ -98,19 +101,21 @@ impl Index {
             Mode::Lexical | Mode::Hybrid => self.lexical().scores(&query.terms(), chunks),
         };
         cancel.check()?;
-        let by_vectors = match &query.vector {
-            Some(vector) if query.mode != Mode::Lexical && vectors > 0 => self.similarities(vector)?,
-            _ => Vec::new(),
+        let nearest = Nearest { vectors: self.vectors(), placed: self.placed(), allowed: allowed.as_deref() };
+        let probe = match &query.vector {
+            Some(vector) if query.mode != Mode::Lexical && vectors > 0 => Some(self.probe(vector)?),
+            _ => None,
         };
+        let similar = probe.as_ref().map_or_else(Vec::new, |probe| nearest.best(probe, wanted));
         cancel.check()?;
 
         let mut candidates: BTreeMap<u32, Candidate> = BTreeMap::new();
-        let words = best(by_words.iter().map(|score| (*score > 0.0).then_some(*score)), wanted);
+        let words = (0..).zip(&by_words).filter(|(number, score)| **score > 0.0 && may_be_found(*number));
+        let words = best(words.map(|(number, score)| (number, *score)).collect(), wanted);
         for (rank, number) in (1..).zip(&words) {
             candidates.entry(*number).or_default().lexical_rank = Some(rank);
         }
-        let similar = best(by_vectors.iter().copied(), wanted);
-        for (rank, number) in (1..).zip(&similar) {
+        for (rank, (number, _)) in (1..).zip(&similar) {
             candidates.entry(*number).or_default().semantic_rank = Some(rank);
         }
         let (symbols, only_symbol) = mentions(&query.text);
@@ -118,6 +123,9 @@ impl Index {
         if query.mode != Mode::Semantic {
             let factor = if only_symbol { DEFINES_QUESTION } else { DEFINES_MENTION };
             for (number, definition, fit) in self.definitions_of(&symbols) {
+                if !may_be_found(number) {
+                    continue;
+                }
                 let candidate = candidates.entry(number).or_default();
                 if fit * factor > candidate.definition {
                     candidate.definition = fit * factor;
@@ -128,7 +136,7 @@ impl Index {
 
         let share = match query.mode {
             Mode::Semantic => 1.0,
-            _ if by_vectors.is_empty() => 0.0,
+            _ if probe.is_none() => 0.0,
             // As long as vectors are missing, they count for less: what has none must not lose by it.
             _ => {
                 let full = if only_symbol { SEMANTIC_FOR_SYMBOL } else { SEMANTIC_FOR_WORDS };
@@ -136,7 +144,7 @@ impl Index {
             }
         };
         let lexical = scaled(&candidates, |number| by_words.get(number as usize).copied());
-        let semantic = scaled(&candidates, |number| by_vectors.get(number as usize).copied().flatten());
+        let semantic = scaled(&candidates, |number| nearest.score(probe.as_ref()?, number));
         let asks_for_tests = query.terms().iter().any(|term| term == "test" || term == "example");
         let ranked = candidates.iter().zip(lexical.iter().zip(&semantic)).map(
             |((number, candidate), (words, meaning))| {
@@ -150,16 +158,12 @@ impl Index {
             .into_iter()
             .map(|(number, score)| self.hit(number, score, &candidates, &named))
             .collect();
-        let made_from = MadeFrom {
-            lexical: query.mode != Mode::Semantic,
-            semantic: !by_vectors.is_empty(),
-            vectors,
-            chunks,
-        };
+        let made_from =
+            MadeFrom { lexical: query.mode != Mode::Semantic, semantic: probe.is_some(), vectors, chunks };
         Ok(Answer { results, made_from })
     }
 
-    fn similarities(&self, vector: &[f32]) -> Result<Vec<Option<f32>>> {
+    fn probe(&self, vector: &[f32]) -> Result<Probe> {
         let expected = self.vectors().dimensions();
         if vector.len() != expected {
             return Err(Error::invalid(format!(
@@ -167,7 +171,7 @@ impl Index {
                 vector.len()
             )));
         }
-        Ok(self.vectors().scores(&normalised(vector)?, self.placed()))
+        Probe::new(vector)
     }
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.
@@ -228,9 +232,7 @@ fn by_rank(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 }
 
 /// The numbers of the `count` best, best first.
-fn best(scores: impl Iterator<Item = Option<f32>>, count: usize) -> Vec<u32> {
-    let mut found: Vec<(u32, f32)> =
-        (0..).zip(scores).filter_map(|(number, score)| Some((number, score?))).collect();
+fn best(mut found: Vec<(u32, f32)>, count: usize) -> Vec<u32> {
     if found.len() > count {
         found.select_nth_unstable_by(count, by_rank);
         found.truncate(count);

@@ -1,6 +1,7 @@
 //! From chunks to ranked places: tokens, BM25, vectors, fusion and the store.
 
 mod entry;
+mod filter;
 mod tokens;
 
 mod bm25;
@@ -27,6 +28,7 @@ pub use answer::{Answer, Hit, MadeFrom};
 pub use compiled::Observations;
 pub use embed::embed_all;
 pub(crate) use entry::Entry;
+pub use filter::Filter;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use query::{Mode, Query};
-pub use vectors::{Batch, Embedder};
+pub use vectors::{Batch, Cut, Embedder, Scan, VectorSet};

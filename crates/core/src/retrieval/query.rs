@@ -1,5 +1,6 @@
 //! Questions, and the symbols that they name.
 
+use super::filter::Filter;
 use super::tokens::{is_stop_word, tokens};
 use crate::syntax::{Definition, DefinitionKind};
 
@@ -26,6 +27,8 @@ pub struct Query {
     pub mode: Mode,
     /// `text` encoded by the encoder of the index. Without it, [`Mode::Hybrid`] answers from the words alone.
     pub vector: Option<Vec<f32>>,
+    /// Which places may be in the answer.
+    pub filter: Filter,
 }
 
 impl Query {
