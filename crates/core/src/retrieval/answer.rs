@@ -13,7 +13,7 @@ use super::index::Index;
 use super::places::{Place, places};
 use super::query::{Mention, Mode, Query, Word, mentions};
 use super::rank::{Feature, Features, Phrases};
-use super::vectors::normalised;
+use super::vectors::{Allowed, Nearest, Probe};
 use super::weights::{CANDIDATES, CLOSER, CORRECTED, SAME_FILE};
 use crate::source::Span;
 use crate::syntax::{Definition, DefinitionKind};
@@ -77,8 +77,8 @@ impl Index {
     /// The places that answer `query`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] for a question without text, a limit of 0, [`Mode::Semantic`] without a vector, or a
-    /// vector that does not fit those of the index; and those of [`Cancel::check`].
+    /// [`crate::ErrorKind::InvalidArgument`] for a question without text, a limit of 0, [`Mode::Semantic`] without a vector, a
+    /// vector that does not fit those of the index, or a filter's path that is no pattern; and those of [`Cancel::check`].
     pub fn search(&self, query: &Query, cancel: &Cancel) -> Result<Answer> {
         if query.text.trim().is_empty() {
             return Err(Error::invalid("the question is empty; ask with a few words or a symbol"));
@@ -94,19 +94,20 @@ impl Index {
         let question = Question::of(self, query);
         let (matches, rarity) = self.lexical().matches(&question.words, chunks);
         cancel.check()?;
-        let similarities = match &query.vector {
-            Some(vector) if query.mode != Mode::Lexical && vectors > 0 => self.similarities(vector)?,
-            _ => Vec::new(),
+        let probe = match &query.vector {
+            Some(vector) if query.mode != Mode::Lexical && vectors > 0 => Some(self.probe(vector)?),
+            _ => None,
         };
-        cancel.check()?;
-        let found = Found { matches, rarity, similarities };
+        let allowed = self.allowed(&query.filter)?;
+        let nearest = Nearest { vectors: self.vectors(), placed: self.placed(), allowed: allowed.as_deref() };
+        let found = Found { matches, rarity, allowed: allowed.as_deref(), nearest, probe };
         let (mut candidates, named) = self.candidates(query, &question, &found);
         self.measure(&mut candidates, query, &question, &found);
         cancel.check()?;
 
         // As long as vectors are missing, they count for less: what has none must not lose by it.
         let share = match query.mode {
-            _ if found.similarities.is_empty() => 0.0,
+            _ if found.probe.is_none() => 0.0,
             _ => vectors as f32 / chunks.max(1) as f32,
         };
         let score = |candidate: &Candidate| match query.mode {
@@ -134,7 +135,7 @@ impl Index {
             .collect();
         let made_from = MadeFrom {
             lexical: query.mode != Mode::Semantic,
-            semantic: !found.similarities.is_empty(),
+            semantic: found.probe.is_some(),
             vectors,
             chunks,
         };
@@ -151,20 +152,17 @@ impl Index {
         let wanted = CANDIDATES.max(query.limit);
         let mut candidates: BTreeMap<u32, Candidate> = BTreeMap::new();
         let mut named: BTreeMap<u32, &Definition> = BTreeMap::new();
-        let similar = best(found.similarities.iter().copied(), wanted);
-        for (rank, number) in (1..).zip(&similar) {
-            candidates.entry(*number).or_default().semantic_rank = Some(rank);
+        let similar = found.probe.as_ref().map_or_else(Vec::new, |probe| found.nearest.best(probe, wanted));
+        for (rank, (number, _)) in (1..).zip(similar) {
+            candidates.entry(number).or_default().semantic_rank = Some(rank);
         }
         if query.mode == Mode::Semantic {
             return (candidates, named);
         }
-        let by_words = |of: fn(&Match) -> f32| {
-            best(found.matches.iter().map(|it| (of(it) > 0.0).then_some(of(it))), wanted)
-        };
-        for (rank, number) in (1..).zip(by_words(|found| found.score)) {
+        for (rank, number) in (1..).zip(found.best(|found| found.score, wanted)) {
             candidates.entry(number).or_default().lexical_rank = Some(rank);
         }
-        for number in by_words(|found| found.named) {
+        for number in found.best(|found| found.named, wanted) {
             candidates.entry(number).or_default();
         }
         let kind = if question.only_symbol { Feature::Defines } else { Feature::Mentioned };
@@ -181,6 +179,7 @@ impl Index {
         for (number, share) in self.located(&question.places) {
             candidates.entry(number).or_default().features.set(Feature::Located, share);
         }
+        candidates.retain(|number, _| found.may_be_found(*number));
         (candidates, named)
     }
 
@@ -214,9 +213,9 @@ impl Index {
     /// What is called by the tests that have the question's words, and how many of them the best test has, as a share.
     fn tested(&self, question: &Question, found: &Found) -> BTreeMap<u32, f32> {
         let mut wanted: FxHashMap<(&str, &str), f32> = FxHashMap::default();
-        let scores = found.matches.iter().map(|it| (it.score > 0.0).then_some(it.score));
         let mut tests = 0;
-        for number in best(scores, TESTS_AMONG) {
+        // Tests count also where a filter keeps them out of the answer.
+        for number in best(found.scored(|found| found.score), TESTS_AMONG) {
             let (entry, chunk) = self.chunk(number);
             if tests == TESTS || !is_aside(&entry.file.path) || question.asks_for_tests {
                 continue;
@@ -262,7 +261,7 @@ impl Index {
         found: &Found,
     ) {
         let numbers: Vec<u32> = candidates.keys().copied().collect();
-        let nearness = scaled(&numbers, |number| found.similarities.get(number as usize).copied().flatten());
+        let nearness = scaled(&numbers, |number| found.nearest.score(found.probe.as_ref()?, number));
         let by_words = |number: &u32| found.matches.get(*number as usize).map_or(0.0, |found| found.score);
         let most = numbers.iter().map(by_words).fold(0.0, f32::max);
         let files = self.file_scores(numbers.iter().map(|number| (*number, by_words(number))));
@@ -374,7 +373,7 @@ impl Index {
         (chunk < chunks.len()).then(|| self.inner_files().numbers(file).start + chunk as u32)
     }
 
-    fn similarities(&self, vector: &[f32]) -> Result<Vec<Option<f32>>> {
+    fn probe(&self, vector: &[f32]) -> Result<Probe> {
         let expected = self.vectors().dimensions();
         if vector.len() != expected {
             return Err(Error::invalid(format!(
@@ -382,7 +381,7 @@ impl Index {
                 vector.len()
             )));
         }
-        Ok(self.vectors().scores(&normalised(vector)?, self.placed()))
+        Probe::new(vector)
     }
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.
@@ -439,9 +438,7 @@ fn by_rank(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 }
 
 /// The numbers of the `count` best, best first.
-fn best(scores: impl Iterator<Item = Option<f32>>, count: usize) -> Vec<u32> {
-    let mut found: Vec<(u32, f32)> =
-        (0..).zip(scores).filter_map(|(number, score)| Some((number, score?))).collect();
+fn best(mut found: Vec<(u32, f32)>, count: usize) -> Vec<u32> {
     if found.len() > count {
         found.select_nth_unstable_by(count, by_rank);
         found.truncate(count);
@@ -562,10 +559,32 @@ impl Question {
 }
 
 /// What both sides found.
-struct Found {
+struct Found<'i> {
     matches: Vec<Match>,
     /// Of all the question's words together.
     rarity: f32,
-    /// Of each chunk that has a vector.
-    similarities: Vec<Option<f32>>,
+    /// What may be in the answer, if not everything.
+    allowed: Option<&'i Allowed>,
+    nearest: Nearest<'i>,
+    /// The question's vector, if it counts.
+    probe: Option<Probe>,
+}
+
+impl Found<'_> {
+    fn may_be_found(&self, number: u32) -> bool {
+        self.allowed.is_none_or(|allowed| allowed.chunks.contains(number as usize))
+    }
+
+    /// The chunks that have something by `of`.
+    fn scored(&self, of: fn(&Match) -> f32) -> Vec<(u32, f32)> {
+        let scored = (0..).zip(&self.matches).map(|(number, found)| (number, of(found)));
+        scored.filter(|(_, score)| *score > 0.0).collect()
+    }
+
+    /// Of those that may be in the answer, the `count` best, best first.
+    fn best(&self, of: fn(&Match) -> f32, count: usize) -> Vec<u32> {
+        let mut scored = self.scored(of);
+        scored.retain(|(number, _)| self.may_be_found(*number));
+        best(scored, count)
+    }
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::bm25::Lexical;
 use super::entry::{Entry, Files};
+use super::filter::Filter;
 use super::outside::Outside;
-use super::vectors::{Batch, Placed, Vectors};
+use super::vectors::{Allowed, Batch, Placed, Vectors};
 use crate::compiled::CompiledFile;
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
@@ -19,6 +21,9 @@ use crate::{Cancel, Error, Result};
 
 /// So many files are analysed between two looks at the token that cancels.
 const FILES_AT_ONCE: usize = 64;
+
+/// So many filters are remembered: those of a few callers that ask in turn.
+const FILTERS: usize = 8;
 
 /// How an index is built.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +45,10 @@ pub struct Index {
     vectors: Arc<Vectors>,
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
+    /// What the last filters let pass in this version.
+    filtered: Arc<Mutex<Vec<(Filter, Arc<Allowed>)>>>,
+    /// When files were written, in milliseconds since 1970, by path. It is no part of a file's content.
+    modified: Arc<BTreeMap<Arc<str>, u64>>,
     unread: Arc<[Diagnostic]>,
     /// What dependencies bring in.
     outside: Arc<Outside>,
@@ -127,13 +136,14 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<Index> {
-        let (read, unread) = read(root, options, progress, cancel)?;
+        let (mut read, unread) = read(root, options, progress, cancel)?;
+        let modified = times(&mut read);
         let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
         let entries = analyse(read, progress, cancel)?;
         progress(Progress { phase: "lexical", done: 0, total: 1 });
         let facts = entries.iter().map(|entry| &*entry.facts);
         let outside = Outside::default().updated(&root, facts).unwrap_or_default();
-        Ok(Index::of(root, entries, unread, Vectors::default(), outside))
+        Ok(Index::of(root, entries, unread, Vectors::default(), outside, modified))
     }
 
     /// An index of what was read before.
@@ -143,6 +153,7 @@ impl Index {
         unread: Vec<Diagnostic>,
         vectors: Vectors,
         outside: Outside,
+        modified: BTreeMap<Arc<str>, u64>,
     ) -> Index {
         let files = Files::new(entries);
         Index {
@@ -151,10 +162,12 @@ impl Index {
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
+            modified: Arc::new(modified),
             outside: Arc::new(outside),
             compiled: Arc::default(),
             graph: Arc::default(),
             placed: Arc::default(),
+            filtered: Arc::default(),
         }
     }
 
@@ -199,7 +212,7 @@ impl Index {
     /// The index after reading again the files whose path is `covered`.
     fn updated(
         &self,
-        read: Vec<File>,
+        mut read: Vec<File>,
         covered: &dyn Fn(&str) -> bool,
         unread: Vec<Diagnostic>,
         progress: &mut dyn FnMut(Progress),
@@ -209,6 +222,10 @@ impl Index {
         let mut kept: Vec<Arc<Entry>> = Vec::new();
         let mut new = Vec::new();
         let mut present: HashSet<Arc<str>> = HashSet::with_capacity(read.len());
+        let mut modified = times(&mut read);
+        let outside_of_it = self.modified.iter().filter(|(path, _)| !covered(path));
+        modified.extend(outside_of_it.map(|(path, time)| (path.clone(), *time)));
+        let modified = if modified == *self.modified { self.modified.clone() } else { Arc::new(modified) };
         for file in read {
             present.insert(file.path.clone());
             match self.files.get(&file.path) {
@@ -235,7 +252,9 @@ impl Index {
         let outside = self.outside.updated(&self.root, new.iter().map(|entry| &*entry.facts));
         changes.dependencies = outside.is_some();
         if changes.is_empty() {
-            return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
+            let filtered =
+                if Arc::ptr_eq(&modified, &self.modified) { self.filtered.clone() } else { Arc::default() };
+            return Ok((Index { unread: unread.into(), modified, filtered, ..self.clone() }, changes));
         }
         // The compiler has not seen the new texts.
         let mut compiled = BTreeMap::clone(&self.compiled);
@@ -261,10 +280,12 @@ impl Index {
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
+            modified,
             outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
             compiled: Arc::new(compiled),
             graph: Arc::new(graph),
             placed: Arc::default(),
+            filtered: Arc::default(),
         };
         Ok((next, changes))
     }
@@ -349,7 +370,12 @@ impl Index {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
     pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
-        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), placed: Arc::default(), ..self.clone() })
+        Ok(Index {
+            vectors: Arc::new(self.vectors.with(batch)?),
+            placed: Arc::default(),
+            filtered: Arc::default(),
+            ..self.clone()
+        })
     }
 
     /// The encoder of the vectors, if there are any.
@@ -360,6 +386,32 @@ impl Index {
     /// Where the chunks' vectors are.
     pub(crate) fn placed(&self) -> &Placed {
         self.placed.get_or_init(|| self.vectors.placed(self.files.keys()))
+    }
+
+    /// What `filter` lets pass; `None` if that is everything.
+    pub(crate) fn allowed(&self, filter: &Filter) -> Result<Option<Arc<Allowed>>> {
+        if filter.is_empty() {
+            return Ok(None);
+        }
+        let known = |filtered: &Vec<(Filter, Arc<Allowed>)>| {
+            filtered.iter().find(|(known, _)| known == filter).map(|(_, allowed)| allowed.clone())
+        };
+        if let Some(allowed) = known(&self.filtered.lock()) {
+            return Ok(Some(allowed));
+        }
+        let chunks = filter.chunks(&self.files, &|path| self.modified(path))?;
+        let allowed = Arc::new(Allowed::new(chunks, self.placed()));
+        let mut filtered = self.filtered.lock();
+        if filtered.len() == FILTERS {
+            filtered.remove(0);
+        }
+        filtered.push((filter.clone(), allowed.clone()));
+        Ok(Some(allowed))
+    }
+
+    /// When the file at `path` was written before it was read, in milliseconds since 1970, if the system told.
+    pub fn modified(&self, path: &str) -> Option<u64> {
+        self.modified.get(path).copied()
     }
 
     /// The file at `path` with all that is known of it.
@@ -402,6 +454,11 @@ fn read(
     cancel.check()?;
     progress(Progress { phase: "walk", done: 0, total: 0 });
     source::walk(root, &options.walk, cancel)
+}
+
+/// When the files were written. An index keeps this apart from them: what was read again and is the same stays as it is.
+fn times(files: &mut [File]) -> BTreeMap<Arc<str>, u64> {
+    files.iter_mut().filter_map(|file| Some((file.path.clone(), file.modified.take()?))).collect()
 }
 
 fn analyse(files: Vec<File>, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Vec<Arc<Entry>>> {

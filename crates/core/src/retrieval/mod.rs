@@ -2,6 +2,7 @@
 
 mod entry;
 mod fields;
+mod filter;
 mod tokens;
 
 mod bm25;
@@ -32,8 +33,9 @@ pub use answer::{Answer, Hit, MadeFrom};
 pub use compiled::Observations;
 pub use embed::embed_all;
 pub(crate) use entry::Entry;
+pub use filter::Filter;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use query::{Mode, Query};
 pub use rank::{Feature, Features};
 pub use static_model::{Scratch, StaticEncoder};
-pub use vectors::{Batch, Embedder};
+pub use vectors::{Batch, Cut, Embedder, Scan, VectorSet};

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::filter::Filter;
 use super::tokens::{Token, is_stop_word, words};
 use crate::syntax::{Definition, DefinitionKind};
 
@@ -33,6 +34,8 @@ pub struct Query {
     pub near: Vec<String>,
     /// `text` encoded by the encoder of the index. Without it, [`Mode::Hybrid`] answers from the words alone.
     pub vector: Option<Vec<f32>>,
+    /// Which places may be in the answer.
+    pub filter: Filter,
 }
 
 impl Query {

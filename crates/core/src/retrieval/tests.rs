@@ -50,7 +50,8 @@ fn words_lead_to_what_they_say_and_tests_come_after_code() {
     let index = build(root.path());
     check_first(&index, "put an item into the cart", "lib/cart.ex Shop.Cart.add/2");
     check_first(&index, "rounding to whole units", "lib/money.ex Shop.Money.round_half_up/1");
-    check_first(&index, "amounts in cents", "guide.md ");
+    check_first(&index, "amounts in cents", "lib/money.ex Shop.Money");
+    assert!(search(&index, "amounts in cents").results.iter().any(|hit| &*hit.file == "guide.md"));
     let answer = search(&index, "total of cart");
     assert_eq!(&*answer.results[0].symbol, "Shop.Cart.total/1");
     assert!(answer.results.iter().any(|hit| &*hit.file == "test/cart_test.exs"));
@@ -104,6 +105,66 @@ fn vectors_stay_with_contents_and_another_encoder_replaces_them() {
     assert_eq!(next.missing_vectors(HashEmbedder(1).fingerprint()).len(), 1);
     assert_eq!(next.missing_vectors(HashEmbedder(2).fingerprint()).len(), next.stats().chunks);
     assert_eq!(index.stats().vectors, index.stats().chunks, "the old version is as it was");
+}
+
+#[test]
+fn a_filter_holds_for_every_way_to_be_found() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    let filtered = |paths: &[&str], mode| {
+        let filter = Filter { paths: paths.iter().map(ToString::to_string).collect(), ..Filter::default() };
+        // The symbol is defined in a file that does not pass, the words are everywhere.
+        let query = Query {
+            mode,
+            vector: Some(vec![0.1; 4]),
+            filter,
+            ..Query::new("Shop.Cart.add/2 money guide total")
+        };
+        index.search(&query, &Cancel::new()).map(|answer| answer.results)
+    };
+    for mode in [Mode::Lexical, Mode::Hybrid, Mode::Semantic] {
+        let all = filtered(&[], mode).unwrap();
+        assert!(all.iter().any(|hit| &*hit.file == "lib/cart.ex"), "{all:?}");
+        let found = filtered(&["!lib/cart.ex", "!test"], mode).unwrap();
+        let files: BTreeSet<&str> = found.iter().map(|hit| &*hit.file).collect();
+        assert_eq!(files, BTreeSet::from(["guide.md", "lib/money.ex"]), "{mode:?}");
+        assert!(filtered(&["nowhere"], mode).unwrap().is_empty());
+        assert_eq!(filtered(&["["], mode).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
+fn times_of_files_are_those_of_the_last_look() {
+    let root = project();
+    let index = build(root.path());
+    let (path, guide) = (root.path().join("guide.md"), "guide.md");
+    let set = |seconds| {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    let since = |index: &Index, since| {
+        let filter = Filter { modified_since: Some(since), paths: vec![guide.into()], ..Filter::default() };
+        let query = Query { filter, ..Query::new("cart money") };
+        index.search(&query, &Cancel::new()).unwrap().results.len()
+    };
+    assert!(index.modified(guide).is_some() && index.modified("none").is_none());
+    set(1000);
+    let (older, changes) = update(&index);
+    assert!(changes.is_empty(), "a time is no content");
+    assert_eq!(
+        (index.modified("lib/cart.ex"), older.modified(guide)),
+        (older.modified("lib/cart.ex"), Some(1_000_000))
+    );
+    assert_eq!((since(&older, 1_000_000), since(&older, 1_000_001)), (1, 0));
+    set(2000);
+    let (newer, _) = update_paths(&older, &BTreeSet::from([guide.to_string()]));
+    assert_eq!((since(&newer, 1_000_001), since(&older, 1_000_001)), (1, 0));
+    assert_eq!(newer.modified("lib/cart.ex"), older.modified("lib/cart.ex"));
+    let file = root.path().join("index");
+    store::save(&newer, &file, &store::SaveOptions::default(), &Cancel::new()).unwrap();
+    assert_eq!(store::open(&file, &Cancel::new()).unwrap().modified(guide), Some(2_000_000));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(update(&newer).0.modified(guide), None);
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub struct File {
     pub hash: ContentHash,
     /// All of it; invalid UTF-8 is replaced, with a diagnostic.
     pub text: Arc<str>,
+    /// When it was written, in milliseconds since 1970, for one that was just read, if the system told.
+    pub modified: Option<u64>,
 }
 
 impl Language {
@@ -79,7 +81,13 @@ impl File {
     /// A file with this text; language and hash follow from the arguments.
     pub fn new(path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let (path, text) = (path.into(), text.into());
-        File { language: Language::of_path(&path), hash: ContentHash::of(text.as_bytes()), path, text }
+        File {
+            language: Language::of_path(&path),
+            hash: ContentHash::of(text.as_bytes()),
+            path,
+            text,
+            modified: None,
+        }
     }
 
     /// The text at `span`; empty when the span is not of this file.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
 use rayon::prelude::*;
@@ -221,8 +222,15 @@ fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec
     // Spans count bytes in 32 bits.
     let limit = options.max_file_bytes.min(u64::from(u32::MAX));
     let mut bytes = Vec::new();
+    let mut modified = None;
+    let mut open = || {
+        let file = fs::File::open(full)?;
+        // Before it is read: who writes meanwhile is later than this.
+        modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+        Ok(file)
+    };
     // The limit holds for what is read, not for what was promised: a file may grow in between.
-    match fs::File::open(full).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)) {
+    match open().and_then(|file: fs::File| file.take(limit + 1).read_to_end(&mut bytes)) {
         Err(error) => return refuse("unreadable", format!("the file could not be read: {error}")),
         Ok(read) if read as u64 > limit => {
             return refuse("too_large", format!("the file has more than {limit} bytes and was left out"));
@@ -232,14 +240,18 @@ fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec
     if bytes.contains(&0) {
         return refuse("binary", "the file holds NUL bytes, so it is not text".into());
     }
+    let modified = modified
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|time| u64::try_from(time.as_millis()).ok());
+    let file = |text: String| Some(File { modified, ..File::new(path, text) });
     match String::from_utf8(bytes) {
-        Ok(text) => (Some(File::new(path, text)), Vec::new()),
+        Ok(text) => (file(text), Vec::new()),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let message =
                 format!("the file is not UTF-8 from byte {at} on; what is not was replaced by U+FFFD");
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            (Some(File::new(path, text)), vec![diagnostic(path, Severity::Warning, "encoding", message)])
+            (file(text), vec![diagnostic(path, Severity::Warning, "encoding", message)])
         }
     }
 }

@@ -27,9 +27,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The version that is written. It goes up when the bytes mean something else, and also when reading the same source gives
 /// other facts, for facts are stored and not made again.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 /// The oldest version that is read.
-pub(crate) const OLDEST_SUPPORTED: u32 = 2;
+pub(crate) const OLDEST_SUPPORTED: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"aludelix";
 const HEADER: usize = 16;
@@ -78,6 +78,7 @@ pub(super) struct FileRecord {
     pub(super) path: Arc<str>,
     /// Of the file's text.
     pub(super) hash: ContentHash,
+    pub(super) modified: Option<u64>,
     pub(super) place: Place,
 }
 

@@ -119,13 +119,15 @@ pub fn open(path: &Path, cancel: &Cancel) -> Result<Index> {
     for record in &directory.blocks {
         cancel.check()?;
         let block: Block = format::read_value(&mut file, path, &record.place)?;
-        if block.id != record.id || dimensions == 0 || !block.is_sound(dimensions) {
+        if block.id != record.id || block.dimensions() != dimensions {
             return Err(corrupt(path, "its parts do not fit"));
         }
         blocks.push(Arc::new(block));
     }
     let vectors = Vectors::new(directory.fingerprint, dimensions, blocks);
-    Ok(Index::of(PathBuf::from(directory.root), entries, directory.unread, vectors, directory.outside))
+    let times = directory.files.iter().filter_map(|record| Some((record.path.clone(), record.modified?)));
+    let (root, modified) = (PathBuf::from(directory.root), times.collect());
+    Ok(Index::of(root, entries, directory.unread, vectors, directory.outside, modified))
 }
 
 fn lock(path: &Path, options: &SaveOptions, cancel: &Cancel) -> Result<File> {
@@ -264,7 +266,8 @@ impl Writer {
             cancel.check()?;
             let (path, hash) = (entry.file.path.clone(), entry.file.hash);
             let place = self.place(known.get(&(&*path, hash)), &**entry)?;
-            files.push(FileRecord { path, hash, place });
+            let modified = index.modified(&path);
+            files.push(FileRecord { path, hash, modified, place });
         }
         let vectors = index.vectors();
         let known: HashMap<ContentHash, Place> = match old.fingerprint == vectors.fingerprint() {
