@@ -1,16 +1,16 @@
 //! The index: an immutable value that a caller asks, and new versions of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::bm25::Lexical;
+use super::compiled::Compiled;
 use super::entry::{Entry, Files};
 use super::outside::Outside;
 use super::vectors::{Batch, Placed, Vectors};
-use crate::compiled::CompiledFile;
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
@@ -43,10 +43,10 @@ pub struct Index {
     unread: Arc<[Diagnostic]>,
     /// What dependencies bring in.
     outside: Arc<Outside>,
-    /// What the compiler said, by path.
-    pub(super) compiled: Arc<BTreeMap<Arc<str>, Arc<CompiledFile>>>,
+    /// What the compiler said.
+    compiled: Arc<Compiled>,
     /// One for all versions with these files.
-    pub(super) graph: Arc<OnceLock<CodeGraph>>,
+    graph: Arc<OnceLock<CodeGraph>>,
 }
 
 /// What an update found, by path relative to the root.
@@ -133,7 +133,7 @@ impl Index {
         progress(Progress { phase: "lexical", done: 0, total: 1 });
         let facts = entries.iter().map(|entry| &*entry.facts);
         let outside = Outside::default().updated(&root, facts).unwrap_or_default();
-        Ok(Index::of(root, entries, unread, Vectors::default(), outside))
+        Ok(Index::of(root, entries, unread, Vectors::default(), outside, Compiled::default()))
     }
 
     /// An index of what was read before.
@@ -143,6 +143,7 @@ impl Index {
         unread: Vec<Diagnostic>,
         vectors: Vectors,
         outside: Outside,
+        compiled: Compiled,
     ) -> Index {
         let files = Files::new(entries);
         Index {
@@ -152,7 +153,7 @@ impl Index {
             vectors: Arc::new(vectors),
             unread: unread.into(),
             outside: Arc::new(outside),
-            compiled: Arc::default(),
+            compiled: Arc::new(compiled),
             graph: Arc::default(),
             placed: Arc::default(),
         }
@@ -238,8 +239,7 @@ impl Index {
             return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
         }
         // The compiler has not seen the new texts.
-        let mut compiled = BTreeMap::clone(&self.compiled);
-        changes.changed.iter().chain(&changes.removed).for_each(|path| drop(compiled.remove(path)));
+        let compiled = self.compiled.without(changes.changed.iter().chain(&changes.removed));
         let graph = OnceLock::new();
         if let Some(before) = self.graph.get() {
             let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
@@ -262,7 +262,7 @@ impl Index {
             files: Arc::new(files),
             unread: unread.into(),
             outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
-            compiled: Arc::new(compiled),
+            compiled: compiled.map_or_else(|| self.compiled.clone(), Arc::new),
             graph: Arc::new(graph),
             placed: Arc::default(),
         };
@@ -303,11 +303,16 @@ impl Index {
         self.graph.get_or_init(|| {
             let entries = self.files.entries();
             let inside = entries.iter().map(|entry| {
-                let compiled = self.compiled.get(&entry.file.path).cloned();
+                let compiled = self.compiled.files().get(&entry.file.path).cloned();
                 (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled, outside: false })
             });
             CodeGraph::build(inside.chain(outside_sources(&self.outside)))
         })
+    }
+
+    /// The graph of the code, if it was made: then [`Index::graph`] takes no time.
+    pub fn graph_if_made(&self) -> Option<&CodeGraph> {
+        self.graph.get()
     }
 
     /// What could not be read, files as a whole first.
@@ -377,6 +382,16 @@ impl Index {
 
     pub(crate) fn vectors(&self) -> &Vectors {
         &self.vectors
+    }
+
+    /// What the compiler said.
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// This index with what the compiler said instead of what it said before, and with the graph of that, if it is made.
+    pub(super) fn with_observed(&self, compiled: Compiled, graph: Arc<OnceLock<CodeGraph>>) -> Index {
+        Index { compiled: Arc::new(compiled), graph, ..self.clone() }
     }
 
     pub(crate) fn outside(&self) -> &Outside {

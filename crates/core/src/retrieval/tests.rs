@@ -280,7 +280,7 @@ fn dependencies_tell_what_they_bring_into_the_project() {
     assert!(changes.is_empty());
     let path = folder.path().join("index");
     store::save(&index, &path, &store::SaveOptions::default(), &Cancel::new()).unwrap();
-    assert_eq!(told(&store::open(&path, &Cancel::new()).unwrap()), expected);
+    assert_eq!(told(&store::open(&path, &Cancel::new()).unwrap().index), expected);
 }
 
 #[test]
