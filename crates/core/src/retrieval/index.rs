@@ -137,7 +137,7 @@ impl Index {
     }
 
     /// An index of what was read before.
-    pub(crate) fn of(
+    pub(super) fn of(
         root: PathBuf,
         entries: Vec<Arc<Entry>>,
         unread: Vec<Diagnostic>,
