@@ -15,8 +15,8 @@ pub fn store(data: &[u8]) {
     let path = folder.path().join("index");
     fs::write(&path, data).expect("a file for temporary data");
     match open(&path, &Cancel::new()) {
-        Ok(index) => {
-            let answer = answer(&index);
+        Ok(stored) => {
+            let answer = answer(&stored.index);
             assert!(saved().answers.contains(&answer), "no index that was saved gives {answer:?}");
         }
         Err(error) => assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Version), "{error:?}"),

@@ -68,7 +68,8 @@ defmodule Aludel.Index do
   end
 
   @doc """
-  Opens an index file that `save/3` wrote.
+  Opens an index file that `save/3` wrote. Of one that an older Aludel wrote, vectors are kept and everything else is made anew
+  from the texts in it, which takes as long as it does in `build/2`, until it is saved.
 
   Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:outdated`
   (written by an older one whose indexes are no more read).
@@ -80,8 +81,14 @@ defmodule Aludel.Index do
   def open(path, opts \\ []) do
     opts = Options.validate!(opts, progress: @progress)
 
+    with {:ok, {index, _older?}} <- open_any(path, opts[:progress]), do: {:ok, index}
+  end
+
+  # Also whether the file is of an older format, and should be written again.
+  defp open_any(path, progress) do
     Telemetry.span([:aludel, :index, :open], %{}, fn ->
-      run(&Native.index_open(&1, Path.expand(path)), opts[:progress]) |> wrap()
+      with {:ok, {resource, root, older?}} <- run(&Native.index_open(&1, Path.expand(path)), progress),
+           do: {:ok, {%__MODULE__{resource: resource, root: root}, older?}}
     end)
   end
 
@@ -106,8 +113,8 @@ defmodule Aludel.Index do
   ]
 
   @doc """
-  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One that
-  an older Aludel wrote is built again.
+  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One of a
+  format that is no more read is built again.
 
   An index file that is damaged or was written by a newer version is an error and stays as it is.
 
@@ -131,10 +138,11 @@ defmodule Aludel.Index do
     shared = Keyword.take(opts, [:progress])
 
     with true <- File.exists?(path),
-         {:ok, index} <- open(path, shared),
+         {:ok, {index, older?}} <- open_any(path, opts[:progress]),
          true <- same_folder?(index.root, root),
          {:ok, changes} <- update(index, shared) do
-      {:ok, index, changes.dependencies or changes.added + changes.changed + changes.removed > 0}
+      changed? = changes.dependencies or changes.added + changes.changed + changes.removed > 0
+      {:ok, index, older? or changed?}
     else
       {:error, %{kind: kind} = error} when kind != :outdated ->
         {:error, error}
@@ -219,8 +227,13 @@ defmodule Aludel.Index do
   Takes in what the compiler left behind: the functions that macros made, and what each call was resolved to.
 
   Reads BEAM files, and the traces of `Aludel.Tracer`, which name the macros that were called too. A module counts only if
-  its source has not changed since; `stale` says how many have, and `foreign` how many have their source elsewhere. What
-  the compiler said then goes before what the source seems to say, until a file changes. It is not saved with the index.
+  its source has not changed since, and is in the index as it is on the disk (`update/2`); `stale` says of how many that is
+  not so, and `foreign` how many have their source elsewhere. What the compiler said then goes before what the source seems
+  to say, until that file changes.
+
+  Only what changed since the last time is read: `read` says how many files that were, and `changed` whether the index knows
+  anything else than before. What is no more in the folders is forgotten; `folders: []` forgets everything. It is saved with
+  the index.
 
   ## Options
   #{Options.docs(@observe_options)}
@@ -232,6 +245,8 @@ defmodule Aludel.Index do
              files: non_neg_integer,
              stale: non_neg_integer,
              foreign: non_neg_integer,
+             read: non_neg_integer,
+             changed: boolean,
              diagnostics: [String.t()]
            }}
           | {:error, Error.t()}
@@ -380,9 +395,33 @@ defmodule Aludel.Index do
     end)
   end
 
-  @doc "What the index holds: numbers of files, chunks, definitions, edges, vectors and diagnostics, and bytes of text."
-  @spec info(t) :: {:ok, map} | {:error, Error.t()}
-  def info(%__MODULE__{resource: resource}), do: Native.index_info(resource)
+  @info_options [
+    edges: [
+      type: :boolean,
+      default: true,
+      doc: "whether to count the edges of the code graph, which has to be made for that"
+    ]
+  ]
+
+  @doc """
+  What the index holds: numbers of files, chunks, definitions, edges, vectors and diagnostics, and bytes of text.
+
+  ## Options
+  #{Options.docs(@info_options)}
+  """
+  @spec info(t, keyword) :: {:ok, map} | {:error, Error.t()}
+  def info(%__MODULE__{resource: resource}, opts \\ []) do
+    opts = Options.validate!(opts, @info_options)
+
+    with {:ok, info} <- Native.index_info(resource) do
+      if opts[:edges] do
+        with {:ok, edges} <- run(&Native.graph_count_edges(&1, resource), nil),
+             do: {:ok, Map.put(info, :edges, edges)}
+      else
+        {:ok, info}
+      end
+    end
+  end
 
   @doc "What could not be read, one map for each: `file`, `line`, `severity`, `code`, `message`."
   @spec diagnostics(t) :: {:ok, [map]} | {:error, Error.t()}

@@ -61,10 +61,10 @@ defmodule Aludel.Native do
 
   # Graphs
   def graph_link_kinds, do: missing()
-  def graph_find(_index, _symbol), do: missing()
-  def graph_reach(_index, _symbol, _way, _depth, _kinds), do: missing()
-  def graph_references(_index, _symbol), do: missing()
-  def graph_implementations(_index, _symbol), do: missing()
+  def graph_find(_reference, _index, _symbol), do: missing()
+  def graph_reach(_reference, _index, _symbol, _way, _depth, _kinds), do: missing()
+  def graph_references(_reference, _index, _symbol), do: missing()
+  def graph_implementations(_reference, _index, _symbol), do: missing()
   def graph_impact(_reference, _index, _path_or_symbol), do: missing()
   def graph_impact_of_lines(_reference, _index, _lines), do: missing()
   def graph_paths(_reference, _index, _from, _to, _kinds, _limit), do: missing()
@@ -73,6 +73,7 @@ defmodule Aludel.Native do
   def graph_communities(_reference, _index, _of, _kinds, _resolution, _seed), do: missing()
   def graph_rank(_reference, _index, _limit, _seeds), do: missing()
   def graph_neighbourhood(_reference, _index, _symbols, _tokens, _model), do: missing()
+  def graph_count_edges(_reference, _index), do: missing()
   def graph_edges(_reference, _index, _guessed), do: missing()
   def graph_export(_reference, _index, _format, _part), do: missing()
   def graph_picture(_reference, _index, _part, _drawing), do: missing()

@@ -79,7 +79,6 @@ struct ExInfo {
     chunks: usize,
     definitions: usize,
     references: usize,
-    edges: usize,
     vectors: usize,
     diagnostics: usize,
 }
@@ -91,6 +90,8 @@ struct ExObservations {
     files: usize,
     stale: usize,
     foreign: usize,
+    read: usize,
+    changed: bool,
     diagnostics: Vec<String>,
 }
 
@@ -193,9 +194,9 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
 // normal: starts a job
 fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let index = job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
-        let root = index.root().to_string_lossy().into_owned();
-        Ok((IndexRef::new(index, BuildOptions::default()), root))
+        let stored = job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
+        let root = stored.index.root().to_string_lossy().into_owned();
+        Ok((IndexRef::new(stored.index, BuildOptions::default()), root, stored.is_older))
     })
 }
 
@@ -245,6 +246,8 @@ fn index_observe<'a>(
             files: observations.files,
             stale: observations.stale,
             foreign: observations.foreign,
+            read: observations.read,
+            changed: observations.changed,
             diagnostics: observations
                 .diagnostics
                 .iter()
@@ -307,7 +310,6 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
             chunks: stats.chunks,
             definitions: stats.definitions,
             references: stats.references,
-            edges: index.graph().edges().count(),
             vectors: stats.vectors,
             diagnostics: stats.diagnostics,
         })

@@ -26,6 +26,10 @@ defmodule Aludel.CLI.Workspace do
     end
   end
 
+  @doc "The file in which the index of the folder is kept that the options name."
+  @spec index_file(keyword) :: Path.t()
+  def index_file(opts), do: opts[:index] || Index.default_path(opts[:root])
+
   @doc """
   An index and the encoder to search it with, by what was asked for.
 
@@ -40,7 +44,7 @@ defmodule Aludel.CLI.Workspace do
 
       nil ->
         with {:ok, index} <- open(opts),
-             {:ok, info} <- Index.info(index),
+             {:ok, info} <- Index.info(index, edges: false),
              {:ok, encoder} <- if(info.vectors > 0, do: encoder_if_any(opts), else: {:ok, nil}) do
           {:ok, index, encoder, if(encoder, do: :hybrid, else: :lexical)}
         end

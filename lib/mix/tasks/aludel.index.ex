@@ -39,7 +39,7 @@ defmodule Mix.Tasks.Aludel.Index do
          {:ok, info} <- Aludel.Index.info(index),
          {:ok, diagnostics} <- Aludel.Index.diagnostics(index) do
       seconds = (System.monotonic_time(:microsecond) - began) / 1_000_000
-      file = opts[:index] || Aludel.Index.default_path(opts[:root])
+      file = Workspace.index_file(opts)
       report(Map.merge(info, %{index: file, seconds: seconds}), diagnostics, opts)
     end
   end

@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::bm25::Lexical;
+use super::compiled::Compiled;
 use super::entry::{Entry, Files};
 use super::filter::Filter;
 use super::outside::Outside;
 use super::vectors::{Allowed, Batch, Placed, Vectors};
-use crate::compiled::CompiledFile;
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
@@ -52,10 +52,28 @@ pub struct Index {
     unread: Arc<[Diagnostic]>,
     /// What dependencies bring in.
     outside: Arc<Outside>,
-    /// What the compiler said, by path.
-    pub(super) compiled: Arc<BTreeMap<Arc<str>, Arc<CompiledFile>>>,
+    /// What the compiler said.
+    compiled: Arc<Compiled>,
     /// One for all versions with these files.
-    pub(super) graph: Arc<OnceLock<CodeGraph>>,
+    graph: Arc<OnceLock<CodeGraph>>,
+}
+
+/// What an index is made of.
+pub(super) struct Parts {
+    pub(super) entries: Vec<Arc<Entry>>,
+    pub(super) unread: Vec<Diagnostic>,
+    pub(super) vectors: Vectors,
+    pub(super) outside: Outside,
+    pub(super) modified: BTreeMap<Arc<str>, u64>,
+    pub(super) compiled: Compiled,
+}
+
+impl Parts {
+    /// Files, what could not be read and what dependencies bring in, and nothing else.
+    pub(super) fn new(entries: Vec<Arc<Entry>>, unread: Vec<Diagnostic>, outside: Outside) -> Parts {
+        let (vectors, modified, compiled) = Default::default();
+        Parts { entries, unread, vectors, outside, modified, compiled }
+    }
 }
 
 /// What an update found, by path relative to the root.
@@ -143,18 +161,13 @@ impl Index {
         progress(Progress { phase: "lexical", done: 0, total: 1 });
         let facts = entries.iter().map(|entry| &*entry.facts);
         let outside = Outside::default().updated(&root, facts).unwrap_or_default();
-        Ok(Index::of(root, entries, unread, Vectors::default(), outside, modified))
+        let parts = Parts { modified, ..Parts::new(entries, unread, outside) };
+        Ok(Index::of(root, parts))
     }
 
     /// An index of what was read before.
-    pub(crate) fn of(
-        root: PathBuf,
-        entries: Vec<Arc<Entry>>,
-        unread: Vec<Diagnostic>,
-        vectors: Vectors,
-        outside: Outside,
-        modified: BTreeMap<Arc<str>, u64>,
-    ) -> Index {
+    pub(super) fn of(root: PathBuf, parts: Parts) -> Index {
+        let Parts { entries, unread, vectors, outside, modified, compiled } = parts;
         let files = Files::new(entries);
         Index {
             root: root.into(),
@@ -164,7 +177,7 @@ impl Index {
             unread: unread.into(),
             modified: Arc::new(modified),
             outside: Arc::new(outside),
-            compiled: Arc::default(),
+            compiled: Arc::new(compiled),
             graph: Arc::default(),
             placed: Arc::default(),
             filtered: Arc::default(),
@@ -257,8 +270,7 @@ impl Index {
             return Ok((Index { unread: unread.into(), modified, filtered, ..self.clone() }, changes));
         }
         // The compiler has not seen the new texts.
-        let mut compiled = BTreeMap::clone(&self.compiled);
-        changes.changed.iter().chain(&changes.removed).for_each(|path| drop(compiled.remove(path)));
+        let compiled = self.compiled.without(changes.changed.iter().chain(&changes.removed));
         let graph = OnceLock::new();
         if let Some(before) = self.graph.get() {
             let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
@@ -282,7 +294,7 @@ impl Index {
             unread: unread.into(),
             modified,
             outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
-            compiled: Arc::new(compiled),
+            compiled: compiled.map_or_else(|| self.compiled.clone(), Arc::new),
             graph: Arc::new(graph),
             placed: Arc::default(),
             filtered: Arc::default(),
@@ -324,11 +336,16 @@ impl Index {
         self.graph.get_or_init(|| {
             let entries = self.files.entries();
             let inside = entries.iter().map(|entry| {
-                let compiled = self.compiled.get(&entry.file.path).cloned();
+                let compiled = self.compiled.files().get(&entry.file.path).cloned();
                 (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled, outside: false })
             });
             CodeGraph::build(inside.chain(outside_sources(&self.outside)))
         })
+    }
+
+    /// The graph of the code, if it was made: then [`Index::graph`] takes no time.
+    pub fn graph_if_made(&self) -> Option<&CodeGraph> {
+        self.graph.get()
     }
 
     /// What could not be read, files as a whole first.
@@ -429,6 +446,16 @@ impl Index {
 
     pub(crate) fn vectors(&self) -> &Vectors {
         &self.vectors
+    }
+
+    /// What the compiler said.
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// This index with what the compiler said instead of what it said before, and with the graph of that, if it is made.
+    pub(super) fn with_observed(&self, compiled: Compiled, graph: Arc<OnceLock<CodeGraph>>) -> Index {
+        Index { compiled: Arc::new(compiled), graph, ..self.clone() }
     }
 
     pub(crate) fn outside(&self) -> &Outside {

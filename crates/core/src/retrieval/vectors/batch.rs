@@ -80,6 +80,12 @@ impl<E: Embedder> Embedder for Cut<E> {
         rows.iter_mut().for_each(|row| row.truncate(self.dimensions));
         Ok(rows)
     }
+
+    fn embed_query(&self, text: &str, cancel: &Cancel) -> Result<Vec<f32>> {
+        let mut row = self.embedder.embed_query(text, cancel)?;
+        row.truncate(self.dimensions);
+        Ok(row)
+    }
 }
 
 /// Vectors of some chunks' contents, ready to be put into an index.
