@@ -186,10 +186,7 @@ impl Index {
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
         let (read, new) = source::walk_some(&self.root, paths, &options.walk, cancel)?;
-        let covers = |path: &str| {
-            let above = |(at, _)| paths.contains(&path[..at]);
-            paths.contains(path) || path.match_indices('/').any(above)
-        };
+        let covers = |path: &str| source::lies_in(path, paths);
         let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
         let mut unread: Vec<_> = kept.chain(new).collect();
         unread.sort_by(|a, b| a.path.cmp(&b.path));
