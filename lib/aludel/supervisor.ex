@@ -33,7 +33,7 @@ defmodule Aludel.Supervisor do
       default: nil,
       doc: "a GGUF file, a name of `Aludel.Models`, or a loaded one"
     ]
-  ]
+  ] ++ Index.Tree.watch_options()
 
   @doc "The options, for the documentation of `Aludel`."
   @spec options() :: Options.schema()

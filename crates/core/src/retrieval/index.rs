@@ -186,6 +186,13 @@ impl Index {
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
         let (read, new) = source::walk_some(&self.root, paths, &options.walk, cancel)?;
+        // Which files are beyond the limit is not to be told from some of them.
+        let is_cut = |diagnostic: &Diagnostic| diagnostic.code == source::TOO_MANY;
+        if self.files.entries().len() + read.len() > options.walk.max_files
+            || self.unread.iter().chain(&new).any(is_cut)
+        {
+            return self.update(options, progress, cancel);
+        }
         let covers = |path: &str| source::lies_in(path, paths);
         let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
         let mut unread: Vec<_> = kept.chain(new).collect();

@@ -18,6 +18,9 @@ const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
 /// The same, but with names that source folders may have too: skipped at the root and beside a `mix.exs`.
 const SKIPPED_IN_PROJECTS: [&str; 3] = ["deps", "cover", "priv/static"];
 
+/// The code of the diagnostic that says that files beyond the limit were left out.
+pub(crate) const TOO_MANY: &str = "too_many";
+
 /// Which files are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalkOptions {
@@ -166,7 +169,7 @@ pub(super) fn list(
     paths.sort_unstable();
     if paths.len() > options.max_files {
         let message = format!("only the first {} of {} files are read", options.max_files, paths.len());
-        diagnostics.push(diagnostic("", Severity::Error, "too_many", message));
+        diagnostics.push(diagnostic("", Severity::Error, TOO_MANY, message));
         paths.truncate(options.max_files);
     }
     Ok((paths, diagnostics))

@@ -22,7 +22,7 @@ use super::WalkOptions;
 use crate::{Error, ErrorKind, Result};
 
 /// What tells when the dependencies were fetched, below the root: it is no file that is read, but a change of it counts.
-pub(super) const FETCHED: [&str; 2] = ["deps", "mix.lock"];
+pub(crate) const FETCHED: [&str; 2] = ["deps", "mix.lock"];
 
 /// How a folder is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,114 @@
+defmodule Aludel.Index.Status do
+  @moduledoc false
+  # What is told of an index: what it holds, what its server does, and whether its files are those on the disk.
+
+  alias Aludel.{Error, Index, Job, Native}
+  alias Aludel.Index.Server
+
+  @doc "The status of an index or of the name of one."
+  @spec of(Index.t() | atom, boolean) :: {:ok, map} | {:error, Error.t()}
+  def of(%Index{} = index, verify?) do
+    with {:ok, told} <- state(index, verify?, nil) do
+      served = %{phase: nil, progress: nil, pending: 0, pending_ms: 0, watching: nil, last_update: nil}
+      {:ok, whole(index, Map.merge(served, %{root: index.root, store: nil, error: nil}), told)}
+    end
+  end
+
+  def of(name, verify?) when is_atom(name) do
+    case served(name) do
+      %{index: nil} = served -> {:ok, whole(nil, kept(served), unbuilt(served))}
+      %{index: index} = served -> with({:ok, told} <- state(index, verify?, served), do: {:ok, whole(index, kept(served), told)})
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp served(name) do
+    Map.put(Server.status(name), :name, name)
+  catch
+    :exit, _ ->
+      {:error, Error.new(:unavailable, "no index is kept by #{inspect(name)}: it was started without one, or not at all")}
+  end
+
+  defp unbuilt(%{state: state}),
+    do: %{state: if(state == :opening, do: :building, else: :failed), differing: nil}
+
+  # What is known before anything is looked at counts, and a look can only make it less.
+  defp state(index, verify?, served) do
+    {:ok, seen} = Native.index_freshness(index.resource)
+    seen = if served && (served.pending != 0 or waiting(served) > 0), do: :updating, else: seen
+
+    if verify?, do: verified(index, seen, served), else: {:ok, %{state: seen, differing: nil}}
+  end
+
+  defp verified(index, seen, served) do
+    case Job.run(&Native.index_differences(&1, index.resource), nil) do
+      {:ok, []} when seen in [:fresh, :unknown] ->
+        {:ok, %{state: :fresh, differing: []}}
+
+      {:ok, paths} when seen in [:fresh, :unknown] ->
+        # What the watch has not told, it may never tell: on some file systems events get lost.
+        if following?(served), do: Server.changed(served.name, paths)
+        {:ok, %{state: if(following?(served), do: :updating, else: :stale), differing: paths}}
+
+      {:ok, paths} ->
+        {:ok, %{state: seen, differing: paths}}
+
+      {:error, %{kind: kind}} when kind in [:not_found, :invalid_argument] ->
+        {:ok, %{state: :stale, differing: nil}}
+
+      {:error, error} ->
+        {:error, error}
+    end
+  end
+
+  defp following?(served), do: served != nil and served.watched != nil and served.watched.means != nil
+
+  defp waiting(%{watched: nil}), do: 0
+  defp waiting(%{watched: watched}), do: watched.pending
+
+  defp kept(served) do
+    watched = served.watched || %{means: nil, pending: 0, pending_ms: 0}
+
+    %{
+      phase: served.working,
+      progress: served.progress,
+      pending: if(served.pending == :all, do: :all, else: served.pending + watched.pending),
+      pending_ms: watched.pending_ms,
+      watching: watched.means,
+      last_update: served.last,
+      root: served.root,
+      store: served.store,
+      error: served.error
+    }
+  end
+
+  defp whole(index, kept, told) do
+    kept |> Map.merge(counts(index)) |> Map.merge(told) |> Map.merge(%{store_bytes: bytes(kept.store), memory: memory()})
+  end
+
+  defp counts(nil), do: %{files: 0, bytes: 0, chunks: 0, vectors: 0, missing_vectors: 0}
+
+  defp counts(index) do
+    {:ok, counts} = Native.index_counts(index.resource)
+    counts
+  end
+
+  defp bytes(nil), do: nil
+
+  defp bytes(path) do
+    case File.stat(path) do
+      {:ok, stat} -> stat.size
+      {:error, _} -> nil
+    end
+  end
+
+  # What the system has given to this process: the BEAM's own count does not know of native memory.
+  defp memory do
+    with {:ok, text} <- File.read("/proc/self/status"),
+         [_, kilobytes] <- Regex.run(~r/^VmRSS:\s+(\d+) kB/m, text) do
+      String.to_integer(kilobytes) * 1024
+    else
+      _ -> nil
+    end
+  end
+end
