@@ -264,8 +264,10 @@ defmodule Aludel.Index do
          do: {:ok, changes.dependencies or changes.added + changes.changed + changes.removed > 0}
   end
 
+  @doc false
   # The index knows its root without symbolic links.
-  defp same_folder?(left, right) do
+  @spec same_folder?(Path.t(), Path.t()) :: boolean
+  def same_folder?(left, right) do
     case {File.stat(left), File.stat(right)} do
       {{:ok, left}, {:ok, right}} -> {left.major_device, left.inode} == {right.major_device, right.inode}
       _ -> false

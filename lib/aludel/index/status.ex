@@ -5,20 +5,48 @@ defmodule Aludel.Index.Status do
   alias Aludel.{Error, Index, Job, Native}
   alias Aludel.Index.Server
 
+  # Where no server is at work.
+  @nothing %{phase: nil, progress: nil, pending: 0, pending_ms: 0, watching: nil, last_update: nil}
+
   @doc "The status of an index or of the name of one."
   @spec of(Index.t() | atom, boolean) :: {:ok, map} | {:error, Error.t()}
   def of(%Index{} = index, verify?) do
     with {:ok, told} <- state(index, verify?, nil) do
-      served = %{phase: nil, progress: nil, pending: 0, pending_ms: 0, watching: nil, last_update: nil}
-      {:ok, whole(index, Map.merge(served, %{root: index.root, store: nil, error: nil}), told)}
+      {:ok, whole(index, Map.merge(@nothing, %{root: index.root, store: nil, error: nil}), told)}
     end
   end
 
   def of(name, verify?) when is_atom(name) do
     case served(name) do
-      %{index: nil} = served -> {:ok, whole(nil, kept(served), unbuilt(served))}
-      %{index: index} = served -> with({:ok, told} <- state(index, verify?, served), do: {:ok, whole(index, kept(served), told)})
-      {:error, error} -> {:error, error}
+      %{index: nil} = served ->
+        {:ok, whole(nil, kept(served), unbuilt(served))}
+
+      %{index: index} = served ->
+        with({:ok, told} <- state(index, verify?, served), do: {:ok, whole(index, kept(served), told)})
+
+      {:error, error} ->
+        {:error, error}
+    end
+  end
+
+  @doc "The status of the index of `root` in the file `path`; the state is `:missing` if there is none."
+  @spec saved(Path.t(), Path.t()) :: {:ok, map} | {:error, Error.t()}
+  def saved(root, path) do
+    with true <- File.exists?(path),
+         {:ok, index} <- Index.open(path),
+         true <- Index.same_folder?(index.root, root),
+         {:ok, status} <- Index.status(index) do
+      {:ok, %{status | store: path, store_bytes: bytes(path)}}
+    else
+      {:error, %{kind: kind} = error} when kind != :outdated ->
+        {:error, error}
+
+      _ ->
+        {:ok,
+         whole(nil, Map.merge(@nothing, %{root: root, store: path, error: nil}), %{
+           state: :missing,
+           differing: nil
+         })}
     end
   end
 
@@ -26,7 +54,11 @@ defmodule Aludel.Index.Status do
     Map.put(Server.status(name), :name, name)
   catch
     :exit, _ ->
-      {:error, Error.new(:unavailable, "no index is kept by #{inspect(name)}: it was started without one, or not at all")}
+      {:error,
+       Error.new(
+         :unavailable,
+         "no index is kept by #{inspect(name)}: it was started without one, or not at all"
+       )}
   end
 
   defp unbuilt(%{state: state}),
@@ -83,7 +115,10 @@ defmodule Aludel.Index.Status do
   end
 
   defp whole(index, kept, told) do
-    kept |> Map.merge(counts(index)) |> Map.merge(told) |> Map.merge(%{store_bytes: bytes(kept.store), memory: memory()})
+    kept
+    |> Map.merge(counts(index))
+    |> Map.merge(told)
+    |> Map.merge(%{store_bytes: bytes(kept.store), memory: memory()})
   end
 
   defp counts(nil), do: %{files: 0, bytes: 0, chunks: 0, vectors: 0, missing_vectors: 0}
