@@ -41,9 +41,6 @@ enum Sight {
     Events(RecommendedWatcher),
 }
 
-/// The limits of the system are reached.
-struct Exhausted;
-
 pub(super) struct Driver {
     given: PathBuf,
     options: WatchOptions,
@@ -54,7 +51,9 @@ pub(super) struct Driver {
     debounce: Debounce,
     tree: Option<Tree>,
     sight: Sight,
-    /// The list of folders may be.
+    /// Folders that came, went or got another name.
+    touched: BTreeSet<String>,
+    /// Whether the list of folders may be wrong as a whole.
     outdated: bool,
 }
 
@@ -83,6 +82,7 @@ impl Driver {
             tell,
             tree: None,
             sight: Sight::Nothing,
+            touched: BTreeSet::new(),
             outdated: false,
         };
         driver.establish();
@@ -113,16 +113,20 @@ impl Driver {
             };
             let mut messages = Vec::from([first]);
             messages.extend(self.inbox.try_iter().take(EVENTS_AT_ONCE));
+            let mut events = 0;
             for message in messages {
                 match message {
                     Message::Stop => return,
                     Message::Event(event) => self.hear(event),
                 }
+                events += 1;
             }
             // Once for all of them, and before anything is told.
+            self.revisit();
             if self.outdated {
                 self.relearn();
             }
+            self.state.0.unread.fetch_sub(events, Ordering::SeqCst);
         }
     }
 
@@ -168,7 +172,6 @@ impl Driver {
             // Too many events at once, or what could not be watched.
             _ => self.take_in(Meaning::Rules),
         }
-        self.state.0.unread.fetch_sub(1, Ordering::SeqCst);
     }
 
     fn take_in(&mut self, meaning: Meaning) {
@@ -181,15 +184,23 @@ impl Driver {
                 self.lost();
             }
             Meaning::File(path) => self.changed(path),
-            Meaning::Folder(path) => {
-                // Another folder may have this name now, so it is not enough to look for new ones.
-                let gone = self.tree.as_mut().map(|tree| tree.forget(&path)).unwrap_or_default();
-                let was_known = !gone.is_empty();
-                self.apply(gone.into_iter().map(PathOp::unwatch).collect());
-                self.follow(Some(&path));
-                if was_known || self.tree.as_ref().is_some_and(|tree| tree.knows(&path)) {
-                    self.changed(path);
-                }
+            Meaning::Folder(path) => drop(self.touched.insert(path)),
+        }
+    }
+
+    /// Takes in what has become of folders.
+    fn revisit(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        let Some(tree) = self.tree.as_mut().filter(|_| !touched.is_empty()) else { return };
+        let known: Vec<bool> = touched.iter().map(|path| tree.knows(path)).collect();
+        // Another folder may have the name now, so it is not enough to look for new ones.
+        let gone = tree.forget(&touched);
+        self.apply(gone.into_iter().map(PathOp::unwatch).collect());
+        self.follow(Some(&touched));
+        for (path, known) in touched.into_iter().zip(known) {
+            // What is ignored was not known, and is not known now.
+            if known || self.tree.as_ref().is_some_and(|tree| tree.knows(&path)) {
+                self.changed(path);
             }
         }
     }
@@ -254,8 +265,8 @@ impl Driver {
         self.means(Means::Polling);
     }
 
-    /// Watches the folders at or below a path that are not watched yet, all of them without one.
-    fn follow(&mut self, below: Option<&str>) {
+    /// Watches the folders at or below these paths that are not watched yet, all of them without any.
+    fn follow(&mut self, below: Option<&BTreeSet<String>>) {
         for _ in 0..ROUNDS {
             let Some(tree) = &mut self.tree else { return };
             let (come, gone) = tree.relist(below);
@@ -271,21 +282,16 @@ impl Driver {
     }
 
     /// Changes what the system tells. Where that has a limit, the rest of the life of the watch is polling.
-    fn apply(&mut self, mut ops: Vec<PathOp>) {
+    pub(super) fn apply(&mut self, mut ops: Vec<PathOp>) {
         let Sight::Events(watcher) = &mut self.sight else { return };
-        let mut outcome = Ok(());
         while !ops.is_empty() {
-            let Err(refused) = watcher.update_paths(std::mem::take(&mut ops)) else { break };
+            let Err(refused) = watcher.update_paths(std::mem::take(&mut ops)) else { return };
             if !is_passing(&refused.source) {
-                outcome = Err(Exhausted);
-                break;
+                // In this order, so that nothing falls between the two.
+                self.poll_from_now();
+                return self.lost();
             }
             ops = refused.remaining;
-        }
-        if outcome.is_err() {
-            // In this order, so that nothing falls between the two.
-            self.poll_from_now();
-            self.lost();
         }
     }
 

@@ -1,10 +1,16 @@
 //! The watch on real folders. Batches may be cut anywhere on a busy machine, so they are joined until what is waited for is there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
+use crate::Cancel;
+use crate::source::ContentHash;
+
+/// So many times a folder is turned over.
+const ROUNDS: usize = 60;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -244,5 +250,111 @@ fn the_thread_ends_with_its_handle() {
         while watched.batches.recv_timeout(PATIENCE).is_ok() {}
         assert!(matches!(watched.batches.try_recv(), Err(mpsc::TryRecvError::Disconnected)));
         assert_eq!(state.means(), Means::Nothing);
+    }
+}
+
+/// A watch whose system refuses at some time: what it tells on its way to polling.
+#[test]
+fn where_the_system_gives_up_it_goes_on_by_polling() {
+    let top = tempfile::tempdir().unwrap();
+    write(&top.path().join("lib/a.ex"), "one");
+    let ((sender, inbox), (tell, batches)) = (channel(), channel());
+    let stop = sender.clone();
+    let state = WatchState::new();
+    let told = Box::new(move |batch| drop(tell.send(batch)));
+    let mut driver = Driver::new(top.path(), &options(), state.clone(), (sender, inbox), told);
+    assert_eq!(state.means(), Means::Events);
+    // What is gone is no reason, what nobody can watch is.
+    driver.apply(vec![notify::PathOp::watch_non_recursive(top.path().join("none"))]);
+    assert_eq!(state.means(), Means::Events);
+    driver.apply(vec![notify::PathOp::watch_non_recursive("/no\0path")]);
+    assert_eq!(state.means(), Means::Polling);
+    let thread = thread::spawn(move || driver.run());
+    assert_eq!(batches.recv_timeout(PATIENCE).unwrap().changed, Changed::Rescan);
+    write(&top.path().join("lib/b.ex"), "one");
+    while batches.recv_timeout(PATIENCE).unwrap().changed != Changed::Paths(["lib/b.ex".into()].into()) {}
+    stop.send(Message::Stop).unwrap();
+    thread.join().unwrap();
+}
+
+#[test]
+fn events_that_got_lost_are_a_rescan() {
+    let top = tempfile::tempdir().unwrap();
+    write(&top.path().join("lib/a.ex"), "one");
+    let ((sender, inbox), (tell, batches)) = (channel(), channel());
+    let told = Box::new(move |batch| drop(tell.send(batch)));
+    let state = WatchState::new();
+    let driver = Driver::new(top.path(), &options(), state.clone(), (sender.clone(), inbox), told);
+    let thread = thread::spawn(move || driver.run());
+    let overflow = notify::Event::new(notify::EventKind::Other).set_flag(notify::event::Flag::Rescan);
+    for event in [Ok(overflow), Err(notify::Error::generic("no"))] {
+        let before = state.seen();
+        state.0.unread.fetch_add(1, Ordering::SeqCst);
+        assert!(!state.is_all(before));
+        sender.send(Message::Event(event)).unwrap();
+        let batch = batches.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(batch.changed, Changed::Rescan);
+        assert!(batch.seen > before && state.is_all(batch.seen));
+    }
+    sender.send(Message::Stop).unwrap();
+    thread.join().unwrap();
+}
+
+/// Whatever is done to a folder: who reads what is told knows what is there.
+#[test]
+fn what_is_told_is_enough_to_know_all() {
+    let watched = Watched::new(&["lib/a.ex"]);
+    let read = |told: Option<&BTreeSet<String>>| -> BTreeMap<String, ContentHash> {
+        let (options, cancel) = (WalkOptions::default(), Cancel::new());
+        let root = watched.at("");
+        let (files, _) = match told {
+            Some(paths) => crate::source::walk_some(&root, paths, &options, &cancel).unwrap(),
+            None => crate::source::walk(&root, &options, &cancel).unwrap(),
+        };
+        files.into_iter().map(|file| (file.path.to_string(), file.hash)).collect()
+    };
+    let mut known = read(None);
+    let mut random = 1_u64;
+    let mut below = |limit: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % limit
+    };
+    for round in 0..ROUNDS {
+        for _ in 0..6 {
+            let folder = |n: u64| ["lib", "lib/b", "lib/b/c", "lib/d", "test", "skip"][n as usize];
+            let (here, there) = (watched.at(folder(below(6))), watched.at(folder(below(6))));
+            let file = format!("f{}.ex", below(3));
+            // What cannot be done is not done.
+            let _ = match below(9) {
+                0..=2 => {
+                    fs::create_dir_all(&here).and_then(|()| fs::write(here.join(file), round.to_string()))
+                }
+                3 => fs::remove_file(here.join(file)),
+                4 => fs::rename(&here, &there),
+                5 => fs::remove_dir_all(&here),
+                6 => fs::rename(here.join(&file), there.join(&file)),
+                7 => {
+                    fs::create_dir_all(&here).and_then(|()| fs::rename(here, watched.top.path().join("out")))
+                }
+                _ => fs::rename(watched.top.path().join("out"), here),
+            };
+        }
+        if below(8) == 0 {
+            watched.write(".gitignore", ["", "skip\n", "f1.ex\n"][below(3) as usize]);
+        }
+        // The system tells in order: with this all before it is told.
+        let last = format!("last{round}.ex");
+        watched.write(&last, "");
+        while !known.contains_key(&last) {
+            let batch = watched.batches.recv_timeout(PATIENCE).expect("it is told");
+            match batch.changed {
+                Changed::Rescan => known = read(None),
+                Changed::Paths(paths) => {
+                    known.retain(|path, _| !crate::source::lies_in(path, &paths));
+                    known.extend(read(Some(&paths)));
+                }
+            }
+        }
+        assert_eq!(known, read(None), "round {round}");
     }
 }

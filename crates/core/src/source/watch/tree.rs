@@ -91,26 +91,24 @@ impl Tree {
         self.identity.is_some() && identity(path) == self.identity
     }
 
-    /// Lists the folders at or below a path anew, all of them without one. Returns those that have come and gone.
-    pub(super) fn relist(&mut self, below: Option<&str>) -> (Vec<PathBuf>, Vec<PathBuf>) {
-        let wanted = below.map(|path| BTreeSet::from([path.to_string()]));
-        let mut found = folders(&self.root, wanted.as_ref());
-        let is_wanted = |path: &str| wanted.as_ref().is_none_or(|wanted| lies_in(path, wanted));
+    /// Lists the folders at or below these paths anew, all of them without any. Returns those that have come and gone.
+    pub(super) fn relist(&mut self, below: Option<&BTreeSet<String>>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let is_wanted = |path: &str| below.is_none_or(|below| lies_in(path, below));
+        let mut found = folders(&self.root, below);
         let fetched = FETCHED.iter().filter(|path| is_wanted(path) && self.root.join(path).is_dir());
         found.extend(fetched.map(|path| path.to_string()));
-        let known: BTreeSet<String> = self.folders.iter().filter(|path| is_wanted(path)).cloned().collect();
-        let gone: Vec<PathBuf> = known.difference(&found).map(|path| self.root.join(path)).collect();
-        let come = found.difference(&known).map(|path| self.root.join(path)).collect();
+        let come = found.difference(&self.folders).map(|path| self.root.join(path)).collect();
+        let is_gone = |path: &&String| is_wanted(path) && !found.contains(*path);
+        let gone = self.folders.iter().filter(is_gone).map(|path| self.root.join(path)).collect();
         self.folders.retain(|path| !is_wanted(path));
         self.folders.extend(found);
         (come, gone)
     }
 
-    /// Forgets the folders at or below `path` and returns them.
-    pub(super) fn forget(&mut self, path: &str) -> Vec<PathBuf> {
-        let wanted = BTreeSet::from([path.to_string()]);
+    /// Forgets the folders at or below these paths and returns them.
+    pub(super) fn forget(&mut self, below: &BTreeSet<String>) -> Vec<PathBuf> {
         let (gone, kept) =
-            std::mem::take(&mut self.folders).into_iter().partition(|path| lies_in(path, &wanted));
+            std::mem::take(&mut self.folders).into_iter().partition(|path| lies_in(path, below));
         self.folders = kept;
         let gone: BTreeSet<String> = gone;
         gone.into_iter().map(|path| self.root.join(path)).collect()
@@ -209,14 +207,15 @@ mod tests {
 
         fs::create_dir_all(root.path().join("lib/new/deep")).unwrap();
         fs::remove_dir_all(root.path().join("lib/a")).unwrap();
-        let (come, gone) = tree.relist(Some("lib/new"));
+        let new = BTreeSet::from(["lib/new".to_string()]);
+        let (come, gone) = tree.relist(Some(&new));
         assert_eq!(
             (names(&tree, come), names(&tree, gone)),
             (vec!["lib/new".into(), "lib/new/deep".into()], vec![])
         );
         let (come, gone) = tree.relist(None);
         assert_eq!((names(&tree, come), names(&tree, gone)), (vec![], vec!["lib/a".to_string()]));
-        let forgotten = tree.forget("lib/new");
+        let forgotten = tree.forget(&new);
         assert_eq!(names(&tree, forgotten), ["lib/new", "lib/new/deep"]);
     }
 
