@@ -17,10 +17,16 @@ defmodule Freshness do
     File.write!(file, text(0))
 
     try do
-      {:ok, _} = Index.Tree.start_link(name: Code, root: root, index: store, watch: true, save_after: 3_600_000)
+      {:ok, _} =
+        Index.Tree.start_link(name: Code, root: root, index: store, watch: true, save_after: 3_600_000)
+
       {took, {:ok, index}} = timed(fn -> Index.fetch(Code, wait: 3_600_000) end)
       {:ok, status} = Index.status(Code)
-      IO.puts("built in #{round(took)} ms: #{status.files} files, #{status.chunks} chunks, #{status.watching}")
+
+      IO.puts(
+        "built in #{round(took)} ms: #{status.files} files, #{status.chunks} chunks, #{status.watching}"
+      )
+
       # As an index that somebody has asked about the graph, which updates keep up to date too.
       {:ok, _} = Index.info(index)
       await_fresh()
@@ -29,7 +35,11 @@ defmodule Freshness do
       report("update", Enum.map(measured, &elem(&1, 0)))
       report("found", Enum.map(measured, &elem(&1, 1)))
       report("status", for(_ <- 1..5, do: elem(timed(fn -> Index.status(Code) end), 0)))
-      report("status, verify: false", for(_ <- 1..20, do: elem(timed(fn -> Index.status(Code, verify: false) end), 0)))
+
+      report(
+        "status, verify: false",
+        for(_ <- 1..20, do: elem(timed(fn -> Index.status(Code, verify: false) end), 0))
+      )
     after
       File.rm(file)
       for path <- Path.wildcard(store <> "*"), do: File.rm(path)
@@ -71,7 +81,10 @@ defmodule Freshness do
   defp report(name, times) do
     sorted = Enum.sort(times)
     median = Enum.at(sorted, div(length(sorted), 2))
-    IO.puts("#{name}: median #{Float.round(median, 2)} ms, worst #{Float.round(List.last(sorted), 2)} ms of #{length(sorted)}")
+
+    IO.puts(
+      "#{name}: median #{Float.round(median, 2)} ms, worst #{Float.round(List.last(sorted), 2)} ms of #{length(sorted)}"
+    )
   end
 end
 

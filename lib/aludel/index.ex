@@ -101,13 +101,14 @@ defmodule Aludel.Index do
     * `%{event: :updated, changes: changes, ms: ms}`: it holds `changes`, a map of the paths `:added`, `:changed` and `:removed`
     * `%{event: :failed, error: error}`: it could not be opened, or not be brought up to date
 
-  An update that found nothing to change tells nothing. A process that ends needs no `unsubscribe/1`.
+  An update that found nothing to change tells nothing. A process that ends needs no `unsubscribe/1`. Errors: `:unavailable` if no
+  index of that name is kept.
   """
-  @spec subscribe(atom) :: :ok
+  @spec subscribe(atom) :: :ok | {:error, Error.t()}
   defdelegate subscribe(name), to: Server
 
   @doc "The calling process hears no more of the index of that name."
-  @spec unsubscribe(atom) :: :ok
+  @spec unsubscribe(atom) :: :ok | {:error, Error.t()}
   defdelegate unsubscribe(name), to: Server
 
   @status_options [

@@ -36,16 +36,16 @@ defmodule Aludel.Index.Server do
   end
 
   @doc "What the server is doing, with the index, if there is one, and where it is kept."
-  @spec status(atom) :: map
-  def status(name), do: GenServer.call(server(name), :status)
+  @spec status(atom) :: map | {:error, Error.t()}
+  def status(name), do: call(name, :status)
 
   @doc "From now on the calling process hears what happens to the index."
-  @spec subscribe(atom) :: :ok
-  def subscribe(name), do: GenServer.call(server(name), :subscribe)
+  @spec subscribe(atom) :: :ok | {:error, Error.t()}
+  def subscribe(name), do: call(name, :subscribe)
 
   @doc "The calling process hears it no more."
-  @spec unsubscribe(atom) :: :ok
-  def unsubscribe(name), do: GenServer.call(server(name), :unsubscribe)
+  @spec unsubscribe(atom) :: :ok | {:error, Error.t()}
+  def unsubscribe(name), do: call(name, :unsubscribe)
 
   @doc "Tells the server that there is an encoder."
   @spec encoder(atom, Aludel.Model.Encoder.t()) :: :ok
@@ -54,6 +54,14 @@ defmodule Aludel.Index.Server do
   @doc "Tells the server that files at these paths are not what the index says."
   @spec changed(atom, [Path.t()]) :: :ok
   def changed(name, paths), do: GenServer.cast(server(name), {:changed, paths})
+
+  defp call(name, request) do
+    GenServer.call(server(name), request)
+  catch
+    :exit, {reason, _} when reason in [:noproc, :shutdown, :normal] ->
+      sentence = "no index is kept by #{inspect(name)}: it was started without one, or not at all"
+      {:error, Error.new(:unavailable, sentence)}
+  end
 
   @impl GenServer
   def init(opts) do
@@ -97,6 +105,7 @@ defmodule Aludel.Index.Server do
 
     status =
       Map.merge(State.status(server.state), %{
+        name: server.name,
         progress: server.progress,
         watched: watched(server.watch),
         index: server.state.index,

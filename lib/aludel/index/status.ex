@@ -17,12 +17,12 @@ defmodule Aludel.Index.Status do
   end
 
   def of(name, verify?) when is_atom(name) do
-    case served(name) do
+    case Server.status(name) do
       %{index: nil} = served ->
         {:ok, whole(nil, kept(served), unbuilt(served))}
 
       %{index: index} = served ->
-        with({:ok, told} <- state(index, verify?, served), do: {:ok, whole(index, kept(served), told)})
+        with {:ok, told} <- state(index, verify?, served), do: {:ok, whole(index, kept(served), told)}
 
       {:error, error} ->
         {:error, error}
@@ -42,23 +42,9 @@ defmodule Aludel.Index.Status do
         {:error, error}
 
       _ ->
-        {:ok,
-         whole(nil, Map.merge(@nothing, %{root: root, store: path, error: nil}), %{
-           state: :missing,
-           differing: nil
-         })}
+        kept = Map.merge(@nothing, %{root: root, store: path, error: nil})
+        {:ok, whole(nil, kept, %{state: :missing, differing: nil})}
     end
-  end
-
-  defp served(name) do
-    Map.put(Server.status(name), :name, name)
-  catch
-    :exit, _ ->
-      {:error,
-       Error.new(
-         :unavailable,
-         "no index is kept by #{inspect(name)}: it was started without one, or not at all"
-       )}
   end
 
   defp unbuilt(%{state: state}),
@@ -67,7 +53,9 @@ defmodule Aludel.Index.Status do
   # What is known before anything is looked at counts, and a look can only make it less.
   defp state(index, verify?, served) do
     {:ok, seen} = Native.index_freshness(index.resource)
-    seen = if served && (served.pending != 0 or waiting(served) > 0), do: :updating, else: seen
+    # What could not be taken in is pending too, until it can.
+    pending? = served != nil and (served.pending != 0 or waiting(served) > 0)
+    seen = if pending? and seen != :stale, do: :updating, else: seen
 
     if verify?, do: verified(index, seen, served), else: {:ok, %{state: seen, differing: nil}}
   end

@@ -211,6 +211,25 @@ defmodule Aludel.Index.FollowTest do
     end
   end
 
+  test "what is known to have changed is told as such until it is taken in",
+       %{name: name, root: root} = context do
+    follow(context, quiet: 60_000, max_delay: 60_000)
+    write(root, "lib/apple.ex", module("plum"))
+    wait_until(fn -> match?({:ok, %{freshness: :updating}}, Index.search(name, "apple")) end)
+    assert {:ok, %{freshness: :updating, sections: [_ | _]}} = Index.context(name, "apple")
+    assert found(name, "plum") == []
+
+    assert {:ok, %{state: :updating, pending: 1, pending_ms: ms, differing: ["lib/apple.ex"]}} =
+             Index.status(name)
+
+    assert ms < 60_000
+    assert {:ok, %{state: :updating}} = Index.status(name, verify: false)
+
+    # Whoever cannot wait reads the folder.
+    assert {:ok, %{changed: 1}} = Aludel.refresh(name)
+    assert {:ok, %{freshness: :fresh, results: [%{file: "lib/apple.ex"} | _]}} = Index.search(name, "plum")
+  end
+
   describe "the status" do
     test "is never fresh when a file differs, at whatever moment it is asked",
          %{name: name, root: root} = context do

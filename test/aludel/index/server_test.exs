@@ -282,6 +282,8 @@ defmodule Aludel.Index.ServerTest do
 
     test "who waits for the index gets it, or a sentence in time", %{name: name} do
       assert {:error, %Error{kind: :unavailable}} = Aludel.Index.fetch(name)
+      assert {:error, %Error{kind: :unavailable}} = Aludel.Index.search(name, "x")
+      assert {:ok, %{state: :building, phase: :open, files: 0, root: _}} = Aludel.Index.status(name)
       assert {:error, %Error{kind: :timeout, message: message}} = Aludel.Index.fetch(name, wait: 1)
       assert message =~ "was not there after 1 ms"
       call = Task.async(fn -> Aludel.Index.fetch(name, wait: 60_000) end)
@@ -290,6 +292,8 @@ defmodule Aludel.Index.ServerTest do
       assert Aludel.Index.fetch(name) == {:ok, :index}
       assert {:error, %Error{kind: :unavailable}} = Aludel.Index.fetch(Nobody, wait: 1)
       assert {:error, %Error{kind: :unavailable}} = Aludel.Index.status(Nobody)
+      assert {:error, %Error{kind: :unavailable}} = Aludel.Index.subscribe(Nobody)
+      assert {:error, %Error{kind: :unavailable}} = Aludel.Index.search(Nobody, "x")
     end
   end
 end
