@@ -54,8 +54,7 @@ defmodule Aludel.Index.Status do
   defp state(index, verify?, served) do
     {:ok, seen} = Native.index_freshness(index.resource)
     # What could not be taken in is pending too, until it can.
-    pending? = served != nil and (served.pending != 0 or waiting(served) > 0)
-    seen = if pending? and seen != :stale, do: :updating, else: seen
+    seen = if served != nil and served.pending != 0 and seen != :stale, do: :updating, else: seen
 
     if verify?, do: verified(index, seen, served), else: {:ok, %{state: seen, differing: nil}}
   end
@@ -82,9 +81,6 @@ defmodule Aludel.Index.Status do
   end
 
   defp following?(served), do: served != nil and served.watched != nil and served.watched.means != nil
-
-  defp waiting(%{watched: nil}), do: 0
-  defp waiting(%{watched: watched}), do: watched.pending
 
   defp kept(served) do
     watched = served.watched || %{means: nil, pending: 0, pending_ms: 0}

@@ -227,6 +227,7 @@ defmodule Aludel.Index.FollowTest do
 
     # Whoever cannot wait reads the folder.
     assert {:ok, %{changed: 1}} = Aludel.refresh(name)
+    assert {:ok, %{state: :fresh}} = Index.status(name)
     assert {:ok, %{freshness: :fresh, results: [%{file: "lib/apple.ex"} | _]}} = Index.search(name, "plum")
   end
 
