@@ -1,4 +1,6 @@
 defmodule Aludel.Index do
+  alias Aludel.Options
+
   @moduledoc """
   An index of the code of one folder: what it defines, who calls whom, and what answers a question.
 
@@ -12,9 +14,32 @@ defmodule Aludel.Index do
 
   The handle may be shared between processes. `update/2` and `embed/3` change what it answers, from one whole state to
   the next; a search that runs meanwhile sees the state in which it began.
+
+  ## An index that follows its folder
+
+      children = [
+        {Aludel.Index, name: MyApp.Code, root: ".", watch: true}
+      ]
+
+      {:ok, answer} = Aludel.Index.search(MyApp.Code, "where are prices rounded", wait: 5_000)
+      answer.freshness
+
+  A saved index answers at once and is brought up to date behind that. From then on the folder is watched, by the rules by
+  which it is read: a file that is saved, a branch that is switched, however many files that touches, is one update. While
+  that runs, queries are answered from the last whole state, and each answer says how it stands in `freshness`:
+
+    * `:fresh`: it holds whatever was seen to happen in the folder
+    * `:updating`: something happened that it does not hold yet
+    * `:stale`: it cannot be brought up to date; `status/2` says why
+    * `:unknown`: nobody watches the folder
+
+  An event takes some milliseconds to be seen. `status/2` compares the files themselves and is right at once.
+
+  #{Options.docs(Aludel.Index.Tree.options())}
   """
 
-  alias Aludel.{Error, Job, Model, Native, Options, Telemetry}
+  alias Aludel.Index.{Server, Status}
+  alias Aludel.{Error, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
   defstruct [:resource, :root]
@@ -39,6 +64,89 @@ defmodule Aludel.Index do
           vectors: non_neg_integer,
           chunks: non_neg_integer
         }
+
+  @typedoc "Whether what was answered is what is on the disk."
+  @type freshness :: :fresh | :updating | :stale | :unknown
+
+  @doc "A child specification for `{Aludel.Index, name: MyApp.Code, root: \".\"}`; the options are listed above."
+  @spec child_spec(keyword) :: Supervisor.child_spec()
+  defdelegate child_spec(opts), to: Aludel.Index.Tree
+
+  @wait [
+    type: :non_neg_integer,
+    default: 0,
+    doc: "where the index is given by its name: milliseconds to wait for it to be opened or built"
+  ]
+
+  @doc """
+  The index of that name, which `{Aludel.Index, name: name}` or `{Aludel, name: name}` keeps.
+
+  Errors: `:unavailable` while there is none yet, `:timeout` if there is none after `:wait`, and those of `open_or_build/2`.
+
+  ## Options
+  #{Options.docs(wait: Keyword.delete(@wait, :default))}
+  """
+  @spec fetch(atom, keyword) :: {:ok, t} | {:error, Error.t()}
+  def fetch(name, opts \\ []) when is_atom(name) do
+    case Options.validate!(opts, wait: @wait)[:wait] do
+      0 -> Shared.get(name, :index)
+      wait -> Server.await(name, wait)
+    end
+  end
+
+  @doc """
+  From now on the calling process hears of the index of that name: it gets `{:aludel_index, name, event}`, where `event` is
+
+    * `%{event: :ready}`: it can be asked; it may not be up to date yet
+    * `%{event: :updated, changes: changes, ms: ms}`: it holds `changes`, a map of the paths `:added`, `:changed` and `:removed`
+    * `%{event: :failed, error: error}`: it could not be opened, or not be brought up to date
+
+  An update that found nothing to change tells nothing. A process that ends needs no `unsubscribe/1`. Errors: `:unavailable` if no
+  index of that name is kept.
+  """
+  @spec subscribe(atom) :: :ok | {:error, Error.t()}
+  defdelegate subscribe(name), to: Server
+
+  @doc "The calling process hears no more of the index of that name."
+  @spec unsubscribe(atom) :: :ok | {:error, Error.t()}
+  defdelegate unsubscribe(name), to: Server
+
+  @status_options [
+    verify: [
+      type: :boolean,
+      default: true,
+      doc:
+        "compare the files of the folder with the index. Only files that look different, by size, times and inode, are read; " <>
+          "the first time all are. Without it `state` is what answers say"
+    ]
+  ]
+
+  @doc """
+  How it stands with an index, given by its name or as a handle.
+
+  | key | meaning |
+  | --- | --- |
+  | `:state` | one of those of an answer's `freshness`, `:building` before there is an index, or `:failed` if there is none |
+  | `:phase`, `:progress` | what is being done, and how far it is: `%{phase: atom, done: n, total: n}`; nil when nothing is |
+  | `:pending`, `:pending_ms` | how many paths are known to have changed and not taken in, `:all` if any may have, and for how long |
+  | `:differing` | the paths that differ, nil if that was not looked at |
+  | `:watching` | `:events`, `:polling` or nil |
+  | `:last_update` | `%{ms: ms, changes: numbers}` of the last one, nil if there was none |
+  | `:files`, `:bytes`, `:chunks`, `:vectors`, `:missing_vectors` | what it holds |
+  | `:root`, `:store`, `:store_bytes` | the folder, and where the index is kept; `:store` is nil for a handle |
+  | `:memory` | bytes of memory of the whole VM, nil where the system does not tell |
+  | `:error` | what went wrong last, or nil |
+
+  `:fresh` means that every file is as the index tells it. With `verify: true`, the default, this was just seen.
+
+  ## Options
+  #{Options.docs(@status_options)}
+  """
+  @spec status(t | atom, keyword) :: {:ok, map} | {:error, Error.t()}
+  def status(index, opts \\ []) do
+    verify? = Options.validate!(opts, @status_options)[:verify]
+    Telemetry.span([:aludel, :index, :status], %{}, fn -> Status.of(index, verify?) end)
+  end
 
   @progress [
     type: {:fun, 1},
@@ -127,22 +235,25 @@ defmodule Aludel.Index do
     root = Path.expand(root)
     path = opts[:index] || default_path(root)
 
-    with {:ok, index, changed?} <- open_fresh(root, path, opts),
+    with {:ok, index, how} <- open_last(root, opts),
+         {:ok, changed?} <- up_to_date(index, how, opts),
          {:ok, embedded} <- embed_missing(index, opts),
          :ok <- if(changed? or embedded > 0, do: save(index, path, wait: opts[:wait]), else: :ok) do
       {:ok, index}
     end
   end
 
-  defp open_fresh(root, path, opts) do
-    shared = Keyword.take(opts, [:progress])
+  @doc false
+  # The index as it was saved, renewed if an older Aludel wrote it, or else a new one.
+  @spec open_last(Path.t(), keyword) :: {:ok, t, :opened | :renewed | :built} | {:error, Error.t()}
+  def open_last(root, opts) do
+    root = Path.expand(root)
+    path = opts[:index] || default_path(root)
 
     with true <- File.exists?(path),
          {:ok, {index, older?}} <- open_any(path, opts[:progress]),
-         true <- same_folder?(index.root, root),
-         {:ok, changes} <- update(index, shared) do
-      changed? = changes.dependencies or changes.added + changes.changed + changes.removed > 0
-      {:ok, index, older? or changed?}
+         true <- same_folder?(index.root, root) do
+      {:ok, index, if(older?, do: :renewed, else: :opened)}
     else
       {:error, %{kind: kind} = error} when kind != :outdated ->
         {:error, error}
@@ -150,12 +261,23 @@ defmodule Aludel.Index do
       # There is no file, or it holds the index of another root or of an older version of Aludel.
       _ ->
         with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])),
-             do: {:ok, index, true}
+             do: {:ok, index, :built}
     end
   end
 
+  defp up_to_date(_index, :built, _opts), do: {:ok, true}
+
+  defp up_to_date(index, how, opts) do
+    with {:ok, changes} <- update(index, Keyword.take(opts, [:progress])) do
+      changed? = changes.dependencies or changes.added + changes.changed + changes.removed > 0
+      {:ok, how == :renewed or changed?}
+    end
+  end
+
+  @doc false
   # The index knows its root without symbolic links.
-  defp same_folder?(left, right) do
+  @spec same_folder?(Path.t(), Path.t()) :: boolean
+  def same_folder?(left, right) do
     case {File.stat(left), File.stat(right)} do
       {{:ok, left}, {:ok, right}} -> {left.major_device, left.inode} == {right.major_device, right.inode}
       _ -> false
@@ -204,14 +326,23 @@ defmodule Aludel.Index do
              dependencies: boolean
            }}
           | {:error, Error.t()}
-  def update(%__MODULE__{resource: resource, root: root}, opts \\ []) do
+  def update(%__MODULE__{root: root} = index, opts \\ []) do
     opts = Options.validate!(opts, @update_options)
     paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root)))
 
+    with {:ok, changes} <- take_in(index, paths, nil, opts[:progress]),
+         do: {:ok, Map.merge(changes, counted(changes))}
+  end
+
+  @doc false
+  # As `update/2`, with lists of paths for numbers. `seen` says how far the watch of the folder had come that told the paths.
+  def take_in(%__MODULE__{resource: resource}, paths, seen, progress) do
     Telemetry.span([:aludel, :index, :update], %{}, fn ->
-      run(&Native.index_update(&1, resource, paths), opts[:progress])
+      run(&Native.index_update(&1, resource, paths, seen), progress)
     end)
   end
+
+  defp counted(changes), do: Map.new([:added, :changed, :removed], &{&1, length(Map.fetch!(changes, &1))})
 
   @observe_options [
     progress: @progress,
@@ -345,7 +476,8 @@ defmodule Aludel.Index do
       default: :hybrid,
       doc: "what to rank by; `:hybrid` without an encoder is lexical, and says so"
     ],
-    encoder: [type: :any, default: nil, doc: "the encoder whose vectors are in the index; needed to use them"]
+    encoder: [type: :any, default: nil, doc: "the encoder whose vectors are in the index; needed to use them"],
+    wait: @wait
   ]
 
   @doc """
@@ -354,9 +486,15 @@ defmodule Aludel.Index do
   ## Options
   #{Options.docs(@search_options)}
   """
-  @spec search(t, String.t(), keyword) ::
-          {:ok, %{results: [result], made_from: made_from}} | {:error, Error.t()}
-  def search(%__MODULE__{resource: resource}, query, opts \\ []) when is_binary(query) do
+  @spec search(t | atom, String.t(), keyword) ::
+          {:ok, %{results: [result], made_from: made_from, freshness: freshness}} | {:error, Error.t()}
+  def search(index, query, opts \\ [])
+
+  def search(name, query, opts) when is_atom(name) and is_binary(query) do
+    with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: search(index, query, opts)
+  end
+
+  def search(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @search_options)
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
@@ -374,7 +512,8 @@ defmodule Aludel.Index do
     ],
     limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"],
     encoder: [type: :any, default: nil, doc: "as for `search/3`"],
-    mode: [type: {:in, [:hybrid, :lexical, :semantic]}, default: :hybrid, doc: "as for `search/3`"]
+    mode: [type: {:in, [:hybrid, :lexical, :semantic]}, default: :hybrid, doc: "as for `search/3`"],
+    wait: @wait
   ]
 
   @doc """
@@ -383,10 +522,23 @@ defmodule Aludel.Index do
   ## Options
   #{Options.docs(@context_options)}
   """
-  @spec context(t, String.t(), keyword) ::
-          {:ok, %{text: String.t(), tokens: non_neg_integer, sections: [map], made_from: made_from}}
+  @spec context(t | atom, String.t(), keyword) ::
+          {:ok,
+           %{
+             text: String.t(),
+             tokens: non_neg_integer,
+             sections: [map],
+             made_from: made_from,
+             freshness: freshness
+           }}
           | {:error, Error.t()}
-  def context(%__MODULE__{resource: resource}, query, opts \\ []) when is_binary(query) do
+  def context(index, query, opts \\ [])
+
+  def context(name, query, opts) when is_atom(name) and is_binary(query) do
+    with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: context(index, query, opts)
+  end
+
+  def context(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @context_options)
     model = opts[:model] && opts[:model].resource
 

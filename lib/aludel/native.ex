@@ -49,15 +49,24 @@ defmodule Aludel.Native do
   # Indexes
   def index_build(_reference, _root, _max_file_bytes), do: missing()
   def index_open(_reference, _path), do: missing()
-  def index_update(_reference, _index, _paths), do: missing()
+  def index_update(_reference, _index, _paths, _seen), do: missing()
+  def index_differences(_reference, _index), do: missing()
+  def index_freshness(_index), do: missing()
+  def index_follow(_index, _watch, _seen), do: missing()
   def index_observe(_reference, _index, _folders), do: missing()
   def index_save(_reference, _index, _path, _wait), do: missing()
   def index_embed(_reference, _index, _encoder), do: missing()
   def index_info(_index), do: missing()
+  def index_counts(_index), do: missing()
   def index_diagnostics(_index), do: missing()
   def index_text(_index, _file), do: missing()
   def index_search(_index, _query, _limit, _mode, _encoder), do: missing()
   def index_context(_index, _query, _limit, _mode, _encoder, _tokens, _model), do: missing()
+
+  # Watches
+  def watch_start(_reference, _root, _options), do: missing()
+  def watch_stop(_watch), do: missing()
+  def watch_state(_watch), do: missing()
 
   # Graphs
   def graph_link_kinds, do: missing()

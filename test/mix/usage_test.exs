@@ -10,6 +10,8 @@ defmodule Mix.Tasks.Aludel.UsageTest do
 
   @tasks [
     Tasks.Index,
+    Tasks.Watch,
+    Tasks.Status,
     Tasks.Search,
     Tasks.Context,
     Tasks.Graph,
@@ -58,6 +60,10 @@ defmodule Mix.Tasks.Aludel.UsageTest do
 
   for {task, argv, sentence} <- [
         {Tasks.Index, ["x"], "mix aludel.index takes no argument, got x"},
+        {Tasks.Watch, ["x"], "mix aludel.watch takes no argument, got x"},
+        {Tasks.Watch, ["--root", "/no/such/folder"], "there is no folder /no/such/folder"},
+        {Tasks.Status, ["x"], "mix aludel.status takes no argument, got x"},
+        {Tasks.Status, ["--root", "mix.exs"], "mix.exs is a file, --root expects a folder"},
         {Tasks.Search, [], "mix aludel.search expects a query"},
         {Tasks.Search, ["--queries", "in.jsonl"], "--queries needs --out"},
         {Tasks.Search, ["a", "--queries", "in.jsonl", "--out", "o"], "give a query or --queries, not both"},

@@ -10,7 +10,7 @@ use aludel_core::retrieval::{
     self, Answer, BuildOptions, Index, MadeFrom, Mode, Query,
     store::{self, SaveOptions},
 };
-use aludel_core::source::{Diagnostic, Severity, WalkOptions};
+use aludel_core::source::{Diagnostic, Severity, Stamps, WalkOptions};
 use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
@@ -20,6 +20,7 @@ use crate::guard::guard;
 use crate::job;
 use crate::live::{Kind, Live};
 use crate::model::{EncoderRef, ModelRef};
+use crate::watch::{Followed, freshness};
 
 mod atoms {
     rustler::atoms! { hybrid, lexical, semantic, error, warning }
@@ -33,6 +34,9 @@ pub struct IndexRef {
     current: RwLock<Arc<Index>>,
     writer: Mutex<()>,
     options: BuildOptions,
+    /// The watch of its folder, if there is one.
+    followed: RwLock<Option<Arc<Followed>>>,
+    stamps: Mutex<Stamps>,
     _live: Live,
 }
 
@@ -52,6 +56,8 @@ impl IndexRef {
             current: RwLock::new(Arc::new(index)),
             writer: Mutex::new(()),
             options,
+            followed: RwLock::default(),
+            stamps: Mutex::default(),
             _live: Live::new(Kind::Index),
         })
     }
@@ -59,6 +65,16 @@ impl IndexRef {
     /// The version that is current now; it stays whole however long the caller holds it.
     pub fn current(&self) -> Arc<Index> {
         self.current.read().clone()
+    }
+
+    /// From now on it is told what happens in its folder.
+    pub fn follow(&self, followed: Followed) {
+        *self.followed.write() = Some(Arc::new(followed));
+    }
+
+    /// Whether what [`IndexRef::current`] will give tells what is on the disk.
+    fn freshness(&self) -> Atom {
+        freshness(self.followed.read().as_deref())
     }
 
     /// Makes the next version from the current one. Readers wait for no longer than a pointer is stored.
@@ -85,6 +101,16 @@ struct ExInfo {
 
 #[derive(NifMap)]
 #[rustler(encode)]
+struct ExCounts {
+    files: usize,
+    bytes: usize,
+    chunks: usize,
+    vectors: usize,
+    missing_vectors: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
 struct ExObservations {
     modules: usize,
     files: usize,
@@ -98,9 +124,9 @@ struct ExObservations {
 #[derive(NifMap)]
 #[rustler(encode)]
 struct ExChanges {
-    added: usize,
-    changed: usize,
-    removed: usize,
+    added: Vec<String>,
+    changed: Vec<String>,
+    removed: Vec<String>,
     unchanged: usize,
     dependencies: bool,
 }
@@ -141,6 +167,7 @@ struct ExMadeFrom {
 struct ExAnswer {
     results: Vec<ExResult>,
     made_from: ExMadeFrom,
+    freshness: Atom,
 }
 
 #[derive(NifMap)]
@@ -152,6 +179,7 @@ struct ExContext {
     omitted: usize,
     note: Option<&'static str>,
     made_from: ExMadeFrom,
+    freshness: Atom,
 }
 
 #[derive(NifMap)]
@@ -200,6 +228,7 @@ fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
     })
 }
 
+/// `paths` are what to look at, nil for everything; `seen` says how much of what the watch of the folder has seen they are.
 #[rustler::nif]
 // normal: starts a job
 fn index_update<'a>(
@@ -207,24 +236,53 @@ fn index_update<'a>(
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     paths: Option<Vec<String>>,
+    seen: Option<u64>,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let mut progress = |progress| reporter.progress(progress);
         let paths: Option<BTreeSet<String>> = paths.map(|paths| paths.into_iter().collect());
+        let followed = index.followed.read().clone();
+        // Whoever reads everything reads what was seen before.
+        let everything = followed.as_ref().filter(|_| paths.is_none()).map(|followed| followed.seen());
         let changes = job::install(|| {
             index.change(|current| match &paths {
                 Some(paths) => current.update_paths(paths, &index.options, &mut progress, reporter.cancel()),
                 None => current.update(&index.options, &mut progress, reporter.cancel()),
             })
-        })?;
-        Ok(ExChanges {
-            added: changes.added.len(),
-            changed: changes.changed.len(),
-            removed: changes.removed.len(),
+        });
+        match (&followed, &changes, everything.or(seen)) {
+            (Some(followed), Ok(_), Some(seen)) => followed.applied(seen),
+            (Some(followed), Err(error), _) if error.kind() != ErrorKind::Cancelled => followed.failed(),
+            _ => {}
+        }
+        let names = |paths: &[Arc<str>]| paths.iter().map(|path| path.to_string()).collect();
+        changes.map(|changes| ExChanges {
+            added: names(&changes.added),
+            changed: names(&changes.changed),
+            removed: names(&changes.removed),
             unchanged: changes.unchanged,
             dependencies: changes.dependencies,
         })
     })
+}
+
+/// The paths of which the index tells something else than what is on the disk.
+#[rustler::nif]
+// normal: starts a job
+fn index_differences<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let mut held = index.stamps.lock();
+        let (stamps, current) = (&mut *held, index.current());
+        let paths = job::install(|| current.differences(stamps, &index.options, reporter.cancel()))?;
+        Ok(paths.into_iter().collect::<Vec<_>>())
+    })
+}
+
+/// `:fresh`, `:updating`, `:stale` or `:unknown`, as answers say it.
+#[rustler::nif]
+// normal: reads a few numbers
+fn index_freshness(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || Ok(index.freshness()))
 }
 
 #[rustler::nif]
@@ -316,6 +374,21 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     })
 }
 
+/// What is known without the graph, which may not be made yet.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_counts(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || {
+        let stats = index.current().stats();
+        Ok(ExCounts {
+            files: stats.files,
+            bytes: stats.bytes,
+            chunks: stats.chunks,
+            vectors: stats.vectors,
+            missing_vectors: stats.chunks - stats.vectors,
+        })
+    })
+}
+
 #[rustler::nif(schedule = "DirtyCpu")]
 fn index_diagnostics(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || {
@@ -352,6 +425,7 @@ fn index_search<'a>(
     encoder: Option<ResourceArc<EncoderRef>>,
 ) -> Term<'a> {
     guard(env, || {
+        let freshness = index.freshness();
         let index = index.current();
         let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
         let result = |hit: &retrieval::Hit| ExResult {
@@ -366,6 +440,7 @@ fn index_search<'a>(
         Ok(ExAnswer {
             results: answer.results.iter().map(result).collect(),
             made_from: answer.made_from.into(),
+            freshness,
         })
     })
 }
@@ -383,6 +458,7 @@ fn index_context<'a>(
     model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
     guard(env, || {
+        let freshness = index.freshness();
         let index = index.current();
         let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
@@ -403,6 +479,7 @@ fn index_context<'a>(
             omitted: context.omitted,
             note: context.note,
             made_from: answer.made_from.into(),
+            freshness,
         })
     })
 }

@@ -16,5 +16,6 @@ mod model;
 mod propose;
 mod search;
 mod signal;
+mod watch;
 
 pub use library::load;

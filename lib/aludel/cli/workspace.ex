@@ -12,11 +12,18 @@ defmodule Aludel.CLI.Workspace do
   """
   @spec open(keyword, Model.Encoder.t() | nil) :: {:ok, Index.t()} | {:error, Error.t()}
   def open(opts, encoder \\ nil) do
+    with {:ok, root} <- folder(opts),
+         do: Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, &1))
+  end
+
+  @doc "The folder that the options name."
+  @spec folder(keyword) :: {:ok, Path.t()} | {:error, Error.t()}
+  def folder(opts) do
     root = Path.expand(opts[:root])
 
     cond do
       File.dir?(root) ->
-        Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, &1))
+        {:ok, root}
 
       File.exists?(root) ->
         {:error, Error.new(:invalid_argument, "#{opts[:root]} is a file, --root expects a folder")}

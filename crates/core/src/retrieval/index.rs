@@ -212,10 +212,14 @@ impl Index {
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
         let (read, new) = source::walk_some(&self.root, paths, &options.walk, cancel)?;
-        let covers = |path: &str| {
-            let above = |(at, _)| paths.contains(&path[..at]);
-            paths.contains(path) || path.match_indices('/').any(above)
-        };
+        // Which files are beyond the limit is not to be told from some of them.
+        let is_cut = |diagnostic: &Diagnostic| diagnostic.code == source::TOO_MANY;
+        if self.files.entries().len() + read.len() > options.walk.max_files
+            || self.unread.iter().chain(&new).any(is_cut)
+        {
+            return self.update(options, progress, cancel);
+        }
+        let covers = |path: &str| source::lies_in(path, paths);
         let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
         let mut unread: Vec<_> = kept.chain(new).collect();
         unread.sort_by(|a, b| a.path.cmp(&b.path));

@@ -11,6 +11,7 @@ mod vectors;
 mod index;
 
 mod compiled;
+mod fresh;
 mod outside;
 
 mod embed;

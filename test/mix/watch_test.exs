@@ -1,0 +1,101 @@
+defmodule Mix.Tasks.Aludel.WatchTest do
+  # `mix aludel.watch` and `mix aludel.status` as a person starts them.
+  use ExUnit.Case, async: true
+
+  import Aludel.Test.Wait
+
+  alias Aludel.{Index, JSON}
+  alias Aludel.Test.Command
+
+  @moduletag :tmp_dir
+
+  setup %{tmp_dir: tmp} do
+    root = Path.join(tmp, "code")
+    for name <- ~w(code/lib cache tmp), do: File.mkdir_p!(Path.join(tmp, name))
+    File.write!(Path.join(root, "lib/cart.ex"), "defmodule Cart do\n  def empty(_), do: []\nend\n")
+
+    env = %{
+      "ALUDEL_CACHE" => Path.join(tmp, "cache"),
+      "TMPDIR" => Path.join(tmp, "tmp"),
+      "LC_ALL" => "C.UTF-8"
+    }
+
+    store = Path.join(tmp, "my.index")
+    %{root: root, store: store, words: ["--root", root, "--index", store], opts: [cd: tmp, env: env]}
+  end
+
+  defp watch(%{words: words, opts: opts}, more \\ []) do
+    command = ["aludel.watch" | words ++ more] |> Command.mix() |> Command.start(opts)
+    {command, Command.await_output(command, ~r/^watching .*\n|"ready".*\n/m)}
+  end
+
+  test "a line for each update, until it is interrupted",
+       %{root: root, words: words, opts: opts, store: store} = context do
+    {command, ready} = watch(context)
+    assert ready =~ "watching #{root}: 1 file, hears of changes\n"
+
+    File.write!(
+      Path.join(root, "lib/till.ex"),
+      "defmodule Till do\n  def close(cart), do: Cart.empty(cart)\nend\n"
+    )
+
+    assert Command.await_output(command, "ms\n") =~ ~r/^\d\d:\d\d:\d\d  lib\/till.ex  1 added  [\d.]+ ms$/m
+
+    # It is saved a little later, for the other commands.
+    wait_until(fn -> match?({:ok, %{state: :fresh}}, Index.Status.saved(root, store)) end)
+    assert {output, 0} = Command.run(["aludel.status" | words], opts)
+    assert output =~ ~r/^state +fresh$/m
+
+    Command.signal(command.pid, "TERM")
+    assert {output, 143} = Command.finish(command)
+    assert output =~ "aludel: interrupted\n"
+    assert File.ls!(Path.join(context.tmp_dir, "tmp")) == []
+  end
+
+  test "Ctrl-C ends it, and lines are objects with --json", %{root: root, opts: opts} = context do
+    {command, ready} = watch(%{context | opts: [terminal: true] ++ opts}, ["--json", "--quiet", "--poll"])
+    assert {:ok, %{"event" => "ready", "files" => 1, "watching" => "polling"}} = last_json(ready)
+    File.write!(Path.join(root, "lib/till.ex"), "defmodule Till do\nend\n")
+    File.rm!(Path.join(root, "lib/cart.ex"))
+    assert {:ok, updated} = command |> Command.await_output(~r/"updated".*\n/) |> last_json()
+    assert %{"added" => ["lib/till.ex"], "removed" => ["lib/cart.ex"], "changed" => [], "ms" => _} = updated
+
+    Port.command(command.port, <<3>>)
+    assert {output, 130} = Command.finish(command)
+    assert output =~ "interrupted"
+  end
+
+  defp last_json(output) do
+    output
+    |> String.split(~r/\R/, trim: true)
+    |> Enum.filter(&String.starts_with?(&1, "{"))
+    |> List.last()
+    |> JSON.decode()
+  end
+
+  test "the exit code of the status tells whether the index is up to date", %{
+    root: root,
+    words: words,
+    opts: opts,
+    store: store
+  } do
+    assert {output, 3} = Command.run(["aludel.status" | words], opts)
+    assert output =~ "there is no index of #{root}, run mix aludel.index"
+    {:ok, _} = Index.open_or_build(root, index: store)
+    before = File.read!(store)
+    File.write!(Path.join(root, "lib/till.ex"), "defmodule Till do\nend\n")
+    assert {output, 3} = Command.run(["aludel.status" | words], opts)
+    assert output =~ ~r/^state +stale$/m
+    assert output =~ "differs: lib/till.ex"
+    assert {output, 3} = Command.run(["aludel.status", "--json" | words], opts)
+    assert {:ok, %{"state" => "stale", "differing" => ["lib/till.ex"], "files" => 1}} = JSON.decode(output)
+    assert File.read!(store) == before
+
+    # Of another folder it says nothing of this one.
+    other = Path.join(root, "lib")
+    assert {_, 3} = Command.run(["aludel.status", "--root", other, "--index", store], opts)
+    File.write!(store, "no index")
+    assert {output, 1} = Command.run(["aludel.status" | words], opts)
+    assert output =~ ~r/^aludel: .*my.index/
+  end
+end
