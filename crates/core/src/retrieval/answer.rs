@@ -1,5 +1,6 @@
 //! From a question to ranked places: candidates of both sides, fused, then what their names and paths say.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::index::Index;
 use super::places::{Place, places};
 use super::query::{Mention, Mode, Query, Word, mentions};
 use super::rank::{Feature, Features, Phrases};
-use super::vectors::{Allowed, Nearest, Probe};
+use super::vectors::{Allowed, Embedder, Nearest, Probe};
 use super::weights::{CANDIDATES, CLOSER, CORRECTED, SAME_FILE};
 use crate::source::Span;
 use crate::syntax::{Definition, DefinitionKind};
@@ -77,8 +78,8 @@ impl Index {
     /// The places that answer `query`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] for a question without text, a limit of 0, [`Mode::Semantic`] without a vector, a
-    /// vector that does not fit those of the index, or a filter's path that is no pattern; and those of [`Cancel::check`].
+    /// [`crate::ErrorKind::InvalidArgument`] for a question without text, a limit of 0, [`Mode::Semantic`] without a vector or a resident
+    /// encoder, a vector that does not fit those of the index, or a filter's path that is no pattern; and those of [`Cancel::check`].
     pub fn search(&self, query: &Query, cancel: &Cancel) -> Result<Answer> {
         if query.text.trim().is_empty() {
             return Err(Error::invalid("the question is empty; ask with a few words or a symbol"));
@@ -86,7 +87,15 @@ impl Index {
         if query.limit == 0 {
             return Err(Error::invalid("the limit of results must be at least 1"));
         }
-        if query.mode == Mode::Semantic && query.vector.is_none() {
+        let vector = match &query.vector {
+            Some(vector) => Some(Cow::Borrowed(vector)),
+            None if query.mode == Mode::Lexical => None,
+            None => {
+                let encode = |encoder: &dyn Embedder| encoder.embed_query(&query.text, cancel);
+                self.speaking().map(encode).transpose()?.map(Cow::Owned)
+            }
+        };
+        if query.mode == Mode::Semantic && vector.is_none() {
             return Err(Error::invalid("a semantic search needs the question's vector; load an encoder"));
         }
         let chunks = self.inner_files().chunks();
@@ -94,8 +103,8 @@ impl Index {
         let question = Question::of(self, query);
         let (matches, rarity) = self.lexical().matches(&question.words, chunks);
         cancel.check()?;
-        let probe = match &query.vector {
-            Some(vector) if query.mode != Mode::Lexical && vectors > 0 => Some(self.probe(vector)?),
+        let probe = match vector {
+            Some(vector) if query.mode != Mode::Lexical && vectors > 0 => Some(self.probe(&vector)?),
             _ => None,
         };
         let allowed = self.allowed(&query.filter)?;

@@ -12,6 +12,7 @@ use super::compiled::Compiled;
 use super::entry::{Entry, Files};
 use super::filter::Filter;
 use super::outside::Outside;
+use super::resident::Resident;
 use super::vectors::{Allowed, Batch, Placed, Vectors};
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
@@ -50,6 +51,8 @@ pub struct Index {
     /// When files were written, in milliseconds since 1970, by path. It is no part of a file's content.
     modified: Arc<BTreeMap<Arc<str>, u64>>,
     unread: Arc<[Diagnostic]>,
+    /// What gives new chunks their vectors.
+    pub(super) resident: Option<Resident>,
     /// What dependencies bring in.
     outside: Arc<Outside>,
     /// What the compiler said.
@@ -176,6 +179,7 @@ impl Index {
             vectors: Arc::new(vectors),
             unread: unread.into(),
             modified: Arc::new(modified),
+            resident: None,
             outside: Arc::new(outside),
             compiled: Arc::new(compiled),
             graph: Arc::default(),
@@ -297,13 +301,14 @@ impl Index {
             files: Arc::new(files),
             unread: unread.into(),
             modified,
+            resident: self.resident.clone(),
             outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
             compiled: compiled.map_or_else(|| self.compiled.clone(), Arc::new),
             graph: Arc::new(graph),
             placed: Arc::default(),
             filtered: Arc::default(),
         };
-        Ok((next, changes))
+        Ok((next.embedded(cancel)?, changes))
     }
 
     /// The folder that was read.

@@ -15,6 +15,7 @@ mod fresh;
 mod outside;
 
 mod embed;
+mod resident;
 mod static_model;
 
 mod answer;

@@ -32,7 +32,8 @@ pub struct Query {
     pub mode: Mode,
     /// Paths of files that the caller is at: what is near to them comes first among equals.
     pub near: Vec<String>,
-    /// `text` encoded by the encoder of the index. Without it, [`Mode::Hybrid`] answers from the words alone.
+    /// `text` encoded by the encoder of the index. Without it the resident encoder encodes it ([`super::Index::with_encoder`]); without
+    /// that, [`Mode::Hybrid`] answers from the words alone.
     pub vector: Option<Vec<f32>>,
     /// Which places may be in the answer.
     pub filter: Filter,

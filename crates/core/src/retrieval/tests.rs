@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -165,6 +166,37 @@ fn times_of_files_are_those_of_the_last_look() {
     assert_eq!(store::open(&file, &Cancel::new()).unwrap().index.modified(guide), Some(2_000_000));
     std::fs::remove_file(&path).unwrap();
     assert_eq!(update(&newer).0.modified(guide), None);
+}
+
+#[test]
+fn a_resident_encoder_gives_chunks_and_questions_their_vectors() {
+    let root = project();
+    let bare = build(root.path());
+    let index = bare.with_encoder(Arc::new(HashEmbedder(1)), &Cancel::new()).unwrap();
+    let complete = |index: &Index| index.stats().vectors == index.stats().chunks;
+    assert!(complete(&index) && !complete(&bare));
+    let asked = search(&index, "what a cart costs");
+    assert!(asked.made_from.semantic);
+    let vector = HashEmbedder(1).embed_query("what a cart costs", &Cancel::new()).unwrap();
+    let given = Query { vector: Some(vector), ..Query::new("what a cart costs") };
+    assert_eq!(index.search(&given, &Cancel::new()).unwrap(), asked);
+    let lexical = Query { mode: Mode::Lexical, ..Query::new("cart") };
+    assert!(!index.search(&lexical, &Cancel::new()).unwrap().made_from.semantic);
+
+    std::fs::write(root.path().join("lib/new.ex"), "defmodule New do\n  def made, do: :new\nend\n").unwrap();
+    let (next, _) = update(&index);
+    assert!(complete(&next));
+    let fresh = build(root.path()).with_encoder(Arc::new(HashEmbedder(1)), &Cancel::new()).unwrap();
+    assert_eq!(search(&next, "a new cart"), search(&fresh, "a new cart"));
+
+    // Another encoder takes over, and the resident one does not speak for it.
+    let keys: Vec<_> =
+        next.missing_vectors(HashEmbedder(2).fingerprint()).iter().map(|missing| missing.key()).collect();
+    let batch = Batch::new(HashEmbedder(2).fingerprint(), &keys, &vec![vec![1.0; 4]; keys.len()]).unwrap();
+    let other = next.with_vectors(batch).unwrap();
+    assert!(!search(&other, "cart").made_from.semantic);
+    std::fs::remove_file(root.path().join("lib/new.ex")).unwrap();
+    assert_eq!(update(&other).0.encoder(), Some(HashEmbedder(2).fingerprint()));
 }
 
 #[test]
