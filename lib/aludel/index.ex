@@ -4,9 +4,10 @@ defmodule Aludel.Index do
   @moduledoc """
   An index of the code of one folder: what it defines, who calls whom, and what answers a question.
 
-  The folder need not be a mix project and its code need not compile; it is never written to. An index answers from its
-  words as soon as it is built. With an encoder (`Aludel.Model.load_encoder/2`) `embed/3` adds vectors, in as many steps
-  as it takes; each answer says in `made_from` how many of the chunks had one.
+  The folder need not be a mix project and its code need not compile; it is never written to. An index answers by
+  words and by meaning as soon as it is built: it carries a small encoder of its own, which needs no network and no model.
+  `embed/3` puts the vectors of another encoder (`Aludel.Model.load_encoder/2`) in their place, in as many steps as it takes; each
+  answer says in `made_from` how many of the chunks had one.
 
       {:ok, index} = Aludel.Index.build("path/to/project")
       {:ok, answer} = Aludel.Index.search(index, "where are prices rounded")
@@ -46,7 +47,10 @@ defmodule Aludel.Index do
 
   @type t :: %__MODULE__{resource: reference, root: Path.t()}
 
-  @typedoc "A place that was found. Lines count from 1 and include both ends."
+  @typedoc """
+  A place that was found. Lines count from 1 and include both ends. `features` say what the score is the sum of: what
+  speaks for the place or against it, how much, and what this adds; `mix aludel.search --explain` prints them.
+  """
   @type result :: %{
           file: Path.t(),
           line_start: pos_integer,
@@ -54,7 +58,8 @@ defmodule Aludel.Index do
           symbol: String.t(),
           kind: String.t() | nil,
           score: float,
-          text: String.t()
+          text: String.t(),
+          features: [%{name: String.t(), value: float, adds: float}]
         }
 
   @typedoc "What an answer was made from: how many of the `chunks` had a vector, and whether vectors were used."
@@ -469,16 +474,45 @@ defmodule Aludel.Index do
     end
   end
 
-  @search_options [
-    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
+  @wishes [
     mode: [
       type: {:in, [:hybrid, :lexical, :semantic]},
       default: :hybrid,
-      doc: "what to rank by; `:hybrid` without an encoder is lexical, and says so"
+      doc: "what to rank by: words, meaning or both"
     ],
-    encoder: [type: :any, default: nil, doc: "the encoder whose vectors are in the index; needed to use them"],
+    encoder: [
+      type: :any,
+      default: nil,
+      doc: "the encoder of the index's vectors, if `embed/3` put others in the place of its own"
+    ],
+    near: [
+      type: {:list, :string},
+      default: [],
+      doc: "paths of files that you are at: of two places that are equally good the nearer one comes first"
+    ],
+    paths: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
+    ],
+    kinds: [
+      type: {:list, :string},
+      default: [],
+      doc: ~s(only what defines one of these, such as `"function"`)
+    ],
+    modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
+    languages: [type: {:list, :string}, default: [], doc: ~s(only in files of these, such as `"elixir"`)],
+    public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
+    modified_since: [
+      type: :non_neg_integer,
+      default: nil,
+      doc: "only in files that were written since, in milliseconds since 1970"
+    ],
     wait: @wait
   ]
+
+  @search_options [limit: [type: :pos_integer, default: 10, doc: "how many results at the most"]] ++ @wishes
 
   @doc """
   The places that answer `query`, best first: words, code, `Mod.fun/arity` or an error message.
@@ -498,8 +532,13 @@ defmodule Aludel.Index do
     opts = Options.validate!(opts, @search_options)
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_search(resource, query, opts[:limit], opts[:mode], encoder(opts))
+      Native.index_search(resource, query, wishes(opts), encoder(opts))
     end)
+  end
+
+  defp wishes(opts) do
+    keys = [:limit, :mode, :near, :paths, :kinds, :modules, :languages, :public, :modified_since]
+    opts |> Keyword.take(keys) |> Map.new()
   end
 
   @context_options [
@@ -510,11 +549,10 @@ defmodule Aludel.Index do
       doc:
         "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
     ],
-    limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"],
-    encoder: [type: :any, default: nil, doc: "as for `search/3`"],
-    mode: [type: {:in, [:hybrid, :lexical, :semantic]}, default: :hybrid, doc: "as for `search/3`"],
-    wait: @wait
+    limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"]
   ]
+
+  @context_options @context_options ++ @wishes
 
   @doc """
   What a prompt about `query` should hold: the best places as sections, within a budget of tokens.
@@ -543,7 +581,7 @@ defmodule Aludel.Index do
     model = opts[:model] && opts[:model].resource
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_context(resource, query, opts[:limit], opts[:mode], encoder(opts), opts[:tokens], model)
+      Native.index_context(resource, query, wishes(opts), encoder(opts), opts[:tokens], model)
     end)
   end
 

@@ -60,8 +60,8 @@ defmodule Aludel.Native do
   def index_counts(_index), do: missing()
   def index_diagnostics(_index), do: missing()
   def index_text(_index, _file), do: missing()
-  def index_search(_index, _query, _limit, _mode, _encoder), do: missing()
-  def index_context(_index, _query, _limit, _mode, _encoder, _tokens, _model), do: missing()
+  def index_search(_index, _query, _wishes, _encoder), do: missing()
+  def index_context(_index, _query, _wishes, _encoder, _tokens, _model), do: missing()
 
   # Watches
   def watch_start(_reference, _root, _options), do: missing()

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aludel_core::context::{self, Section};
 use aludel_core::retrieval::{
-    self, Answer, BuildOptions, Index, MadeFrom, Mode, Query,
+    self, Answer, BuildOptions, Filter, Index, MadeFrom, Mode, Query, StaticEncoder,
     store::{self, SaveOptions},
 };
-use aludel_core::source::{Diagnostic, Severity, Stamps, WalkOptions};
+use aludel_core::source::{Diagnostic, Language, Severity, Stamps, WalkOptions};
 use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
@@ -28,6 +28,18 @@ mod atoms {
 
 /// Chunks that are encoded between two publications: often enough to see progress, seldom enough to cost nothing.
 const EMBED_BATCH: usize = 32;
+
+/// The static encoder, read when it is first needed: one for all indexes.
+fn shipped_encoder() -> Result<Arc<StaticEncoder>> {
+    static SHIPPED: OnceLock<Arc<StaticEncoder>> = OnceLock::new();
+    match SHIPPED.get() {
+        Some(encoder) => Ok(encoder.clone()),
+        None => {
+            let encoder = Arc::new(StaticEncoder::shipped()?);
+            Ok(SHIPPED.get_or_init(|| encoder).clone())
+        }
+    }
+}
 
 /// The handle of an index: the current version of a value, and a lock for those who make the next one.
 pub struct IndexRef {
@@ -96,6 +108,7 @@ struct ExInfo {
     definitions: usize,
     references: usize,
     vectors: usize,
+    own_vectors: bool,
     diagnostics: usize,
 }
 
@@ -151,6 +164,30 @@ struct ExResult {
     kind: Option<&'static str>,
     score: f32,
     text: String,
+    features: Vec<ExFeature>,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExFeature {
+    name: &'static str,
+    value: f32,
+    adds: f32,
+}
+
+/// What is wanted of an answer.
+#[derive(NifMap)]
+#[rustler(decode)]
+struct ExWishes {
+    limit: usize,
+    mode: Atom,
+    near: Vec<String>,
+    paths: Vec<String>,
+    kinds: Vec<String>,
+    modules: Vec<String>,
+    languages: Vec<String>,
+    public: Option<bool>,
+    modified_since: Option<u64>,
 }
 
 #[derive(NifMap)]
@@ -212,7 +249,10 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
         let options = BuildOptions { walk: WalkOptions { max_file_bytes, ..WalkOptions::default() } };
         let mut progress = |progress| reporter.progress(progress);
         let root = PathBuf::from(root);
-        let index = job::install(|| Index::build(&root, &options, &mut progress, reporter.cancel()))?;
+        let index = job::install(|| {
+            let index = Index::build(&root, &options, &mut progress, reporter.cancel())?;
+            index.with_encoder(shipped_encoder()?, reporter.cancel())
+        })?;
         let root = index.root().to_string_lossy().into_owned();
         Ok((IndexRef::new(index, options), root))
     })
@@ -222,9 +262,12 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
 // normal: starts a job
 fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let stored = job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
-        let root = stored.index.root().to_string_lossy().into_owned();
-        Ok((IndexRef::new(stored.index, BuildOptions::default()), root, stored.is_older))
+        let (index, is_older) = job::install(|| {
+            let stored = store::open(Path::new(&path), reporter.cancel())?;
+            Ok((stored.index.with_encoder(shipped_encoder()?, reporter.cancel())?, stored.is_older))
+        })?;
+        let root = index.root().to_string_lossy().into_owned();
+        Ok((IndexRef::new(index, BuildOptions::default()), root, is_older))
     })
 }
 
@@ -369,6 +412,7 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
             definitions: stats.definitions,
             references: stats.references,
             vectors: stats.vectors,
+            own_vectors: index.speaks(),
             diagnostics: stats.diagnostics,
         })
     })
@@ -420,14 +464,13 @@ fn index_search<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
     query: String,
-    limit: usize,
-    mode: Atom,
+    wishes: ExWishes,
     encoder: Option<ResourceArc<EncoderRef>>,
 ) -> Term<'a> {
     guard(env, || {
         let freshness = index.freshness();
         let index = index.current();
-        let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
+        let answer = answer(&index, query, wishes, encoder.as_deref())?;
         let result = |hit: &retrieval::Hit| ExResult {
             file: hit.file.to_string(),
             line_start: hit.span.line_start,
@@ -436,6 +479,11 @@ fn index_search<'a>(
             kind: hit.kind.map(DefinitionKind::as_str),
             score: hit.score,
             text: slice(&index, hit),
+            features: hit
+                .features
+                .iter()
+                .map(|(feature, value, adds)| ExFeature { name: feature.as_str(), value: *value, adds: *adds })
+                .collect(),
         };
         Ok(ExAnswer {
             results: answer.results.iter().map(result).collect(),
@@ -446,13 +494,11 @@ fn index_search<'a>(
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-#[allow(clippy::too_many_arguments, reason = "each is a term that Elixir passes")]
 fn index_context<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
     query: String,
-    limit: usize,
-    mode: Atom,
+    wishes: ExWishes,
     encoder: Option<ResourceArc<EncoderRef>>,
     tokens: usize,
     model: Option<ResourceArc<ModelRef>>,
@@ -460,7 +506,7 @@ fn index_context<'a>(
     guard(env, || {
         let freshness = index.freshness();
         let index = index.current();
-        let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
+        let answer = answer(&index, query, wishes, encoder.as_deref())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
         let context = context::pack(&index, &answer, tokens, &count);
         let section = |section: Section| ExSection {
@@ -492,21 +538,23 @@ pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
     }
 }
 
-fn answer(
-    index: &Index,
-    text: String,
-    limit: usize,
-    mode: Atom,
-    encoder: Option<&EncoderRef>,
-) -> Result<Answer> {
-    let mode = if mode == atoms::lexical() {
+fn answer(index: &Index, text: String, wishes: ExWishes, encoder: Option<&EncoderRef>) -> Result<Answer> {
+    let mode = if wishes.mode == atoms::lexical() {
         Mode::Lexical
-    } else if mode == atoms::semantic() {
+    } else if wishes.mode == atoms::semantic() {
         Mode::Semantic
-    } else if mode == atoms::hybrid() {
+    } else if wishes.mode == atoms::hybrid() {
         Mode::Hybrid
     } else {
         return Err(Error::invalid("the mode is one of :hybrid, :lexical and :semantic"));
+    };
+    let filter = Filter {
+        paths: wishes.paths,
+        kinds: named(&wishes.kinds, "kind", &DefinitionKind::ALL, DefinitionKind::as_str)?,
+        modules: wishes.modules,
+        languages: named(&wishes.languages, "language", &Language::ALL, Language::as_str)?,
+        public: wishes.public,
+        modified_since: wishes.modified_since,
     };
     let cancel = Cancel::new();
     // An encoder whose vectors the index does not hold yet can tell nothing about it.
@@ -516,7 +564,18 @@ fn answer(
         }
         _ => None,
     };
-    index.search(&Query { text, limit, mode, vector }, &cancel)
+    index.search(&Query { text, limit: wishes.limit, mode, near: wishes.near, vector, filter }, &cancel)
+}
+
+/// Each of `names` as one of `all`.
+fn named<T: Copy>(names: &[String], what: &str, all: &[T], name: fn(T) -> &'static str) -> Result<Vec<T>> {
+    let find = |wanted: &String| {
+        all.iter().copied().find(|one| name(*one) == wanted).ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+            Error::invalid(format!("there is no {what} {wanted:?}; there are {}", known.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 fn slice(index: &Index, hit: &retrieval::Hit) -> String {

@@ -25,7 +25,8 @@ defmodule Aludel.CLI.Args do
     encoder: [
       type: :string,
       arg: "PATH",
-      doc: "A folder with a BERT encoder, or the name of one that `mix aludel.models list` names."
+      doc:
+        "A folder with a BERT encoder, or the name of one that `mix aludel.models list` names, instead of the built-in one."
     ],
     json: [type: :boolean, default: false, doc: "Print one line of JSON."],
     quiet: [type: :boolean, default: false, doc: "Print no progress."],

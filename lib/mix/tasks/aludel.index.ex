@@ -6,12 +6,6 @@ defmodule Mix.Tasks.Aludel.Index do
 
   @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
              [
-               vectors: [
-                 type: :boolean,
-                 default: true,
-                 doc:
-                   "Give each chunk a vector, if an encoder is on this machine. `--no-vectors` leaves that out."
-               ],
                diagnostics: [type: :boolean, default: false, doc: "List what could not be read."]
              ]
 
@@ -34,7 +28,7 @@ defmodule Mix.Tasks.Aludel.Index do
   defp index([], opts) do
     began = System.monotonic_time(:microsecond)
 
-    with {:ok, encoder} <- if(opts[:vectors], do: Workspace.encoder_if_any(opts), else: {:ok, nil}),
+    with {:ok, encoder} <- Workspace.named_encoder(opts),
          {:ok, index} <- Workspace.open(opts, encoder),
          {:ok, info} <- Aludel.Index.info(index),
          {:ok, diagnostics} <- Aludel.Index.diagnostics(index) do
@@ -68,7 +62,6 @@ defmodule Mix.Tasks.Aludel.Index do
       )
 
       if opts[:diagnostics], do: Enum.each(diagnostics, &CLI.say(line(&1)))
-      if opts[:vectors] and info.vectors == 0 and info.chunks > 0, do: hint()
       :ok
     end
   end
@@ -76,11 +69,5 @@ defmodule Mix.Tasks.Aludel.Index do
   defp line(%{file: file, line: line, message: message}) do
     place = if line, do: "#{file}:#{line}", else: file
     [Style.paint(place, :cyan), ": ", message]
-  end
-
-  defp hint do
-    CLI.remark(
-      "no vectors: no encoder is on this machine, run mix aludel.models pull all-MiniLM-L6-v2 for search by meaning"
-    )
   end
 end

@@ -7,12 +7,6 @@ defmodule Mix.Tasks.Aludel.Watch do
 
   @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
              [
-               vectors: [
-                 type: :boolean,
-                 default: true,
-                 doc:
-                   "Give each chunk a vector, if an encoder is on this machine. `--no-vectors` leaves that out."
-               ],
                poll: [
                  type: :boolean,
                  default: false,
@@ -40,7 +34,7 @@ defmodule Mix.Tasks.Aludel.Watch do
 
   # The first time is as `mix aludel.index` does it, with its progress; the watch begins with what that saved.
   defp watch([], opts) do
-    with {:ok, encoder} <- if(opts[:vectors], do: Workspace.encoder_if_any(opts), else: {:ok, nil}),
+    with {:ok, encoder} <- Workspace.named_encoder(opts),
          {:ok, root} <- Workspace.folder(opts),
          {:ok, _} <- Workspace.open(opts, encoder) do
       watch = if opts[:poll], do: :poll, else: true

@@ -481,7 +481,7 @@ fn nearness_of_paths(path: &str, near: &[String]) -> f32 {
     near.iter().map(of_one).fold(0.0, f32::max)
 }
 
-/// Whether a path holds tests, examples or old things, which answer few questions.
+/// Whether a path holds tests, examples, old things or a log of changes, which answer few questions.
 fn is_aside(path: &str) -> bool {
     const FOLDERS: &[&str] = &[
         "test",
@@ -496,7 +496,11 @@ fn is_aside(path: &str) -> bool {
         "legacy",
         "deprecated",
     ];
-    path.ends_with("_test.exs") || path.rsplit('/').skip(1).any(|folder| FOLDERS.contains(&folder))
+    // What changed tells of everything that ever was, and is seldom what is asked for.
+    let name = path.rsplit('/').next().unwrap_or(path);
+    path.ends_with("_test.exs")
+        || name.to_ascii_lowercase().starts_with("changelog")
+        || path.rsplit('/').skip(1).any(|folder| FOLDERS.contains(&folder))
 }
 
 /// The `limit` best of `(chunk, file, score)`, where each place counts for less the more of its file are better.

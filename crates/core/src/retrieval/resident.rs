@@ -38,6 +38,11 @@ impl Index {
         next.embedded(cancel)
     }
 
+    /// Whether questions are encoded by the resident encoder: there is one, and the vectors are not another's.
+    pub fn speaks(&self) -> bool {
+        self.speaking().is_some()
+    }
+
     /// The resident encoder, if the vectors are its own or there are none.
     pub(super) fn speaking(&self) -> Option<&dyn Embedder> {
         let Resident(encoder) = self.resident.as_ref()?;
