@@ -24,7 +24,7 @@ DIMENSIONS = 256
 QUESTIONS = 1000
 VECTORS = 100_000
 COUNT = 10
-BENCH = "/tmp/vec/mt/release/vectors"
+BENCH = "target/release/vectors"
 
 
 def make(name, model, folders):
@@ -101,10 +101,10 @@ def compare(name, rounds):
         return in_turn(lambda question: indexes[kind].search(question, COUNT, threads=1).keys)
 
     def ask_aludel():
-        command = [BENCH, "--file", name, "--questions", str(QUESTIONS), "--scans", "chosen", "--json"]
-        told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        command = [BENCH, "--file", name, "--questions", str(QUESTIONS), "--scans", "chosen", "--answers", f"{name}.answers"]
+        told = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True).stdout)
         built["aludel"] = told["make_s"]
-        return 1000 / told["processor_ms"], told["recall"]
+        return 1000 / told["processor_ms"], recall(np.fromfile(f"{name}.answers", "<u4").reshape(-1, COUNT))
 
     peers = {"aludel": ask_aludel}
     for width in (20, 40, 80, 160, 320):

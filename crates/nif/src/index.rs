@@ -437,7 +437,7 @@ fn answer(
         }
         _ => None,
     };
-    index.search(&Query { text, limit, mode, vector }, &cancel)
+    index.search(&Query { text, limit, mode, vector, ..Query::default() }, &cancel)
 }
 
 fn slice(index: &Index, hit: &retrieval::Hit) -> String {

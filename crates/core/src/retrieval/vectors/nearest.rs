@@ -152,12 +152,15 @@ impl Nearest<'_> {
         for (group, mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
             let sums = probe.level.sums(&probe.tables, block.group(group));
             let (factors, errors) = (&block.factors()[group], &block.errors()[group]);
+            let least = estimates.low.least;
             let mut high = [0.0; GROUP];
+            let mut is_any = false;
             for row in 0..GROUP {
                 let estimate = (f32::from(sums[row]) * probe.step + probe.least) * factors[row];
                 high[row] = estimate + CAUTION * errors[row];
+                is_any |= high[row] >= least;
             }
-            if high.iter().fold(f32::NEG_INFINITY, |most, high| most.max(*high)) < estimates.low.least {
+            if !is_any {
                 continue;
             }
             for row in rows(0, *mask) {
