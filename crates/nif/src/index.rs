@@ -482,7 +482,11 @@ fn index_search<'a>(
             features: hit
                 .features
                 .iter()
-                .map(|(feature, value, adds)| ExFeature { name: feature.as_str(), value: *value, adds: *adds })
+                .map(|(feature, value, adds)| ExFeature {
+                    name: feature.as_str(),
+                    value: *value,
+                    adds: *adds,
+                })
                 .collect(),
         };
         Ok(ExAnswer {

@@ -397,7 +397,7 @@ impl Index {
     /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
     pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
         Ok(Index {
-            vectors: Arc::new(self.vectors.with(batch)?),
+            vectors: Arc::new(self.vectors.with(&batch)?),
             placed: Arc::default(),
             filtered: Arc::default(),
             ..self.clone()

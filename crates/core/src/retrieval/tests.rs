@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::testing::{HashEmbedder, embedded, project};
 use super::*;
+use crate::source::Language;
+use crate::syntax::DefinitionKind;
 use crate::{Cancel, ErrorKind, Result};
 
 fn build(root: &Path) -> Index {
@@ -131,6 +133,46 @@ fn a_filter_holds_for_every_way_to_be_found() {
         assert_eq!(files, BTreeSet::from(["guide.md", "lib/money.ex"]), "{mode:?}");
         assert!(filtered(&["nowhere"], mode).unwrap().is_empty());
         assert_eq!(filtered(&["["], mode).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+/// Each side ranks what a filter lets pass as it does among all.
+#[test]
+fn a_filter_leaves_the_order_of_the_others() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    let filters = [
+        Filter { paths: vec!["lib".into()], ..Filter::default() },
+        Filter { kinds: vec![DefinitionKind::Function, DefinitionKind::Module], ..Filter::default() },
+        Filter { modules: vec!["Shop.Money".into(), "Shop.CartTest".into()], ..Filter::default() },
+        Filter { languages: vec![Language::Markdown], ..Filter::default() },
+        Filter { public: Some(true), ..Filter::default() },
+    ];
+    for text in ["put an item into the cart", "amounts of money in cents", "total"] {
+        let ranked = |filter: &Filter| {
+            let vector = Some(vec![0.3, -0.2, 0.9, 0.1]);
+            let query = Query { vector, limit: 1000, filter: filter.clone(), ..Query::new(text) };
+            let hits = index.search(&query, &Cancel::new()).unwrap().results;
+            let side = |rank: fn(&Hit) -> Option<u32>| {
+                let mut side: Vec<_> =
+                    hits.iter().filter_map(|hit| Some((rank(hit)?, hit.file.clone(), hit.span))).collect();
+                side.sort();
+                side.into_iter().map(|(_, file, span)| (file, span)).collect::<Vec<_>>()
+            };
+            (side(|hit| hit.lexical_rank), side(|hit| hit.semantic_rank))
+        };
+        let (words, meaning) = ranked(&Filter::default());
+        assert_eq!(meaning.len(), index.stats().chunks);
+        for filter in &filters {
+            let some = filter.chunks(index.inner_files(), &|_| None).unwrap();
+            let all = index.chunks().map(|(file, chunk)| (file.path.clone(), chunk.span));
+            let passing: BTreeSet<_> =
+                all.zip(0..).filter(|(_, at)| some.contains(*at)).map(|it| it.0).collect();
+            assert!(!passing.is_empty() && passing.len() < meaning.len(), "{filter:?}");
+            let rest =
+                |side: &Vec<_>| side.iter().filter(|hit| passing.contains(hit)).cloned().collect::<Vec<_>>();
+            assert_eq!(ranked(filter), (rest(&words), rest(&meaning)), "{text} {filter:?}");
+        }
     }
 }
 

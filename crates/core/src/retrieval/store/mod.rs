@@ -155,7 +155,7 @@ fn vectors(
         let mut vectors = Vectors::default();
         for bytes in read_all(file, path, directory.blocks.iter().map(|record| &record.place), cancel)? {
             let batch = older::batch(&bytes, directory, path).map_err(|_| does_not_fit(path))?;
-            vectors = vectors.with(batch)?;
+            vectors = vectors.with(&batch)?;
         }
         return Ok(vectors);
     }

@@ -1,6 +1,6 @@
 //! Where vectors come from, and in what form they are handed over.
 
-use super::block::{Block, quantised};
+use super::block::{Rows, quantised};
 use crate::source::ContentHash;
 use crate::{Cancel, Error, Result};
 
@@ -92,7 +92,8 @@ impl<E: Embedder> Embedder for Cut<E> {
 #[derive(Clone, Debug)]
 pub struct Batch {
     fingerprint: ContentHash,
-    block: Block,
+    dimensions: usize,
+    rows: Rows,
 }
 
 impl Batch {
@@ -118,12 +119,12 @@ impl Batch {
             }
             lines.extend(quantised(row)?);
         }
-        Ok(Batch { fingerprint, block: Block::new(dimensions, keys.to_vec(), lines) })
+        Ok(Batch { fingerprint, dimensions, rows: Rows { keys: keys.to_vec(), lines } })
     }
 
     /// How many vectors it has.
     pub fn len(&self) -> usize {
-        self.block.keys().len()
+        self.rows.keys.len()
     }
 
     /// Whether it has no vector.
@@ -136,7 +137,11 @@ impl Batch {
         self.fingerprint
     }
 
-    pub(super) fn into_block(self) -> Block {
-        self.block
+    pub(super) fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
     }
 }

@@ -69,36 +69,57 @@ fn lines(row: &[i8]) -> impl Iterator<Item = Line> {
     })
 }
 
+/// Rows and the names of their contents, before they are a block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    pub(super) keys: Vec<ContentHash>,
+    /// As many for each key.
+    pub(super) lines: Vec<Line>,
+}
+
 impl Block {
-    /// `lines` are the rows of `keys`, each of `dimensions` bytes filled up with zeros.
-    pub(super) fn new(dimensions: usize, keys: Vec<ContentHash>, lines: Vec<Line>) -> Block {
-        let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0).collect();
-        let mut block = Block {
-            id: ContentHash::of(&bytes),
+    /// A block of `rows` of `dimensions` bytes each.
+    pub(super) fn new(dimensions: usize, rows: Rows) -> Block {
+        let block = Block {
+            id: ContentHash::default(),
             dimensions,
-            scales: Vec::with_capacity(keys.len()),
-            codes: codes(dimensions.div_ceil(LINE), &lines),
-            factors: vec![[0.0; GROUP]; keys.len().div_ceil(GROUP)],
-            errors: vec![[0.0; GROUP]; keys.len().div_ceil(GROUP)],
-            keys,
-            lines,
+            keys: Vec::new(),
+            lines: Vec::new(),
+            scales: Vec::new(),
+            codes: Vec::new(),
+            factors: Vec::new(),
+            errors: Vec::new(),
         };
-        for row in 0..block.keys.len() {
-            let bytes = block.row(row).iter().flat_map(|line| line.0);
-            let (sum, squares) = bytes.fold((0u32, 0u32), |(sum, squares), byte| {
-                let size = u32::from(byte.unsigned_abs());
-                (sum + size, squares + size * size)
-            });
-            let length = f64::from(squares).sqrt();
-            let inverse = |value: f64| if value > 0.0 { 1.0 / value } else { 0.0 };
-            let factor = length * inverse(f64::from(sum));
-            let n = dimensions as f64;
-            let error = ((factor * factor * n - 1.0).max(0.0) / (n - 1.0).max(1.0)).sqrt();
-            block.scales.push(inverse(length) as f32);
-            block.factors[row / GROUP][row % GROUP] = factor as f32;
-            block.errors[row / GROUP][row % GROUP] = error as f32;
+        block.with(rows)
+    }
+
+    /// This block with further rows. What follows from its whole groups is kept.
+    pub(super) fn with(mut self, rows: Rows) -> Block {
+        let whole = self.keys.len() / GROUP;
+        self.keys.extend(rows.keys);
+        self.lines.extend(rows.lines);
+        let bytes: Vec<u8> = self.keys.iter().flat_map(|key| key.0).collect();
+        self.id = ContentHash::of(&bytes);
+        self.scales.truncate(whole * GROUP);
+        self.factors.truncate(whole);
+        self.errors.truncate(whole);
+        self.codes.truncate(whole * self.codes_per_group());
+        for group in self.lines[whole * GROUP * self.width()..].chunks(GROUP * self.width()) {
+            let (mut factors, mut errors) = ([0.0; GROUP], [0.0; GROUP]);
+            for (at, row) in group.chunks(self.dimensions.div_ceil(LINE)).enumerate() {
+                let (sum, squares) = sums(row);
+                let (sum, length) = (f64::from(sum), f64::from(squares).sqrt());
+                let inverse = |value: f64| if value > 0.0 { 1.0 / value } else { 0.0 };
+                let (factor, n) = (length * inverse(sum), self.dimensions as f64);
+                self.scales.push(inverse(length) as f32);
+                factors[at] = factor as f32;
+                errors[at] = ((factor * factor * n - 1.0).max(0.0) / (n - 1.0).max(1.0)).sqrt() as f32;
+            }
+            self.factors.push(factors);
+            self.errors.push(errors);
+            self.codes.extend(codes(self.dimensions.div_ceil(LINE), group));
         }
-        block
+        self
     }
 
     pub(crate) fn dimensions(&self) -> usize {
@@ -129,6 +150,10 @@ impl Block {
         &self.errors
     }
 
+    fn codes_per_group(&self) -> usize {
+        self.width() * (LINE / 4 / TABLES)
+    }
+
     /// How much memory it takes.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.keys)
@@ -141,24 +166,26 @@ impl Block {
 
     /// The signs of the rows from `GROUP * group` on.
     pub(super) fn group(&self, group: usize) -> &[Codes] {
-        let codes = self.width() * (LINE / 4 / TABLES);
+        let codes = self.codes_per_group();
         &self.codes[group * codes..(group + 1) * codes]
     }
 }
 
-/// The signs of rows of `width` lines each.
-fn codes(width: usize, lines: &[Line]) -> Vec<Codes> {
-    let per_line = LINE / 4 / TABLES;
-    let mut codes = Vec::with_capacity(lines.len().div_ceil(GROUP) * per_line);
-    for rows in lines.chunks(GROUP * width.max(1)) {
-        let start = codes.len();
-        codes.resize(start + width * per_line, Codes([0; 16 * TABLES]));
-        for (row, line) in rows.chunks(width).enumerate() {
-            for (quad, numbers) in line.iter().flat_map(|line| line.0.as_chunks::<4>().0).enumerate() {
-                let bits = (0..4).fold(0, |bits, at| bits | u8::from(numbers[at] < 0) << at);
-                let byte = 16 * (quad % TABLES) + row % 16;
-                codes[start + quad / TABLES].0[byte] |= bits << (4 * (row / 16));
-            }
+/// The sum of the sizes of a row's bytes, and that of their squares.
+fn sums(row: &[Line]) -> (u32, u32) {
+    row.iter().flat_map(|line| line.0).fold((0, 0), |(sum, squares), byte| {
+        let size = u32::from(byte.unsigned_abs());
+        (sum + size, squares + size * size)
+    })
+}
+
+/// The signs of a group's rows, which have `width` lines each.
+fn codes(width: usize, group: &[Line]) -> Vec<Codes> {
+    let mut codes = vec![Codes([0; 16 * TABLES]); width * (LINE / 4 / TABLES)];
+    for (row, line) in group.chunks(width).enumerate() {
+        for (quad, numbers) in line.iter().flat_map(|line| line.0.as_chunks::<4>().0).enumerate() {
+            let bits = (0..4).fold(0, |bits, at| bits | u8::from(numbers[at] < 0) << at);
+            codes[quad / TABLES].0[16 * (quad % TABLES) + row % 16] |= bits << (4 * (row / 16));
         }
     }
     codes
@@ -185,6 +212,6 @@ impl TryFrom<Record> for Block {
         }
         let bytes: Vec<i8> = record.bytes.into_iter().map(u8::cast_signed).collect();
         let lines = bytes.chunks(dimensions).flat_map(lines).collect();
-        Ok(Block::new(dimensions, record.keys, lines))
+        Ok(Block::new(dimensions, Rows { keys: record.keys, lines }))
     }
 }

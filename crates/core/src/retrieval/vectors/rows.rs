@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::batch::Batch;
-use super::block::Block;
-use super::kernels::{GROUP, Line};
+use super::block::{Block, Rows};
+use super::kernels::GROUP;
 use crate::source::ContentHash;
 use crate::{Error, Result};
 
@@ -118,15 +118,13 @@ impl Vectors {
     }
 
     /// These vectors and those of `batch`. Those of another encoder are dropped.
-    pub(crate) fn with(&self, batch: Batch) -> Result<Vectors> {
-        let fingerprint = batch.fingerprint();
-        let block = batch.into_block();
-        if block.keys().is_empty() {
+    pub(crate) fn with(&self, batch: &Batch) -> Result<Vectors> {
+        if batch.is_empty() {
             return Ok(self.clone());
         }
-        let dimensions = block.dimensions();
-        if fingerprint != self.fingerprint || self.blocks.is_empty() {
-            return Ok(Vectors::new(fingerprint, dimensions, Vec::new()).extended(&block));
+        let dimensions = batch.dimensions();
+        if batch.fingerprint() != self.fingerprint || self.blocks.is_empty() {
+            return Ok(Vectors::new(batch.fingerprint(), dimensions, Vec::new()).extended(batch.rows()));
         }
         if dimensions != self.dimensions {
             return Err(Error::invalid(format!(
@@ -134,41 +132,51 @@ impl Vectors {
                 self.dimensions
             )));
         }
-        Ok(self.extended(&block))
+        Ok(self.extended(batch.rows()))
     }
 
-    fn extended(&self, block: &Block) -> Vectors {
+    fn extended(&self, rows: &Rows) -> Vectors {
         let mut next = self.clone();
-        let mut rows = Rows::default();
-        if let Some(last) = next.blocks.last().cloned()
-            && last.keys().len() + block.keys().len() <= ROWS_PER_BLOCK
-        {
-            next.blocks.pop();
-            next.starts.pop();
-            (0..last.keys().len()).for_each(|row| rows.push(&last, row));
-        }
-        let mut start = next.groups() * GROUP as u32;
-        for (row, key) in block.keys().iter().enumerate() {
+        let mut new = Rows::default();
+        let width = rows.lines.len() / rows.keys.len().max(1);
+        for (key, row) in rows.keys.iter().zip(rows.lines.chunks(width.max(1))) {
             if next.contains(key) {
                 continue;
             }
-            if rows.len() == ROWS_PER_BLOCK {
-                next.push(start, std::mem::take(&mut rows));
-                start = next.groups() * GROUP as u32;
+            if new.keys.len() == ROWS_PER_BLOCK {
+                next.push(std::mem::take(&mut new));
             }
-            Arc::make_mut(&mut next.shards[usize::from(key.0[0])]).insert(*key, start + rows.len() as u32);
-            rows.push(block, row);
+            // Where it will be is known only when it is clear which block it joins.
+            Arc::make_mut(&mut next.shards[usize::from(key.0[0])]).insert(*key, NONE);
+            new.keys.push(*key);
+            new.lines.extend_from_slice(row);
         }
-        next.push(start, rows);
+        next.push(new);
         next
     }
 
-    /// A further block, unless there is nothing in it.
-    fn push(&mut self, start: u32, rows: Rows) {
-        if rows.len() > 0 {
-            self.blocks.push(Arc::new(Block::new(self.dimensions, rows.keys, rows.lines)));
-            self.starts.push(start);
+    /// Adds rows whose keys are in the table: to the last block if there is room for all, else as another one.
+    fn push(&mut self, rows: Rows) {
+        if rows.keys.is_empty() {
+            return;
         }
+        let last = self.blocks.pop_if(|last| last.keys().len() + rows.keys.len() <= ROWS_PER_BLOCK);
+        let first = match &last {
+            Some(last) => self.starts.last().map_or(0, |start| start + last.keys().len() as u32),
+            None => {
+                let start = self.groups() * GROUP as u32;
+                self.starts.push(start);
+                start
+            }
+        };
+        for (row, key) in (first..).zip(&rows.keys) {
+            Arc::make_mut(&mut self.shards[usize::from(key.0[0])]).insert(*key, row);
+        }
+        let block = match last {
+            Some(last) => Arc::unwrap_or_clone(last).with(rows),
+            None => Block::new(self.dimensions, rows),
+        };
+        self.blocks.push(Arc::new(block));
     }
 
     /// These vectors without those that `is_used` does not want, once they are more than half of all. Until then they stay:
@@ -181,33 +189,17 @@ impl Vectors {
         let mut kept = Rows::default();
         for block in &self.blocks {
             let used = block.keys().iter().enumerate().filter(|(_, key)| is_used(key));
-            used.for_each(|(row, _)| kept.push(block, row));
+            for (row, key) in used {
+                kept.keys.push(*key);
+                kept.lines.extend_from_slice(block.row(row));
+            }
         }
-        let kept = Block::new(self.dimensions, kept.keys, kept.lines);
         Vectors::new(self.fingerprint, self.dimensions, Vec::new()).extended(&kept)
     }
 }
 
 fn groups(block: &Block) -> u32 {
     block.keys().len().div_ceil(GROUP) as u32
-}
-
-/// Rows that become a block.
-#[derive(Default)]
-struct Rows {
-    keys: Vec<ContentHash>,
-    lines: Vec<Line>,
-}
-
-impl Rows {
-    fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    fn push(&mut self, block: &Block, row: usize) {
-        self.keys.push(block.keys()[row]);
-        self.lines.extend_from_slice(block.row(row));
-    }
 }
 
 /// Which chunks have which vectors. Chunks with the same content share one; a vector may have no chunk any more.
@@ -244,6 +236,7 @@ impl Placed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retrieval::vectors::kernels::Line;
 
     fn key(n: u32) -> ContentHash {
         ContentHash::of(&n.to_le_bytes())
@@ -265,12 +258,12 @@ mod tests {
     fn batches_add_up_and_blocks_stay_few() {
         let mut vectors = Vectors::default();
         for step in 0..100 {
-            vectors = vectors.with(batch(9, step * 32..step * 32 + 40)).unwrap();
+            vectors = vectors.with(&batch(9, step * 32..step * 32 + 40)).unwrap();
         }
         assert_eq!(vectors.rows(), 3208);
         assert!(vectors.blocks.len() <= 5, "{}", vectors.blocks.len());
         for n in 0..3208 {
-            let alone = Vectors::default().with(batch(9, n..n + 1)).unwrap();
+            let alone = Vectors::default().with(&batch(9, n..n + 1)).unwrap();
             assert_eq!(bytes(&vectors, n), bytes(&alone, n));
         }
         let kept = vectors.swept(|candidate| (0..100).any(|n| key(n) == *candidate));
@@ -281,16 +274,16 @@ mod tests {
 
     #[test]
     fn a_batch_that_brings_nothing_new_changes_nothing() {
-        let large = Vectors::default().with(batch(9, 0..1500)).unwrap();
-        let same = large.with(batch(9, 200..400)).unwrap();
+        let large = Vectors::default().with(&batch(9, 0..1500)).unwrap();
+        let same = large.with(&batch(9, 200..400)).unwrap();
         assert_eq!((same.rows(), same.blocks.len()), (1500, 2));
         assert!(Arc::ptr_eq(&same.blocks[0], &large.blocks[0]));
     }
 
     #[test]
     fn a_change_shares_what_it_does_not_touch() {
-        let large = Vectors::default().with(batch(9, 0..5000)).unwrap();
-        let next = large.with(batch(9, 5000..5010)).unwrap();
+        let large = Vectors::default().with(&batch(9, 0..5000)).unwrap();
+        let next = large.with(&batch(9, 5000..5010)).unwrap();
         assert!(Arc::ptr_eq(&next.blocks[0], &large.blocks[0]));
         let copied = next.shards.iter().zip(&large.shards).filter(|(a, b)| !Arc::ptr_eq(a, b)).count();
         assert!(copied <= 10, "{copied} parts of the table were copied");
@@ -298,11 +291,11 @@ mod tests {
 
     #[test]
     fn another_encoder_starts_anew_and_bad_batches_are_refused() {
-        let vectors = Vectors::default().with(batch(1, 0..5)).unwrap();
-        let other = vectors.with(batch(2, 3..4)).unwrap();
+        let vectors = Vectors::default().with(&batch(1, 0..5)).unwrap();
+        let other = vectors.with(&batch(2, 3..4)).unwrap();
         assert_eq!((other.rows(), other.fingerprint()), (1, key(2)));
         let short = Batch::new(key(1), &[key(7)], &[vec![1.0]]).unwrap();
-        assert!(vectors.with(short).is_err());
+        assert!(vectors.with(&short).is_err());
         assert!(Batch::new(key(1), &[key(7)], &[]).is_err());
         assert!(Batch::new(key(1), &[key(7)], &[vec![f32::NAN]]).is_err());
         assert!(Batch::new(key(1), &[key(7), key(8)], &[vec![1.0], vec![1.0, 2.0]]).is_err());

@@ -35,7 +35,7 @@ impl VectorSet {
     /// As [`Batch::new`].
     pub fn new(rows: &[Vec<f32>]) -> Result<VectorSet> {
         let keys: Vec<_> = (0..rows.len()).map(|row| ContentHash::of(&row.to_le_bytes())).collect();
-        let vectors = Vectors::default().with(Batch::new(ContentHash::default(), &keys, rows)?)?;
+        let vectors = Vectors::default().with(&Batch::new(ContentHash::default(), &keys, rows)?)?;
         Ok(VectorSet { placed: vectors.placed(&keys), vectors })
     }
 

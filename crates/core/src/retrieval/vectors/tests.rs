@@ -53,7 +53,7 @@ fn vectors(rows: &[Vec<f32>], numbers: impl IntoIterator<Item = usize>, size: us
 fn with(vectors: &Vectors, rows: &[Vec<f32>], numbers: &[usize]) -> Vectors {
     let keys: Vec<_> = numbers.iter().map(|number| key(*number)).collect();
     let rows: Vec<_> = numbers.iter().map(|number| rows[*number].clone()).collect();
-    vectors.with(Batch::new(ENCODER, &keys, &rows).unwrap()).unwrap()
+    vectors.with(&Batch::new(ENCODER, &keys, &rows).unwrap()).unwrap()
 }
 
 /// The `count` numbers whose vectors have the largest cosines with `question`, in 64 bits.
@@ -86,18 +86,23 @@ fn little_is_missed_among_many() {
         let placed = vectors.placed(&keys);
         let some: FixedBitSet = (0..rows.len()).filter(|number| number % 5 != 1).collect();
         let allowed = Allowed::new(some.clone(), &placed);
-        let (mut whole, mut filtered) = (0.0, 0.0);
+        let (mut whole, mut filtered, mut estimated) = (0.0, 0.0, 0.0);
         let questions = random.clustered(40, dimensions);
         for question in &questions {
             let probe = Probe::new(question).unwrap();
             let nearest = Nearest { vectors: &vectors, placed: &placed, allowed: None };
-            whole += recall(&nearest.best(&probe, 10), &exact(&rows, 0..rows.len(), question, 10));
+            let best = nearest.best(&probe, 10);
+            whole += recall(&best, &exact(&rows, 0..rows.len(), question, 10));
+            let scored = nearest.best_by(&probe, 10, Scan::Every);
+            estimated += recall(&best, &scored.into_iter().map(|(number, _)| number).collect::<Vec<_>>());
             let nearest = Nearest { allowed: Some(&allowed), ..nearest };
             filtered += recall(&nearest.best(&probe, 10), &exact(&rows, some.ones(), question, 10));
         }
         let mean = |sum: f64| sum / questions.len() as f64;
-        assert!(mean(whole) >= 0.99, "{dimensions}: {}", mean(whole));
-        assert!(mean(filtered) >= 0.99, "{dimensions}: {}", mean(filtered));
+        // What bytes lose is more where there are few of them.
+        assert!(mean(whole) >= if dimensions < 128 { 0.98 } else { 0.99 }, "{dimensions}: {}", mean(whole));
+        assert!(mean(filtered) >= 0.98, "{dimensions}: {}", mean(filtered));
+        assert!(mean(estimated) >= 0.995, "{dimensions}: {}", mean(estimated));
     }
 }
 
