@@ -53,9 +53,12 @@ defmodule Aludel.IndexTest do
 
     assert %{file: "lib/cart.ex", symbol: "Cart.total/1", kind: "function", line_start: 7} = best
     assert best.text =~ "def total(cart)"
-    assert from == %{lexical: true, semantic: false, vectors: 0, chunks: from.chunks}
+    assert from == %{lexical: true, semantic: true, vectors: from.chunks, chunks: from.chunks}
+    # What is printed as reasons adds up to the score.
+    assert_in_delta best.score, Enum.sum(Enum.map(best.features, & &1.adds)), 1.0e-4
 
-    assert {:ok, %{files: 3, diagnostics: 0, vectors: 0}} = Index.info(index)
+    assert {:ok, %{files: 3, diagnostics: 0, own_vectors: true}} = Index.info(index)
+    assert {:ok, %{made_from: %{semantic: false}}} = Index.search(index, "tax", mode: :lexical)
     assert {:ok, "defmodule Tax" <> _} = Index.text(index, "lib/tax.ex")
     assert {:error, %Error{kind: :not_found}} = Index.text(index, "lib/none.ex")
     assert inspect(index) =~ ~r/\A#Aludel.Index<.*project>\z/
@@ -175,10 +178,30 @@ defmodule Aludel.IndexTest do
     assert {:ok, %{results: [%{symbol: "Latin.read/0"} | _]}} = Index.search(index, "Latin.read/0")
   end
 
+  test "filters hold for words and for meaning", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+
+    found = fn opts ->
+      {:ok, answer} = Index.search(index, "what does the cart cost with tax", [limit: 50] ++ opts)
+      for result <- answer.results, do: {result.file, result.kind}
+    end
+
+    all = found.([])
+    assert Enum.all?(found.(paths: ["lib/tax.ex"]), &match?({"lib/tax.ex", _}, &1))
+    assert found.(paths: ["lib/tax.ex"]) != []
+    refute Enum.any?(found.(paths: ["!lib/cart.ex"]), &match?({"lib/cart.ex", _}, &1))
+    assert Enum.all?(found.(kinds: ["function"]), &match?({_, "function"}, &1))
+    assert found.(modules: ["Cart"]) != all
+    assert found.(languages: ["erlang"]) == []
+    assert Enum.sort(found.(public: nil)) == Enum.sort(all)
+    assert {:error, %Error{kind: :invalid_argument} = error} = Index.search(index, "tax", kinds: ["functon"])
+    assert Exception.message(error) =~ "function"
+    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "tax", paths: ["[a"])
+  end
+
   test "queries that ask nothing are errors", %{tmp_dir: dir} do
     {:ok, index} = Index.build(project(dir))
     assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "   ")
-    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "tax", mode: :semantic)
     assert_raise ArgumentError, ~r/:limit/, fn -> Index.search(index, "tax", limit: 0) end
     assert_raise ArgumentError, ~r/:encoder/, fn -> Index.search(index, "tax", encoder: :none) end
   end

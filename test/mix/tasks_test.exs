@@ -91,7 +91,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   } do
     before = tree(root)
     info = json(Tasks.Index, ["--root", root])
-    assert %{"files" => 3, "vectors" => 0, "diagnostics" => diagnostics} = info
+    assert %{"files" => 3, "vectors" => vectors, "chunks" => vectors, "diagnostics" => diagnostics} = info
     assert info["definitions"] >= 6
     assert diagnostics >= 1
     assert String.starts_with?(info["index"], cache)
@@ -124,7 +124,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
 
     assert %{"file" => "src/till.ex", "line_start" => first, "line_end" => last, "score" => _} = best
     assert 3 in first..last
-    assert %{"lexical" => true, "vectors" => 0} = made
+    assert %{"lexical" => true, "semantic" => true} = made
 
     File.write!(Path.join(root, "src/new.ex"), "defmodule New do\n  def zebra_crossing(x), do: x\nend\n")
 
@@ -132,6 +132,8 @@ defmodule Mix.Tasks.Aludel.TasksTest do
              json(Tasks.Search, ["zebra crossing", "--root", root])
 
     assert out(Tasks.Search, ["zebra", "crossing", "--root", root]) =~ ~r/^src\/new\.ex:\d/
+    assert out(Tasks.Search, ["zebra", "--root", root, "--path", "src/till.ex"]) =~ ~r/^src\/till\.ex:\d/
+    assert out(Tasks.Search, ["zebra", "--root", root, "--explain"]) =~ ~r/score \d+\.\d\d, \w+ [+−]\d/
   end
 
   test "a file of queries is answered line by line and measured", %{root: root, tmp_dir: tmp} do
@@ -262,7 +264,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
     assert failure(Tasks.Ask, ["a question", "--root", root]) =~
              "run mix aludel.models pull SmolLM2-135M-Instruct"
 
-    assert failure(Tasks.Search, ["x", "--mode", "semantic", "--root", root]) =~
+    assert failure(Tasks.Search, ["x", "--encoder", "all-MiniLM-L6-v2", "--root", root]) =~
              "run mix aludel.models pull all-MiniLM-L6-v2"
   end
 end
