@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::index::Index;
+use super::names::key::lowered;
 use super::query::{Mention, Mode, Query, mentions};
 use super::vectors::normalised;
 use crate::source::Span;
@@ -171,28 +172,30 @@ impl Index {
     }
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.
-    fn definitions_of(&self, symbols: &[Mention]) -> Vec<(u32, &Definition, f32)> {
-        let mut found = Vec::new();
-        if symbols.is_empty() {
-            return found;
-        }
-        for (at, entry) in self.inner_files().entries().iter().enumerate() {
-            for definition in &entry.facts.definitions {
-                let fit = symbols.iter().map(|symbol| symbol.fit(definition)).fold(0.0, f32::max);
-                if fit > 0.0 {
-                    let line = definition
-                        .clauses
-                        .first()
-                        .map_or(definition.span.line_start, |clause| clause.line_start);
-                    let chunks = &entry.facts.chunks;
-                    let chunk = chunks.partition_point(|chunk| chunk.span.line_end < line);
-                    if chunk < chunks.len() {
-                        found.push((self.inner_files().numbers(at).start + chunk as u32, definition, fit));
-                    }
+    pub(super) fn definitions_of<'a>(&'a self, symbols: &[Mention]) -> Vec<(u32, &'a Definition, f32)> {
+        let files = self.inner_files();
+        // In order of path and position.
+        let mut fits: BTreeMap<(usize, usize), f32> = BTreeMap::new();
+        for symbol in symbols {
+            for candidate in self.names().equal(&lowered(symbol.key())) {
+                let fit = symbol.fit(candidate.definition());
+                if fit > 0.0
+                    && let Some(file) = files.place(&candidate.entry.file.path)
+                {
+                    let best = fits.entry((file, candidate.index)).or_default();
+                    *best = fit.max(*best);
                 }
             }
         }
-        found
+        let chunk_of = |((file, index), fit): ((usize, usize), f32)| {
+            let facts = &files.entries()[file].facts;
+            let definition = &facts.definitions[index];
+            let line =
+                definition.clauses.first().map_or(definition.span.line_start, |clause| clause.line_start);
+            let chunk = facts.chunks.partition_point(|chunk| chunk.span.line_end < line);
+            (chunk < facts.chunks.len()).then(|| (files.numbers(file).start + chunk as u32, definition, fit))
+        };
+        fits.into_iter().filter_map(chunk_of).collect()
     }
 
     fn hit(
@@ -256,7 +259,7 @@ fn scaled(candidates: &BTreeMap<u32, Candidate>, score: impl Fn(u32) -> Option<f
 }
 
 /// Whether a path holds tests, examples or old things, which answer few questions.
-fn is_aside(path: &str) -> bool {
+pub(super) fn is_aside(path: &str) -> bool {
     const FOLDERS: &[&str] = &[
         "test",
         "tests",

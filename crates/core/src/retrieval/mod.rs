@@ -4,6 +4,7 @@ mod entry;
 mod tokens;
 
 mod bm25;
+mod names;
 mod vectors;
 
 mod index;
@@ -16,6 +17,9 @@ mod embed;
 mod answer;
 mod query;
 
+mod grep;
+mod lookup;
+
 pub mod store;
 
 #[cfg(test)]
@@ -27,6 +31,8 @@ pub use answer::{Answer, Hit, MadeFrom};
 pub use compiled::Observations;
 pub use embed::embed_all;
 pub(crate) use entry::Entry;
+pub use grep::{Case, Found, FoundLine, Grep};
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
+pub use lookup::{Fit, Lookup, Named};
 pub use query::{Mode, Query};
 pub use vectors::{Batch, Embedder};
