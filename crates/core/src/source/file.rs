@@ -62,6 +62,28 @@ pub struct File {
 }
 
 impl Language {
+    /// Every language.
+    pub const ALL: [Language; 6] = [
+        Language::Elixir,
+        Language::Heex,
+        Language::Eex,
+        Language::Erlang,
+        Language::Markdown,
+        Language::Text,
+    ];
+
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Language::Elixir => "elixir",
+            Language::Heex => "heex",
+            Language::Eex => "eex",
+            Language::Erlang => "erlang",
+            Language::Markdown => "markdown",
+            Language::Text => "text",
+        }
+    }
+
     /// What a file of this name is written in, by its extension.
     pub fn of_path(path: &str) -> Self {
         match extension(path) {

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 /// Longer patterns are not taken for what somebody meant.
 const MOST_BYTES: usize = 64 << 10;
 /// The size of a compiled pattern, which with the length of the text bounds the time that a search takes.
-const MOST_COMPILED: usize = 1 << 20;
+const MOST_COMPILED: usize = 8 << 20;
 /// For the states that are made while it searches, of each thread.
 const STATES: usize = 8 << 20;
 /// How deep parentheses may be nested.

@@ -13,7 +13,7 @@ use crate::syntax::{Definition, DefinitionKind};
 use crate::{Cancel, Result};
 
 /// So many bytes, and the rest of a line, are searched between two looks at the token that cancels.
-const AT_ONCE: usize = 64 << 10;
+const AT_ONCE: usize = 16 << 10;
 /// More of a line is not told, nor more of the lines of one match.
 const MOST_OF_LINE: usize = 400;
 const MOST_OF_LINES: usize = 4000;
@@ -50,7 +50,11 @@ struct Group {
 impl Scan<'_> {
     pub(super) fn file(&self, pattern: &Pattern, entry: &Entry) -> Result<Scanned> {
         let text = &*entry.file.text;
-        let most = if self.grep.count { usize::MAX } else { self.grep.per_file.min(self.grep.limit + 1) };
+        let most = if self.grep.count {
+            usize::MAX
+        } else {
+            self.grep.per_file.min(self.grep.limit.saturating_add(1))
+        };
         let mut sink = Sink { scan: self, entry, enclosing: None, groups: Vec::new(), count: 0, most };
         let whole = if self.grep.multiline {
             self.across(pattern, text, &mut sink)?

@@ -108,7 +108,8 @@ impl Index {
                 found.add(wanted, Fit::Prefix, self.names().longer(lower));
             }
         }
-        if let Some(wanted) = readings.first().filter(|_| !found.has_name()) {
+        let guess = !found.has_name() && found.no_worse_than(Fit::Prefix) < lookup.limit;
+        if let Some(wanted) = readings.first().filter(|_| guess) {
             cancel.check()?;
             if found.add(wanted, Fit::Abbreviation, self.names().abbreviated(&wanted.lower_key))
                 < lookup.limit
@@ -279,19 +280,28 @@ impl<'n> Found<'n, '_> {
         let kinds = &self.lookup.kinds;
         let candidates =
             candidates.into_iter().filter(|candidate| kinds.is_empty() || kinds.contains(&candidate.kind));
+        let fitting = |it: Candidate<'n>| Some((wanted.fit(&it, by)?, InOrder(it)));
         if by == Fit::Exact {
-            let fitting = |it: Candidate<'n>| Some((wanted.fit(&it, by)?, InOrder(it)));
             self.ranked.extend(candidates.filter_map(fitting));
             return self.no_worse_than(Fit::Case);
         }
-        let mut heap: BinaryHeap<_> = candidates.map(|candidate| Reverse(InOrder(candidate))).collect();
+        let candidates: Vec<Candidate<'n>> = candidates.collect();
+        let mut heap: BinaryHeap<Reverse<(Rank, usize)>> =
+            candidates.iter().enumerate().map(|(at, candidate)| Reverse((rank(candidate), at))).collect();
         let mut good = self.no_worse_than(by);
         while good < self.lookup.limit
-            && let Some(Reverse(next)) = heap.pop()
+            && let Some(Reverse((best, first))) = heap.pop()
         {
-            if let Some(fit) = wanted.fit(&next.0, by) {
+            // All of one rank, for which are the first of them is only known when they are looked at.
+            let mut equals = vec![InOrder(candidates[first])];
+            while let Some(Reverse((_, at))) = heap.peek().filter(|next| next.0.0 == best) {
+                equals.push(InOrder(candidates[*at]));
+                heap.pop();
+            }
+            equals.sort_unstable();
+            for (fit, it) in equals.into_iter().filter_map(|it| fitting(it.0)) {
                 good += usize::from(fit <= by);
-                self.ranked.push((fit, next));
+                self.ranked.push((fit, it));
             }
         }
         good
@@ -333,18 +343,23 @@ impl<'n> Found<'n, '_> {
     }
 }
 
-/// Candidates, the better ones first among those that fit alike.
+/// What tells candidates that fit alike apart, the better ones first: as far as the tables know it.
+type Rank = (usize, bool, u8, bool, usize);
+
+fn rank(it: &Candidate<'_>) -> Rank {
+    (it.distance, it.aside, class(it.kind), !it.public, it.length)
+}
+
+/// Candidates by rank, then by the length of the module's name, path and position.
 #[derive(Clone, Copy)]
 struct InOrder<'n>(Candidate<'n>);
 
 impl Ord for InOrder<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (&self.0, &other.0);
-        let ready = |it: &Candidate<'_>| (it.distance, it.aside, class(it.kind), !it.public, it.length);
-        // The definition, which is somewhere else in memory, is looked at only where nothing else tells two apart.
         let module = |it: &Candidate<'_>| it.definition().module.len();
-        ready(a)
-            .cmp(&ready(b))
+        rank(a)
+            .cmp(&rank(b))
             .then_with(|| module(a).cmp(&module(b)))
             .then_with(|| a.entry.file.path.cmp(&b.entry.file.path))
             .then(a.index.cmp(&b.index))

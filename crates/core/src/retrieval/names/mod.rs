@@ -96,11 +96,23 @@ impl Names {
             members[group_of(&entry.file.path, count)].push(entry);
         }
         let known = if count == now { &self.groups[..] } else { &[] };
-        let group = |(at, members): (usize, Vec<&Arc<Entry>>)| match known.get(at) {
-            Some(group) if group.holds(&members) => group.clone(),
-            _ => Arc::new(Group::of(members.into_iter().cloned().collect())),
+        let mut groups: Vec<Option<Arc<Group>>> = members
+            .iter()
+            .enumerate()
+            .map(|(at, members)| known.get(at).filter(|group| group.holds(members)).cloned())
+            .collect();
+        let make = |(group, members): (&mut Option<Arc<Group>>, &Vec<&Arc<Entry>>)| {
+            let made = || Arc::new(Group::of(members.iter().copied().cloned().collect()));
+            group.get_or_insert_with(made);
         };
-        Names { groups: members.into_par_iter().enumerate().map(group).collect() }
+        let missing = groups.iter_mut().zip(&members).filter(|(group, _)| group.is_none());
+        // To wake other threads for one table takes longer than to make it.
+        if known.is_empty() {
+            missing.par_bridge().for_each(make)
+        } else {
+            missing.for_each(make)
+        }
+        Names { groups: groups.into_iter().flatten().collect() }
     }
 
     /// Those whose key is `key` in lower case.
@@ -121,9 +133,12 @@ impl Names {
     pub(crate) fn abbreviated<'n>(&'n self, short: &str) -> Vec<Candidate<'n>> {
         let wanted = letters(short) & !letters("_");
         let mut found = Vec::new();
+        let Some(first) = short.chars().find(|character| *character != '_') else { return found };
         for group in &self.groups {
-            for (at, has) in group.letters.iter().enumerate() {
-                if wanted & !has == 0
+            // The first part of a key is where the key begins, or behind what hides it from users.
+            let begins = group.with_prefix(first.encode_utf8(&mut [0; 4]));
+            for at in begins.chain(group.with_prefix("_")) {
+                if wanted & !group.letters[at] == 0
                     && group.key(at).is_some_and(|key| {
                         !key.starts_with(short) && abbreviates(short, key, group.humps[at])
                     })
