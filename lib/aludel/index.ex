@@ -70,6 +70,79 @@ defmodule Aludel.Index do
           chunks: non_neg_integer
         }
 
+  @typedoc """
+  A definition that was looked up: `line` is that of its first clause, the lines from `line_start` to `line_end` are all that
+  belongs to it. `fit` says how its name is what was looked up: `"exact"`, `"tail"` (the end of it is the same), `"case"` (but
+  for capitals), `"prefix"`, `"abbreviation"` or `"typo"`.
+  """
+  @type named :: %{
+          file: Path.t(),
+          line: pos_integer,
+          line_start: pos_integer,
+          line_end: pos_integer,
+          symbol: String.t(),
+          kind: String.t(),
+          public: boolean,
+          signature: String.t() | nil,
+          fit: String.t()
+        }
+
+  @typedoc """
+  A line that matches; of a match over several lines all of these, from `line` to `line_end`. `column` is the character at
+  which the first match begins, counted from 1. `matches` are `{start, length}` in bytes of the file, and `text_start` is
+  the byte at which `text` begins: of a long line `text` is the part around the first match. `before` and `after` are lines
+  around it that are not in the answer already. `symbol` is the innermost definition that the first match is in.
+  """
+  @type line :: %{
+          file: Path.t(),
+          line: pos_integer,
+          line_end: pos_integer,
+          column: pos_integer,
+          matches: [{non_neg_integer, non_neg_integer}],
+          text: String.t(),
+          text_start: non_neg_integer,
+          before: [String.t()],
+          after: [String.t()],
+          symbol: String.t(),
+          kind: String.t() | nil
+        }
+
+  @definition_kinds [
+    :module,
+    :protocol,
+    :implementation,
+    :function,
+    :macro,
+    :guard,
+    :delegate,
+    :struct,
+    :exception,
+    :type,
+    :callback,
+    :attribute,
+    :test,
+    :describe,
+    :app,
+    :doctest,
+    :route,
+    :pipeline,
+    :template,
+    :schema,
+    :config,
+    :record,
+    :file
+  ]
+
+  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text]
+
+  @doc "The kinds of definitions, for the option `:kinds` of `lookup/3` and `grep/3`."
+  @spec definition_kinds() :: [atom]
+  def definition_kinds, do: @definition_kinds
+
+  @doc "The languages, for the option `:languages` of `grep/3`."
+  @spec languages() :: [atom]
+  def languages, do: @languages
+
   @typedoc "Whether what was answered is what is on the disk."
   @type freshness :: :fresh | :updating | :stale | :unknown
 
@@ -502,7 +575,11 @@ defmodule Aludel.Index do
       doc: ~s(only what defines one of these, such as `"function"`)
     ],
     modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
-    languages: [type: {:list, :string}, default: [], doc: ~s(only in files of these, such as `"elixir"`)],
+    languages: [
+      type: {:list, {:in, @languages}},
+      default: [],
+      doc: "only in files of these, out of `languages/0`"
+    ],
     public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
     modified_since: [
       type: :non_neg_integer,
@@ -537,9 +614,144 @@ defmodule Aludel.Index do
   end
 
   defp wishes(opts) do
-    keys = [:limit, :mode, :near, :paths, :kinds, :modules, :languages, :public, :modified_since]
-    opts |> Keyword.take(keys) |> Map.new()
+    keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
+    named = %{kinds: names(opts[:kinds]), languages: names(opts[:languages])}
+    opts |> Keyword.take(keys) |> Map.new() |> Map.merge(named)
   end
+
+  @lookup_options [
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only definitions of these kinds, out of `definition_kinds/0`; all, if empty"
+    ],
+    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"]
+  ]
+
+  @doc """
+  The definitions of that name, best first.
+
+  A name is written whole or in part: `"Shop.Cart.add/2"`, `"Cart.add"`, `"add/2"`, `"add"`, `"Cart"`, `"lists:map/2"`, the
+  text of a test, the path of a template. Names that begin with it are found too; where nothing has the name, also those
+  that it abbreviates (`"SC.rhu"` for `Shop.Cart.round_half_up`) and those that differ by a typo or two.
+
+  Of definitions that fit alike, those of the project come before those of tests and examples, public ones before private
+  ones, short names before long ones.
+
+  ## Options
+  #{Options.docs(@lookup_options)}
+  """
+  @spec lookup(t | atom, String.t(), keyword) :: {:ok, [named]} | {:error, Error.t()}
+  def lookup(index, name, opts \\ [])
+
+  def lookup(index, name, opts) when is_atom(index) and is_binary(name),
+    do: with({:ok, index} <- fetch(index), do: lookup(index, name, opts))
+
+  def lookup(%__MODULE__{resource: resource}, name, opts) when is_binary(name) do
+    opts = Options.validate!(opts, @lookup_options)
+
+    Telemetry.span([:aludel, :index, :lookup], %{}, fn ->
+      with :ok <- readable(name, "name"),
+           do: Native.index_lookup(resource, name, names(opts[:kinds]), opts[:limit])
+    end)
+  end
+
+  @grep_options [
+    fixed: [type: :boolean, default: false, doc: "whether the pattern stands for itself"],
+    case: [
+      type: {:in, [:sensitive, :insensitive, :smart]},
+      default: :sensitive,
+      doc: "whether capitals differ from small letters; `:smart`: if there is a capital in the pattern"
+    ],
+    word: [
+      type: :boolean,
+      default: false,
+      doc: "whether there must be no letter, digit or `_` beside a match"
+    ],
+    multiline: [type: :boolean, default: false, doc: "whether a match may go over several lines"],
+    paths: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "only files that these globs name, by the rules of `.gitignore` files, such as `lib` or `*.exs`; those that globs " <>
+          "behind `!` name are left out"
+    ],
+    languages: [
+      type: {:list, {:in, @languages}},
+      default: [],
+      doc: "only files in these languages, out of `languages/0`; all, if empty"
+    ],
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only matches in definitions of these kinds, out of `definition_kinds/0`; anywhere, if empty"
+    ],
+    context: [
+      type: :non_neg_integer,
+      default: 0,
+      doc: "how many lines before and after each line are told; at most 100"
+    ],
+    per_file: [type: :pos_integer, default: nil, doc: "how many lines of a file at the most"],
+    limit: [type: :pos_integer, default: 100, doc: "how many lines at the most"],
+    count: [
+      type: :boolean,
+      default: false,
+      doc: "whether lines are only counted: all of them, whatever the limits"
+    ]
+  ]
+
+  @doc """
+  The lines of all texts of the index that match a regular expression, or have a string in them: in order of path and line,
+  each with the definition that it is in.
+
+  The regular expressions are those of the Rust crate `regex`, not those of `Regex`: there is no look-around and no back
+  reference, and no pattern takes longer than the texts are long. A pattern is matched with one line at a time, unless
+  `multiline: true` is given.
+
+  `truncated` says whether there is more than the limits allow; `searched` how many files were read to find out, the others
+  being known not to match. With `count: true` there are no `lines`, and `counts` has the files.
+
+      {:ok, found} = Aludel.Index.grep(index, "handle_(call|cast)", kinds: [:function], paths: ["lib"])
+      for line <- found.lines, do: {line.file, line.line, line.symbol}
+
+  Errors: `:invalid_argument` for what is no pattern or no glob, `:limit` for a pattern that is too large.
+
+  ## Options
+  #{Options.docs(@grep_options)}
+  """
+  @spec grep(t | atom, String.t(), keyword) ::
+          {:ok,
+           %{
+             lines: [line],
+             counts: [%{file: Path.t(), lines: pos_integer}],
+             truncated: boolean,
+             searched: non_neg_integer
+           }}
+          | {:error, Error.t()}
+  def grep(index, pattern, opts \\ [])
+
+  def grep(index, pattern, opts) when is_atom(index) and is_binary(pattern),
+    do: with({:ok, index} <- fetch(index), do: grep(index, pattern, opts))
+
+  def grep(%__MODULE__{resource: resource}, pattern, opts) when is_binary(pattern) do
+    opts = Options.validate!(opts, @grep_options)
+    wanted = opts |> Map.new() |> Map.merge(%{kinds: names(opts[:kinds]), languages: names(opts[:languages])})
+
+    Telemetry.span([:aludel, :index, :grep], %{}, fn ->
+      with :ok <- readable(pattern, "pattern"),
+           do: run(&Native.index_grep(&1, resource, pattern, wanted), nil)
+    end)
+  end
+
+  defp readable(binary, what) do
+    if String.valid?(binary),
+      do: :ok,
+      else:
+        {:error,
+         Error.new(:invalid_argument, "the #{what} is no text in UTF-8, as all texts of an index are")}
+  end
+
+  defp names(atoms), do: Enum.map(atoms, &Atom.to_string/1)
 
   @context_options [
     tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],

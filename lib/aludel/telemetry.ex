@@ -11,6 +11,8 @@ defmodule Aludel.Telemetry do
     {[:aludel, :index, :embed], "chunks that had no vector get one", []},
     {[:aludel, :index, :search], "a query is answered, or sections of a prompt are packed",
      [:made_from, :tokens]},
+    {[:aludel, :index, :lookup], "a name is looked up", []},
+    {[:aludel, :index, :grep], "texts are searched for a pattern", [:truncated, :searched]},
     {[:aludel, :graph, :query], "the graph of the code is asked", []},
     {[:aludel, :model, :load], "a model or an encoder is loaded", []},
     {[:aludel, :model, :generate], "a model writes an answer, or scores answers",

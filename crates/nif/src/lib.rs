@@ -12,6 +12,7 @@ mod job;
 mod json;
 mod library;
 mod live;
+mod lookup;
 mod model;
 mod propose;
 mod search;

@@ -14,24 +14,31 @@ defmodule Mix.Tasks.Aludel.Search do
                  doc: "By words, by meaning or by both."
                ],
                near: [
-                 type: :string,
+                 type: {:custom, Args, :list, []},
+                 default: [],
                  arg: "PATHS",
                  doc:
                    "Files that you are at, with commas between them: what is near to them comes first among equals."
                ],
-               path: [
-                 type: :string,
+               paths: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
                  arg: "PATTERNS",
                  doc:
                    "Only in these files and folders, with commas between them; `*` stands for anything but `/`, and what begins " <>
                      "with `!` is left out."
                ],
-               kind: [
+               kinds: [
                  type: :string,
                  arg: "KINDS",
                  doc: "Only what defines one of these, such as `function,macro`."
                ],
-               module: [type: :string, arg: "MODULES", doc: "Only in these modules and those nested in them."],
+               modules: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
+                 arg: "MODULES",
+                 doc: "Only in these modules and those nested in them."
+               ],
                explain: [
                  type: :boolean,
                  default: false,
@@ -91,9 +98,7 @@ defmodule Mix.Tasks.Aludel.Search do
   end
 
   defp wishes(opts) do
-    for {option, wish} <- [near: :near, path: :paths, kind: :kinds, module: :modules], text = opts[option] do
-      {wish, text |> String.split(",") |> Enum.map(&String.trim/1) |> Enum.reject(&(&1 == ""))}
-    end
+    [near: opts[:near], paths: opts[:paths], kinds: opts[:kinds], modules: opts[:modules]]
   end
 
   defp batch(opts) do

@@ -11,6 +11,7 @@ use super::bm25::Match;
 use super::entry::Entry;
 use super::fields::is_module;
 use super::index::Index;
+use super::names::key::lowered;
 use super::places::{Place, places};
 use super::query::{Mention, Mode, Query, Word, mentions};
 use super::rank::{Feature, Features, Phrases};
@@ -394,22 +395,30 @@ impl Index {
     }
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.
-    fn definitions_of(&self, symbols: &[Mention]) -> Vec<(u32, &Definition, f32)> {
-        let mut found = Vec::new();
-        if symbols.is_empty() {
-            return found;
-        }
-        for (at, entry) in self.inner_files().entries().iter().enumerate() {
-            for definition in &entry.facts.definitions {
-                let fit = symbols.iter().map(|symbol| symbol.fit(definition)).fold(0.0, f32::max);
-                if fit > 0.0 {
-                    if let Some(number) = self.chunk_of(at, definition) {
-                        found.push((number, definition, fit));
-                    }
+    pub(super) fn definitions_of<'a>(&'a self, symbols: &[Mention]) -> Vec<(u32, &'a Definition, f32)> {
+        let files = self.inner_files();
+        // In order of path and position.
+        let mut fits: BTreeMap<(usize, usize), f32> = BTreeMap::new();
+        for symbol in symbols {
+            for candidate in self.names().equal(&lowered(symbol.key())) {
+                let fit = symbol.fit(candidate.definition());
+                if fit > 0.0
+                    && let Some(file) = files.place(&candidate.entry.file.path)
+                {
+                    let best = fits.entry((file, candidate.index)).or_default();
+                    *best = fit.max(*best);
                 }
             }
         }
-        found
+        let chunk_of = |((file, index), fit): ((usize, usize), f32)| {
+            let facts = &files.entries()[file].facts;
+            let definition = &facts.definitions[index];
+            let line =
+                definition.clauses.first().map_or(definition.span.line_start, |clause| clause.line_start);
+            let chunk = facts.chunks.partition_point(|chunk| chunk.span.line_end < line);
+            (chunk < facts.chunks.len()).then(|| (files.numbers(file).start + chunk as u32, definition, fit))
+        };
+        fits.into_iter().filter_map(chunk_of).collect()
     }
 
     fn hit(
@@ -482,7 +491,7 @@ fn nearness_of_paths(path: &str, near: &[String]) -> f32 {
 }
 
 /// Whether a path holds tests, examples, old things or a log of changes, which answer few questions.
-fn is_aside(path: &str) -> bool {
+pub(super) fn is_aside(path: &str) -> bool {
     const FOLDERS: &[&str] = &[
         "test",
         "tests",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::grep::trigrams::{Bits, Trigrams};
 use crate::source::{ContentHash, File, Span};
 use crate::syntax::{Chunk, Definition, FileFacts};
 
@@ -17,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) facts: Arc<FileFacts>,
     /// Of each chunk, the hash of what an encoder is given: equal texts share one vector.
     pub(crate) keys: Vec<ContentHash>,
+    #[serde(skip)]
+    trigrams: Trigrams,
 }
 
 impl Entry {
@@ -24,7 +27,8 @@ impl Entry {
         // What comes from outside this crate's own reader may say anything; a span that is no place in the text would
         // be a panic later.
         facts.chunks.retain(|chunk| file.text.get(range(chunk)).is_some());
-        let mut entry = Entry { file, facts: Arc::new(facts), keys: Vec::new() };
+        let mut entry =
+            Entry { file, facts: Arc::new(facts), keys: Vec::new(), trigrams: Trigrams::default() };
         entry.keys = (0..entry.facts.chunks.len())
             .map(|at| ContentHash::of(entry.embedding_text(at).as_bytes()))
             .collect();
@@ -33,6 +37,16 @@ impl Entry {
 
     pub(crate) fn chunk_text(&self, at: usize) -> &str {
         &self.file.text[range(&self.facts.chunks[at])]
+    }
+
+    /// Which trigrams the text has.
+    pub(crate) fn trigrams(&self) -> Bits<'_> {
+        self.trigrams.of(&self.file.text)
+    }
+
+    /// The bytes that the set of trigrams takes, if there was a need for it.
+    pub(crate) fn trigram_bytes(&self) -> usize {
+        self.trigrams.bytes()
     }
 
     /// What an encoder is given for a chunk.
@@ -99,8 +113,12 @@ impl Files {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&Arc<Entry>> {
-        let at = self.entries.binary_search_by(|entry| (*entry.file.path).cmp(path)).ok()?;
-        Some(&self.entries[at])
+        Some(&self.entries[self.place(path)?])
+    }
+
+    /// The place of the file at `path`.
+    pub(crate) fn place(&self, path: &str) -> Option<usize> {
+        self.entries.binary_search_by(|entry| (*entry.file.path).cmp(path)).ok()
     }
 
     /// How many chunks there are.

@@ -11,6 +11,7 @@ use super::bm25::Lexical;
 use super::compiled::Compiled;
 use super::entry::{Entry, Files};
 use super::filter::Filter;
+use super::names::Names;
 use super::outside::Outside;
 use super::resident::Resident;
 use super::vectors::{Allowed, Batch, Placed, Vectors};
@@ -43,6 +44,7 @@ pub struct Index {
     root: Arc<Path>,
     files: Arc<Files>,
     lexical: Arc<Lexical>,
+    names: Arc<Names>,
     vectors: Arc<Vectors>,
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
@@ -175,6 +177,7 @@ impl Index {
         Index {
             root: root.into(),
             lexical: Arc::new(Lexical::default().updated(&files)),
+            names: Arc::new(Names::default().updated(&files)),
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
@@ -297,6 +300,7 @@ impl Index {
         let next = Index {
             root: self.root.clone(),
             lexical: Arc::new(self.lexical.updated(&files)),
+            names: Arc::new(self.names.updated(&files)),
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
@@ -451,6 +455,10 @@ impl Index {
 
     pub(crate) fn lexical(&self) -> &Lexical {
         &self.lexical
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     pub(crate) fn vectors(&self) -> &Vectors {

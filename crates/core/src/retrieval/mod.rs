@@ -6,6 +6,7 @@ mod filter;
 mod tokens;
 
 mod bm25;
+mod names;
 mod vectors;
 
 mod index;
@@ -24,6 +25,9 @@ mod query;
 mod rank;
 mod weights;
 
+mod grep;
+mod lookup;
+
 pub mod store;
 
 #[cfg(test)]
@@ -36,7 +40,9 @@ pub use compiled::Observations;
 pub use embed::embed_all;
 pub(crate) use entry::Entry;
 pub use filter::Filter;
+pub use grep::{Case, Found, FoundLine, Grep};
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
+pub use lookup::{Fit, Lookup, Named};
 pub use query::{Mode, Query};
 pub use rank::{Feature, Features};
 pub use static_model::{Scratch, StaticEncoder};

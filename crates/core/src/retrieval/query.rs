@@ -205,6 +205,11 @@ fn mention(word: &str, position: Position) -> Option<Mention> {
 }
 
 impl Mention {
+    /// The last part of the name, which is the key of all definitions that it can fit.
+    pub(crate) fn key(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+
     /// How well the definition is what is named: 0 not at all, 1 by the end of its name, 1.5 by all of it.
     pub(crate) fn fit(&self, definition: &Definition) -> f32 {
         use DefinitionKind::{Implementation, Module, Protocol, Test};
