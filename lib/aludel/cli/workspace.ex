@@ -3,7 +3,7 @@ defmodule Aludel.CLI.Workspace do
   # What the options of a command mean: which folder, which index, which encoder, which model.
 
   alias Aludel.CLI.Progress
-  alias Aludel.{Error, Index, Model, Models}
+  alias Aludel.{EmbeddingCache, Error, Index, Model, Models}
 
   @save_every_ms 20_000
 
@@ -55,7 +55,9 @@ defmodule Aludel.CLI.Workspace do
   @doc "The encoder that the options name, else one of the catalogue that was pulled."
   @spec encoder(keyword) :: {:ok, Model.Encoder.t()} | {:error, Error.t()}
   def encoder(opts) do
-    with {:ok, path} <- chosen(opts[:encoder], :encoder), do: Model.load_encoder(path)
+    with {:ok, path} <- chosen(opts[:encoder], :encoder) do
+      Model.load_encoder(path, precision: opts[:precision] || :fp32, cache: EmbeddingCache.default())
+    end
   end
 
   @doc "As `encoder/1`, but nil where none is named and none was pulled."

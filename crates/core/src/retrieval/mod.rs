@@ -12,6 +12,7 @@ mod compiled;
 mod outside;
 
 mod embed;
+mod embedding_cache;
 
 mod answer;
 mod query;
@@ -26,6 +27,7 @@ mod tests;
 pub use answer::{Answer, Hit, MadeFrom};
 pub use compiled::Observations;
 pub use embed::embed_all;
+pub use embedding_cache::{CacheStats, CachedEmbedder, EmbeddingCache};
 pub(crate) use entry::Entry;
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use query::{Mode, Query};

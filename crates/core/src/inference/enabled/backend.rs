@@ -35,10 +35,9 @@ pub(super) enum Rotation {
     Halves,
 }
 
-/// What follows a linear layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is between two linear layers.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Activation {
-    None,
     /// GELU by the error function (Hendrycks and Gimpel 2016).
     Gelu,
     /// GELU by the hyperbolic tangent, its approximation in the same paper.
@@ -99,8 +98,16 @@ pub(super) trait Backend: Send + Sync + Sized {
     fn add_bias(&self, x: Self::Array, bias: &Self::Vector) -> Result<Self::Array>;
     /// Normalises each piece of the length of `weight` (Zhang and Sennrich 2019).
     fn rms_norm(&self, x: &Self::Array, weight: &Self::Vector, epsilon: f32) -> Result<Self::Array>;
-    /// `activation(x × weights + bias)`.
-    fn apply(&self, x: &Self::Array, linear: &Self::Linear, activation: Activation) -> Result<Self::Array>;
+    /// `x × weights + bias`.
+    fn apply(&self, x: &Self::Array, linear: &Self::Linear) -> Result<Self::Array>;
+    /// `activation(x × up) × down`, with their biases.
+    fn feed_forward(
+        &self,
+        x: &Self::Array,
+        up: &Self::Linear,
+        activation: Activation,
+        down: &Self::Linear,
+    ) -> Result<Self::Array>;
     /// Normalises each row of `x + y`, or of `x` (Ba et al. 2016).
     fn layer_norm(
         &self,

@@ -144,12 +144,11 @@ impl<B: Backend> Bert<B> {
         let mut x = backend.array(self.embedded(tokens, lengths)?, self.heads.query * self.heads.size)?;
         x = self.normalise(x, None, &self.norm)?;
         for layer in &self.layers {
-            let attention = backend.apply(&x, &layer.attention, Activation::None)?;
+            let attention = backend.apply(&x, &layer.attention)?;
             let attended = backend.attend_within(lengths, &attention, self.heads)?;
-            let attended = backend.apply(&attended, &layer.attention_output, Activation::None)?;
+            let attended = backend.apply(&attended, &layer.attention_output)?;
             x = self.normalise(x, Some(&attended), &layer.attention_norm)?;
-            let inner = backend.apply(&x, &layer.up, self.activation)?;
-            let fed = backend.apply(&inner, &layer.down, Activation::None)?;
+            let fed = backend.feed_forward(&x, &layer.up, self.activation, &layer.down)?;
             x = self.normalise(x, Some(&fed), &layer.norm)?;
         }
         backend.floats(x)
@@ -259,8 +258,8 @@ mod tests {
             "max_position_embeddings":512,"num_attention_heads":12,"num_hidden_layers":6,"type_vocab_size":2,"vocab_size":30522}"#,
         )
         .unwrap();
-        // all-MiniLM-L6-v2 has 22 565 376 parameters without its pooler and second segment.
-        assert_eq!(config.bytes(Precision::Fp32), 4 * 22_565_376);
+        // all-MiniLM-L6-v2 has 22 564 608 parameters without its pooler and segments.
+        assert_eq!(config.bytes(Precision::Fp32), 4 * 22_564_608);
         let bytes = config.bytes(Precision::Int8);
         assert!((22_600_000..24_000_000).contains(&bytes), "{bytes}");
         let huge = Config { vocab_size: usize::MAX, num_hidden_layers: usize::MAX, ..config };

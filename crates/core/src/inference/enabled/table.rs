@@ -12,7 +12,7 @@ pub(super) enum Table {
     /// Each row is whole multiples of its scale.
     Bytes {
         columns: usize,
-        data: Vec<u8>,
+        data: Vec<i8>,
         scales: Vec<f32>,
     },
 }
@@ -37,7 +37,7 @@ impl Table {
                 for row in rows.chunks_exact(*columns) {
                     let start = data.len();
                     data.resize(start + *columns, 0);
-                    scales.push(round_row(row, 0, &mut data[start..]));
+                    scales.push(round_row(row, &mut data[start..]));
                 }
             }
         }
@@ -53,7 +53,7 @@ impl Table {
             Table::Bytes { columns, data, scales } => {
                 let Some(from) = data.get(row * columns..(row + 1) * columns) else { return false };
                 let scale = scales[row];
-                out.iter_mut().zip(from).for_each(|(out, from)| *out += scale * f32::from(*from as i8));
+                out.iter_mut().zip(from).for_each(|(out, from)| *out += scale * f32::from(*from));
             }
         }
         true

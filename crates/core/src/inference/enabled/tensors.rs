@@ -140,17 +140,18 @@ impl Backend for Tensors {
         norm().map_err(failed)
     }
 
-    fn apply(&self, x: &Tensor, linear: &Linear, activation: Activation) -> Result<Tensor> {
-        let applied = || {
-            let y = x.matmul(&linear.transposed)?.broadcast_add(&linear.bias)?;
-            match activation {
-                Activation::None => Ok(y),
-                Activation::Gelu => y.gelu_erf(),
-                Activation::GeluTanh => y.gelu(),
-                Activation::Relu => y.relu(),
-            }
+    fn apply(&self, x: &Tensor, linear: &Linear) -> Result<Tensor> {
+        x.matmul(&linear.transposed).and_then(|y| y.broadcast_add(&linear.bias)).map_err(failed)
+    }
+
+    fn feed_forward(&self, x: &Tensor, up: &Linear, activation: Activation, down: &Linear) -> Result<Tensor> {
+        let inner = self.apply(x, up)?;
+        let activated = match activation {
+            Activation::Gelu => inner.gelu_erf(),
+            Activation::GeluTanh => inner.gelu(),
+            Activation::Relu => inner.relu(),
         };
-        applied().map_err(failed)
+        self.apply(&activated.map_err(failed)?, down)
     }
 
     fn layer_norm(

@@ -12,6 +12,9 @@ use super::{Array, Cpu};
 use crate::inference::Precision;
 use crate::{Error, ErrorKind, Result};
 
+/// Rows that go through a layer together: they and what becomes of them stay in the second cache.
+const ROWS_AT_ONCE: usize = 256;
+
 /// Weights and a bias. What fills up the last panel is zero.
 pub(in super::super) struct Linear {
     inputs: usize,
@@ -26,7 +29,7 @@ enum Weights {
     Bytes {
         quants: Vec<i8>,
         scales: Vec<f32>,
-        corrections: Vec<i32>,
+        column_sums: Vec<i32>,
     },
 }
 
@@ -51,42 +54,35 @@ impl Linear {
                 }
                 let mut quants = vec![0i8; bias.len() * depth];
                 let mut scales = vec![0f32; bias.len()];
-                let mut corrections = vec![0i32; bias.len()];
-                let mut rounded = vec![0u8; inputs];
+                let mut column_sums = vec![0i32; bias.len()];
+                let mut rounded = vec![0i8; inputs];
                 for (output, weights) in weights.chunks_exact(inputs).enumerate() {
-                    scales[output] = math::round_row(weights, 0, &mut rounded);
-                    corrections[output] =
-                        -128 * rounded.iter().map(|&quant| i32::from(quant as i8)).sum::<i32>();
+                    scales[output] = math::round_row(weights, &mut rounded);
+                    column_sums[output] = rounded.iter().map(|&quant| i32::from(quant)).sum::<i32>();
                     for (input, quant) in rounded.iter().enumerate() {
-                        quants[byte_at(depth, input, output)] = *quant as i8;
+                        quants[byte_at(depth, input, output)] = *quant;
                     }
                 }
-                Weights::Bytes { quants, scales, corrections }
+                Weights::Bytes { quants, scales, column_sums }
             }
         };
         Ok(Linear { inputs, outputs, weights, bias })
     }
 
-    /// The outputs in `panels`, for the same rows that `rounded` has if the weights are bytes.
-    fn multiply(
-        &self,
-        level: Level,
-        x: Rows<'_>,
-        rounded: &ByteRows,
-        panels: Range<usize>,
-        target: Target<'_>,
-    ) {
+    /// Fills `target` with the outputs in `panels` for rows that were rounded if the weights are bytes.
+    fn multiply(&self, level: Level, x: &Input<'_>, panels: Range<usize>, target: Target<'_>) {
         let columns = panels.start * PANEL..panels.end * PANEL;
         match &self.weights {
             Weights::Floats(floats) => {
                 let floats = &floats[columns.start * self.inputs..columns.end * self.inputs];
-                multiply(level, x, self.inputs, floats, Some(&self.bias[columns]), target);
+                multiply(level, x.rows, self.inputs, floats, Some(&self.bias[columns]), target);
             }
-            Weights::Bytes { quants, scales, corrections } => {
+            Weights::Bytes { quants, scales, column_sums } => {
+                let rounded = &x.rounded;
                 let factor = ByteColumns {
                     quants: &quants[columns.start * rounded.depth..columns.end * rounded.depth],
                     scales: &scales[columns.clone()],
-                    corrections: &corrections[columns.clone()],
+                    column_sums: &column_sums[columns.clone()],
                     bias: &self.bias[columns],
                 };
                 multiply_bytes(level, rounded, factor, target);
@@ -95,44 +91,95 @@ impl Linear {
     }
 }
 
-/// Rounds each row to bytes, with a scale of its own.
-fn round_rows(level: Level, x: &Array) -> ByteRows {
-    let (count, depth) = (x.rows(), x.columns.next_multiple_of(QUAD));
+/// Rows as a layer takes them.
+struct Input<'a> {
+    rows: Rows<'a>,
+    /// Empty for a layer of floats.
+    rounded: ByteRows,
+}
+
+impl<'a> Input<'a> {
+    /// Rows of `inputs` numbers, one behind the other.
+    fn new(level: Level, floats: &'a [f32], linear: &Linear) -> Self {
+        let rows = Rows { data: floats, stride: linear.inputs, count: floats.len() / linear.inputs };
+        let rounded = match linear.weights {
+            Weights::Bytes { .. } => round_rows(level, floats, linear.inputs),
+            Weights::Floats(_) => ByteRows::default(),
+        };
+        Input { rows, rounded }
+    }
+}
+
+/// Rounds each row to bytes, with a scale and an offset of its own: few rows are symmetric.
+fn round_rows(level: Level, floats: &[f32], columns: usize) -> ByteRows {
+    let (count, depth) = (floats.len() / columns, columns.next_multiple_of(QUAD));
     let flip = if panels::unsigned(level) { 128 } else { 0 };
-    let mut rows = ByteRows { count, depth, quants: vec![flip; count * depth], scales: vec![0.0; count] };
-    let quants = rows.quants.chunks_exact_mut(depth);
-    for ((row, quants), scale) in x.data.chunks_exact(x.columns).zip(quants).zip(&mut rows.scales) {
-        *scale = math::round_row(row, flip, &mut quants[..x.columns]);
+    let mut rows = ByteRows {
+        count,
+        depth,
+        quants: vec![0; count * depth],
+        scales: Vec::with_capacity(count),
+        offsets: Vec::with_capacity(count),
+    };
+    for (row, quants) in floats.chunks_exact(columns).zip(rows.quants.chunks_exact_mut(depth)) {
+        let (scale, offset) = math::round_range(row, flip, &mut quants[..columns]);
+        rows.scales.push(scale);
+        rows.offsets.push(offset - i32::from(flip));
     }
     rows
 }
 
 impl Cpu {
-    /// `activation(x × weights + bias)`.
-    pub(super) fn apply_linear(&self, x: &Array, linear: &Linear, activation: Activation) -> Array {
-        assert_eq!(x.columns, linear.inputs, "the layer has other inputs");
-        let (rows, columns) = (x.rows(), linear.outputs);
-        let mut data = Vec::with_capacity(rows * columns);
-        let target = Target::new(&mut data.spare_capacity_mut()[..rows * columns], columns);
-        let rounded = match linear.weights {
-            Weights::Bytes { .. } => round_rows(self.level, x),
-            Weights::Floats(_) => ByteRows { count: 0, depth: 0, quants: Vec::new(), scales: Vec::new() },
-        };
-        let x = Rows { data: &x.data, stride: x.columns, count: rows };
-        self.pieces(columns.div_ceil(PANEL), rows * columns * linear.inputs, |panels| {
+    /// `x × weights + bias`.
+    pub(super) fn apply_linear(&self, x: &Array, linear: &Linear) -> Array {
+        self.by_blocks(x, linear.outputs, |rows, target| self.fill(rows, linear, None, target))
+    }
+
+    /// `activation(x × up) × down`, with their biases.
+    pub(super) fn apply_pair(&self, x: &Array, up: &Linear, activation: Activation, down: &Linear) -> Array {
+        self.by_blocks(x, down.outputs, |rows, target| {
+            let count = rows.len() / x.columns;
+            let inner = filled(count, up.outputs, |inner| self.fill(rows, up, Some(activation), inner));
+            self.fill(&inner, down, None, target);
+        })
+    }
+
+    /// A matrix of `outputs` columns, of which `fill` gets some rows of `x` and of the matrix at a time.
+    fn by_blocks(&self, x: &Array, outputs: usize, fill: impl Fn(&[f32], Target<'_>)) -> Array {
+        let data = filled(x.rows(), outputs, |target| {
+            for (number, rows) in x.data.chunks(ROWS_AT_ONCE * x.columns).enumerate() {
+                let first = number * ROWS_AT_ONCE;
+                // SAFETY: blocks have no row in common.
+                fill(rows, unsafe { target.part(first..first + rows.len() / x.columns, 0..outputs) });
+            }
+        });
+        Array { columns: outputs, data }
+    }
+
+    /// Fills `target` with the outputs for `rows`.
+    fn fill(&self, rows: &[f32], linear: &Linear, activation: Option<Activation>, target: Target<'_>) {
+        let x = Input::new(self.level, rows, linear);
+        let (count, columns) = (x.rows.count, linear.outputs);
+        self.pieces(columns.div_ceil(PANEL), count * columns * linear.inputs, |panels| {
             let of_target = panels.start * PANEL..columns.min(panels.end * PANEL);
             // SAFETY: no two pieces have a panel in common.
-            let mut target = unsafe { target.part(0..rows, of_target) };
-            linear.multiply(self.level, x, &rounded, panels, target);
-            if activation != Activation::None {
-                for row in 0..rows {
+            let mut target = unsafe { target.part(0..count, of_target) };
+            linear.multiply(self.level, &x, panels, target);
+            if let Some(activation) = activation {
+                for row in 0..count {
                     // SAFETY: the product filled it.
                     math::activate(unsafe { target.row(row) }, activation);
                 }
             }
         });
-        // SAFETY: the pieces filled every column of every row.
-        unsafe { data.set_len(rows * columns) };
-        Array { columns, data }
     }
+}
+
+/// A matrix that `fill` fills, every number of it.
+fn filled(rows: usize, columns: usize, fill: impl FnOnce(Target<'_>)) -> Vec<f32> {
+    let mut data = Vec::with_capacity(rows * columns);
+    fill(Target::new(&mut data.spare_capacity_mut()[..rows * columns], columns));
+    // SAFETY: all numbers were filled.
+    unsafe { data.set_len(rows * columns) };
+    data
 }

@@ -204,16 +204,41 @@ at_run_time! {
         }
     }
 
-    /// Rounds numbers to whole multiples, -127 to 127, of the scale that it returns; each is changed by `flip` by exclusive or,
-    /// which with 128 makes it unsigned.
-    pub(in super::super) fn round_row(x: &[f32], flip: u8, quants: &mut [u8]) -> f32 {
+    /// Rounds numbers to whole multiples, -127 to 127, of the scale that it returns.
+    pub(in super::super) fn round_row(x: &[f32], quants: &mut [i8]) -> f32 {
         let largest = largest_size(x);
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (quant, x) in quants.iter_mut().zip(x) {
             // Below 2²² the addition of 1.5 × 2²³ leaves the nearest whole number in the low bits.
-            *quant = (x * inverse + 12_582_912.0).to_bits() as u8 ^ flip;
+            *quant = (x * inverse + 12_582_912.0).to_bits() as i8;
         }
         largest / 127.0
+    }
+
+    /// Rounds numbers to bytes from -127 to 127 so that their range, with 0, fills these, and changes each byte by `flip` by
+    /// exclusive or, which with 128 makes it unsigned. A number is about the scale, which it returns, times the sum of its byte
+    /// and the offset, which it returns too; 0 is exact.
+    pub(super) fn round_range(x: &[f32], flip: u8, quants: &mut [u8]) -> (f32, i32) {
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        let (mut least, mut greatest) = ([0f32; LANES], [0f32; LANES]);
+        for chunk in chunks {
+            for lane in 0..LANES {
+                least[lane] = if chunk[lane] < least[lane] { chunk[lane] } else { least[lane] };
+                greatest[lane] = if chunk[lane] > greatest[lane] { chunk[lane] } else { greatest[lane] };
+            }
+        }
+        let least = rest.iter().copied().chain(least).fold(0.0, f32::min);
+        let greatest = rest.iter().copied().chain(greatest).fold(0.0, f32::max);
+        let range = greatest - least;
+        // Of the 254 steps one is kept, for the ends are rounded by themselves.
+        let inverse = if range > 0.0 { 253.0 / range } else { 0.0 };
+        let zero = -127.0 - (least * inverse).round();
+        // As in `round_row`.
+        let shift = 12_582_912.0 + zero;
+        for (quant, x) in quants.iter_mut().zip(x) {
+            *quant = (x * inverse + shift).to_bits() as u8 ^ flip;
+        }
+        (range / 253.0, -(zero as i32))
     }
 
     /// Rotates pairs of neighbours: `(x[2i], x[2i + 1])` by the angle `i`.
@@ -232,10 +257,9 @@ at_run_time! {
     }
 }
 
-/// What follows a linear layer.
+/// What is between two linear layers.
 pub(super) fn activate(x: &mut [f32], activation: Activation) {
     match activation {
-        Activation::None => {}
         Activation::Gelu => gelu(x),
         Activation::GeluTanh => gelu_tanh(x),
         Activation::Relu => relu(x),
@@ -384,17 +408,31 @@ mod tests {
     }
 
     #[test]
-    fn rounding_a_row_errs_by_half_a_step_at_most() {
-        let row: Vec<f32> = (0..100).map(|i| (i as f32 - 40.0) * 0.37).collect();
-        let (mut signed, mut unsigned) = ([0; 100], [0; 100]);
-        let scale = round_row(&row, 0, &mut signed);
-        assert_eq!(round_row(&row, 128, &mut unsigned), scale);
-        for ((x, signed), unsigned) in row.iter().zip(signed).zip(unsigned) {
-            assert!((f32::from(signed as i8) * scale - x).abs() <= scale * 0.5001);
-            assert_eq!(i32::from(unsigned), i32::from(signed as i8) + 128);
+    fn rounding_errs_by_half_a_step_at_most() {
+        for (first, step) in
+            [(-40.0, 0.37), (0.0, 2.0), (5.0, 1e-3), (-9.0, 0.01), (1e-20, 1e-21), (-1e20, 1e19)]
+        {
+            let row: Vec<f32> = (0..101).map(|i| first + step * (i * 7 % 101) as f32).collect();
+            let mut quants = [0; 101];
+            let scale = round_row(&row, &mut quants);
+            for (x, quant) in row.iter().zip(quants) {
+                assert!((f32::from(quant) * scale - x).abs() <= scale * 0.501);
+            }
+            let (mut signed, mut unsigned) = ([0; 101], [0; 101]);
+            let (scale, offset) = round_range(&row, 0, &mut signed);
+            assert_eq!(round_range(&row, 128, &mut unsigned), (scale, offset));
+            for ((x, signed), unsigned) in row.iter().zip(signed).zip(unsigned) {
+                let quant = i32::from(signed as i8);
+                assert!(((quant + offset) as f32 * scale - x).abs() <= scale * 0.501, "{x} {quant} {offset}");
+                assert!(quant >= -127 && i32::from(unsigned) == quant + 128);
+            }
+            assert!((-127..=127).contains(&offset));
         }
-        assert_eq!(round_row(&[0.0; 9], 0, &mut signed), 0.0);
-        assert_eq!(signed[..9], [0; 9]);
+        let mut quants = [0; 9];
+        assert_eq!(round_row(&[0.0; 9], &mut quants.map(|_| 0)), 0.0);
+        let (scale, offset) = round_range(&[0.0; 9], 0, &mut quants);
+        assert!(scale == 0.0 && quants.iter().all(|&quant| i32::from(quant as i8) == -offset));
+        round_range(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY], 0, &mut quants);
     }
 
     #[test]

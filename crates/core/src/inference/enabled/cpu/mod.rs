@@ -258,8 +258,12 @@ impl Backend for Cpu {
         Ok(out)
     }
 
-    fn apply(&self, x: &Array, linear: &Linear, activation: Activation) -> Result<Array> {
-        Ok(self.apply_linear(x, linear, activation))
+    fn apply(&self, x: &Array, linear: &Linear) -> Result<Array> {
+        Ok(self.apply_linear(x, linear))
+    }
+
+    fn feed_forward(&self, x: &Array, up: &Linear, activation: Activation, down: &Linear) -> Result<Array> {
+        Ok(self.apply_pair(x, up, activation, down))
     }
 
     fn layer_norm(

@@ -31,7 +31,9 @@ pub(super) struct Rows<'a> {
     pub(super) count: usize,
 }
 
-/// The left factor in bytes: `count` rows of `depth` numbers, each row with a scale.
+/// The left factor in bytes: `count` rows of `depth` numbers. A number is its row's scale times the sum of its byte and its row's
+/// offset.
+#[derive(Default)]
 pub(super) struct ByteRows {
     pub(super) count: usize,
     /// Numbers of a row, a multiple of [`QUAD`].
@@ -39,6 +41,8 @@ pub(super) struct ByteRows {
     /// From -127 to 127; with [`unsigned`], 128 more.
     pub(super) quants: Vec<u8>,
     pub(super) scales: Vec<f32>,
+    /// From -255 to 127.
+    pub(super) offsets: Vec<i32>,
 }
 
 /// Panels of bytes. Each slice but the first has an element for each column, those that fill up the last panel included.
@@ -46,8 +50,8 @@ pub(super) struct ByteRows {
 pub(super) struct ByteColumns<'a> {
     pub(super) quants: &'a [i8],
     pub(super) scales: &'a [f32],
-    /// -128 times each column's sum, which takes back what makes the left factor unsigned.
-    pub(super) corrections: &'a [i32],
+    /// Of the bytes of each column; they are multiplied by the left factor's offsets.
+    pub(super) column_sums: &'a [i32],
     pub(super) bias: &'a [f32],
 }
 
@@ -184,12 +188,12 @@ pub(super) fn multiply_bytes(level: Level, a: &ByteRows, b: ByteColumns<'_>, tar
     assert!(a.depth.is_multiple_of(QUAD) && a.depth <= MAX_BYTE_DEPTH, "such bytes cannot be multiplied");
     assert!(a.count == target.rows && b.quants.len() == columns * a.depth, "the factors do not fit");
     assert_eq!(
-        (a.quants.len(), a.scales.len()),
-        (a.count * a.depth, a.count),
+        (a.quants.len(), a.scales.len(), a.offsets.len()),
+        (a.count * a.depth, a.count, a.count),
         "the left factor has another size"
     );
     assert!(
-        [b.scales.len(), b.corrections.len(), b.bias.len()] == [columns; 3],
+        [b.scales.len(), b.column_sums.len(), b.bias.len()] == [columns; 3],
         "the right factor has another size"
     );
     in_panels(target, |range, first, stride| {
@@ -198,7 +202,7 @@ pub(super) fn multiply_bytes(level: Level, a: &ByteRows, b: ByteColumns<'_>, tar
             a,
             quants: &b.quants[columns.start * a.depth..columns.end * a.depth],
             scales: &b.scales[columns.clone()],
-            corrections: &b.corrections[columns.clone()],
+            column_sums: &b.column_sums[columns.clone()],
             bias: &b.bias[columns],
             first,
             stride,
@@ -238,7 +242,7 @@ struct ByteProduct<'a> {
     a: &'a ByteRows,
     quants: &'a [i8],
     scales: &'a [f32],
-    corrections: &'a [i32],
+    column_sums: &'a [i32],
     bias: &'a [f32],
     first: *mut f32,
     stride: usize,
@@ -293,10 +297,11 @@ unsafe fn portable(product: FloatProduct<'_>) {
 /// # Safety
 /// As for [`portable`].
 unsafe fn portable_bytes(product: ByteProduct<'_>) {
-    let ByteProduct { a, quants, scales, bias, first, stride, .. } = product;
+    let ByteProduct { a, quants, scales, column_sums, bias, first, stride } = product;
     for (number, panel) in quants.chunks_exact(PANEL * a.depth).enumerate() {
         for row in 0..a.count {
-            let mut sums = [0i32; PANEL];
+            let column_sums = &column_sums[number * PANEL..][..PANEL];
+            let mut sums: [i32; PANEL] = std::array::from_fn(|lane| a.offsets[row] * column_sums[lane]);
             let row_quants = a.quants[row * a.depth..][..a.depth].as_chunks::<QUAD>().0;
             for (x, weights) in row_quants.iter().zip(panel.as_chunks::<{ PANEL * QUAD }>().0) {
                 for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<QUAD>().0) {

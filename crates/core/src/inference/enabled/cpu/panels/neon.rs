@@ -33,12 +33,18 @@ pub(super) unsafe fn multiply_bytes(product: ByteProduct<'_>) {
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile<const R: usize>(product: &ByteProduct<'_>, row: usize, panel: usize) {
-    let ByteProduct { a, quants, scales, bias, first, stride, .. } = *product;
+    let ByteProduct { a, quants, scales, column_sums, bias, first, stride } = *product;
     // SAFETY: what the caller promises.
     unsafe {
         let x = a.quants.as_ptr().add(row * a.depth);
         let weights = quants.as_ptr().add(panel * PANEL * a.depth);
         let mut sums = [[vdupq_n_s32(0); VECTORS]; R];
+        for v in 0..VECTORS {
+            let sums_of_columns = vld1q_s32(column_sums.as_ptr().add(panel * PANEL + v * LANES));
+            for r in 0..R {
+                sums[r][v] = vmulq_n_s32(sums_of_columns, *a.offsets.as_ptr().add(row + r));
+            }
+        }
         for k in 0..a.depth / QUAD {
             let mut vectors = [vdupq_n_s8(0); VECTORS];
             for v in 0..VECTORS {

@@ -79,14 +79,15 @@ proptest! {
         let full = columns.next_multiple_of(PANEL);
         let (scales, bias) = (noise(full, seed ^ 2), noise(full, seed ^ 3));
         let mut quants = vec![0; full * depth];
-        let mut corrections = vec![0; full];
+        let mut column_sums = vec![0; full];
         for column in 0..columns {
             for row in 0..depth {
                 let quant = b[column * depth + row];
                 quants[byte_at(depth, row, column)] = quant;
-                corrections[column] -= 128 * i32::from(quant);
+                column_sums[column] += i32::from(quant);
             }
         }
+        let offsets: Vec<i32> = noise(rows, seed ^ 5).into_iter().map(|x| (127.0 * x) as i32).collect();
         for level in Level::all() {
             let flip = if unsigned(level) { 128 } else { 0 };
             let rounded = ByteRows {
@@ -94,13 +95,14 @@ proptest! {
                 depth,
                 quants: a.iter().map(|&quant| quant as u8 ^ flip).collect(),
                 scales: noise(rows, seed ^ 4),
+                offsets: offsets.iter().map(|offset| offset - i32::from(flip)).collect(),
             };
-            let factor = ByteColumns { quants: &quants, scales: &scales, corrections: &corrections, bias: &bias };
+            let factor = ByteColumns { quants: &quants, scales: &scales, column_sums: &column_sums, bias: &bias };
             let got = filled(rows, columns, |target| multiply_bytes(level, &rounded, factor, target));
             for (at, got) in got.iter().enumerate() {
                 let (row, column) = (at / columns, at % columns);
                 let pairs = a[row * depth..][..depth].iter().zip(&b[column * depth..][..depth]);
-                let sum: i32 = pairs.map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
+                let sum: i32 = pairs.map(|(&a, &b)| (i32::from(a) + offsets[row]) * i32::from(b)).sum();
                 let want = sum as f32 * (rounded.scales[row] * scales[column]) + bias[column];
                 prop_assert_eq!(*got, want, "{:?} row {} column {}", level, row, column);
             }

@@ -100,11 +100,11 @@ macro_rules! float_tile {
     };
 }
 
-/// Writes a tile of bytes. `$dot` adds products of four neighbouring bytes to 32-bit sums; `$corrected` says whether they take the left
-/// factor as unsigned.
+/// Writes a tile of bytes. `$dot` adds products of four neighbouring bytes to 32-bit sums, which begin with what makes up for the
+/// rows' zeros.
 macro_rules! byte_tile {
     (
-        $features:literal, $lanes:literal, $corrected:literal, $zero:ident, $load:ident, $splat:ident, $dot:ident, $float:ident,
+        $features:literal, $lanes:literal, $zero:ident, $load:ident, $splat:ident, $multiply_whole:ident, $dot:ident, $float:ident,
         $zero_floats:ident, $load_floats:ident, $splat_float:ident, $add:ident, $multiply:ident, $store:ident
     ) => {
         /// # Safety
@@ -117,18 +117,17 @@ macro_rules! byte_tile {
             panel: usize,
             step: usize,
         ) {
-            let ByteProduct { a, quants, scales, corrections, bias, first, stride } = *product;
+            let ByteProduct { a, quants, scales, column_sums, bias, first, stride } = *product;
             // SAFETY: as in `tile`.
             unsafe {
                 let x = a.quants.as_ptr().add(row * a.depth);
                 let weights = quants.as_ptr().add(panel * PANEL * a.depth);
                 let mut sums = [[$zero(); V]; R];
-                if $corrected {
-                    for v in 0..V {
-                        let correction = $load(corrections.as_ptr().add(panel * PANEL + v * $lanes).cast());
-                        for r in 0..R {
-                            sums[r][v] = correction;
-                        }
+                let offsets = a.offsets.as_ptr().add(row);
+                for v in 0..V {
+                    let sums_of_columns = $load(column_sums.as_ptr().add(panel * PANEL + v * $lanes).cast());
+                    for r in 0..R {
+                        sums[r][v] = $multiply_whole($splat(*offsets.add(r)), sums_of_columns);
                     }
                 }
                 for k in 0..a.depth / QUAD {
@@ -208,10 +207,10 @@ pub(super) mod avx2 {
     byte_tile!(
         "avx2,fma",
         8,
-        false,
         _mm256_setzero_si256,
         _mm256_loadu_si256,
         _mm256_set1_epi32,
+        _mm256_mullo_epi32,
         dot,
         _mm256_cvtepi32_ps,
         _mm256_setzero_ps,
@@ -239,10 +238,10 @@ pub(super) mod avx_vnni {
     byte_tile!(
         "avx2,fma,avxvnni",
         8,
-        true,
         _mm256_setzero_si256,
         _mm256_loadu_si256,
         _mm256_set1_epi32,
+        _mm256_mullo_epi32,
         _mm256_dpbusd_avx_epi32,
         _mm256_cvtepi32_ps,
         _mm256_setzero_ps,
@@ -281,17 +280,17 @@ pub(super) mod avx512 {
         multiply,
         strip,
         tile,
-        |size| [(2, 2, size), (1, 1, size)],
-        [12, 8, 4, 2, 1]
+        |size| [(3, 3, size), (2, 2, size), (1, 1, size)],
+        [8, 4, 2, 1]
     );
 
     byte_tile!(
         "avx512f,avx512bw,avx512vnni",
         16,
-        true,
         _mm512_setzero_si512,
         _mm512_loadu_si512,
         _mm512_set1_epi32,
+        _mm512_mullo_epi32,
         _mm512_dpbusd_epi32,
         _mm512_cvtepi32_ps,
         _mm512_setzero_ps,
@@ -307,7 +306,7 @@ pub(super) mod avx512 {
         multiply_bytes,
         byte_strip,
         byte_tile,
-        |size| [(2, 2, size), (1, 1, size)],
-        [12, 8, 4, 2, 1]
+        |size| [(3, 3, size), (2, 2, size), (1, 1, size)],
+        [8, 4, 2, 1]
     );
 }
