@@ -530,15 +530,16 @@ defmodule Aludel.Index do
   @doc """
   Gives every chunk that has none a vector by `encoder`, and returns how many were made.
 
-  Answers improve as it goes: vectors are used from the moment they exist.
+  Answers improve as it goes: vectors are used from the moment they exist. Where the encoder was loaded with a cache, vectors
+  that it holds are not made again; they count all the same.
 
   ## Options
   #{Options.docs(@embed_options)}
   """
   @spec embed(t, Model.Encoder.t(), keyword) :: {:ok, non_neg_integer} | {:ok, Job.t()} | {:error, Error.t()}
-  def embed(%__MODULE__{resource: resource}, %Model.Encoder{resource: encoder}, opts \\ []) do
+  def embed(%__MODULE__{resource: resource}, %Model.Encoder{resource: encoder, cache: cache}, opts \\ []) do
     opts = Options.validate!(opts, @embed_options)
-    start = &Native.index_embed(&1, resource, encoder)
+    start = &Native.index_embed(&1, resource, encoder, cache && cache.resource)
 
     if opts[:async] do
       Job.start(start)

@@ -55,7 +55,7 @@ defmodule Aludel.Native do
   def index_follow(_index, _watch, _seen), do: missing()
   def index_observe(_reference, _index, _folders), do: missing()
   def index_save(_reference, _index, _path, _wait), do: missing()
-  def index_embed(_reference, _index, _encoder), do: missing()
+  def index_embed(_reference, _index, _encoder, _cache), do: missing()
   def index_info(_index), do: missing()
   def index_counts(_index), do: missing()
   def index_diagnostics(_index), do: missing()
@@ -97,6 +97,10 @@ defmodule Aludel.Native do
   def model_info(_model), do: missing()
   def encoder_load(_reference, _path, _options), do: missing()
   def encoder_embed(_reference, _encoder, _texts), do: missing()
+
+  # Caches of embeddings
+  def embedding_cache_open(_path, _max_bytes), do: missing()
+  def embedding_cache_stats(_cache), do: missing()
 
   # Proposals and edits
   def propose_localise(_reference, _index, _tests, _limit), do: missing()

@@ -32,6 +32,11 @@ defmodule Aludel.Supervisor do
                default: nil,
                doc: "for search by meaning: a folder, a name of `Aludel.Models`, or a loaded one"
              ],
+             precision: [
+               type: {:in, [:fp32, :int8]},
+               default: :fp32,
+               doc: "how an encoder that is loaded computes, as for `Aludel.Model.load_encoder/2`"
+             ],
              model: [
                type: {:or, [:string, {:struct, Model}]},
                default: nil,

@@ -1,15 +1,16 @@
 //! Tokens per second of an encoder: `embed --model DIR [--length 128] [--batch 16] [--threads N] [--kernel own|candle]
-//! [--repetitions 5] [--json]`.
+//! [--precision fp32|int8] [--repetitions 5] [--json]`.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use aludel_benches::{Options, median, peak_memory};
 use aludel_core::Cancel;
-use aludel_core::inference::{Encoder, Kernel, LoadOptions};
+use aludel_core::inference::{Encoder, Kernel, LoadOptions, Precision};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse(&["model", "length", "batch", "threads", "kernel", "repetitions"])?;
+    let options =
+        Options::parse(&["model", "length", "batch", "threads", "kernel", "precision", "repetitions"])?;
     let path: PathBuf = options.required("model")?.into();
     let length = options.number("length", 128)?;
     let batch = options.number("batch", 16)?;
@@ -20,8 +21,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("candle") => Kernel::Candle,
         Some(other) => return Err(format!("--kernel is own or candle, not {other}").into()),
     };
+    let precision = match options.get("precision") {
+        None | Some("fp32") => Precision::Fp32,
+        Some("int8") => Precision::Int8,
+        Some(other) => return Err(format!("--precision is fp32 or int8, not {other}").into()),
+    };
     let started = Instant::now();
-    let encoder = Encoder::load(&path, &LoadOptions { threads, kernel, ..LoadOptions::default() })?;
+    let encoder =
+        Encoder::load(&path, &LoadOptions { threads, kernel, precision, ..LoadOptions::default() })?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     // Common words are one token each; the tokenizer adds two.
@@ -41,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     options.print(&serde_json::json!({
         "model": path.display().to_string(),
         "kernel": format!("{kernel:?}").to_lowercase(),
+        "precision": format!("{precision:?}").to_lowercase(),
         "threads": threads,
         "tokens_per_text": tokens,
         "batch": batch,

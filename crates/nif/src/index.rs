@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aludel_core::context::{self, Section};
 use aludel_core::retrieval::{
-    self, Answer, BuildOptions, Filter, Index, MadeFrom, Mode, Query, StaticEncoder,
+    self, Answer, BuildOptions, CachedEmbedder, Filter, Index, MadeFrom, Mode, Query, StaticEncoder,
     store::{self, SaveOptions},
 };
 use aludel_core::source::{Diagnostic, Language, Severity, Stamps, WalkOptions};
@@ -16,6 +16,7 @@ use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
 use rustler::{Atom, Env, NifMap, Resource, ResourceArc, Term};
 
+use crate::embedding_cache::CacheRef;
 use crate::guard::guard;
 use crate::job;
 use crate::live::{Kind, Live};
@@ -27,7 +28,7 @@ mod atoms {
 }
 
 /// Chunks that are encoded between two publications: often enough to see progress, seldom enough to cost nothing.
-const EMBED_BATCH: usize = 32;
+const EMBED_BATCH: usize = 64;
 
 /// The static encoder, read when it is first needed: one for all indexes.
 fn shipped_encoder() -> Result<Arc<StaticEncoder>> {
@@ -381,12 +382,16 @@ fn index_embed<'a>(
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     encoder: ResourceArc<EncoderRef>,
+    cache: Option<ResourceArc<CacheRef>>,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
+        let cached =
+            cache.as_ref().map(|cache| CachedEmbedder { embedder: encoder.encoder(), cache: &cache.0 });
+        let embedder = cached.as_ref().map_or_else(|| encoder.encoder(), |cached| cached);
         let mut made = 0;
         retrieval::embed_all(
             &|| Index::clone(&index.current()),
-            encoder.encoder(),
+            embedder,
             EMBED_BATCH,
             &mut |batch, progress| {
                 made += batch.len();

@@ -4,6 +4,7 @@
 //! text ([`guard`]). Work that may take longer than a tenth of a second runs on threads of our own ([`job`]) and answers
 //! by messages; it stops when its job is cancelled and when the process that ordered it ends.
 
+mod embedding_cache;
 mod error;
 mod graph;
 mod guard;
@@ -16,6 +17,7 @@ mod lookup;
 mod model;
 mod propose;
 mod search;
+mod shared;
 mod signal;
 mod watch;
 

@@ -28,6 +28,12 @@ defmodule Aludel.CLI.Args do
       doc:
         "A folder with a BERT encoder, or the name of one that `mix aludel.models list` names, instead of the built-in one."
     ],
+    precision: [
+      type: {:in, [:fp32, :int8]},
+      default: :fp32,
+      arg: "P",
+      doc: "How the encoder computes. An index keeps the vectors of one of the two; int8 is faster."
+    ],
     json: [type: :boolean, default: false, doc: "Print one line of JSON."],
     quiet: [type: :boolean, default: false, doc: "Print no progress."],
     seed: [type: :non_neg_integer, default: 0, arg: "N", doc: "The seed of what is random."]

@@ -3,7 +3,7 @@ defmodule Aludel.CLI.Workspace do
   # What the options of a command mean: which folder, which index, which encoder, which model.
 
   alias Aludel.CLI.Progress
-  alias Aludel.{Error, Index, Model, Models}
+  alias Aludel.{EmbeddingCache, Error, Index, Model, Models}
 
   @save_every_ms 20_000
 
@@ -59,13 +59,16 @@ defmodule Aludel.CLI.Workspace do
   def named_encoder(opts) do
     case opts[:encoder] do
       nil -> {:ok, nil}
-      name_or_path -> with {:ok, path} <- Models.resolve(name_or_path), do: Model.load_encoder(path)
+      name_or_path -> with {:ok, path} <- Models.resolve(name_or_path), do: load(path, opts)
     end
   end
 
+  defp load(path, opts),
+    do: Model.load_encoder(path, precision: opts[:precision] || :fp32, cache: EmbeddingCache.default())
+
   defp encoder_if_any do
     case Models.default(:encoder) do
-      {:ok, path} -> Model.load_encoder(path)
+      {:ok, path} -> load(path, [])
       {:error, %Error{kind: :unavailable}} -> {:ok, nil}
       {:error, error} -> {:error, error}
     end

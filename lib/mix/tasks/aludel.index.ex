@@ -4,7 +4,7 @@ defmodule Mix.Tasks.Aludel.Index do
   alias Aludel.CLI
   alias Aludel.CLI.{Args, Style, Table, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
+  @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
              [
                diagnostics: [type: :boolean, default: false, doc: "List what could not be read."]
              ]

@@ -4,7 +4,7 @@ defmodule Mix.Tasks.Aludel.Search do
   alias Aludel.CLI
   alias Aludel.CLI.{Args, Batch, Snippet, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
+  @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
              [
                limit: [type: :pos_integer, default: 10, arg: "N", doc: "The most results."],
                mode: [

@@ -16,6 +16,7 @@ mod fresh;
 mod outside;
 
 mod embed;
+mod embedding_cache;
 mod resident;
 mod static_model;
 
@@ -38,6 +39,7 @@ mod tests;
 pub use answer::{Answer, Hit, MadeFrom};
 pub use compiled::Observations;
 pub use embed::embed_all;
+pub use embedding_cache::{CacheStats, CachedEmbedder, EmbeddingCache};
 pub(crate) use entry::Entry;
 pub use filter::Filter;
 pub use grep::{Case, Found, FoundLine, Grep};
