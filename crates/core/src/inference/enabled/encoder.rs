@@ -129,7 +129,8 @@ impl Encoder {
                 });
                 Ok(pooled.collect::<Vec<_>>())
             })?;
-            let mut embeddings = vec![Vec::new(); texts.len()];
+            // Those without a token keep this.
+            let mut embeddings = vec![vec![0.0; self.dimensions]; texts.len()];
             for (text, embedding) in batches.into_iter().flatten().zip(embedded.into_iter().flatten()) {
                 embeddings[text] = embedding;
             }
@@ -181,10 +182,10 @@ impl Encoder {
     }
 }
 
-/// The numbers of the texts in batches of [`BATCH_TOKENS`] tokens at most, longest texts first: those of a batch have like lengths,
+/// The numbers of the texts that have tokens, in batches of [`BATCH_TOKENS`] tokens at most, longest texts first: those of a batch have like lengths,
 /// and what is left to do when threads run out of work is small.
 fn batches(tokens: &[Vec<u32>]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..tokens.len()).collect();
+    let mut order: Vec<usize> = (0..tokens.len()).filter(|&text| !tokens[text].is_empty()).collect();
     order.sort_by_key(|&text| Reverse(tokens[text].len()));
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut room = 0;
