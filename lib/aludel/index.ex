@@ -571,9 +571,9 @@ defmodule Aludel.Index do
         "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
     ],
     kinds: [
-      type: {:list, :string},
+      type: {:list, {:in, @definition_kinds}},
       default: [],
-      doc: ~s(only what defines one of these, such as `"function"`)
+      doc: "only what defines one of these, out of `definition_kinds/0`"
     ],
     modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
     languages: [

@@ -255,7 +255,7 @@ defmodule Aludel.IndexTest do
     assert places.("do\n  use", multiline: true) == [{"test/cart_test.exs", 1}]
     assert {:ok, %{truncated: true}} = Index.grep(index, "a", per_file: 1)
 
-    assert {:ok, %{lines: [], counts: [%{file: "lib/cart.ex", lines: 9} | _]}} =
+    assert {:ok, %{lines: [], counts: [%{file: "lib/cart.ex", lines: 7} | _]}} =
              Index.grep(index, ".", count: true)
 
     assert {:ok, %{lines: [%{before: ["defmodule Tax do"], after: []}, %{before: [], after: ["end"]}]}} =
@@ -348,7 +348,8 @@ defmodule Aludel.IndexTest do
           try do
             call.()
           rescue
-            error in ArgumentError -> error
+            # A map whose values are wrong is named by the exception, so it is not an ArgumentError.
+            error in [ArgumentError, ErlangError] -> error
           end
 
         refute match?({:error, %Error{kind: :panic}}, result), inspect({name, argument, result})

@@ -176,9 +176,9 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   test "grep prints lines below the definitions they are in", %{root: root} do
     assert out(Tasks.Grep, ["put\\(", "--root", root]) == """
            src/cart.ex  Cart.empty/1
-           5:   def empty(cart), do: put(cart, [])
+            5:   def empty(cart), do: put(cart, [])
            src/cart.ex  Cart.add/2
-           8:   def add(cart, product), do: put(cart, [product | cart.lines])
+            8:   def add(cart, product), do: put(cart, [product | cart.lines])
            src/cart.ex  Cart.put/2
            10:   defp put(cart, lines), do: %{cart | lines: lines}
            """

@@ -138,6 +138,10 @@ pub(super) fn pack(data: &[f32], stride: usize, rows: usize, depth: usize, panel
 pub(super) fn pack_columns(data: &[f32], stride: usize, rows: usize, columns: usize, panels: &mut Vec<f32>) {
     panels.clear();
     panels.resize(columns.next_multiple_of(PANEL) * rows, 0.0);
+    // A text may be empty.
+    if rows == 0 {
+        return;
+    }
     for (number, panel) in panels.chunks_exact_mut(PANEL * rows).enumerate() {
         let width = PANEL.min(columns - number * PANEL);
         for (row, to) in panel.chunks_exact_mut(PANEL).enumerate() {
