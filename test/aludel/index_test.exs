@@ -261,7 +261,9 @@ defmodule Aludel.IndexTest do
     assert {:ok, %{lines: [%{before: ["defmodule Tax do"], after: []}, %{before: [], after: ["end"]}]}} =
              Index.grep(index, "@rate", context: 2)
 
-    assert {:ok, %{lines: [], searched: 0}} = Index.grep(index, "zyzzyva")
+    # A file may be read for nothing, but not all of them.
+    assert {:ok, %{lines: [], searched: searched}} = Index.grep(index, "zyzzyva")
+    assert searched < 3
   end
 
   test "what was looked up is seen to change", %{tmp_dir: dir} do

@@ -191,7 +191,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
            """
 
     assert out(Tasks.Grep, ["cart", "--count", "--kinds", "function", "--root", root]) ==
-             "file         lines\nsrc/cart.ex      5\nsrc/till.ex      1\n"
+             "file         lines\nsrc/cart.ex      4\nsrc/till.ex      1\n"
 
     assert %{
              "lines" => [%{"matches" => [[_, 3]], "line" => 2, "symbol" => "Broken.half/1"}],

@@ -29,7 +29,8 @@ defmodule Mix.Tasks.Aludel.Search do
                      "with `!` is left out."
                ],
                kinds: [
-                 type: :string,
+                 type: {:custom, Args, :names, [Aludel.Index.definition_kinds()]},
+                 default: [],
                  arg: "KINDS",
                  doc: "Only what defines one of these, such as `function,macro`."
                ],
