@@ -43,8 +43,11 @@ struct Segment {
     files: Vec<Arc<Entry>>,
     lengths: Vec<[u32; FIELDS]>,
     postings: FxHashMap<Box<str>, Vec<Posting>>,
-    vocabulary: OnceLock<Box<[(u32, Box<str>)]>>,
+    vocabulary: OnceLock<Vocabulary>,
 }
+
+/// Words, each with the letters in it.
+type Vocabulary = Box<[(u32, Box<str>)]>;
 
 /// What the words of a question found in a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

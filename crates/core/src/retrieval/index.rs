@@ -49,7 +49,7 @@ pub struct Index {
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
     /// What the last filters let pass in this version.
-    filtered: Arc<Mutex<Vec<(Filter, Arc<Allowed>)>>>,
+    filtered: Arc<Mutex<Filtered>>,
     /// When files were written, in milliseconds since 1970, by path. It is no part of a file's content.
     modified: Arc<BTreeMap<Arc<str>, u64>>,
     unread: Arc<[Diagnostic]>,
@@ -62,6 +62,9 @@ pub struct Index {
     /// One for all versions with these files.
     graph: Arc<OnceLock<CodeGraph>>,
 }
+
+/// What filters let pass, of those that were asked for last.
+type Filtered = Vec<(Filter, Arc<Allowed>)>;
 
 /// What an index is made of.
 pub(super) struct Parts {

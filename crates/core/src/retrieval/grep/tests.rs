@@ -53,7 +53,7 @@ fn a_line_is_told_with_its_place_and_its_definition() {
         line: 7,
         line_end: 7,
         column: 17,
-        matches: Vec::from([at..at + 8]),
+        matches: std::iter::once(at..at + 8).collect(),
         text: "    cart = Cart.put(cart, item)".into(),
         text_start: at - 16,
         before: vec![],

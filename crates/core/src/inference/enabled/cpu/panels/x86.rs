@@ -1,5 +1,7 @@
 //! Kernels of x86-64.
 
+#![allow(clippy::int_plus_one, reason = "one of the numbers that the macro counts by is 1")]
+
 use std::arch::x86_64::*;
 
 use super::{ByteProduct, FloatProduct, PANEL, QUAD};
