@@ -110,7 +110,8 @@ fn names(index: &Index, turns: usize) -> Result<Vec<Value>, Box<dyn Error>> {
         let middle = name.len() / 3;
         name.char_indices().filter(|(at, _)| *at != middle).map(|(_, letter)| letter).collect::<String>()
     };
-    let ways: [(&str, &dyn Fn(&str) -> String); 7] = [
+    type Way<'w> = (&'w str, &'w dyn Fn(&str) -> String);
+    let ways: [Way<'_>; 7] = [
         ("Mod.fun/arity", &|symbol| symbol.to_string()),
         ("Last.fun", &|symbol| {
             let name = bare(symbol);

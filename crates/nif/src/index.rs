@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aludel_core::context::{self, Section};
 use aludel_core::retrieval::{
-    self, Answer, BuildOptions, CachedEmbedder, Filter, Index, MadeFrom, Mode, Query, StaticEncoder,
+    self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Index, MadeFrom, Mode, Query,
+    StaticEncoder,
     store::{self, SaveOptions},
 };
 use aludel_core::source::{Diagnostic, Language, Severity, Stamps, WalkOptions};
@@ -387,7 +388,10 @@ fn index_embed<'a>(
     job::start(env, reference, move |reporter| {
         let cached =
             cache.as_ref().map(|cache| CachedEmbedder { embedder: encoder.encoder(), cache: &cache.0 });
-        let embedder = cached.as_ref().map_or_else(|| encoder.encoder(), |cached| cached);
+        let embedder: &dyn Embedder = match &cached {
+            Some(cached) => cached,
+            None => encoder.encoder(),
+        };
         let mut made = 0;
         retrieval::embed_all(
             &|| Index::clone(&index.current()),
