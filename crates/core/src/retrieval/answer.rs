@@ -222,7 +222,8 @@ impl Index {
 
     /// What is called by the tests that have the question's words, and how many of them the best test has, as a share.
     fn tested(&self, question: &Question, found: &Found) -> BTreeMap<u32, f32> {
-        let mut wanted: FxHashMap<(&str, &str), f32> = FxHashMap::default();
+        // By name and module.
+        let mut wanted: FxHashMap<&str, FxHashMap<&str, f32>> = FxHashMap::default();
         let mut tests = 0;
         // Tests count also where a filter keeps them out of the answer.
         for number in best(found.scored(|found| found.score), TESTS_AMONG) {
@@ -236,7 +237,7 @@ impl Index {
             let first = references.partition_point(|reference| reference.span.start < start);
             for reference in references[first..].iter().take_while(|it| it.span.start < end) {
                 if let Some(module) = reference.module.as_deref().filter(|_| !reference.name.is_empty()) {
-                    let most = wanted.entry((module, &reference.name)).or_default();
+                    let most = wanted.entry(&*reference.name).or_default().entry(module).or_default();
                     *most = most.max(found.matches[number as usize].score);
                 }
             }
@@ -245,13 +246,17 @@ impl Index {
         if wanted.is_empty() {
             return tested;
         }
-        for (file, entry) in self.inner_files().entries().iter().enumerate() {
-            for definition in &entry.facts.definitions {
-                let Some(score) = wanted.get(&(&*definition.module, &*definition.name)) else { continue };
-                if definition.arity.is_none() || is_aside(&entry.file.path) {
+        for (name, modules) in wanted {
+            for candidate in self.names().equal(&lowered(name)) {
+                let definition = candidate.definition();
+                let Some(score) = modules.get(&*definition.module) else { continue };
+                let path = &candidate.entry.file.path;
+                if *definition.name != *name || definition.arity.is_none() || is_aside(path) {
                     continue;
                 }
-                if let Some(number) = self.chunk_of(file, definition) {
+                if let Some(number) =
+                    self.inner_files().place(path).and_then(|file| self.chunk_of(file, definition))
+                {
                     let most = tested.entry(number).or_default();
                     *most = most.max(*score);
                 }

@@ -30,20 +30,24 @@ impl Phrases {
 fn bare_words(text: &str) -> String {
     let mut bare = String::with_capacity(text.len() + 2);
     bare.push(' ');
-    let mut escaped = false;
-    for character in text.chars() {
-        if escaped && matches!(character, 'n' | 't' | 'r') || !character.is_alphanumeric() {
-            escaped = character == '\\' && !escaped;
-            if !bare.ends_with(' ') {
-                bare.push(' ');
+    let mut rest = text;
+    while let Some(start) = rest.find(char::is_alphanumeric) {
+        // In a text of code `\n` is the end of a line and not a letter.
+        let escaped = rest[..start].ends_with('\\') && rest[start..].starts_with(['n', 't', 'r']);
+        rest = &rest[start + usize::from(escaped)..];
+        let end = rest.find(|character: char| !character.is_alphanumeric()).unwrap_or(rest.len());
+        if end > 0 {
+            let word = &rest[..end];
+            if word.is_ascii() {
+                let from = bare.len();
+                bare.push_str(word);
+                bare[from..].make_ascii_lowercase();
+            } else {
+                bare.extend(word.chars().flat_map(char::to_lowercase));
             }
-        } else {
-            escaped = false;
-            bare.extend(character.to_lowercase());
+            bare.push(' ');
         }
-    }
-    if !bare.ends_with(' ') {
-        bare.push(' ');
+        rest = &rest[end..];
     }
     bare
 }
