@@ -18,7 +18,7 @@ class MiniLM:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(longest)
 
-    def encode(self, texts, tokens_per_batch=8192, progress=False):
+    def encode(self, texts, tokens_per_batch=4096, progress=False):
         """One row of length 1 for each text, the mean over its tokens."""
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(ids)), key=lambda at: len(ids[at]))

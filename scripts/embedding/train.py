@@ -19,7 +19,7 @@ ELIXIR, ERLANG = 0, 1
 @dataclass
 class Options:
     dimensions: int = 256
-    epochs: float = 3.0
+    epochs: float = 2.0
     batch: int = 1024
     run: int = 256
     temperature: float = 0.05

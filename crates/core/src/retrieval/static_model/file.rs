@@ -22,7 +22,10 @@ use crate::{Error, ErrorKind, Result};
 const MAGIC: &[u8; 8] = b"ALUDELSE";
 const VERSION: u32 = 1;
 const MOST_DIMENSIONS: usize = 1024;
-const MOST_TOKENS: usize = 1 << 20;
+const MOST_TOKENS: usize = 1 << TOKEN_BITS;
+
+/// No token's number needs more.
+pub(super) const TOKEN_BITS: u32 = 20;
 
 /// Where a token counts: documents have three fields, a query is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub struct StaticEncoder {
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Field and number of each token, as one number, so that equal ones stand together once sorted.
-    tokens: Vec<u64>,
+    tokens: Vec<u32>,
 }
 
 impl StaticEncoder {
@@ -103,10 +103,10 @@ impl StaticEncoder {
     }
 
     fn add(&self, field: Field, text: &[u8], scratch: &mut Scratch) {
-        let field_bits = (field as u64) << 32;
+        let field = (field as u32) << file::TOKEN_BITS;
         words::words(text, &mut |word| {
             words::numbers(word, |word| self.model.find(word), &mut |number| {
-                scratch.tokens.push(field_bits | u64::from(number));
+                scratch.tokens.push(field | number);
             });
         });
     }
@@ -117,7 +117,8 @@ impl StaticEncoder {
         vector.fill(0.0);
         scratch.tokens.sort_unstable();
         for same in scratch.tokens.chunk_by(|a, b| a == b) {
-            let (field, number) = (FIELD[(same[0] >> 32) as usize], same[0] as u32);
+            let field = FIELD[(same[0] >> file::TOKEN_BITS) as usize];
+            let number = same[0] & ((1 << file::TOKEN_BITS) - 1);
             let weight = self.model.weight(field, number) * self.saturation[same.len().min(LARGEST_COUNT)];
             for (sum, value) in vector.iter_mut().zip(self.model.vector(number)) {
                 *sum += weight * f32::from(*value as i8);

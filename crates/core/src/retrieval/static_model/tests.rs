@@ -47,8 +47,9 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 fn tokens(encoder: &StaticEncoder, scratch: &Scratch) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::<String, Vec<String>>::new();
     for token in &scratch.tokens {
-        let field = ["header", "name", "body", "query"][(token >> 32) as usize];
-        let text = String::from_utf8_lossy(encoder.model.text(*token as u32)).into_owned();
+        let field = ["header", "name", "body", "query"][(token >> file::TOKEN_BITS) as usize];
+        let number = token & ((1 << file::TOKEN_BITS) - 1);
+        let text = String::from_utf8_lossy(encoder.model.text(number)).into_owned();
         found.entry(field.to_owned()).or_default().push(text);
     }
     found.values_mut().for_each(|tokens| tokens.sort());
