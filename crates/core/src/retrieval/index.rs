@@ -32,6 +32,9 @@ pub struct BuildOptions {
     pub walk: WalkOptions,
 }
 
+/// Filters and what they let pass.
+type Filtered = Vec<(Filter, Arc<Allowed>)>;
+
 /// The files of a project, what is known of them, and what is needed to search them.
 ///
 /// An index is a value: it never changes, a clone is cheap and may be read from any thread, and each change makes a new
@@ -46,7 +49,7 @@ pub struct Index {
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
     /// What the last filters let pass in this version.
-    filtered: Arc<Mutex<Vec<(Filter, Arc<Allowed>)>>>,
+    filtered: Arc<Mutex<Filtered>>,
     /// When files were written, in milliseconds since 1970, by path. It is no part of a file's content.
     modified: Arc<BTreeMap<Arc<str>, u64>>,
     unread: Arc<[Diagnostic]>,
@@ -393,7 +396,7 @@ impl Index {
         if filter.is_empty() {
             return Ok(None);
         }
-        let known = |filtered: &Vec<(Filter, Arc<Allowed>)>| {
+        let known = |filtered: &Filtered| {
             filtered.iter().find(|(known, _)| known == filter).map(|(_, allowed)| allowed.clone())
         };
         if let Some(allowed) = known(&self.filtered.lock()) {
