@@ -34,6 +34,9 @@ pub struct BuildOptions {
     pub walk: WalkOptions,
 }
 
+/// Filters and what they let pass.
+type Filtered = Vec<(Filter, Arc<Allowed>)>;
+
 /// The files of a project, what is known of them, and what is needed to search them.
 ///
 /// An index is a value: it never changes, a clone is cheap and may be read from any thread, and each change makes a new
@@ -62,9 +65,6 @@ pub struct Index {
     /// One for all versions with these files.
     graph: Arc<OnceLock<CodeGraph>>,
 }
-
-/// What filters let pass, of those that were asked for last.
-type Filtered = Vec<(Filter, Arc<Allowed>)>;
 
 /// What an index is made of.
 pub(super) struct Parts {
@@ -426,7 +426,7 @@ impl Index {
         if filter.is_empty() {
             return Ok(None);
         }
-        let known = |filtered: &Vec<(Filter, Arc<Allowed>)>| {
+        let known = |filtered: &Filtered| {
             filtered.iter().find(|(known, _)| known == filter).map(|(_, allowed)| allowed.clone())
         };
         if let Some(allowed) = known(&self.filtered.lock()) {

@@ -137,11 +137,16 @@ impl Nearest<'_> {
         let good = estimates.low.finish();
         let reached = good.iter().map(|found| score(found.row)).fold(f32::INFINITY, f32::min);
         let needed = good.last().map_or(f32::NEG_INFINITY, |last| last.score.max(reached));
+        let high = estimates.high.iter().filter(|(_, high)| *high >= needed).map(|(row, _)| *row);
+        // However wrong the estimates are, there are never fewer than were asked for.
+        let mut rows: Vec<u32> = high.chain(good.iter().map(|found| found.row)).collect();
+        rows.sort();
+        rows.dedup();
         let mut best = Best::new(count);
-        for (row, _) in estimates.high.iter().filter(|(_, high)| *high >= needed) {
-            let score = score(*row);
+        for row in rows {
+            let score = score(row);
             if score >= best.least {
-                best.push(self.found(*row, score));
+                best.push(self.found(row, score));
             }
         }
         best.finish()
