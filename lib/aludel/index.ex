@@ -440,8 +440,8 @@ defmodule Aludel.Index do
   not so, and `foreign` how many have their source elsewhere. What the compiler said then goes before what the source seems
   to say, until that file changes.
 
-  Only what changed since the last time is read: `read` says how many files that were, and `changed` whether the index knows
-  anything else than before. What is no more in the folders is forgotten; `folders: []` forgets everything. It is saved with
+  Only what changed since the last time is read: `read` says how many files that were, and `changed` whether the index has to
+  be saved again. What is no more in the folders is forgotten; `folders: []` forgets everything. It is saved with
   the index.
 
   ## Options

@@ -34,7 +34,8 @@ pub struct Observations {
     pub foreign: usize,
     /// Files of the compiler that were read: those that were not known yet, or may have changed.
     pub read: usize,
-    /// Whether the index knows anything else than before.
+    /// Whether the index is another one than before, and is to be saved: it knows something else, or that something is the
+    /// same although it may have changed.
     pub changed: bool,
     /// What could not be read.
     pub diagnostics: Vec<Diagnostic>,
