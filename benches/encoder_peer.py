@@ -20,7 +20,6 @@ neighbours that stay. A line of TEXTS.jsonl is a JSON string.
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -164,7 +163,9 @@ def run_theirs(arguments):
         theirs.embed(texts)
         wall.append(tokens / (time.perf_counter() - start[0]))
         cpu.append(tokens / (time.process_time() - start[1]))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not getrusage, which counts what the parent had when it forked.
+    high_water = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    memory = int(high_water.split()[1]) * 1024
     print(json.dumps([statistics.median(wall), statistics.median(cpu), memory]))
 
 

@@ -1,6 +1,7 @@
 //! Attention on the processor.
 
 use super::super::backend::Heads;
+use super::linear::filled;
 use super::math::{self, View};
 use super::panels::{self, PANEL, Rows, Target};
 use super::{Array, Cpu};
@@ -110,34 +111,30 @@ impl Cpu {
     pub(super) fn attend_to_texts(&self, lengths: &[usize], x: &Array, heads: Heads) -> Array {
         let (size, width) = (heads.size, heads.query * heads.size);
         let rows = x.rows();
-        let mut data = Vec::with_capacity(rows * width);
-        let target = Target::new(&mut data.spare_capacity_mut()[..rows * width], width);
-        let mut start = 0;
-        for &length in lengths {
-            let text = &x.data[start * x.columns..][..length * x.columns];
-            // SAFETY: texts have no row in common.
-            let target = unsafe { target.part(start..start + length, 0..width) };
-            self.pieces(heads.query, 2 * length * length * width, |numbers| {
-                let mut scratch = Scratch::default();
-                for head in numbers {
-                    let columns = head * size..(head + 1) * size;
-                    // SAFETY: heads have no column in common.
-                    let target = unsafe { target.part(0..length, columns.clone()) };
-                    let [q, k, v] =
-                        [0, 1, 2].map(|part| text.get(part * width + columns.start..).unwrap_or(&[]));
-                    panels::pack(k, x.columns, length, size, &mut scratch.keys);
-                    panels::pack_columns(v, x.columns, length, size, &mut scratch.values);
-                    self.attend_by_rows(
-                        Rows { data: q, stride: x.columns, count: length },
-                        &mut scratch,
-                        target,
-                    );
-                }
-            });
-            start += length;
-        }
-        // SAFETY: every head of every text was filled.
-        unsafe { data.set_len(rows * width) };
+        assert_eq!(lengths.iter().sum::<usize>(), rows, "the texts have other tokens");
+        let data = filled(rows, width, |target| {
+            let mut start = 0;
+            for &length in lengths {
+                let text = &x.data[start * x.columns..][..length * x.columns];
+                // SAFETY: texts have no row in common.
+                let target = unsafe { target.part(start..start + length, 0..width) };
+                self.pieces(heads.query, 2 * length * length * width, |numbers| {
+                    let mut scratch = Scratch::default();
+                    for head in numbers {
+                        let columns = head * size..(head + 1) * size;
+                        // SAFETY: heads have no column in common.
+                        let target = unsafe { target.part(0..length, columns.clone()) };
+                        let [q, k, v] =
+                            [0, 1, 2].map(|part| text.get(part * width + columns.start..).unwrap_or(&[]));
+                        panels::pack(k, x.columns, length, size, &mut scratch.keys);
+                        panels::pack_columns(v, x.columns, length, size, &mut scratch.values);
+                        let q = Rows { data: q, stride: x.columns, count: length };
+                        self.attend_by_rows(q, &mut scratch, target);
+                    }
+                });
+                start += length;
+            }
+        });
         Array { columns: width, data }
     }
 

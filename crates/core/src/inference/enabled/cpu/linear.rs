@@ -176,7 +176,7 @@ impl Cpu {
 }
 
 /// A matrix that `fill` fills, every number of it.
-fn filled(rows: usize, columns: usize, fill: impl FnOnce(Target<'_>)) -> Vec<f32> {
+pub(super) fn filled(rows: usize, columns: usize, fill: impl FnOnce(Target<'_>)) -> Vec<f32> {
     let mut data = Vec::with_capacity(rows * columns);
     fill(Target::new(&mut data.spare_capacity_mut()[..rows * columns], columns));
     // SAFETY: all numbers were filled.
