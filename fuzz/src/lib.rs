@@ -7,6 +7,7 @@ mod beam;
 #[cfg(feature = "inference")]
 mod gguf;
 mod patch;
+mod static_model;
 mod store;
 mod syntax;
 
@@ -14,6 +15,7 @@ pub use beam::beam;
 #[cfg(feature = "inference")]
 pub use gguf::gguf;
 pub use patch::patch;
+pub use static_model::static_model;
 pub use store::store;
 pub use syntax::{eex, elixir, erlang, heex, prose};
 
@@ -37,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "patch", run: patch, seeds: patch::seeds },
     Target { name: "store", run: store, seeds: store::seeds },
     Target { name: "beam", run: beam, seeds: beam::seeds },
+    Target { name: "static_model", run: static_model, seeds: static_model::seeds },
     #[cfg(feature = "inference")]
     Target { name: "gguf", run: gguf, seeds: gguf::seeds },
 ];

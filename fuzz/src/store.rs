@@ -15,8 +15,9 @@ pub fn store(data: &[u8]) {
     let path = folder.path().join("index");
     fs::write(&path, data).expect("a file for temporary data");
     match open(&path, &Cancel::new()) {
-        Ok(index) => {
-            let answer = answer(&index);
+        Ok(stored) => {
+            let answer = answer(&stored.index);
+            stored.index.graph();
             assert!(saved().answers.contains(&answer), "no index that was saved gives {answer:?}");
         }
         Err(error) => assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Version), "{error:?}"),
@@ -46,13 +47,25 @@ fn saved() -> &'static Saved {
                     format!("defmodule Shop do\n  @doc \"The price of an item.\"\n  {function}\nend\n");
                 fs::write(root.join("shop.ex"), text).expect("a file of the project");
                 let index = Index::build(&root, &BuildOptions::default(), &mut |_| {}, &Cancel::new());
-                let index = index.expect("an index of the project");
+                let index = observed(&index.expect("an index of the project"));
                 save(&index, &path, &options, &Cancel::new()).expect("the index is saved");
                 answer(&index)
             });
         assert_ne!(answers[0], answers[1]);
         Saved { bytes: fs::read(&path).expect("the saved index"), answers }
     })
+}
+
+/// The index with what a tracer of the compiler saw.
+fn observed(index: &Index) -> Index {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let source = index.root().join("shop.ex");
+    let call = r#"{"m":"Kernel","f":"*","a":2,"l":3,"cm":"Shop","cf":"price","ca":2,"k":0}"#;
+    let text = format!("{{\"source\":{source:?}}}\n{call}\n");
+    fs::write(folder.path().join("shop.trace"), text).expect("a trace");
+    let folders = [folder.path().to_path_buf()];
+    let observed = index.with_compiled(&folders, &mut |_| {}, &Cancel::new());
+    observed.expect("the trace is read").0
 }
 
 fn answer(index: &Index) -> Answer {

@@ -177,25 +177,29 @@ defmodule Aludel.Graph do
 
   defp reach(%Index{resource: resource}, symbol, way, opts) when is_binary(symbol) do
     opts = Options.validate!(opts, @reach)
-    query(fn -> Native.graph_reach(resource, symbol, way, opts[:depth], names(opts[:kinds])) end)
+    near(&Native.graph_reach(&1, resource, symbol, way, opts[:depth], names(opts[:kinds])))
   end
 
   @doc "What `symbol` stands for: where it is defined."
   @spec definition(Index.t(), String.t()) :: {:ok, [symbol]} | {:error, Error.t()}
   def definition(%Index{resource: resource}, symbol) when is_binary(symbol),
-    do: query(fn -> Native.graph_find(resource, symbol) end)
+    do: near(&Native.graph_find(&1, resource, symbol))
 
   @doc "Every place where `symbol` is used, in every way."
   @spec references(Index.t(), String.t()) :: {:ok, [use_of]} | {:error, Error.t()}
   def references(%Index{resource: resource}, symbol) when is_binary(symbol),
-    do: query(fn -> Native.graph_references(resource, symbol) end)
+    do: near(&Native.graph_references(&1, resource, symbol))
 
   @doc """
-  What implements a protocol or behaviour of the project: modules; of one of its functions or callbacks, functions.
+  What implements a protocol or behaviour: modules; of one of its functions or callbacks, functions.
+
+  It may come from elsewhere, as `"GenServer"`, `"Plug"` or `"Enumerable.count/1"` do. The modules that have it by a macro
+  of a dependency are known for certain only by the compiler (`Aludel.Index.observe/2`) or from the sources in `deps`; without
+  either, `use Mod` is taken to give the behaviour `Mod`, and is marked as a guess.
   """
   @spec implementations(Index.t(), String.t()) :: {:ok, [hit]} | {:error, Error.t()}
   def implementations(%Index{resource: resource}, symbol) when is_binary(symbol),
-    do: query(fn -> Native.graph_implementations(resource, symbol) end)
+    do: near(&Native.graph_implementations(&1, resource, symbol))
 
   @doc "What a change of a file or a symbol may touch: all that depends on it, tests included, nearest first."
   @spec impact(Index.t(), String.t()) :: {:ok, [hit]} | {:error, Error.t()}
@@ -496,6 +500,9 @@ defmodule Aludel.Graph do
 
   defp names(nil), do: nil
   defp names(kinds), do: Enum.map(kinds, &Atom.to_string/1)
+
+  # What looks only around a symbol is answered at once, unless the graph is large or still has to be made.
+  defp near(ask), do: query(fn -> Job.answer(ask) end)
 
   # Jobs are for what looks at much of the graph.
   defp job(start), do: query(fn -> Job.run(start, nil) end)

@@ -1,10 +1,13 @@
 defmodule Aludel.Index do
+  alias Aludel.Options
+
   @moduledoc """
   An index of the code of one folder: what it defines, who calls whom, and what answers a question.
 
-  The folder need not be a mix project and its code need not compile; it is never written to. An index answers from its
-  words as soon as it is built. With an encoder (`Aludel.Model.load_encoder/2`) `embed/3` adds vectors, in as many steps
-  as it takes; each answer says in `made_from` how many of the chunks had one.
+  The folder need not be a mix project and its code need not compile; it is never written to. An index answers by
+  words and by meaning as soon as it is built: it carries a small encoder of its own, which needs no network and no model.
+  `embed/3` puts the vectors of another encoder (`Aludel.Model.load_encoder/2`) in their place, in as many steps as it takes; each
+  answer says in `made_from` how many of the chunks had one.
 
       {:ok, index} = Aludel.Index.build("path/to/project")
       {:ok, answer} = Aludel.Index.search(index, "where are prices rounded")
@@ -12,16 +15,42 @@ defmodule Aludel.Index do
 
   The handle may be shared between processes. `update/2` and `embed/3` change what it answers, from one whole state to
   the next; a search that runs meanwhile sees the state in which it began.
+
+  ## An index that follows its folder
+
+      children = [
+        {Aludel.Index, name: MyApp.Code, root: ".", watch: true}
+      ]
+
+      {:ok, answer} = Aludel.Index.search(MyApp.Code, "where are prices rounded", wait: 5_000)
+      answer.freshness
+
+  A saved index answers at once and is brought up to date behind that. From then on the folder is watched, by the rules by
+  which it is read: a file that is saved, a branch that is switched, however many files that touches, is one update. While
+  that runs, queries are answered from the last whole state, and each answer says how it stands in `freshness`:
+
+    * `:fresh`: it holds whatever was seen to happen in the folder
+    * `:updating`: something happened that it does not hold yet
+    * `:stale`: it cannot be brought up to date; `status/2` says why
+    * `:unknown`: nobody watches the folder
+
+  An event takes some milliseconds to be seen. `status/2` compares the files themselves and is right at once.
+
+  #{Options.docs(Aludel.Index.Tree.options())}
   """
 
-  alias Aludel.{Error, Job, Model, Native, Options, Telemetry}
+  alias Aludel.Index.{Server, Status}
+  alias Aludel.{Error, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
   defstruct [:resource, :root]
 
   @type t :: %__MODULE__{resource: reference, root: Path.t()}
 
-  @typedoc "A place that was found. Lines count from 1 and include both ends."
+  @typedoc """
+  A place that was found. Lines count from 1 and include both ends. `features` say what the score is the sum of: what
+  speaks for the place or against it, how much, and what this adds; `mix aludel.search --explain` prints them.
+  """
   @type result :: %{
           file: Path.t(),
           line_start: pos_integer,
@@ -29,7 +58,8 @@ defmodule Aludel.Index do
           symbol: String.t(),
           kind: String.t() | nil,
           score: float,
-          text: String.t()
+          text: String.t(),
+          features: [%{name: String.t(), value: float, adds: float}]
         }
 
   @typedoc "What an answer was made from: how many of the `chunks` had a vector, and whether vectors were used."
@@ -39,6 +69,162 @@ defmodule Aludel.Index do
           vectors: non_neg_integer,
           chunks: non_neg_integer
         }
+
+  @typedoc """
+  A definition that was looked up: `line` is that of its first clause, the lines from `line_start` to `line_end` are all that
+  belongs to it. `fit` says how its name is what was looked up: `"exact"`, `"tail"` (the end of it is the same), `"case"` (but
+  for capitals), `"prefix"`, `"abbreviation"` or `"typo"`.
+  """
+  @type named :: %{
+          file: Path.t(),
+          line: pos_integer,
+          line_start: pos_integer,
+          line_end: pos_integer,
+          symbol: String.t(),
+          kind: String.t(),
+          public: boolean,
+          signature: String.t() | nil,
+          fit: String.t()
+        }
+
+  @typedoc """
+  A line that matches; of a match over several lines all of these, from `line` to `line_end`. `column` is the character at
+  which the first match begins, counted from 1. `matches` are `{start, length}` in bytes of the file, and `text_start` is
+  the byte at which `text` begins: of a long line `text` is the part around the first match. `before` and `after` are lines
+  around it that are not in the answer already. `symbol` is the innermost definition that the first match is in.
+  """
+  @type line :: %{
+          file: Path.t(),
+          line: pos_integer,
+          line_end: pos_integer,
+          column: pos_integer,
+          matches: [{non_neg_integer, non_neg_integer}],
+          text: String.t(),
+          text_start: non_neg_integer,
+          before: [String.t()],
+          after: [String.t()],
+          symbol: String.t(),
+          kind: String.t() | nil
+        }
+
+  @definition_kinds [
+    :module,
+    :protocol,
+    :implementation,
+    :function,
+    :macro,
+    :guard,
+    :delegate,
+    :struct,
+    :exception,
+    :type,
+    :callback,
+    :attribute,
+    :test,
+    :describe,
+    :app,
+    :doctest,
+    :route,
+    :pipeline,
+    :template,
+    :schema,
+    :config,
+    :record,
+    :file
+  ]
+
+  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text]
+
+  @doc "The kinds of definitions, for the option `:kinds` of `lookup/3` and `grep/3`."
+  @spec definition_kinds() :: [atom]
+  def definition_kinds, do: @definition_kinds
+
+  @doc "The languages, for the option `:languages` of `grep/3`."
+  @spec languages() :: [atom]
+  def languages, do: @languages
+
+  @typedoc "Whether what was answered is what is on the disk."
+  @type freshness :: :fresh | :updating | :stale | :unknown
+
+  @doc "A child specification for `{Aludel.Index, name: MyApp.Code, root: \".\"}`; the options are listed above."
+  @spec child_spec(keyword) :: Supervisor.child_spec()
+  defdelegate child_spec(opts), to: Aludel.Index.Tree
+
+  @wait [
+    type: :non_neg_integer,
+    default: 0,
+    doc: "where the index is given by its name: milliseconds to wait for it to be opened or built"
+  ]
+
+  @doc """
+  The index of that name, which `{Aludel.Index, name: name}` or `{Aludel, name: name}` keeps.
+
+  Errors: `:unavailable` while there is none yet, `:timeout` if there is none after `:wait`, and those of `open_or_build/2`.
+
+  ## Options
+  #{Options.docs(wait: Keyword.delete(@wait, :default))}
+  """
+  @spec fetch(atom, keyword) :: {:ok, t} | {:error, Error.t()}
+  def fetch(name, opts \\ []) when is_atom(name) do
+    case Options.validate!(opts, wait: @wait)[:wait] do
+      0 -> Shared.get(name, :index)
+      wait -> Server.await(name, wait)
+    end
+  end
+
+  @doc """
+  From now on the calling process hears of the index of that name: it gets `{:aludel_index, name, event}`, where `event` is
+
+    * `%{event: :ready}`: it can be asked; it may not be up to date yet
+    * `%{event: :updated, changes: changes, ms: ms}`: it holds `changes`, a map of the paths `:added`, `:changed` and `:removed`
+    * `%{event: :failed, error: error}`: it could not be opened, or not be brought up to date
+
+  An update that found nothing to change tells nothing. A process that ends needs no `unsubscribe/1`. Errors: `:unavailable` if no
+  index of that name is kept.
+  """
+  @spec subscribe(atom) :: :ok | {:error, Error.t()}
+  defdelegate subscribe(name), to: Server
+
+  @doc "The calling process hears no more of the index of that name."
+  @spec unsubscribe(atom) :: :ok | {:error, Error.t()}
+  defdelegate unsubscribe(name), to: Server
+
+  @status_options [
+    verify: [
+      type: :boolean,
+      default: true,
+      doc:
+        "compare the files of the folder with the index. Only files that look different, by size, times and inode, are read; " <>
+          "the first time all are. Without it `state` is what answers say"
+    ]
+  ]
+
+  @doc """
+  How it stands with an index, given by its name or as a handle.
+
+  | key | meaning |
+  | --- | --- |
+  | `:state` | one of those of an answer's `freshness`, `:building` before there is an index, or `:failed` if there is none |
+  | `:phase`, `:progress` | what is being done, and how far it is: `%{phase: atom, done: n, total: n}`; nil when nothing is |
+  | `:pending`, `:pending_ms` | how many paths are known to have changed and not taken in, `:all` if any may have, and for how long |
+  | `:differing` | the paths that differ, nil if that was not looked at |
+  | `:watching` | `:events`, `:polling` or nil |
+  | `:last_update` | `%{ms: ms, changes: numbers}` of the last one, nil if there was none |
+  | `:files`, `:bytes`, `:chunks`, `:vectors`, `:missing_vectors` | what it holds |
+  | `:root`, `:store`, `:store_bytes` | the folder, and where the index is kept; `:store` is nil for a handle |
+  | `:memory` | bytes of memory of the whole VM, nil where the system does not tell |
+  | `:error` | what went wrong last, or nil |
+
+  `:fresh` means that every file is as the index tells it. With `verify: true`, the default, this was just seen.
+
+  ## Options
+  #{Options.docs(@status_options)}
+  """
+  @spec status(t | atom, keyword) :: {:ok, map} | {:error, Error.t()}
+  def status(index, opts \\ []) do
+    verify? = Options.validate!(opts, @status_options)[:verify]
+    Telemetry.span([:aludel, :index, :status], %{}, fn -> Status.of(index, verify?) end)
+  end
 
   @progress [
     type: {:fun, 1},
@@ -68,7 +254,8 @@ defmodule Aludel.Index do
   end
 
   @doc """
-  Opens an index file that `save/3` wrote.
+  Opens an index file that `save/3` wrote. Of one that an older Aludel wrote, vectors are kept and everything else is made anew
+  from the texts in it, which takes as long as it does in `build/2`, until it is saved.
 
   Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:outdated`
   (written by an older one whose indexes are no more read).
@@ -80,8 +267,14 @@ defmodule Aludel.Index do
   def open(path, opts \\ []) do
     opts = Options.validate!(opts, progress: @progress)
 
+    with {:ok, {index, _older?}} <- open_any(path, opts[:progress]), do: {:ok, index}
+  end
+
+  # Also whether the file is of an older format, and should be written again.
+  defp open_any(path, progress) do
     Telemetry.span([:aludel, :index, :open], %{}, fn ->
-      run(&Native.index_open(&1, Path.expand(path)), opts[:progress]) |> wrap()
+      with {:ok, {resource, root, older?}} <- run(&Native.index_open(&1, Path.expand(path)), progress),
+           do: {:ok, {%__MODULE__{resource: resource, root: root}, older?}}
     end)
   end
 
@@ -106,8 +299,8 @@ defmodule Aludel.Index do
   ]
 
   @doc """
-  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One that
-  an older Aludel wrote is built again.
+  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One of a
+  format that is no more read is built again.
 
   An index file that is damaged or was written by a newer version is an error and stays as it is.
 
@@ -120,21 +313,25 @@ defmodule Aludel.Index do
     root = Path.expand(root)
     path = opts[:index] || default_path(root)
 
-    with {:ok, index, changed?} <- open_fresh(root, path, opts),
+    with {:ok, index, how} <- open_last(root, opts),
+         {:ok, changed?} <- up_to_date(index, how, opts),
          {:ok, embedded} <- embed_missing(index, opts),
          :ok <- if(changed? or embedded > 0, do: save(index, path, wait: opts[:wait]), else: :ok) do
       {:ok, index}
     end
   end
 
-  defp open_fresh(root, path, opts) do
-    shared = Keyword.take(opts, [:progress])
+  @doc false
+  # The index as it was saved, renewed if an older Aludel wrote it, or else a new one.
+  @spec open_last(Path.t(), keyword) :: {:ok, t, :opened | :renewed | :built} | {:error, Error.t()}
+  def open_last(root, opts) do
+    root = Path.expand(root)
+    path = opts[:index] || default_path(root)
 
     with true <- File.exists?(path),
-         {:ok, index} <- open(path, shared),
-         true <- same_folder?(index.root, root),
-         {:ok, changes} <- update(index, shared) do
-      {:ok, index, changes.dependencies or changes.added + changes.changed + changes.removed > 0}
+         {:ok, {index, older?}} <- open_any(path, opts[:progress]),
+         true <- same_folder?(index.root, root) do
+      {:ok, index, if(older?, do: :renewed, else: :opened)}
     else
       {:error, %{kind: kind} = error} when kind != :outdated ->
         {:error, error}
@@ -142,12 +339,23 @@ defmodule Aludel.Index do
       # There is no file, or it holds the index of another root or of an older version of Aludel.
       _ ->
         with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])),
-             do: {:ok, index, true}
+             do: {:ok, index, :built}
     end
   end
 
+  defp up_to_date(_index, :built, _opts), do: {:ok, true}
+
+  defp up_to_date(index, how, opts) do
+    with {:ok, changes} <- update(index, Keyword.take(opts, [:progress])) do
+      changed? = changes.dependencies or changes.added + changes.changed + changes.removed > 0
+      {:ok, how == :renewed or changed?}
+    end
+  end
+
+  @doc false
   # The index knows its root without symbolic links.
-  defp same_folder?(left, right) do
+  @spec same_folder?(Path.t(), Path.t()) :: boolean
+  def same_folder?(left, right) do
     case {File.stat(left), File.stat(right)} do
       {{:ok, left}, {:ok, right}} -> {left.major_device, left.inode} == {right.major_device, right.inode}
       _ -> false
@@ -196,14 +404,23 @@ defmodule Aludel.Index do
              dependencies: boolean
            }}
           | {:error, Error.t()}
-  def update(%__MODULE__{resource: resource, root: root}, opts \\ []) do
+  def update(%__MODULE__{root: root} = index, opts \\ []) do
     opts = Options.validate!(opts, @update_options)
     paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root)))
 
+    with {:ok, changes} <- take_in(index, paths, nil, opts[:progress]),
+         do: {:ok, Map.merge(changes, counted(changes))}
+  end
+
+  @doc false
+  # As `update/2`, with lists of paths for numbers. `seen` says how far the watch of the folder had come that told the paths.
+  def take_in(%__MODULE__{resource: resource}, paths, seen, progress) do
     Telemetry.span([:aludel, :index, :update], %{}, fn ->
-      run(&Native.index_update(&1, resource, paths), opts[:progress])
+      run(&Native.index_update(&1, resource, paths, seen), progress)
     end)
   end
+
+  defp counted(changes), do: Map.new([:added, :changed, :removed], &{&1, length(Map.fetch!(changes, &1))})
 
   @observe_options [
     progress: @progress,
@@ -219,8 +436,13 @@ defmodule Aludel.Index do
   Takes in what the compiler left behind: the functions that macros made, and what each call was resolved to.
 
   Reads BEAM files, and the traces of `Aludel.Tracer`, which name the macros that were called too. A module counts only if
-  its source has not changed since; `stale` says how many have, and `foreign` how many have their source elsewhere. What
-  the compiler said then goes before what the source seems to say, until a file changes. It is not saved with the index.
+  its source has not changed since, and is in the index as it is on the disk (`update/2`); `stale` says of how many that is
+  not so, and `foreign` how many have their source elsewhere. What the compiler said then goes before what the source seems
+  to say, until that file changes.
+
+  Only what changed since the last time is read: `read` says how many files that were, and `changed` whether the index has to
+  be saved again. What is no more in the folders is forgotten; `folders: []` forgets everything. It is saved with
+  the index.
 
   ## Options
   #{Options.docs(@observe_options)}
@@ -232,6 +454,8 @@ defmodule Aludel.Index do
              files: non_neg_integer,
              stale: non_neg_integer,
              foreign: non_neg_integer,
+             read: non_neg_integer,
+             changed: boolean,
              diagnostics: [String.t()]
            }}
           | {:error, Error.t()}
@@ -306,15 +530,16 @@ defmodule Aludel.Index do
   @doc """
   Gives every chunk that has none a vector by `encoder`, and returns how many were made.
 
-  Answers improve as it goes: vectors are used from the moment they exist.
+  Answers improve as it goes: vectors are used from the moment they exist. Where the encoder was loaded with a cache, vectors
+  that it holds are not made again; they count all the same.
 
   ## Options
   #{Options.docs(@embed_options)}
   """
   @spec embed(t, Model.Encoder.t(), keyword) :: {:ok, non_neg_integer} | {:ok, Job.t()} | {:error, Error.t()}
-  def embed(%__MODULE__{resource: resource}, %Model.Encoder{resource: encoder}, opts \\ []) do
+  def embed(%__MODULE__{resource: resource}, %Model.Encoder{resource: encoder, cache: cache}, opts \\ []) do
     opts = Options.validate!(opts, @embed_options)
-    start = &Native.index_embed(&1, resource, encoder)
+    start = &Native.index_embed(&1, resource, encoder, cache && cache.resource)
 
     if opts[:async] do
       Job.start(start)
@@ -323,15 +548,49 @@ defmodule Aludel.Index do
     end
   end
 
-  @search_options [
-    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
+  @wishes [
     mode: [
       type: {:in, [:hybrid, :lexical, :semantic]},
       default: :hybrid,
-      doc: "what to rank by; `:hybrid` without an encoder is lexical, and says so"
+      doc: "what to rank by: words, meaning or both"
     ],
-    encoder: [type: :any, default: nil, doc: "the encoder whose vectors are in the index; needed to use them"]
+    encoder: [
+      type: :any,
+      default: nil,
+      doc: "the encoder of the index's vectors, if `embed/3` put others in the place of its own"
+    ],
+    near: [
+      type: {:list, :string},
+      default: [],
+      doc: "paths of files that you are at: of two places that are equally good the nearer one comes first"
+    ],
+    paths: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
+    ],
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only what defines one of these, out of `definition_kinds/0`"
+    ],
+    modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
+    languages: [
+      type: {:list, {:in, @languages}},
+      default: [],
+      doc: "only in files of these, out of `languages/0`"
+    ],
+    public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
+    modified_since: [
+      type: :non_neg_integer,
+      default: nil,
+      doc: "only in files that were written since, in milliseconds since 1970"
+    ],
+    wait: @wait
   ]
+
+  @search_options [limit: [type: :pos_integer, default: 10, doc: "how many results at the most"]] ++ @wishes
 
   @doc """
   The places that answer `query`, best first: words, code, `Mod.fun/arity` or an error message.
@@ -339,15 +598,161 @@ defmodule Aludel.Index do
   ## Options
   #{Options.docs(@search_options)}
   """
-  @spec search(t, String.t(), keyword) ::
-          {:ok, %{results: [result], made_from: made_from}} | {:error, Error.t()}
-  def search(%__MODULE__{resource: resource}, query, opts \\ []) when is_binary(query) do
+  @spec search(t | atom, String.t(), keyword) ::
+          {:ok, %{results: [result], made_from: made_from, freshness: freshness}} | {:error, Error.t()}
+  def search(index, query, opts \\ [])
+
+  def search(name, query, opts) when is_atom(name) and is_binary(query) do
+    with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: search(index, query, opts)
+  end
+
+  def search(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @search_options)
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_search(resource, query, opts[:limit], opts[:mode], encoder(opts))
+      Native.index_search(resource, query, wishes(opts), encoder(opts))
     end)
   end
+
+  defp wishes(opts) do
+    keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
+    named = %{kinds: names(opts[:kinds]), languages: names(opts[:languages])}
+    opts |> Keyword.take(keys) |> Map.new() |> Map.merge(named)
+  end
+
+  @lookup_options [
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only definitions of these kinds, out of `definition_kinds/0`; all, if empty"
+    ],
+    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"]
+  ]
+
+  @doc """
+  The definitions of that name, best first.
+
+  A name is written whole or in part: `"Shop.Cart.add/2"`, `"Cart.add"`, `"add/2"`, `"add"`, `"Cart"`, `"lists:map/2"`, the
+  text of a test, the path of a template. Names that begin with it are found too; where nothing has the name, also those
+  that it abbreviates (`"SC.rhu"` for `Shop.Cart.round_half_up`) and those that differ by a typo or two.
+
+  Of definitions that fit alike, those of the project come before those of tests and examples, public ones before private
+  ones, short names before long ones.
+
+  ## Options
+  #{Options.docs(@lookup_options)}
+  """
+  @spec lookup(t | atom, String.t(), keyword) :: {:ok, [named]} | {:error, Error.t()}
+  def lookup(index, name, opts \\ [])
+
+  def lookup(index, name, opts) when is_atom(index) and is_binary(name),
+    do: with({:ok, index} <- fetch(index), do: lookup(index, name, opts))
+
+  def lookup(%__MODULE__{resource: resource}, name, opts) when is_binary(name) do
+    opts = Options.validate!(opts, @lookup_options)
+
+    Telemetry.span([:aludel, :index, :lookup], %{}, fn ->
+      with :ok <- readable(name, "name"),
+           do: Native.index_lookup(resource, name, names(opts[:kinds]), opts[:limit])
+    end)
+  end
+
+  @grep_options [
+    fixed: [type: :boolean, default: false, doc: "whether the pattern stands for itself"],
+    case: [
+      type: {:in, [:sensitive, :insensitive, :smart]},
+      default: :sensitive,
+      doc: "whether capitals differ from small letters; `:smart`: if there is a capital in the pattern"
+    ],
+    word: [
+      type: :boolean,
+      default: false,
+      doc: "whether there must be no letter, digit or `_` beside a match"
+    ],
+    multiline: [type: :boolean, default: false, doc: "whether a match may go over several lines"],
+    paths: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "only files that these globs name, by the rules of `.gitignore` files, such as `lib` or `*.exs`; those that globs " <>
+          "behind `!` name are left out"
+    ],
+    languages: [
+      type: {:list, {:in, @languages}},
+      default: [],
+      doc: "only files in these languages, out of `languages/0`; all, if empty"
+    ],
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only matches in definitions of these kinds, out of `definition_kinds/0`; anywhere, if empty"
+    ],
+    context: [
+      type: :non_neg_integer,
+      default: 0,
+      doc: "how many lines before and after each line are told; at most 100"
+    ],
+    per_file: [type: :pos_integer, default: nil, doc: "how many lines of a file at the most"],
+    limit: [type: :pos_integer, default: 100, doc: "how many lines at the most"],
+    count: [
+      type: :boolean,
+      default: false,
+      doc: "whether lines are only counted: all of them, whatever the limits"
+    ]
+  ]
+
+  @doc """
+  The lines of all texts of the index that match a regular expression, or have a string in them: in order of path and line,
+  each with the definition that it is in.
+
+  The regular expressions are those of the Rust crate `regex`, not those of `Regex`: there is no look-around and no back
+  reference, and no pattern takes longer than the texts are long. A pattern is matched with one line at a time, unless
+  `multiline: true` is given.
+
+  `truncated` says whether there is more than the limits allow; `searched` how many files were read to find out, the others
+  being known not to match. With `count: true` there are no `lines`, and `counts` has the files.
+
+      {:ok, found} = Aludel.Index.grep(index, "handle_(call|cast)", kinds: [:function], paths: ["lib"])
+      for line <- found.lines, do: {line.file, line.line, line.symbol}
+
+  Errors: `:invalid_argument` for what is no pattern or no glob, `:limit` for a pattern that is too large.
+
+  ## Options
+  #{Options.docs(@grep_options)}
+  """
+  @spec grep(t | atom, String.t(), keyword) ::
+          {:ok,
+           %{
+             lines: [line],
+             counts: [%{file: Path.t(), lines: pos_integer}],
+             truncated: boolean,
+             searched: non_neg_integer
+           }}
+          | {:error, Error.t()}
+  def grep(index, pattern, opts \\ [])
+
+  def grep(index, pattern, opts) when is_atom(index) and is_binary(pattern),
+    do: with({:ok, index} <- fetch(index), do: grep(index, pattern, opts))
+
+  def grep(%__MODULE__{resource: resource}, pattern, opts) when is_binary(pattern) do
+    opts = Options.validate!(opts, @grep_options)
+    wanted = opts |> Map.new() |> Map.merge(%{kinds: names(opts[:kinds]), languages: names(opts[:languages])})
+
+    Telemetry.span([:aludel, :index, :grep], %{}, fn ->
+      with :ok <- readable(pattern, "pattern"),
+           do: run(&Native.index_grep(&1, resource, pattern, wanted), nil)
+    end)
+  end
+
+  defp readable(binary, what) do
+    if String.valid?(binary),
+      do: :ok,
+      else:
+        {:error,
+         Error.new(:invalid_argument, "the #{what} is no text in UTF-8, as all texts of an index are")}
+  end
+
+  defp names(atoms), do: Enum.map(atoms, &Atom.to_string/1)
 
   @context_options [
     tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
@@ -357,10 +762,10 @@ defmodule Aludel.Index do
       doc:
         "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
     ],
-    limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"],
-    encoder: [type: :any, default: nil, doc: "as for `search/3`"],
-    mode: [type: {:in, [:hybrid, :lexical, :semantic]}, default: :hybrid, doc: "as for `search/3`"]
+    limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"]
   ]
+
+  @context_options @context_options ++ @wishes
 
   @doc """
   What a prompt about `query` should hold: the best places as sections, within a budget of tokens.
@@ -368,21 +773,58 @@ defmodule Aludel.Index do
   ## Options
   #{Options.docs(@context_options)}
   """
-  @spec context(t, String.t(), keyword) ::
-          {:ok, %{text: String.t(), tokens: non_neg_integer, sections: [map], made_from: made_from}}
+  @spec context(t | atom, String.t(), keyword) ::
+          {:ok,
+           %{
+             text: String.t(),
+             tokens: non_neg_integer,
+             sections: [map],
+             made_from: made_from,
+             freshness: freshness
+           }}
           | {:error, Error.t()}
-  def context(%__MODULE__{resource: resource}, query, opts \\ []) when is_binary(query) do
+  def context(index, query, opts \\ [])
+
+  def context(name, query, opts) when is_atom(name) and is_binary(query) do
+    with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: context(index, query, opts)
+  end
+
+  def context(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @context_options)
     model = opts[:model] && opts[:model].resource
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_context(resource, query, opts[:limit], opts[:mode], encoder(opts), opts[:tokens], model)
+      Native.index_context(resource, query, wishes(opts), encoder(opts), opts[:tokens], model)
     end)
   end
 
-  @doc "What the index holds: numbers of files, chunks, definitions, edges, vectors and diagnostics, and bytes of text."
-  @spec info(t) :: {:ok, map} | {:error, Error.t()}
-  def info(%__MODULE__{resource: resource}), do: Native.index_info(resource)
+  @info_options [
+    edges: [
+      type: :boolean,
+      default: true,
+      doc: "whether to count the edges of the code graph, which has to be made for that"
+    ]
+  ]
+
+  @doc """
+  What the index holds: numbers of files, chunks, definitions, edges, vectors and diagnostics, and bytes of text.
+
+  ## Options
+  #{Options.docs(@info_options)}
+  """
+  @spec info(t, keyword) :: {:ok, map} | {:error, Error.t()}
+  def info(%__MODULE__{resource: resource}, opts \\ []) do
+    opts = Options.validate!(opts, @info_options)
+
+    with {:ok, info} <- Native.index_info(resource) do
+      if opts[:edges] do
+        with {:ok, edges} <- run(&Native.graph_count_edges(&1, resource), nil),
+             do: {:ok, Map.put(info, :edges, edges)}
+      else
+        {:ok, info}
+      end
+    end
+  end
 
   @doc "What could not be read, one map for each: `file`, `line`, `severity`, `code`, `message`."
   @spec diagnostics(t) :: {:ok, [map]} | {:error, Error.t()}

@@ -67,6 +67,18 @@ defmodule Aludel.Job do
     end
   end
 
+  @doc false
+  # The answer to a question that is answered at once where that is quick, and else by a job.
+  @spec answer((reference -> {:ok, term} | {:error, Error.t()})) :: {:ok, term} | {:error, Error.t()}
+  def answer(ask) do
+    ref = make_ref()
+
+    case ask.(ref) do
+      {:ok, resource} when is_reference(resource) -> await(%__MODULE__{ref: ref, resource: resource})
+      answer -> answer
+    end
+  end
+
   defimpl Inspect do
     def inspect(_job, _opts), do: "#Aludel.Job<>"
   end

@@ -49,22 +49,33 @@ defmodule Aludel.Native do
   # Indexes
   def index_build(_reference, _root, _max_file_bytes), do: missing()
   def index_open(_reference, _path), do: missing()
-  def index_update(_reference, _index, _paths), do: missing()
+  def index_update(_reference, _index, _paths, _seen), do: missing()
+  def index_differences(_reference, _index), do: missing()
+  def index_freshness(_index), do: missing()
+  def index_follow(_index, _watch, _seen), do: missing()
   def index_observe(_reference, _index, _folders), do: missing()
   def index_save(_reference, _index, _path, _wait), do: missing()
-  def index_embed(_reference, _index, _encoder), do: missing()
+  def index_embed(_reference, _index, _encoder, _cache), do: missing()
   def index_info(_index), do: missing()
+  def index_counts(_index), do: missing()
   def index_diagnostics(_index), do: missing()
   def index_text(_index, _file), do: missing()
-  def index_search(_index, _query, _limit, _mode, _encoder), do: missing()
-  def index_context(_index, _query, _limit, _mode, _encoder, _tokens, _model), do: missing()
+  def index_search(_index, _query, _wishes, _encoder), do: missing()
+  def index_lookup(_index, _name, _kinds, _limit), do: missing()
+  def index_grep(_reference, _index, _pattern, _options), do: missing()
+  def index_context(_index, _query, _wishes, _encoder, _tokens, _model), do: missing()
+
+  # Watches
+  def watch_start(_reference, _root, _options), do: missing()
+  def watch_stop(_watch), do: missing()
+  def watch_state(_watch), do: missing()
 
   # Graphs
   def graph_link_kinds, do: missing()
-  def graph_find(_index, _symbol), do: missing()
-  def graph_reach(_index, _symbol, _way, _depth, _kinds), do: missing()
-  def graph_references(_index, _symbol), do: missing()
-  def graph_implementations(_index, _symbol), do: missing()
+  def graph_find(_reference, _index, _symbol), do: missing()
+  def graph_reach(_reference, _index, _symbol, _way, _depth, _kinds), do: missing()
+  def graph_references(_reference, _index, _symbol), do: missing()
+  def graph_implementations(_reference, _index, _symbol), do: missing()
   def graph_impact(_reference, _index, _path_or_symbol), do: missing()
   def graph_impact_of_lines(_reference, _index, _lines), do: missing()
   def graph_paths(_reference, _index, _from, _to, _kinds, _limit), do: missing()
@@ -73,6 +84,7 @@ defmodule Aludel.Native do
   def graph_communities(_reference, _index, _of, _kinds, _resolution, _seed), do: missing()
   def graph_rank(_reference, _index, _limit, _seeds), do: missing()
   def graph_neighbourhood(_reference, _index, _symbols, _tokens, _model), do: missing()
+  def graph_count_edges(_reference, _index), do: missing()
   def graph_edges(_reference, _index, _guessed), do: missing()
   def graph_export(_reference, _index, _format, _part), do: missing()
   def graph_picture(_reference, _index, _part, _drawing), do: missing()
@@ -85,6 +97,10 @@ defmodule Aludel.Native do
   def model_info(_model), do: missing()
   def encoder_load(_reference, _path, _options), do: missing()
   def encoder_embed(_reference, _encoder, _texts), do: missing()
+
+  # Caches of embeddings
+  def embedding_cache_open(_path, _max_bytes), do: missing()
+  def embedding_cache_stats(_cache), do: missing()
 
   # Proposals and edits
   def propose_localise(_reference, _index, _tests, _limit), do: missing()

@@ -12,28 +12,37 @@ defmodule Aludel.Supervisor do
   alias Aludel.{Error, Index, Model, Options, Shared}
 
   @options [
-    name: [
-      type: :atom,
-      required: true,
-      doc: "what the tree is called, such as `MyApp.Aludel`; its processes are named after it"
-    ],
-    root: [type: :string, default: nil, doc: "the folder of code to index; without one there is no index"],
-    index: [
-      type: :string,
-      default: nil,
-      doc: "the index file; by default one in the cache folder for each root"
-    ],
-    encoder: [
-      type: {:or, [:string, {:struct, Model.Encoder}]},
-      default: nil,
-      doc: "for search by meaning: a folder, a name of `Aludel.Models`, or a loaded one"
-    ],
-    model: [
-      type: {:or, [:string, {:struct, Model}]},
-      default: nil,
-      doc: "a GGUF file, a name of `Aludel.Models`, or a loaded one"
-    ]
-  ]
+             name: [
+               type: :atom,
+               required: true,
+               doc: "what the tree is called, such as `MyApp.Aludel`; its processes are named after it"
+             ],
+             root: [
+               type: :string,
+               default: nil,
+               doc: "the folder of code to index; without one there is no index"
+             ],
+             index: [
+               type: :string,
+               default: nil,
+               doc: "the index file; by default one in the cache folder for each root"
+             ],
+             encoder: [
+               type: {:or, [:string, {:struct, Model.Encoder}]},
+               default: nil,
+               doc: "for search by meaning: a folder, a name of `Aludel.Models`, or a loaded one"
+             ],
+             precision: [
+               type: {:in, [:fp32, :int8]},
+               default: :fp32,
+               doc: "how an encoder that is loaded computes, as for `Aludel.Model.load_encoder/2`"
+             ],
+             model: [
+               type: {:or, [:string, {:struct, Model}]},
+               default: nil,
+               doc: "a GGUF file, a name of `Aludel.Models`, or a loaded one"
+             ]
+           ] ++ Index.Tree.watch_options()
 
   @doc "The options, for the documentation of `Aludel`."
   @spec options() :: Options.schema()

@@ -7,9 +7,12 @@ defmodule Aludel.Telemetry do
      [:modules, :files, :stale, :foreign]},
     {[:aludel, :index, :open], "a saved index is read", []},
     {[:aludel, :index, :save], "an index is written", []},
+    {[:aludel, :index, :status], "it is looked whether an index is up to date", [:state, :watching]},
     {[:aludel, :index, :embed], "chunks that had no vector get one", []},
     {[:aludel, :index, :search], "a query is answered, or sections of a prompt are packed",
      [:made_from, :tokens]},
+    {[:aludel, :index, :lookup], "a name is looked up", []},
+    {[:aludel, :index, :grep], "texts are searched for a pattern", [:truncated, :searched]},
     {[:aludel, :graph, :query], "the graph of the code is asked", []},
     {[:aludel, :model, :load], "a model or an encoder is loaded", []},
     {[:aludel, :model, :generate], "a model writes an answer, or scores answers",
@@ -74,8 +77,11 @@ defmodule Aludel.Telemetry do
     end
   end
 
-  defp outcome({:ok, value}, keys) when is_map(value) and not is_struct(value),
-    do: value |> Map.take(keys) |> Map.put(:outcome, :ok)
+  defp outcome({:ok, value}, keys) when is_map(value) and not is_struct(value) do
+    # Of paths only their number is told.
+    plain = fn {key, value} -> {key, if(is_list(value), do: length(value), else: value)} end
+    value |> Map.take(keys) |> Map.new(plain) |> Map.put(:outcome, :ok)
+  end
 
   defp outcome({:error, %{kind: kind}}, _keys), do: %{outcome: :error, error_kind: kind}
   defp outcome({:error, _reason}, _keys), do: %{outcome: :error}

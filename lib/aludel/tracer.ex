@@ -28,12 +28,12 @@ defmodule Aludel.Tracer do
 
   @doc false
   def trace(:start, env) do
-    :ets.match_delete(table(), {env.file, :_})
+    if enter(env.file, 1) == 1, do: :ets.match_delete(table(), {env.file, :_})
     :ok
   end
 
   def trace(:stop, env) do
-    flush(env.file)
+    if enter(env.file, -1) == 0, do: flush(env.file)
     :ok
   end
 
@@ -44,6 +44,15 @@ defmodule Aludel.Tracer do
     do: keep(env, meta, env.module, name, arity, kind == :local_macro)
 
   def trace(_event, _env), do: :ok
+
+  # A macro may compile more code under the name of the file that is being compiled: that is a part of the file, and neither
+  # its beginning nor its end.
+  defp enter(file, step) do
+    key = {__MODULE__, file}
+    depth = Process.get(key, 0) + step
+    if depth > 0, do: Process.put(key, depth), else: Process.delete(key)
+    depth
+  end
 
   defp keep(%{module: nil}, _meta, _module, _name, _arity, _macro?), do: :ok
 

@@ -220,6 +220,109 @@ defmodule Aludel.GraphTest do
     assert names(Graph.implementations(index, "Shop.Price.discount/1")) == ["Shop.Sale.discount/1"]
   end
 
+  test "implementations of what comes from elsewhere are known by who has it", %{index: index} do
+    assert {:ok, [%{symbol: "Shop.Stock", via: "GenServer", how: "behaviour", certain: true, lines: [1]}]} =
+             Graph.implementations(index, "GenServer")
+
+    assert names(Graph.implementations(index, "GenServer.init/1")) == ["Shop.Stock.init/1"]
+
+    assert {:ok, [%{symbol: "Shop.Catalog.Product", certain: false, why: "convention"}]} =
+             Graph.implementations(index, "Ecto.Schema")
+
+    assert {:ok, []} = Graph.implementations(index, "Supervisor")
+    assert {:error, %Error{kind: :not_found}} = Graph.implementations(index, "GenServr")
+  end
+
+  test "a live route leads to the functions of the view", %{index: index} do
+    assert {:ok, callees} = Graph.callees(index, "ShopWeb.Router.GET /cart")
+
+    assert Enum.map(callees, &{&1.symbol, &1.how, &1.why}) == [
+             {"ShopWeb.CartLive", "route", "convention"},
+             {"ShopWeb.CartLive.mount/3", "route", "convention"},
+             {"ShopWeb.CartLive.render/1", "route", "convention"}
+           ]
+  end
+
+  # What may take long is done by jobs: no scheduler of the BEAM makes a graph, or looks at all of a large one.
+  describe "a scheduler" do
+    @part %{around: nil, reach: :both, depth: 1, kinds: nil}
+    @near [
+      graph_find: ["Shop.Stock"],
+      graph_reach: ["Shop.Stock", :callers, 1, nil],
+      graph_references: ["Shop.Stock"],
+      graph_implementations: ["Shop.Price"]
+    ]
+    @whole [
+      graph_impact: ["Shop.Stock"],
+      graph_impact_of_lines: [[{"lib/shop/stock.ex", 1, 2}]],
+      graph_paths: ["Shop.Stock", "Shop.Sale", nil, 1],
+      graph_cycles: [nil, nil],
+      graph_dead: [true, true, []],
+      graph_communities: [:modules, nil, 1.0, 0],
+      graph_rank: [1, []],
+      graph_neighbourhood: [["Shop.Stock"], 100, nil],
+      graph_edges: [true],
+      graph_count_edges: [],
+      graph_export: ["dot", @part],
+      graph_picture: [@part, %{modules: true, max_nodes: 99}]
+    ]
+
+    defp start(name, index, arguments) do
+      ref = make_ref()
+      {:ok, result} = apply(Native, name, [ref, index.resource | arguments])
+      {result, ref}
+    end
+
+    test "never makes the graph of an index", %{root: root} do
+      asked = Keyword.keys(@near ++ @whole)
+
+      for {name, _} <- Native.nif_functions(),
+          String.starts_with?(name, "graph_"),
+          name != "graph_link_kinds",
+          do: assert(String.to_atom(name) in asked)
+
+      for {name, arguments} <- @near ++ @whole do
+        {:ok, index} = Index.build(root)
+        assert {job, ref} = start(name, index, arguments)
+        assert is_reference(job), "#{name} answered from a graph that it made"
+        assert_receive {^ref, {:ok, _}}, 5_000
+      end
+    end
+
+    test "answers at once from a graph that is made, if that is small", %{index: index} do
+      {:ok, _} = Graph.definition(index, "Shop.Stock")
+
+      for {name, arguments} <- @near do
+        assert {answer, _} = start(name, index, arguments)
+        assert is_list(answer), "#{name} took a job"
+      end
+
+      for {name, arguments} <- @whole do
+        assert {job, ref} = start(name, index, arguments)
+        assert is_reference(job)
+        assert_receive {^ref, {:ok, _}}, 5_000
+      end
+    end
+
+    test "asks a job about a large graph", %{tmp_dir: tmp} do
+      functions = Enum.map_join(1..1_050, "\n", &"def f#{&1}, do: #{&1}")
+
+      files =
+        for n <- 1..50,
+            into: @shop,
+            do: {"lib/large/m#{n}.ex", "defmodule Large.M#{n} do\n#{functions}\nend\n"}
+
+      {:ok, index} = Index.build(write(Path.join(tmp, "large"), files))
+      assert {:ok, [_]} = Graph.definition(index, "Large.M1.f1/0")
+
+      for {name, arguments} <- @near do
+        assert {job, ref} = start(name, index, arguments)
+        assert is_reference(job)
+        assert_receive {^ref, {:ok, [_ | _]}}, 5_000
+      end
+    end
+  end
+
   test "impact of symbols, files and lines names tests, routes and templates", %{index: index} do
     {:ok, hits} = Graph.impact(index, "Shop.Price.round/1")
     assert "ShopWeb.ProductController.index/2" in Enum.map(hits, & &1.symbol)
@@ -230,7 +333,7 @@ defmodule Aludel.GraphTest do
     {:ok, impact} = Graph.impact_of_lines(index, [{"lib/shop/price.ex", 5, 5}])
     assert names({:ok, impact.touched}) == ["Shop.Price.round/1"]
     assert names({:ok, impact.tests}) == ["Shop.CatalogTest.a product is found"]
-    assert names({:ok, impact.routes}) == ["ShopWeb.Router.GET /products"]
+    assert names({:ok, impact.routes}) == ["ShopWeb.Router.GET /products", "ShopWeb.Router.GET /cart"]
     assert "lib/shop_web/router.ex" in impact.files
     {:ok, impact} = Graph.impact_of_lines(index, [{"lib/shop/label.ex", 2, 2}])
     assert [%{file: "lib/shop_web/controllers/product_html/index.html.heex"}] = impact.templates
@@ -395,10 +498,11 @@ defmodule Aludel.GraphTest do
     for {name, arity} <- natives, name != :graph_link_kinds, argument <- wrong ++ parts do
       result =
         try do
+          arguments = List.duplicate(argument, arity - 2)
+
           if name in near,
-            do: apply(Native, name, [resource | List.duplicate(argument, arity - 1)]),
-            else:
-              Aludel.Job.run(&apply(Native, name, [&1, resource | List.duplicate(argument, arity - 2)]), nil)
+            do: Aludel.Job.answer(&apply(Native, name, [&1, resource | arguments])),
+            else: Aludel.Job.run(&apply(Native, name, [&1, resource | arguments]), nil)
         rescue
           # A map whose values are wrong is named by the exception, so it is not an ArgumentError.
           error in [ArgumentError, ErlangError] -> error
@@ -427,14 +531,13 @@ defmodule Aludel.GraphTest do
       refute Enum.any?(results, &match?({:error, %Error{kind: :panic}}, &1))
     end
 
-    assert {:error, %Error{kind: :invalid_argument}} = Native.graph_reach(resource, "left", :up, 1, nil)
-
-    assert {:error, %Error{kind: :invalid_argument}} =
-             Native.graph_reach(resource, "left", :callers, 1, ["phone"])
+    reach = fn arguments -> Aludel.Job.answer(&apply(Native, :graph_reach, [&1, resource | arguments])) end
+    assert {:error, %Error{kind: :invalid_argument}} = reach.(["left", :up, 1, nil])
+    assert {:error, %Error{kind: :invalid_argument}} = reach.(["left", :callers, 1, ["phone"]])
 
     assert {:error, %Error{kind: :invalid_argument}} = run.(:graph_export, ["png", part])
     assert {:error, %Error{kind: :invalid_argument}} = run.(:graph_cycles, [nil, "noon"])
     assert {:error, %Error{kind: :invalid_argument}} = run.(:graph_communities, [:cats, nil, 1.0, 0])
-    assert {:ok, [_ | _]} = Native.graph_reach(resource, "Shop.Stock", :dependents, 0xFFFFFFFFFFFFFFFF, nil)
+    assert {:ok, [_ | _]} = reach.(["Shop.Stock", :dependents, 0xFFFFFFFFFFFFFFFF, nil])
   end
 end

@@ -53,9 +53,12 @@ defmodule Aludel.IndexTest do
 
     assert %{file: "lib/cart.ex", symbol: "Cart.total/1", kind: "function", line_start: 7} = best
     assert best.text =~ "def total(cart)"
-    assert from == %{lexical: true, semantic: false, vectors: 0, chunks: from.chunks}
+    assert from == %{lexical: true, semantic: true, vectors: from.chunks, chunks: from.chunks}
+    # What is printed as reasons adds up to the score.
+    assert_in_delta best.score, Enum.sum(Enum.map(best.features, & &1.adds)), 1.0e-4
 
-    assert {:ok, %{files: 3, diagnostics: 0, vectors: 0}} = Index.info(index)
+    assert {:ok, %{files: 3, diagnostics: 0, own_vectors: true}} = Index.info(index)
+    assert {:ok, %{made_from: %{semantic: false}}} = Index.search(index, "tax", mode: :lexical)
     assert {:ok, "defmodule Tax" <> _} = Index.text(index, "lib/tax.ex")
     assert {:error, %Error{kind: :not_found}} = Index.text(index, "lib/none.ex")
     assert inspect(index) =~ ~r/\A#Aludel.Index<.*project>\z/
@@ -110,6 +113,21 @@ defmodule Aludel.IndexTest do
     assert Index.info(again) == Index.info(index)
   end
 
+  test "an index of an older format keeps its vectors, and is saved in the present one", %{tmp_dir: dir} do
+    older = Path.expand("../../crates/core/tests/fixtures/index/format-2.aludel", __DIR__)
+    {:ok, index} = Index.open(older)
+    {:ok, %{vectors: vectors, chunks: vectors}} = Index.info(index, edges: false)
+    assert vectors > 0
+    assert {:ok, [%{symbol: "Shop.Cart"}]} = Aludel.Graph.implementations(index, "GenServer")
+
+    newer = Path.join(dir, "newer")
+    :ok = Index.save(index, newer)
+    format = fn file -> binary_part(File.read!(file), 8, 4) |> :binary.decode_unsigned(:little) end
+    assert format.(newer) > format.(older)
+    {:ok, opened} = Index.open(newer)
+    assert Index.info(opened) == Index.info(index)
+  end
+
   test "files that are no index are errors and stay as they are", %{tmp_dir: dir} do
     root = project(dir)
     {:ok, index} = Index.build(root)
@@ -160,12 +178,219 @@ defmodule Aludel.IndexTest do
     assert {:ok, %{results: [%{symbol: "Latin.read/0"} | _]}} = Index.search(index, "Latin.read/0")
   end
 
+  test "filters hold for words and for meaning", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+
+    found = fn opts ->
+      {:ok, answer} = Index.search(index, "what does the cart cost with tax", [limit: 50] ++ opts)
+      for result <- answer.results, do: {result.file, result.kind}
+    end
+
+    all = found.([])
+    assert Enum.all?(found.(paths: ["lib/tax.ex"]), &match?({"lib/tax.ex", _}, &1))
+    assert found.(paths: ["lib/tax.ex"]) != []
+    refute Enum.any?(found.(paths: ["!lib/cart.ex"]), &match?({"lib/cart.ex", _}, &1))
+    assert Enum.all?(found.(kinds: [:function]), &match?({_, "function"}, &1))
+    assert found.(modules: ["Cart"]) != all
+    assert found.(languages: [:erlang]) == []
+    assert Enum.sort(found.(public: nil)) == Enum.sort(all)
+    assert_raise ArgumentError, ~r/:kinds/, fn -> Index.search(index, "tax", kinds: [:functon]) end
+    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "tax", paths: ["[a"])
+  end
+
   test "queries that ask nothing are errors", %{tmp_dir: dir} do
     {:ok, index} = Index.build(project(dir))
     assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "   ")
-    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, "tax", mode: :semantic)
     assert_raise ArgumentError, ~r/:limit/, fn -> Index.search(index, "tax", limit: 0) end
     assert_raise ArgumentError, ~r/:encoder/, fn -> Index.search(index, "tax", encoder: :none) end
+  end
+
+  test "names are looked up whole, in part and with typos", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+
+    fits = fn name, opts ->
+      with {:ok, found} <- Index.lookup(index, name, opts), do: for(it <- found, do: {it.fit, it.symbol})
+    end
+
+    assert {:ok, [%{file: "lib/cart.ex", line: 8, line_start: 7, line_end: 8} = total]} =
+             Index.lookup(index, "Cart.total/1")
+
+    assert %{symbol: "Cart.total/1", kind: "function", public: true, fit: "exact", signature: "total(cart)"} =
+             total
+
+    assert fits.("with_tax", []) == [{"tail", "Tax.with_tax/1"}]
+    assert fits.("TAX.With_Tax", []) == [{"case", "Tax.with_tax/1"}]
+    assert fits.("wt", []) == [{"abbreviation", "Tax.with_tax/1"}]
+    assert fits.("Cart.totla", []) == [{"typo", "Cart.total/1"}]
+    assert fits.("Cart", []) == [{"exact", "Cart"}, {"prefix", "CartTest"}]
+    assert fits.("Cart", limit: 1) == [{"exact", "Cart"}]
+    assert fits.("Cart", kinds: [:function, :test]) == []
+    assert fits.("nowhere_at_all", []) == []
+  end
+
+  test "patterns are found with the definition they are in", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+    assert {:ok, %{lines: [line], truncated: false, counts: []}} = Index.grep(index, ~S"Tax\.\w+")
+    assert %{file: "lib/cart.ex", line: 8, column: 70, symbol: "Cart.total/1", kind: "function"} = line
+    assert [{start, 12}] = line.matches
+    assert binary_part(line.text, start - line.text_start, 12) == "Tax.with_tax"
+
+    places = fn pattern, opts ->
+      with {:ok, found} <- Index.grep(index, pattern, opts),
+           do: for(it <- found.lines, do: {it.file, it.line})
+    end
+
+    assert places.("tax", kinds: [:function]) == [{"lib/cart.ex", 7}, {"lib/cart.ex", 8}, {"lib/tax.ex", 3}]
+
+    assert places.("TAX", case: :insensitive, kinds: [:attribute, :module], paths: ["lib/tax.ex"]) == [
+             {"lib/tax.ex", 1},
+             {"lib/tax.ex", 3}
+           ]
+
+    assert places.("TAX", case: :smart) == []
+    assert places.("tax", word: true) == [{"lib/cart.ex", 7}]
+    assert places.("(cart)", fixed: true, paths: ["*.ex"]) == [{"lib/cart.ex", 8}]
+    assert places.("cart", languages: [:markdown]) == []
+    assert places.("end", paths: ["!test"], limit: 1) == [{"lib/cart.ex", 9}]
+    assert places.("do\n  use", multiline: true) == [{"test/cart_test.exs", 1}]
+    assert {:ok, %{truncated: true}} = Index.grep(index, "a", per_file: 1)
+
+    assert {:ok, %{lines: [], counts: [%{file: "lib/cart.ex", lines: 7} | _]}} =
+             Index.grep(index, ".", count: true)
+
+    assert {:ok, %{lines: [%{before: ["defmodule Tax do"], after: []}, %{before: [], after: ["end"]}]}} =
+             Index.grep(index, "@rate", context: 2)
+
+    # A file may be read for nothing, but not all of them.
+    assert {:ok, %{lines: [], searched: searched}} = Index.grep(index, "zyzzyva")
+    assert searched < 3
+  end
+
+  test "what was looked up is seen to change", %{tmp_dir: dir} do
+    root = project(dir)
+    {:ok, index} = Index.build(root)
+    assert {:ok, [_]} = Index.lookup(index, "with_tax")
+    write(root, %{"lib/tax.ex" => "defmodule Tax do\n  def duty(amount), do: amount\nend\n"})
+    {:ok, _} = Index.update(index, paths: ["lib/tax.ex"])
+    assert {:ok, []} = Index.lookup(index, "with_tax")
+    assert {:ok, [%{symbol: "Tax.duty/1"}]} = Index.lookup(index, "duty")
+    assert {:ok, %{lines: [%{symbol: "Tax.duty/1"}]}} = Index.grep(index, "duty")
+    assert {:ok, %{lines: []}} = Index.grep(index, "@rate")
+  end
+
+  test "names and patterns that are none are errors", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+    assert {:error, %Error{kind: :invalid_argument}} = Index.lookup(index, " ")
+    assert_raise ArgumentError, ~r/:limit/, fn -> Index.lookup(index, "a", limit: 0) end
+    assert_raise ArgumentError, ~r/:kinds/, fn -> Index.lookup(index, "a", kinds: [:nothing]) end
+    assert_raise ArgumentError, ~r/:case/, fn -> Index.grep(index, "a", case: :upper) end
+    assert_raise ArgumentError, ~r/:paths/, fn -> Index.grep(index, "a", paths: "lib") end
+
+    for {pattern, opts, kind, part} <- [
+          {"", [], :invalid_argument, "empty"},
+          {"a(", [], :invalid_argument, "unclosed group"},
+          {"a\nb", [], :invalid_argument, "multiline"},
+          {"a", [paths: ["a["]], :invalid_argument, "glob"},
+          {"a", [context: 1000], :invalid_argument, "context"},
+          {String.duplicate("x", 1_048_576), [], :limit, "65536"},
+          {"(\\w{100}){100}", [], :limit, "too large"}
+        ] do
+      assert {:error, %Error{kind: ^kind, message: message}} = Index.grep(index, pattern, opts)
+      assert message =~ part
+      refute message =~ "\n"
+    end
+
+    # A name of any length is only one that nothing has.
+    assert {:ok, []} = Index.lookup(index, String.duplicate("x", 1_048_576))
+
+    assert {:ok, []} = Index.lookup(index, <<0>>)
+    assert {:error, %Error{kind: :invalid_argument}} = Index.lookup(index, <<255, 254>>)
+    assert {:ok, %{lines: []}} = Index.grep(index, <<0>>)
+    assert {:error, %Error{kind: :invalid_argument}} = Index.grep(index, <<255, 254>>)
+  end
+
+  # The index is a good one; everything else is not, in every place.
+  test "neither look-up is harmed by wrong arguments", %{tmp_dir: dir} do
+    import Bitwise
+    {:ok, %{resource: resource}} = Index.build(project(dir))
+    good = %{fixed: false, case: :smart, word: false, multiline: false, paths: [], languages: [], kinds: []}
+    good = Map.merge(good, %{context: 0, per_file: nil, limit: 1, count: false})
+
+    wrong = [
+      nil,
+      :atom,
+      -1,
+      0,
+      1 <<< 70,
+      1.5,
+      "",
+      "[",
+      <<255>>,
+      ["x"],
+      [1 | 2],
+      {},
+      %{},
+      %{a: 1},
+      make_ref(),
+      self()
+    ]
+
+    options = for key <- Map.keys(good), value <- wrong, do: Map.put(good, key, value)
+
+    for argument <- wrong ++ options, name <- wrong do
+      calls = [
+        fn -> Native.index_lookup(resource, name, argument, argument) end,
+        fn -> Native.index_lookup(resource, "a", [], argument) end,
+        fn -> Aludel.Job.run(&Native.index_grep(&1, resource, name, argument), nil) end,
+        fn -> Aludel.Job.run(&Native.index_grep(&1, resource, "a", argument), nil) end
+      ]
+
+      for call <- calls do
+        result =
+          try do
+            call.()
+          rescue
+            # A map whose values are wrong is named by the exception, so it is not an ArgumentError.
+            error in [ArgumentError, ErlangError] -> error
+          end
+
+        refute match?({:error, %Error{kind: :panic}}, result), inspect({name, argument, result})
+      end
+    end
+  end
+
+  test "a search ends with its owner, and when it is cancelled", %{tmp_dir: dir} do
+    {:ok, %{resource: resource}} = Index.build(project(dir))
+
+    options = %{
+      fixed: false,
+      case: :smart,
+      word: false,
+      multiline: false,
+      paths: [],
+      languages: [],
+      kinds: []
+    }
+
+    options = Map.merge(options, %{context: 0, per_file: nil, limit: 1, count: false})
+    {:ok, job} = Aludel.Job.start(&Native.index_grep(&1, resource, "cart", options))
+    Aludel.Job.cancel(job)
+
+    assert match?({:error, %Error{kind: :cancelled}}, result = Aludel.Job.await(job)) or
+             match?({:ok, _}, result)
+
+    before = Native.live_resources().jobs
+    Task.await(Task.async(fn -> Aludel.Job.start(&Native.index_grep(&1, resource, "cart", options)) end))
+    assert eventually(fn -> Native.live_resources().jobs <= before end)
+  end
+
+  test "the native library knows every kind and language, and no others", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+    assert {:ok, _} = Index.lookup(index, "a", kinds: Index.definition_kinds())
+    assert {:ok, _} = Index.grep(index, "a", kinds: Index.definition_kinds(), languages: Index.languages())
+    assert {:error, %Error{message: message}} = Native.index_lookup(index.resource, "a", ["none"], 1)
+    assert [_, known] = Regex.run(~r/they are (.*)$/, message)
+    assert String.split(known, ", ") == Enum.map(Index.definition_kinds(), &Atom.to_string/1)
   end
 
   test "a context never exceeds its budget", %{tmp_dir: dir} do

@@ -1,7 +1,7 @@
 defmodule Aludel.ModelTest do
   use ExUnit.Case, async: true
 
-  alias Aludel.{Error, Index, Job, Model, Models}
+  alias Aludel.{EmbeddingCache, Error, Index, Job, Model, Models}
 
   # One model for all tests of this module: loading it is the longest part.
   setup_all do
@@ -9,7 +9,7 @@ defmodule Aludel.ModelTest do
     {:ok, model} = Model.load(path)
     {:ok, folder} = Models.path("all-MiniLM-L6-v2")
     {:ok, encoder} = Model.load_encoder(folder)
-    %{model: model, encoder: encoder, path: path}
+    %{model: model, encoder: encoder, path: path, folder: folder}
   end
 
   test "says what it is", %{model: model, encoder: encoder} do
@@ -106,7 +106,7 @@ defmodule Aludel.ModelTest do
     {:ok, index} = Index.build(dir)
     # Before the first vector the encoder has nothing to compare with.
     {:ok, before} = Index.search(index, "bread", encoder: encoder)
-    assert %{semantic: false, vectors: 0} = before.made_from
+    assert %{semantic: true} = before.made_from
 
     {:ok, job} = Index.embed(index, encoder, async: true)
     {:ok, %{chunks: chunks}} = Index.info(index)
@@ -120,6 +120,53 @@ defmodule Aludel.ModelTest do
     {:ok, opened} = Index.open(file)
     assert Index.search(opened, "sea", encoder: encoder) == Index.search(index, "sea", encoder: encoder)
     assert {:ok, 0} = Index.embed(opened, encoder)
+  end
+
+  test "an encoder in INT8 says nearly the same, under another name", %{encoder: encoder, folder: folder} do
+    {:ok, bytes} = Model.load_encoder(folder, precision: :int8)
+    texts = ["the price of a cart", "def sum(a, b), do: a + b", String.duplicate("volcanoes in Iceland ", 40)]
+    {:ok, floats} = Model.embed(encoder, texts)
+    {:ok, rounded} = Model.embed(bytes, texts)
+
+    for {a, b} <- Enum.zip(floats, rounded) do
+      assert Enum.zip_with(a, b, &(&1 * &2)) |> Enum.sum() > 0.98
+    end
+
+    assert_raise ArgumentError, ~r/:precision/, fn -> Model.load_encoder(folder, precision: :int4) end
+    assert {:error, %Error{kind: :limit}} = Model.load_encoder(folder, max_bytes: 50_000_000)
+    assert {:ok, _} = Model.load_encoder(folder, max_bytes: 50_000_000, precision: :int8)
+  end
+
+  @tag :tmp_dir
+  test "what two indexes have in common is encoded once", %{folder: folder, tmp_dir: dir} do
+    {:ok, cache} = EmbeddingCache.open(path: Path.join(dir, "embeddings"))
+    {:ok, encoder} = Model.load_encoder(folder, cache: cache)
+
+    [main, branch] =
+      for name <- ["main", "branch"] do
+        root = Path.join(dir, name)
+        File.mkdir_p!(root)
+        File.write!(Path.join(root, "a.ex"), "defmodule Oven do\n  def bake(bread), do: {:hot, bread}\nend\n")
+        root
+      end
+
+    File.write!(Path.join(branch, "b.ex"), "defmodule Ship do\n  def sail(sea), do: {:wet, sea}\nend\n")
+    {:ok, one} = Index.build(main)
+    {:ok, two} = Index.build(branch)
+    {:ok, common} = Index.embed(one, encoder)
+    assert {:ok, %{hits: 0, misses: ^common, entries: ^common}} = EmbeddingCache.stats(cache)
+    {:ok, all} = Index.embed(two, encoder)
+    missed = all - common
+    assert {:ok, %{hits: ^common, entries: ^all, file_error: nil}} = EmbeddingCache.stats(cache)
+    assert missed > 0
+
+    # The vectors are those that the encoder makes.
+    {:ok, plain} = Index.build(branch)
+    {:ok, ^all} = Index.embed(plain, %{encoder | cache: nil})
+    search = &Index.search(&1, "kitchen appliance for loaves", encoder: encoder, mode: :semantic)
+    {:ok, cached} = search.(two)
+    {:ok, made} = search.(plain)
+    assert Enum.map(cached.results, & &1.score) == Enum.map(made.results, & &1.score)
   end
 
   @tag :tmp_dir

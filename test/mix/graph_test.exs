@@ -163,6 +163,9 @@ defmodule Mix.Tasks.Aludel.GraphTest do
     assert symbols(["definition", "Cart.empty"], root) == ["Cart.empty/1"]
     assert symbols(["references", "Cart.empty/1"], root) == ["Till.close/1"]
     assert symbols(["implementations", "Priced"], root) == ["Cart"]
+    File.write!(Path.join(root, "lib/server.ex"), "defmodule Server do\n  use GenServer\nend\n")
+    assert symbols(["implementations", "GenServer"], root) == ["Server"]
+    File.rm!(Path.join(root, "lib/server.ex"))
     assert symbols(["tests", "lib/cart.ex"], root) == ["TillTest.closes"]
     assert "TillTest.closes" in symbols(["impact", "Cart.empty/1"], root)
     assert symbols(["dead", "--no-public", "--keep", "Priced.of/1,TillTest"], root) != []
@@ -263,6 +266,11 @@ defmodule Mix.Tasks.Aludel.GraphTest do
     assert {text, remark} = both(["callers", "Paint.Shop.pour/1", "--compiled"], root)
     assert text =~ ~r/^Paint.Colours.red_pot\/1 +function +1 +lib\/colours.ex:2$/m
     assert remark == "compiled modules: 3 taken in, 0 stale\n"
+
+    # It is kept, until somebody wants to know what the text alone says.
+    assert out(["callers", "Paint.Shop.pour/1"], root) =~ "Paint.Colours.red_pot/1"
+    assert symbols(["callers", "Paint.Shop.pour/1", "--no-compiled"], root) == ["Paint.Maker.__using__/1"]
+    assert out(["callers", "Paint.Shop.pour/1"], root) =~ "Paint.Colours.red_pot/1"
     File.write!(Path.join(root, "lib/colours.ex"), "defmodule Paint.Colours, do: nil")
     File.touch!(Path.join(root, "lib/colours.ex"), System.os_time(:second) + 5)
     assert {text, remark} = both(["callers", "Paint.Shop.pour/1", "--compiled"], root)

@@ -91,7 +91,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   } do
     before = tree(root)
     info = json(Tasks.Index, ["--root", root])
-    assert %{"files" => 3, "vectors" => 0, "diagnostics" => diagnostics} = info
+    assert %{"files" => 3, "vectors" => vectors, "chunks" => vectors, "diagnostics" => diagnostics} = info
     assert info["definitions"] >= 6
     assert diagnostics >= 1
     assert String.starts_with?(info["index"], cache)
@@ -124,7 +124,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
 
     assert %{"file" => "src/till.ex", "line_start" => first, "line_end" => last, "score" => _} = best
     assert 3 in first..last
-    assert %{"lexical" => true, "vectors" => 0} = made
+    assert %{"lexical" => true, "semantic" => true} = made
 
     File.write!(Path.join(root, "src/new.ex"), "defmodule New do\n  def zebra_crossing(x), do: x\nend\n")
 
@@ -132,6 +132,75 @@ defmodule Mix.Tasks.Aludel.TasksTest do
              json(Tasks.Search, ["zebra crossing", "--root", root])
 
     assert out(Tasks.Search, ["zebra", "crossing", "--root", root]) =~ ~r/^src\/new\.ex:\d/
+    assert out(Tasks.Search, ["zebra", "--root", root, "--paths", "src/till.ex"]) =~ ~r/^src\/till\.ex:\d/
+    assert out(Tasks.Search, ["zebra", "--root", root, "--explain"]) =~ ~r/score \d+\.\d\d, \w+ [+−]\d/
+  end
+
+  # Standard output and the code of a task that need not end well.
+  defp ended(task, argv) do
+    test = self()
+
+    output =
+      capture_io(fn ->
+        capture_io(:stderr, fn ->
+          code =
+            try do
+              task.run(argv)
+              0
+            catch
+              :exit, {:shutdown, code} -> code
+            end
+
+          send(test, {:code, code})
+        end)
+      end)
+
+    assert_received {:code, code}
+    {output, code}
+  end
+
+  test "lookup finds definitions by name, and says how", %{root: root} do
+    assert [%{"symbol" => "Cart.empty/1", "file" => "src/cart.ex", "line" => 5, "fit" => "exact"}] =
+             json(Tasks.Lookup, ["Cart.empty", "--root", root])
+
+    assert out(Tasks.Lookup, ["Cart.emtpy", "--root", root]) ==
+             "symbol        kind      place\nCart.empty/1  function  src/cart.ex:5  typo\n"
+
+    assert out(Tasks.Lookup, ["cart", "--kinds", "module", "--root", root]) =~
+             ~r/^Cart +module +src\/cart\.ex:1 +other capitals$/m
+
+    assert ended(Tasks.Lookup, ["nothing_of_this", "--root", root]) == {"", 1}
+    assert ended(Tasks.Lookup, ["nothing_of_this", "--root", root, "--json"]) == {"[]\n", 1}
+  end
+
+  test "grep prints lines below the definitions they are in", %{root: root} do
+    assert out(Tasks.Grep, ["put\\(", "--root", root]) == """
+           src/cart.ex  Cart.empty/1
+            5:   def empty(cart), do: put(cart, [])
+           src/cart.ex  Cart.add/2
+            8:   def add(cart, product), do: put(cart, [product | cart.lines])
+           src/cart.ex  Cart.put/2
+           10:   defp put(cart, lines), do: %{cart | lines: lines}
+           """
+
+    assert out(Tasks.Grep, ["half up", "--context", "1", "--root", root]) == """
+           src/till.ex  Till.round_cents/1
+           1- defmodule Till do
+           2:   @doc "Rounds an amount to whole cents, half up."
+           3-   def round_cents(amount), do: Float.round(amount, 2)
+           """
+
+    assert out(Tasks.Grep, ["cart", "--count", "--kinds", "function", "--root", root]) ==
+             "file         lines\nsrc/cart.ex      4\nsrc/till.ex      1\n"
+
+    assert %{
+             "lines" => [%{"matches" => [[_, 3]], "line" => 2, "symbol" => "Broken.half/1"}],
+             "truncated" => false
+           } = json(Tasks.Grep, ["def", "--word", "--root", root, "--paths", "src/b*,src/c*,!src/cart.ex"])
+
+    assert ended(Tasks.Grep, ["zyzzyva", "--root", root]) == {"", 1}
+    assert {"{" <> _, 1} = ended(Tasks.Grep, ["zyzzyva", "--root", root, "--json"])
+    assert failure(Tasks.Grep, ["a(", "--root", root, "--quiet"]) =~ "unclosed group"
   end
 
   test "a file of queries is answered line by line and measured", %{root: root, tmp_dir: tmp} do
@@ -262,7 +331,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
     assert failure(Tasks.Ask, ["a question", "--root", root]) =~
              "run mix aludel.models pull SmolLM2-135M-Instruct"
 
-    assert failure(Tasks.Search, ["x", "--mode", "semantic", "--root", root]) =~
+    assert failure(Tasks.Search, ["x", "--encoder", "all-MiniLM-L6-v2", "--root", root]) =~
              "run mix aludel.models pull all-MiniLM-L6-v2"
   end
 end

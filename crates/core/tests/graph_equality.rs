@@ -59,7 +59,15 @@ fn statement(random: &mut Random) -> String {
         6 => format!("@callback {function}(term) :: term"),
         7 => format!("@type {function}() :: {module}.{function}()"),
         8 => format!("@before_compile {module}"),
-        9 => random.pick(&["use GenServer", "use Phoenix.Router", "import Config"]).into(),
+        9 => random
+            .pick(&[
+                "use GenServer",
+                "use Phoenix.Router",
+                "import Config",
+                "@behaviour Plug",
+                "@derive Plug",
+            ])
+            .into(),
         10 => "embed_templates \"cart_html/*\"".into(),
         11 => format!("defstruct [:{function}]"),
         12 => format!(
@@ -171,6 +179,10 @@ fn told(graph: &CodeGraph) -> String {
     }
     graph.relations().for_each(|relation| told.push_str(&format!("{relation:?}\n")));
     graph.edges().for_each(|edge| told.push_str(&format!("{edge:?}\n")));
+    for behaviour in MODULES.iter().chain(&["GenServer", "Plug", "Phoenix.Router", "GenServer.handle_call/3"])
+    {
+        told.push_str(&format!("{behaviour} {:?}\n", graph.implementations(behaviour).unwrap_or_default()));
+    }
     told.push_str(&graph.unresolved().to_string());
     told
 }

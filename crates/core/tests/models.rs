@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use aludel_core::Cancel;
-use aludel_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, log_probability};
+use aludel_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, Precision, log_probability};
 
 /// The folder of a model: in `$ALUDEL_MODELS`, or else in the user's cache.
 #[expect(clippy::disallowed_methods, reason = "a test is its own caller, and knows where the models are")]
@@ -58,6 +58,21 @@ fn embeddings_are_those_of_sentence_transformers() {
         assert_eq!(encoder.fingerprint().len(), 64);
         assert!(encoder.embed(&[], &Cancel::new()).unwrap().is_empty());
     }
+}
+
+/// Measured: 0.9916 at the least and 0.9989 in the middle, where onnxruntime's dynamic quantisation has 0.971 at the least.
+#[test]
+fn embeddings_in_int8_are_close_to_those_in_floats() {
+    let expected: Embeddings = reference(include_str!("reference/embeddings.json"));
+    let texts: Vec<&str> = expected.texts.iter().map(String::as_str).collect();
+    let options = LoadOptions { threads: 2, precision: Precision::Int8, ..LoadOptions::default() };
+    let encoder = Encoder::load(&folder("all-MiniLM-L6-v2"), &options).unwrap();
+    let got = encoder.embed(&texts, &Cancel::new()).unwrap();
+    let mut cosines: Vec<f64> =
+        got.iter().zip(&expected.embeddings).map(|(got, expected)| cosine(got, expected)).collect();
+    cosines.sort_by(f64::total_cmp);
+    println!("cosines of INT8: {cosines:.5?}");
+    assert!(cosines[0] > 0.985 && cosines[cosines.len() / 2] > 0.998, "{cosines:.5?}");
 }
 
 fn cosine_length(a: &[f32]) -> f64 {

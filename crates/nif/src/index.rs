@@ -2,37 +2,55 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aludel_core::context::{self, Section};
 use aludel_core::retrieval::{
-    self, Answer, BuildOptions, Index, MadeFrom, Mode, Query,
+    self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Index, MadeFrom, Mode, Query,
+    StaticEncoder,
     store::{self, SaveOptions},
 };
-use aludel_core::source::{Diagnostic, Severity, WalkOptions};
+use aludel_core::source::{Diagnostic, Language, Severity, Stamps, WalkOptions};
 use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
 use rustler::{Atom, Env, NifMap, Resource, ResourceArc, Term};
 
+use crate::embedding_cache::CacheRef;
 use crate::guard::guard;
 use crate::job;
 use crate::live::{Kind, Live};
 use crate::model::{EncoderRef, ModelRef};
+use crate::watch::{Followed, freshness};
 
 mod atoms {
     rustler::atoms! { hybrid, lexical, semantic, error, warning }
 }
 
 /// Chunks that are encoded between two publications: often enough to see progress, seldom enough to cost nothing.
-const EMBED_BATCH: usize = 32;
+const EMBED_BATCH: usize = 64;
+
+/// The static encoder, read when it is first needed: one for all indexes.
+fn shipped_encoder() -> Result<Arc<StaticEncoder>> {
+    static SHIPPED: OnceLock<Arc<StaticEncoder>> = OnceLock::new();
+    match SHIPPED.get() {
+        Some(encoder) => Ok(encoder.clone()),
+        None => {
+            let encoder = Arc::new(StaticEncoder::shipped()?);
+            Ok(SHIPPED.get_or_init(|| encoder).clone())
+        }
+    }
+}
 
 /// The handle of an index: the current version of a value, and a lock for those who make the next one.
 pub struct IndexRef {
     current: RwLock<Arc<Index>>,
     writer: Mutex<()>,
     options: BuildOptions,
+    /// The watch of its folder, if there is one.
+    followed: RwLock<Option<Arc<Followed>>>,
+    stamps: Mutex<Stamps>,
     _live: Live,
 }
 
@@ -52,6 +70,8 @@ impl IndexRef {
             current: RwLock::new(Arc::new(index)),
             writer: Mutex::new(()),
             options,
+            followed: RwLock::default(),
+            stamps: Mutex::default(),
             _live: Live::new(Kind::Index),
         })
     }
@@ -59,6 +79,16 @@ impl IndexRef {
     /// The version that is current now; it stays whole however long the caller holds it.
     pub fn current(&self) -> Arc<Index> {
         self.current.read().clone()
+    }
+
+    /// From now on it is told what happens in its folder.
+    pub fn follow(&self, followed: Followed) {
+        *self.followed.write() = Some(Arc::new(followed));
+    }
+
+    /// Whether what [`IndexRef::current`] will give tells what is on the disk.
+    fn freshness(&self) -> Atom {
+        freshness(self.followed.read().as_deref())
     }
 
     /// Makes the next version from the current one. Readers wait for no longer than a pointer is stored.
@@ -79,9 +109,19 @@ struct ExInfo {
     chunks: usize,
     definitions: usize,
     references: usize,
-    edges: usize,
     vectors: usize,
+    own_vectors: bool,
     diagnostics: usize,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExCounts {
+    files: usize,
+    bytes: usize,
+    chunks: usize,
+    vectors: usize,
+    missing_vectors: usize,
 }
 
 #[derive(NifMap)]
@@ -91,15 +131,17 @@ struct ExObservations {
     files: usize,
     stale: usize,
     foreign: usize,
+    read: usize,
+    changed: bool,
     diagnostics: Vec<String>,
 }
 
 #[derive(NifMap)]
 #[rustler(encode)]
 struct ExChanges {
-    added: usize,
-    changed: usize,
-    removed: usize,
+    added: Vec<String>,
+    changed: Vec<String>,
+    removed: Vec<String>,
     unchanged: usize,
     dependencies: bool,
 }
@@ -124,6 +166,30 @@ struct ExResult {
     kind: Option<&'static str>,
     score: f32,
     text: String,
+    features: Vec<ExFeature>,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExFeature {
+    name: &'static str,
+    value: f32,
+    adds: f32,
+}
+
+/// What is wanted of an answer.
+#[derive(NifMap)]
+#[rustler(decode)]
+struct ExWishes {
+    limit: usize,
+    mode: Atom,
+    near: Vec<String>,
+    paths: Vec<String>,
+    kinds: Vec<String>,
+    modules: Vec<String>,
+    languages: Vec<String>,
+    public: Option<bool>,
+    modified_since: Option<u64>,
 }
 
 #[derive(NifMap)]
@@ -140,6 +206,7 @@ struct ExMadeFrom {
 struct ExAnswer {
     results: Vec<ExResult>,
     made_from: ExMadeFrom,
+    freshness: Atom,
 }
 
 #[derive(NifMap)]
@@ -151,6 +218,7 @@ struct ExContext {
     omitted: usize,
     note: Option<&'static str>,
     made_from: ExMadeFrom,
+    freshness: Atom,
 }
 
 #[derive(NifMap)]
@@ -183,7 +251,10 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
         let options = BuildOptions { walk: WalkOptions { max_file_bytes, ..WalkOptions::default() } };
         let mut progress = |progress| reporter.progress(progress);
         let root = PathBuf::from(root);
-        let index = job::install(|| Index::build(&root, &options, &mut progress, reporter.cancel()))?;
+        let index = job::install(|| {
+            let index = Index::build(&root, &options, &mut progress, reporter.cancel())?;
+            index.with_encoder(shipped_encoder()?, reporter.cancel())
+        })?;
         let root = index.root().to_string_lossy().into_owned();
         Ok((IndexRef::new(index, options), root))
     })
@@ -193,12 +264,16 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
 // normal: starts a job
 fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let index = job::install(|| store::open(Path::new(&path), reporter.cancel()))?;
+        let (index, is_older) = job::install(|| {
+            let stored = store::open(Path::new(&path), reporter.cancel())?;
+            Ok((stored.index.with_encoder(shipped_encoder()?, reporter.cancel())?, stored.is_older))
+        })?;
         let root = index.root().to_string_lossy().into_owned();
-        Ok((IndexRef::new(index, BuildOptions::default()), root))
+        Ok((IndexRef::new(index, BuildOptions::default()), root, is_older))
     })
 }
 
+/// `paths` are what to look at, nil for everything; `seen` says how much of what the watch of the folder has seen they are.
 #[rustler::nif]
 // normal: starts a job
 fn index_update<'a>(
@@ -206,24 +281,53 @@ fn index_update<'a>(
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     paths: Option<Vec<String>>,
+    seen: Option<u64>,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let mut progress = |progress| reporter.progress(progress);
         let paths: Option<BTreeSet<String>> = paths.map(|paths| paths.into_iter().collect());
+        let followed = index.followed.read().clone();
+        // Whoever reads everything reads what was seen before.
+        let everything = followed.as_ref().filter(|_| paths.is_none()).map(|followed| followed.seen());
         let changes = job::install(|| {
             index.change(|current| match &paths {
                 Some(paths) => current.update_paths(paths, &index.options, &mut progress, reporter.cancel()),
                 None => current.update(&index.options, &mut progress, reporter.cancel()),
             })
-        })?;
-        Ok(ExChanges {
-            added: changes.added.len(),
-            changed: changes.changed.len(),
-            removed: changes.removed.len(),
+        });
+        match (&followed, &changes, everything.or(seen)) {
+            (Some(followed), Ok(_), Some(seen)) => followed.applied(seen),
+            (Some(followed), Err(error), _) if error.kind() != ErrorKind::Cancelled => followed.failed(),
+            _ => {}
+        }
+        let names = |paths: &[Arc<str>]| paths.iter().map(|path| path.to_string()).collect();
+        changes.map(|changes| ExChanges {
+            added: names(&changes.added),
+            changed: names(&changes.changed),
+            removed: names(&changes.removed),
             unchanged: changes.unchanged,
             dependencies: changes.dependencies,
         })
     })
+}
+
+/// The paths of which the index tells something else than what is on the disk.
+#[rustler::nif]
+// normal: starts a job
+fn index_differences<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let mut held = index.stamps.lock();
+        let (stamps, current) = (&mut *held, index.current());
+        let paths = job::install(|| current.differences(stamps, &index.options, reporter.cancel()))?;
+        Ok(paths.into_iter().collect::<Vec<_>>())
+    })
+}
+
+/// `:fresh`, `:updating`, `:stale` or `:unknown`, as answers say it.
+#[rustler::nif]
+// normal: reads a few numbers
+fn index_freshness(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || Ok(index.freshness()))
 }
 
 #[rustler::nif]
@@ -245,6 +349,8 @@ fn index_observe<'a>(
             files: observations.files,
             stale: observations.stale,
             foreign: observations.foreign,
+            read: observations.read,
+            changed: observations.changed,
             diagnostics: observations
                 .diagnostics
                 .iter()
@@ -277,12 +383,19 @@ fn index_embed<'a>(
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     encoder: ResourceArc<EncoderRef>,
+    cache: Option<ResourceArc<CacheRef>>,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
+        let cached =
+            cache.as_ref().map(|cache| CachedEmbedder { embedder: encoder.encoder(), cache: &cache.0 });
+        let embedder: &dyn Embedder = match &cached {
+            Some(cached) => cached,
+            None => encoder.encoder(),
+        };
         let mut made = 0;
         retrieval::embed_all(
             &|| Index::clone(&index.current()),
-            encoder.encoder(),
+            embedder,
             EMBED_BATCH,
             &mut |batch, progress| {
                 made += batch.len();
@@ -307,9 +420,24 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
             chunks: stats.chunks,
             definitions: stats.definitions,
             references: stats.references,
-            edges: index.graph().edges().count(),
             vectors: stats.vectors,
+            own_vectors: index.speaks(),
             diagnostics: stats.diagnostics,
+        })
+    })
+}
+
+/// What is known without the graph, which may not be made yet.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_counts(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || {
+        let stats = index.current().stats();
+        Ok(ExCounts {
+            files: stats.files,
+            bytes: stats.bytes,
+            chunks: stats.chunks,
+            vectors: stats.vectors,
+            missing_vectors: stats.chunks - stats.vectors,
         })
     })
 }
@@ -345,13 +473,13 @@ fn index_search<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
     query: String,
-    limit: usize,
-    mode: Atom,
+    wishes: ExWishes,
     encoder: Option<ResourceArc<EncoderRef>>,
 ) -> Term<'a> {
     guard(env, || {
+        let freshness = index.freshness();
         let index = index.current();
-        let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
+        let answer = answer(&index, query, wishes, encoder.as_deref())?;
         let result = |hit: &retrieval::Hit| ExResult {
             file: hit.file.to_string(),
             line_start: hit.span.line_start,
@@ -360,29 +488,38 @@ fn index_search<'a>(
             kind: hit.kind.map(DefinitionKind::as_str),
             score: hit.score,
             text: slice(&index, hit),
+            features: hit
+                .features
+                .iter()
+                .map(|(feature, value, adds)| ExFeature {
+                    name: feature.as_str(),
+                    value: *value,
+                    adds: *adds,
+                })
+                .collect(),
         };
         Ok(ExAnswer {
             results: answer.results.iter().map(result).collect(),
             made_from: answer.made_from.into(),
+            freshness,
         })
     })
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-#[allow(clippy::too_many_arguments, reason = "each is a term that Elixir passes")]
 fn index_context<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
     query: String,
-    limit: usize,
-    mode: Atom,
+    wishes: ExWishes,
     encoder: Option<ResourceArc<EncoderRef>>,
     tokens: usize,
     model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
     guard(env, || {
+        let freshness = index.freshness();
         let index = index.current();
-        let answer = answer(&index, query, limit, mode, encoder.as_deref())?;
+        let answer = answer(&index, query, wishes, encoder.as_deref())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
         let context = context::pack(&index, &answer, tokens, &count);
         let section = |section: Section| ExSection {
@@ -401,6 +538,7 @@ fn index_context<'a>(
             omitted: context.omitted,
             note: context.note,
             made_from: answer.made_from.into(),
+            freshness,
         })
     })
 }
@@ -413,21 +551,23 @@ pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
     }
 }
 
-fn answer(
-    index: &Index,
-    text: String,
-    limit: usize,
-    mode: Atom,
-    encoder: Option<&EncoderRef>,
-) -> Result<Answer> {
-    let mode = if mode == atoms::lexical() {
+fn answer(index: &Index, text: String, wishes: ExWishes, encoder: Option<&EncoderRef>) -> Result<Answer> {
+    let mode = if wishes.mode == atoms::lexical() {
         Mode::Lexical
-    } else if mode == atoms::semantic() {
+    } else if wishes.mode == atoms::semantic() {
         Mode::Semantic
-    } else if mode == atoms::hybrid() {
+    } else if wishes.mode == atoms::hybrid() {
         Mode::Hybrid
     } else {
         return Err(Error::invalid("the mode is one of :hybrid, :lexical and :semantic"));
+    };
+    let filter = Filter {
+        paths: wishes.paths,
+        kinds: named(&wishes.kinds, "kind", &DefinitionKind::ALL, DefinitionKind::as_str)?,
+        modules: wishes.modules,
+        languages: named(&wishes.languages, "language", &Language::ALL, Language::as_str)?,
+        public: wishes.public,
+        modified_since: wishes.modified_since,
     };
     let cancel = Cancel::new();
     // An encoder whose vectors the index does not hold yet can tell nothing about it.
@@ -437,7 +577,18 @@ fn answer(
         }
         _ => None,
     };
-    index.search(&Query { text, limit, mode, vector }, &cancel)
+    index.search(&Query { text, limit: wishes.limit, mode, near: wishes.near, vector, filter }, &cancel)
+}
+
+/// Each of `names` as one of `all`.
+fn named<T: Copy>(names: &[String], what: &str, all: &[T], name: fn(T) -> &'static str) -> Result<Vec<T>> {
+    let find = |wanted: &String| {
+        all.iter().copied().find(|one| name(*one) == wanted).ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+            Error::invalid(format!("there is no {what} {wanted:?}; there are {}", known.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 fn slice(index: &Index, hit: &retrieval::Hit) -> String {

@@ -37,11 +37,36 @@ impl Resource for Job {
     }
 }
 
-/// What a running job holds: its token, and the way to its owner.
-pub struct Reporter {
-    owner: LocalPid,
+/// The way to the process that ordered something: `{ref, event}`.
+pub struct Owner {
+    pid: LocalPid,
     // In a lock because several threads of one job may report, and a BEAM environment is for one at a time.
     reference: Mutex<(OwnedEnv, SavedTerm)>,
+}
+
+impl Owner {
+    /// The process `pid`, whose messages are marked by the term `reference`.
+    pub fn new(pid: LocalPid, reference: Term<'_>) -> Owner {
+        let own = OwnedEnv::new();
+        let saved = own.save(reference);
+        Owner { pid, reference: Mutex::new((own, saved)) }
+    }
+
+    /// Sends `{ref, event}`, and returns whether the process lives.
+    pub fn send(&self, event: impl for<'b> FnOnce(Env<'b>) -> Term<'b>) -> bool {
+        let held = self.reference.lock();
+        let (own, saved) = &*held;
+        own.run(|from| {
+            let reference = saved.load(from);
+            OwnedEnv::new().send_and_clear(&self.pid, |env| (reference.in_env(env), event(env)).encode(env))
+        })
+        .is_ok()
+    }
+}
+
+/// What a running job holds: its token, and the way to its owner.
+pub struct Reporter {
+    owner: Owner,
     cancel: Cancel,
 }
 
@@ -53,13 +78,7 @@ impl Reporter {
 
     /// Sends `{ref, event}`. An owner that is gone cancels the job.
     pub fn send(&self, event: impl for<'b> FnOnce(Env<'b>) -> Term<'b>) {
-        let held = self.reference.lock();
-        let (own, saved) = &*held;
-        let sent = own.run(|from| {
-            let reference = saved.load(from);
-            OwnedEnv::new().send_and_clear(&self.owner, |env| (reference.in_env(env), event(env)).encode(env))
-        });
-        if sent.is_err() {
+        if !self.owner.send(event) {
             self.cancel.cancel();
         }
     }
@@ -96,9 +115,7 @@ where
         if job.monitor(Some(env), &owner).is_none() {
             return Err(Error::new(ErrorKind::Cancelled, "the process that ordered the work is gone"));
         }
-        let own = OwnedEnv::new();
-        let saved = own.save(reference);
-        let reporter = Reporter { owner, reference: Mutex::new((own, saved)), cancel };
+        let reporter = Reporter { owner: Owner::new(owner, reference), cancel };
         let held = job.clone();
         pool().submit(Box::new(move || {
             let outcome = guard::run(|| {

@@ -4,6 +4,7 @@
 //! text ([`guard`]). Work that may take longer than a tenth of a second runs on threads of our own ([`job`]) and answers
 //! by messages; it stops when its job is cancelled and when the process that ordered it ends.
 
+mod embedding_cache;
 mod error;
 mod graph;
 mod guard;
@@ -12,9 +13,12 @@ mod job;
 mod json;
 mod library;
 mod live;
+mod lookup;
 mod model;
 mod propose;
 mod search;
+mod shared;
 mod signal;
+mod watch;
 
 pub use library::load;

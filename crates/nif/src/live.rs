@@ -8,6 +8,7 @@ static JOBS: AtomicUsize = AtomicUsize::new(0);
 static INDEXES: AtomicUsize = AtomicUsize::new(0);
 static MODELS: AtomicUsize = AtomicUsize::new(0);
 static TREES: AtomicUsize = AtomicUsize::new(0);
+static WATCHES: AtomicUsize = AtomicUsize::new(0);
 
 /// What kind of resource a token counts.
 #[derive(Clone, Copy)]
@@ -20,6 +21,8 @@ pub enum Kind {
     Model,
     /// A search tree.
     Tree,
+    /// A thread that watches a folder.
+    Watch,
 }
 
 impl Kind {
@@ -29,6 +32,7 @@ impl Kind {
             Kind::Index => &INDEXES,
             Kind::Model => &MODELS,
             Kind::Tree => &TREES,
+            Kind::Watch => &WATCHES,
         }
     }
 }
@@ -57,11 +61,12 @@ struct Counts {
     indexes: usize,
     models: usize,
     trees: usize,
+    watches: usize,
 }
 
 /// How many resources of each kind live.
 #[rustler::nif]
-// normal: reads four numbers
+// normal: reads five numbers
 fn live_resources() -> Counts {
     let read = |kind: Kind| kind.counter().load(Ordering::Relaxed);
     Counts {
@@ -69,5 +74,6 @@ fn live_resources() -> Counts {
         indexes: read(Kind::Index),
         models: read(Kind::Model),
         trees: read(Kind::Tree),
+        watches: read(Kind::Watch),
     }
 }

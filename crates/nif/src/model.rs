@@ -1,23 +1,35 @@
 //! Models and encoders: `Aludel.Model`.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use aludel_core::inference::{self, Device, Encoder, Event, LoadOptions, Message, Model, Request, Sampling};
+use aludel_core::inference::{
+    self, Device, Encoder, Event, LoadOptions, Message, Model, Precision, Request, Sampling,
+};
 use aludel_core::retrieval::Embedder;
 use aludel_core::source::ContentHash;
-use aludel_core::{Cancel, Error, ErrorKind, Result};
+use aludel_core::{Cancel, Error, Result};
 use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::job;
 use crate::live::{Kind, Live};
+use crate::shared::Shared;
 
 mod atoms {
-    rustler::atoms! { cpu, cuda, metal, text }
+    rustler::atoms! { cpu, cuda, metal, fp32, int8, text }
 }
+
+/// What an encoder's folder holds. When one of them changes, an encoder that was loaded before is another one.
+const ENCODER_FILES: [&str; 5] = [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+];
 
 /// The handle of a language model.
 pub struct ModelRef {
@@ -25,10 +37,36 @@ pub struct ModelRef {
     _live: Live,
 }
 
-/// The handle of an encoder.
-pub struct EncoderRef {
+/// The handle of an encoder, whose weights all handles of the node share.
+pub struct EncoderRef(Arc<LoadedEncoder>);
+
+struct LoadedEncoder {
     encoder: Encoder,
     _live: Live,
+}
+
+static ENCODERS: Shared<EncoderKey, LoadedEncoder> = Shared::new();
+
+/// What an encoder was loaded from: files of these sizes and times, and options.
+#[derive(PartialEq)]
+struct EncoderKey {
+    folder: PathBuf,
+    files: Vec<Option<(u64, SystemTime)>>,
+    options: ExLoadOptions,
+}
+
+impl EncoderKey {
+    fn new(folder: &Path, options: &ExLoadOptions) -> Self {
+        let state = |name| {
+            let metadata = folder.join(name).metadata().ok()?;
+            Some((metadata.len(), metadata.modified().ok()?))
+        };
+        EncoderKey {
+            folder: folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()),
+            files: ENCODER_FILES.iter().map(state).collect(),
+            options: options.clone(),
+        }
+    }
 }
 
 #[rustler::resource_impl]
@@ -52,26 +90,26 @@ impl ModelRef {
 impl EncoderRef {
     /// As what indexes want.
     pub fn encoder(&self) -> &dyn Embedder {
-        &self.encoder
+        &self.0.encoder
     }
 
     /// Names the encoder; vectors of different fingerprints are never compared.
     pub fn fingerprint(&self) -> ContentHash {
-        Embedder::fingerprint(&self.encoder)
+        Embedder::fingerprint(&self.0.encoder)
     }
 
     /// The vector of one text.
     pub fn embed_one(&self, text: &str, cancel: &Cancel) -> Result<Vec<f32>> {
-        let missing = || Error::new(ErrorKind::Model, "the encoder gave no vector");
-        self.encoder.embed(&[text], cancel)?.pop().ok_or_else(missing)
+        self.0.encoder.embed_query(text, cancel)
     }
 }
 
-#[derive(NifMap)]
+#[derive(Clone, NifMap, PartialEq)]
 struct ExLoadOptions {
     threads: usize,
     device: Atom,
     max_bytes: u64,
+    precision: Atom,
 }
 
 impl ExLoadOptions {
@@ -85,11 +123,19 @@ impl ExLoadOptions {
         } else {
             return Err(Error::invalid("the device is one of :cpu, :cuda and :metal"));
         };
+        let precision = if self.precision == atoms::fp32() {
+            Precision::Fp32
+        } else if self.precision == atoms::int8() {
+            Precision::Int8
+        } else {
+            return Err(Error::invalid("the precision is one of :fp32 and :int8"));
+        };
         Ok(LoadOptions {
             max_bytes: Some(self.max_bytes),
             threads: self.threads,
             on_thread_start: Some(Arc::new(job::lower_priority)),
             device,
+            precision,
             cancel: cancel.clone(),
             ..LoadOptions::default()
         })
@@ -157,9 +203,13 @@ fn model_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: ExLo
 // normal: starts a job
 fn encoder_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: ExLoadOptions) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let encoder = Encoder::load(Path::new(&path), &options.into_core(reporter.cancel())?)?;
-        let dimensions = encoder.dimensions();
-        Ok((ResourceArc::new(EncoderRef { encoder, _live: Live::new(Kind::Model) }), dimensions))
+        let folder = Path::new(&path);
+        let loaded = ENCODERS.get_or_make(EncoderKey::new(folder, &options), || {
+            let encoder = Encoder::load(folder, &options.into_core(reporter.cancel())?)?;
+            Ok(LoadedEncoder { encoder, _live: Live::new(Kind::Model) })
+        })?;
+        let dimensions = loaded.encoder.dimensions();
+        Ok((ResourceArc::new(EncoderRef(loaded)), dimensions))
     })
 }
 
@@ -269,6 +319,6 @@ fn encoder_embed<'a>(
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        encoder.encoder.embed(&texts, reporter.cancel())
+        encoder.0.encoder.embed(&texts, reporter.cancel())
     })
 }

@@ -25,7 +25,14 @@ defmodule Aludel.CLI.Args do
     encoder: [
       type: :string,
       arg: "PATH",
-      doc: "A folder with a BERT encoder, or the name of one that `mix aludel.models list` names."
+      doc:
+        "A folder with a BERT encoder, or the name of one that `mix aludel.models list` names, instead of the built-in one."
+    ],
+    precision: [
+      type: {:in, [:fp32, :int8]},
+      default: :fp32,
+      arg: "P",
+      doc: "How the encoder computes. An index keeps the vectors of one of the two; int8 is faster."
     ],
     json: [type: :boolean, default: false, doc: "Print one line of JSON."],
     quiet: [type: :boolean, default: false, doc: "Print no progress."],
@@ -50,6 +57,22 @@ defmodule Aludel.CLI.Args do
     end
   end
 
+  @doc "For the type `{:custom, Aludel.CLI.Args, :names, [known]}`: words out of `known`, with commas between them, as atoms."
+  @spec names(term, [atom]) :: {:ok, [atom]} | {:error, String.t()}
+  def names(text, known) do
+    by_name = Map.new(known, &{Atom.to_string(&1), &1})
+    {:ok, names} = list(text)
+
+    if names != [] and Enum.all?(names, &is_map_key(by_name, &1)),
+      do: {:ok, Enum.map(names, &Map.fetch!(by_name, &1))},
+      else: {:error, "words with commas between them, out of #{Enum.join(known, ", ")}"}
+  end
+
+  @doc "For the type `{:custom, Aludel.CLI.Args, :list, []}`: any words with commas between them."
+  @spec list(term) :: {:ok, [String.t()]}
+  def list(text),
+    do: {:ok, text |> String.split(",") |> Enum.map(&String.trim/1) |> Enum.reject(&(&1 == ""))}
+
   @doc "The options as a Markdown list, written as on a command line."
   @spec docs(Options.schema()) :: String.t()
   def docs(schema) do
@@ -65,7 +88,7 @@ defmodule Aludel.CLI.Args do
   defp condition(spec) do
     cond do
       spec[:required] -> " Required."
-      spec[:default] in [nil, false] -> ""
+      spec[:default] in [nil, false, []] -> ""
       true -> " By default `#{spec[:default]}`."
     end
   end

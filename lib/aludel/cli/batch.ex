@@ -21,7 +21,7 @@ defmodule Aludel.CLI.Batch do
          indexed = now(),
          {:ok, answers} <- answers(index, queries, [limit: @limit, mode: mode, encoder: encoder], opts),
          :ok <- Files.write_lines(opts[:out], Enum.map(answers, &elem(&1, 0))),
-         {:ok, info} <- Index.info(index) do
+         {:ok, info} <- Index.info(index, edges: false) do
       times = answers |> Enum.map(&elem(&1, 1)) |> Enum.sort()
 
       {:ok,

@@ -5,19 +5,25 @@ defmodule Aludel.CLI.Graph do
   alias Aludel.{CLI, Error, Graph, Index}
   alias Aludel.CLI.{Style, Table, Workspace}
 
-  @doc "The index that the options name, with `--compiled` also with what the compiler left behind."
+  @doc """
+  The index that the options name. `--compiled` takes in what the compiler left behind and keeps it in the index file;
+  `--no-compiled` passes over what is kept there.
+  """
   @spec open(keyword) :: {:ok, Index.t()} | {:error, Error.t()}
   def open(opts) do
     with {:ok, index} <- Workspace.open(opts),
-         :ok <- if(opts[:compiled], do: observe(index), else: :ok),
+         :ok <- observe(index, opts[:compiled], opts),
          do: {:ok, index}
   end
 
-  defp observe(index) do
+  defp observe(_index, nil, _opts), do: :ok
+  defp observe(index, false, _opts), do: with({:ok, _} <- Index.observe(index, folders: []), do: :ok)
+
+  defp observe(index, true, opts) do
     with {:ok, observed} <- Index.observe(index) do
       CLI.remark(compiled(observed))
       for diagnostic <- observed.diagnostics, do: CLI.remark(diagnostic)
-      :ok
+      if observed.changed, do: Index.save(index, Workspace.index_file(opts)), else: :ok
     end
   end
 

@@ -3,7 +3,7 @@ defmodule Aludel.CLI.Workspace do
   # What the options of a command mean: which folder, which index, which encoder, which model.
 
   alias Aludel.CLI.Progress
-  alias Aludel.{Error, Index, Model, Models}
+  alias Aludel.{EmbeddingCache, Error, Index, Model, Models}
 
   @save_every_ms 20_000
 
@@ -12,11 +12,18 @@ defmodule Aludel.CLI.Workspace do
   """
   @spec open(keyword, Model.Encoder.t() | nil) :: {:ok, Index.t()} | {:error, Error.t()}
   def open(opts, encoder \\ nil) do
+    with {:ok, root} <- folder(opts),
+         do: Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, &1))
+  end
+
+  @doc "The folder that the options name."
+  @spec folder(keyword) :: {:ok, Path.t()} | {:error, Error.t()}
+  def folder(opts) do
     root = Path.expand(opts[:root])
 
     cond do
       File.dir?(root) ->
-        Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, &1))
+        {:ok, root}
 
       File.exists?(root) ->
         {:error, Error.new(:invalid_argument, "#{opts[:root]} is a file, --root expects a folder")}
@@ -26,44 +33,44 @@ defmodule Aludel.CLI.Workspace do
     end
   end
 
-  @doc """
-  An index and the encoder to search it with, by what was asked for.
+  @doc "The file in which the index of the folder is kept that the options name."
+  @spec index_file(keyword) :: Path.t()
+  def index_file(opts), do: opts[:index] || Index.default_path(opts[:root])
 
-  `:lexical` needs no encoder. `:hybrid` and `:semantic` need one, and chunks without a vector get one first. Without a mode the
-  answer comes at once: from vectors too where the index has some and the encoder is on this machine, else from words alone.
+  @doc """
+  An index, the encoder to search it with if it is not the index's own, and the mode.
+
+  An encoder counts where one is named, and chunks without a vector of it get one first. An index whose vectors were made by an encoder
+  before is searched with one that is on this machine.
   """
   @spec open_for_search(keyword) :: {:ok, Index.t(), Model.Encoder.t() | nil, atom} | {:error, Error.t()}
   def open_for_search(opts) do
-    case opts[:mode] do
-      :lexical ->
-        with {:ok, index} <- open(opts), do: {:ok, index, nil, :lexical}
+    mode = opts[:mode] || :hybrid
 
-      nil ->
-        with {:ok, index} <- open(opts),
-             {:ok, info} <- Index.info(index),
-             {:ok, encoder} <- if(info.vectors > 0, do: encoder_if_any(opts), else: {:ok, nil}) do
-          {:ok, index, encoder, if(encoder, do: :hybrid, else: :lexical)}
-        end
+    with {:ok, encoder} <- if(mode == :lexical, do: {:ok, nil}, else: named_encoder(opts)),
+         {:ok, index} <- open(opts, encoder),
+         {:ok, info} <- Index.info(index, edges: false),
+         {:ok, encoder} <- if(encoder || info.own_vectors, do: {:ok, encoder}, else: encoder_if_any()),
+         do: {:ok, index, encoder, mode}
+  end
 
-      mode ->
-        with {:ok, encoder} <- encoder(opts),
-             {:ok, index} <- open(opts, encoder),
-             do: {:ok, index, encoder, mode}
+  @doc "The encoder that the options name, or nil."
+  @spec named_encoder(keyword) :: {:ok, Model.Encoder.t() | nil} | {:error, Error.t()}
+  def named_encoder(opts) do
+    case opts[:encoder] do
+      nil -> {:ok, nil}
+      name_or_path -> with {:ok, path} <- Models.resolve(name_or_path), do: load(path, opts)
     end
   end
 
-  @doc "The encoder that the options name, else one of the catalogue that was pulled."
-  @spec encoder(keyword) :: {:ok, Model.Encoder.t()} | {:error, Error.t()}
-  def encoder(opts) do
-    with {:ok, path} <- chosen(opts[:encoder], :encoder), do: Model.load_encoder(path)
-  end
+  defp load(path, opts),
+    do: Model.load_encoder(path, precision: opts[:precision] || :fp32, cache: EmbeddingCache.default())
 
-  @doc "As `encoder/1`, but nil where none is named and none was pulled."
-  @spec encoder_if_any(keyword) :: {:ok, Model.Encoder.t() | nil} | {:error, Error.t()}
-  def encoder_if_any(opts) do
-    case {opts[:encoder], Models.default(:encoder)} do
-      {nil, {:error, %Error{kind: :unavailable}}} -> {:ok, nil}
-      _ -> encoder(opts)
+  defp encoder_if_any do
+    case Models.default(:encoder) do
+      {:ok, path} -> load(path, [])
+      {:error, %Error{kind: :unavailable}} -> {:ok, nil}
+      {:error, error} -> {:error, error}
     end
   end
 

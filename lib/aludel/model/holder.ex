@@ -5,9 +5,9 @@ defmodule Aludel.Model.Holder do
 
   use GenServer
 
-  alias Aludel.{Error, Index, Model, Models, Shared}
+  alias Aludel.{EmbeddingCache, Error, Index, Model, Models, Shared}
 
-  @doc "Options: `:name` (of the tree), `:model` and `:encoder`: nil, a path, a name of the catalogue, or one that is loaded."
+  @doc "Options: `:name` (of the tree), `:precision` (of an encoder), `:model` and `:encoder`: nil, a path, a name of the catalogue, or one that is loaded."
   @spec start_link(keyword) :: GenServer.on_start()
   def start_link(opts), do: GenServer.start_link(__MODULE__, opts, name: server(opts[:name]))
 
@@ -40,7 +40,7 @@ defmodule Aludel.Model.Holder do
   @impl GenServer
   def handle_continue(:load, opts) do
     for part <- parts(opts) do
-      result = load(part, opts[part])
+      result = load(part, opts[part], opts)
       Shared.put(opts[:name], part, result)
       with {:encoder, {:ok, encoder}} <- {part, result}, do: Index.Server.encoder(opts[:name], encoder)
     end
@@ -56,11 +56,14 @@ defmodule Aludel.Model.Holder do
 
   defp parts(opts), do: Enum.filter([:encoder, :model], &opts[&1])
 
-  defp load(:encoder, given) when is_binary(given),
-    do: with({:ok, path} <- Models.resolve(given), do: Model.load_encoder(path))
+  defp load(:encoder, given, opts) when is_binary(given) do
+    with {:ok, path} <- Models.resolve(given) do
+      Model.load_encoder(path, precision: opts[:precision] || :fp32, cache: EmbeddingCache.default())
+    end
+  end
 
-  defp load(:model, given) when is_binary(given),
+  defp load(:model, given, _opts) when is_binary(given),
     do: with({:ok, path} <- Models.resolve(given), do: Model.load(path))
 
-  defp load(_part, loaded), do: {:ok, loaded}
+  defp load(_part, loaded, _opts), do: {:ok, loaded}
 end

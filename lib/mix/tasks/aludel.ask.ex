@@ -4,7 +4,7 @@ defmodule Mix.Tasks.Aludel.Ask do
   alias Aludel.{CLI, Index, Model}
   alias Aludel.CLI.{Args, Style, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :model, :json, :quiet, :seed]) ++
+  @options Args.common([:root, :index, :encoder, :precision, :model, :json, :quiet, :seed]) ++
              [
                tokens: [type: :pos_integer, default: 1024, arg: "N", doc: "How much code the model is shown."],
                max_tokens: [type: :pos_integer, default: 256, arg: "N", doc: "The longest answer."],

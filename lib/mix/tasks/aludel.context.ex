@@ -4,7 +4,7 @@ defmodule Mix.Tasks.Aludel.Context do
   alias Aludel.CLI
   alias Aludel.CLI.{Args, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :model, :json, :quiet]) ++
+  @options Args.common([:root, :index, :encoder, :precision, :model, :json, :quiet]) ++
              [
                tokens: [
                  type: :pos_integer,

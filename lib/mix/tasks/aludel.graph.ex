@@ -12,8 +12,10 @@ defmodule Mix.Tasks.Aludel.Graph do
             [
               compiled: [
                 type: :boolean,
-                default: false,
-                doc: "Take in what the compiler left behind, in the build that mix made last."
+                default: nil,
+                doc:
+                  "Take in what the compiler left behind, in the build that mix made last, and keep it in the index. With " <>
+                    "`--no-compiled` what is kept there is passed over."
               ]
             ]
 
@@ -150,7 +152,8 @@ defmodule Mix.Tasks.Aludel.Graph do
       mix aludel.graph callees SYMBOL [--depth N]    whom it calls
       mix aludel.graph references SYMBOL             every place where it is used
       mix aludel.graph definition SYMBOL             where it is defined
-      mix aludel.graph implementations SYMBOL        what implements a protocol or behaviour, or one of its functions
+      mix aludel.graph implementations SYMBOL        what implements a protocol or behaviour, or one of its functions;
+                                                     also one from elsewhere, such as GenServer
       mix aludel.graph tests PATH|SYMBOL             the tests that a change of it may touch
       mix aludel.graph impact PATH|SYMBOL            what a change of it may touch
       mix aludel.graph diff [REF]                    what the changes since a git commit, by default HEAD, may touch

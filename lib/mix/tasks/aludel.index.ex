@@ -4,14 +4,8 @@ defmodule Mix.Tasks.Aludel.Index do
   alias Aludel.CLI
   alias Aludel.CLI.{Args, Style, Table, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
+  @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
              [
-               vectors: [
-                 type: :boolean,
-                 default: true,
-                 doc:
-                   "Give each chunk a vector, if an encoder is on this machine. `--no-vectors` leaves that out."
-               ],
                diagnostics: [type: :boolean, default: false, doc: "List what could not be read."]
              ]
 
@@ -34,12 +28,12 @@ defmodule Mix.Tasks.Aludel.Index do
   defp index([], opts) do
     began = System.monotonic_time(:microsecond)
 
-    with {:ok, encoder} <- if(opts[:vectors], do: Workspace.encoder_if_any(opts), else: {:ok, nil}),
+    with {:ok, encoder} <- Workspace.named_encoder(opts),
          {:ok, index} <- Workspace.open(opts, encoder),
          {:ok, info} <- Aludel.Index.info(index),
          {:ok, diagnostics} <- Aludel.Index.diagnostics(index) do
       seconds = (System.monotonic_time(:microsecond) - began) / 1_000_000
-      file = opts[:index] || Aludel.Index.default_path(opts[:root])
+      file = Workspace.index_file(opts)
       report(Map.merge(info, %{index: file, seconds: seconds}), diagnostics, opts)
     end
   end
@@ -68,7 +62,6 @@ defmodule Mix.Tasks.Aludel.Index do
       )
 
       if opts[:diagnostics], do: Enum.each(diagnostics, &CLI.say(line(&1)))
-      if opts[:vectors] and info.vectors == 0 and info.chunks > 0, do: hint()
       :ok
     end
   end
@@ -76,11 +69,5 @@ defmodule Mix.Tasks.Aludel.Index do
   defp line(%{file: file, line: line, message: message}) do
     place = if line, do: "#{file}:#{line}", else: file
     [Style.paint(place, :cyan), ": ", message]
-  end
-
-  defp hint do
-    CLI.remark(
-      "no vectors: no encoder is on this machine, run mix aludel.models pull all-MiniLM-L6-v2 for search by meaning"
-    )
   end
 end

@@ -4,15 +4,46 @@ defmodule Mix.Tasks.Aludel.Search do
   alias Aludel.CLI
   alias Aludel.CLI.{Args, Batch, Snippet, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
+  @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
              [
                limit: [type: :pos_integer, default: 10, arg: "N", doc: "The most results."],
                mode: [
                  type: {:in, [:lexical, :semantic, :hybrid]},
+                 default: :hybrid,
                  arg: "MODE",
+                 doc: "By words, by meaning or by both."
+               ],
+               near: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
+                 arg: "PATHS",
                  doc:
-                   "By words, by meaning or by both. Without it, a query is answered at once with what the index has, " <>
-                     "and a file of queries by both if an encoder is on this machine."
+                   "Files that you are at, with commas between them: what is near to them comes first among equals."
+               ],
+               paths: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
+                 arg: "PATTERNS",
+                 doc:
+                   "Only in these files and folders, with commas between them; `*` stands for anything but `/`, and what begins " <>
+                     "with `!` is left out."
+               ],
+               kinds: [
+                 type: {:custom, Args, :names, [Aludel.Index.definition_kinds()]},
+                 default: [],
+                 arg: "KINDS",
+                 doc: "Only what defines one of these, such as `function,macro`."
+               ],
+               modules: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
+                 arg: "MODULES",
+                 doc: "Only in these modules and those nested in them."
+               ],
+               explain: [
+                 type: :boolean,
+                 default: false,
+                 doc: "Say of each place what speaks for it and against it, and how much."
                ],
                queries: [
                  type: :string,
@@ -61,33 +92,46 @@ defmodule Mix.Tasks.Aludel.Search do
 
   defp one(query, opts) do
     with {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         {:ok, answer} <- Aludel.Index.search(index, query, limit: opts[:limit], mode: mode, encoder: encoder) do
-      if opts[:json], do: CLI.say_json(answer), else: print(answer)
+         search = [limit: opts[:limit], mode: mode, encoder: encoder] ++ wishes(opts),
+         {:ok, answer} <- Aludel.Index.search(index, query, search) do
+      if opts[:json], do: CLI.say_json(answer), else: print(answer, opts[:explain])
     end
   end
 
+  defp wishes(opts) do
+    [near: opts[:near], paths: opts[:paths], kinds: opts[:kinds], modules: opts[:modules]]
+  end
+
   defp batch(opts) do
-    with {:ok, mode} <- batch_mode(opts),
-         {:ok, measured} <- Batch.run(Keyword.put(opts, :mode, mode)) do
+    with {:ok, measured} <- Batch.run(opts) do
       if opts[:json],
         do: CLI.say_json(measured),
         else: measured |> Batch.lines() |> Enum.each(&CLI.say/1)
     end
   end
 
-  # The answers of a file must not depend on how far vectors happen to have got.
-  defp batch_mode(opts) do
-    cond do
-      opts[:mode] -> {:ok, opts[:mode]}
-      opts[:encoder] || match?({:ok, _}, Aludel.Models.default(:encoder)) -> {:ok, :hybrid}
-      true -> {:ok, :lexical}
+  defp print(%{results: [], made_from: made}, _explain),
+    do: CLI.remark("nothing found #{Workspace.made_from(made)}")
+
+  defp print(%{results: results, made_from: made}, explain) do
+    for result <- results do
+      CLI.say(Snippet.render(result))
+      if explain, do: CLI.say(["    ", reasons(result), "\n"])
     end
-  end
 
-  defp print(%{results: [], made_from: made}), do: CLI.remark("nothing found #{Workspace.made_from(made)}")
-
-  defp print(%{results: results, made_from: made}) do
-    Enum.each(results, &CLI.say(Snippet.render(&1)))
     CLI.remark("#{length(results)} places #{Workspace.made_from(made)}")
   end
+
+  # What adds most first.
+  defp reasons(result) do
+    parts =
+      for feature <- Enum.sort_by(result.features, &(-abs(&1.adds))), abs(feature.adds) >= 0.005 do
+        "#{feature.name} #{signed(feature.adds)}"
+      end
+
+    Enum.join(["score #{:erlang.float_to_binary(result.score, decimals: 2)}" | parts], ", ")
+  end
+
+  defp signed(number) when number < 0, do: "−#{:erlang.float_to_binary(-number, decimals: 2)}"
+  defp signed(number), do: "+#{:erlang.float_to_binary(number, decimals: 2)}"
 end

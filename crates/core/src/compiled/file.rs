@@ -12,8 +12,8 @@ pub struct CompiledFile {
     /// The modules that it defines.
     pub modules: Vec<Arc<CompiledModule>>,
     /// What a compiler tracer saw: the calls as they are written, of macros too, and those in the bodies of modules.
-    /// Empty where nobody traced.
-    pub traced: Vec<TracedCall>,
+    /// Sorted; empty where nobody traced.
+    pub traced: Arc<[TracedCall]>,
 }
 
 /// A call that a compiler tracer saw.

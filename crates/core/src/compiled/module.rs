@@ -60,6 +60,20 @@ pub struct CompiledModule {
     pub callbacks: Vec<TypeEntry>,
 }
 
+impl CompiledModule {
+    /// The module without what a graph of code does not ask for: its tables, its documentation, its types and what it
+    /// mentions. A small part of it is left.
+    #[must_use]
+    pub fn outline(mut self) -> Self {
+        (self.exports, self.locals, self.imports) = Default::default();
+        (self.doc, self.docs, self.mentions) = Default::default();
+        (self.fields, self.records) = Default::default();
+        (self.specs, self.types, self.callbacks) = Default::default();
+        self.functions.iter_mut().for_each(|function| function.clauses = Vec::new());
+        self
+    }
+}
+
 /// What a module is to a protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {

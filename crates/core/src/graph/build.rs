@@ -137,6 +137,12 @@ impl CodeGraph {
         self.node(id).map(|symbol| Symbol { id, ..symbol.clone() })
     }
 
+    /// How many definitions there are.
+    pub fn size(&self) -> usize {
+        let units = self.inner.units.iter().flatten().filter(|unit| !unit.written.outside);
+        units.map(|unit| unit.written.nodes.len() + unit.expanded.nodes.len()).sum()
+    }
+
     /// How many definitions of each kind there are.
     pub fn definitions(&self) -> BTreeMap<DefinitionKind, usize> {
         let mut counts = BTreeMap::new();
@@ -231,6 +237,13 @@ impl CodeGraph {
         key.map_or(&[], |key| self.inner.readers.get(key))
     }
 
+    /// The slots of the units that looked up a module, in order of path.
+    pub(super) fn readers_of(&self, module: &str) -> Vec<u32> {
+        let mut slots = self.inner.readers.get(self.inner.names.key(Class::Module, module, "")).to_vec();
+        slots.sort_unstable_by_key(|slot| self.inner.ranks[*slot as usize]);
+        slots
+    }
+
     /// The symbols with exactly this module and name.
     pub(super) fn named(&self, module: &str, name: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let key = self.inner.names.key(Class::Callable, module, name);
@@ -242,6 +255,10 @@ impl CodeGraph {
 
     pub(super) fn slot(&self, id: SymbolId) -> Option<u32> {
         self.inner.order.get(id.file as usize).copied()
+    }
+
+    pub(super) fn rank_of(&self, slot: u32) -> u32 {
+        self.inner.ranks[slot as usize]
     }
 
     pub(super) fn unit(&self, slot: u32) -> Option<&Unit> {

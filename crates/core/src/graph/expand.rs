@@ -83,19 +83,29 @@ fn bring(
         }
         expanded.reads.push(key);
         let target = view.written(slot, key).and_then(|target| view.unit(target.slot));
+        let mut basis = Basis::Quoted;
         let injection = match target.and_then(|unit| unit.written.injections.get(&key)) {
             Some(injection) => injection.clone(),
             None => {
                 let read = view.names.key(Class::Module, &from, "");
                 expanded.reads.push(read);
-                context.open |= view.any(slot, read).is_none() && !std_lib::has_module(&from);
-                std_lib::injection(&from, &name)
+                let is_unknown = view.any(slot, read).is_none() && !std_lib::has_module(&from);
+                context.open |= is_unknown;
+                if next == 1 {
+                    basis = Basis::Written;
+                }
+                let mut injection = std_lib::injection(&from, &name);
+                if is_unknown && &*name == "__using__" {
+                    basis = Basis::Convention;
+                    injection.behaviours.extend(std_lib::likely_behaviours(&from));
+                }
+                injection
             }
         };
         let Injection { imports, aliases, definitions, behaviours, inner } = injection;
         context.imports.extend(imports);
         context.aliases.extend(aliases);
-        context.behaviours.extend(behaviours);
+        context.behaviours.extend(behaviours.into_iter().map(|behaviour| (behaviour, basis)));
         open.extend(inner);
         let maker: Arc<str> = format!("{from}.{name}").into();
         for injected in definitions {

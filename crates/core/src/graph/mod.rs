@@ -16,6 +16,7 @@ mod resolve;
 mod build;
 
 mod impact;
+mod implementations;
 mod query;
 mod rank;
 mod references;
@@ -41,6 +42,7 @@ pub use cycles::{CycleOptions, CycleStep, ModuleCycle, Phase};
 pub use dead::{Dead, DeadOptions, Doubt};
 pub use export::{Export, Format};
 pub use impact::Impact;
+pub use implementations::Implementation;
 pub use neighbourhood::{Neighbourhood, NeighbourhoodOptions};
 pub use paths::SymbolPath;
 pub use picture::Picture;

@@ -9,7 +9,7 @@ use super::names::Class;
 use super::observed::{self, Observed, Verdict};
 use super::shards::Key;
 use super::std_lib::{self, Known};
-use super::unit::{Abroad, Context, Link, Resolved, Target, Unit, route_size};
+use super::unit::{Abroad, Context, Implemented, Link, Resolved, Target, Unit, route_size};
 use super::view::View;
 use super::{LinkKind, Symbol};
 use crate::source::Span;
@@ -25,6 +25,7 @@ pub(super) fn resolve(view: View, slot: u32) -> Resolved {
         home: None,
         raw: Vec::new(),
         abroad: Vec::new(),
+        implemented: Vec::new(),
         unresolved: 0,
         reads: Vec::new(),
         observed: unit.written.compiled.as_deref().map(Observed::new),
@@ -50,6 +51,7 @@ struct Resolver<'v> {
     home: Option<(Arc<str>, u32)>,
     raw: Vec<(Link, Span)>,
     abroad: Vec<Abroad>,
+    implemented: Vec<Implemented>,
     unresolved: usize,
     reads: Vec<Key>,
     observed: Option<Observed<'v>>,
@@ -316,24 +318,32 @@ impl<'v> Resolver<'v> {
         let mut declared: FxHashMap<Arc<str>, Vec<(Class, Arc<str>)>> = FxHashMap::default();
         for reference in &unit.written.facts.references {
             let Some(implemented) = reference.module.as_ref() else { continue };
-            let class = match reference.kind {
-                ReferenceKind::Behaviour if reference.basis.is_certain() => Class::Callback,
-                ReferenceKind::Implements => Class::Callable,
+            let (class, kind) = match reference.kind {
+                ReferenceKind::Behaviour if reference.basis.is_certain() => {
+                    (Class::Callback, LinkKind::Behaviour)
+                }
+                ReferenceKind::Implements => (Class::Callable, LinkKind::Implements),
                 _ => continue,
             };
-            for node in unit.written.origins(reference).filter_map(|node| unit.node(node)) {
-                // `@derive` implements without any function here.
-                if class == Class::Callback || node.kind == DefinitionKind::Implementation {
-                    declared.entry(node.module.clone()).or_default().push((class, implemented.clone()));
+            for at in unit.written.origins(reference) {
+                let Some(node) = unit.node(at) else { continue };
+                let implemented = self.unalias(node, implemented);
+                if self.own_module(&implemented).is_none() {
+                    self.implements_foreign(at, &implemented, kind, reference.basis, reference.span);
+                } else if class == Class::Callback || node.kind == DefinitionKind::Implementation {
+                    // `@derive` implements without any function here.
+                    declared.entry(node.module.clone()).or_default().push((class, implemented));
                 }
             }
         }
-        for (at, node) in unit.nodes().enumerate().filter(|(_, node)| node.is_module()) {
-            let Some(context) = unit.expanded.context.get(&node.module) else { continue };
-            for behaviour in &context.behaviours {
-                declared.entry(node.module.clone()).or_default().push((Class::Callback, behaviour.clone()));
-                if let Some(target) = self.module(behaviour) {
-                    self.link(at as u32, target, LinkKind::Behaviour, node.span, Basis::Quoted, false, 0);
+        for (node, at) in unit.nodes().zip(0..).filter(|(node, _)| node.is_module()) {
+            for (behaviour, basis) in self.brought_behaviours(node) {
+                match self.own_module(&behaviour) {
+                    Some(target) => {
+                        self.link(at, target, LinkKind::Behaviour, node.span, basis, false, 0);
+                        declared.entry(node.module.clone()).or_default().push((Class::Callback, behaviour));
+                    }
+                    None => self.implements_foreign(at, &behaviour, LinkKind::Behaviour, basis, node.span),
                 }
             }
         }
@@ -349,6 +359,26 @@ impl<'v> Resolver<'v> {
                 }
             }
         }
+    }
+
+    /// The behaviours of a module that are not written in it: those that macros bring, and those that the compiler saw.
+    fn brought_behaviours(&self, module: &Symbol) -> Vec<(Arc<str>, Basis)> {
+        let context = self.unit.expanded.context.get(&module.module);
+        let brought = context.into_iter().flat_map(|context| &context.behaviours).cloned();
+        let compiled = self.unit.written.compiled.iter().flat_map(|compiled| &compiled.modules);
+        let compiled = compiled.filter(|compiled| compiled.module == module.module);
+        let seen = compiled.flat_map(|compiled| &compiled.behaviours);
+        brought.chain(seen.map(|behaviour| (behaviour.clone(), Basis::Compiled))).collect()
+    }
+
+    /// The module of this name, if it is of the project.
+    fn own_module(&mut self, module: &str) -> Option<Target> {
+        self.module(module)
+            .filter(|target| self.view.unit(target.slot).is_some_and(|unit| !unit.written.outside))
+    }
+
+    fn implements_foreign(&mut self, node: u32, of: &Arc<str>, kind: LinkKind, basis: Basis, site: Span) {
+        self.implemented.push(Implemented { of: of.clone(), node, kind, basis, site });
     }
 
     /// Calls that nobody wrote: those of functions that macros made, and what macros put into written ones.
@@ -426,6 +456,9 @@ impl<'v> Resolver<'v> {
         self.abroad
             .dedup_by(|b, a| (a.node, &a.module, &a.name, a.arity) == (b.node, &b.module, &b.name, b.arity));
         resolved.abroad = self.abroad;
+        self.implemented.sort_unstable();
+        self.implemented.dedup_by(|b, a| (&a.of, a.node, a.kind) == (&b.of, b.node, b.kind));
+        resolved.implemented = self.implemented;
         self.reads.sort_unstable();
         self.reads.dedup();
         resolved.reads = self.reads;

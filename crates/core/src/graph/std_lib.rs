@@ -74,7 +74,21 @@ pub(super) fn injection(module: &str, macro_name: &str) -> Injection {
         let child_spec = Injected { kind: DefinitionKind::Function, name, arity: 1, defaults: 0, public };
         injection.definitions.push(child_spec);
     }
+    let behaviour = match module {
+        "Application" | "DynamicSupervisor" | "EEx.Engine" | "GenServer" | "Mix.Task"
+        | "Mix.Task.Compiler" | "Supervisor" => Some(module),
+        "GenEvent" => Some(":gen_event"),
+        _ => None,
+    };
+    injection.behaviours.extend(behaviour.map(Arc::from));
     injection
+}
+
+/// The behaviours that a module probably has by the `use` of one of which nothing is known: that module, whose callbacks the
+/// macro mostly prepares, and what it is known to be made with.
+pub(super) fn likely_behaviours(used: &str) -> impl Iterator<Item = Arc<str>> {
+    let plug = matches!(used, "Phoenix.Controller" | "Phoenix.Router" | "Plug.Builder" | "Plug.Router");
+    [used].into_iter().chain(plug.then_some("Plug")).map(Arc::from)
 }
 
 #[cfg(test)]

@@ -396,3 +396,54 @@ fn changed_lines_touch_the_innermost_definitions() {
     // The setup of the case calls it too.
     assert_eq!(tests, ["total adds", "nothing"]);
 }
+
+#[test]
+fn a_live_route_leads_to_what_phoenix_calls_of_the_view() {
+    let graph = graph(
+        r#"
+== lib/shop_web/router.ex
+defmodule ShopWeb.Router do
+  use Phoenix.Router
+  scope "/", ShopWeb do
+    live "/cart", CartLive, :show
+    live "/faq", FaqLive
+  end
+end
+== lib/shop_web/live/cart_live.ex
+defmodule ShopWeb.CartLive do
+  use Phoenix.LiveView
+  def mount(_params, _session, socket), do: {:ok, socket}
+  def handle_params(_params, _uri, socket), do: {:noreply, socket}
+  def handle_event("save", _, socket), do: {:noreply, socket}
+  def mount(socket), do: socket
+end
+== lib/shop_web/live/cart_live.html.heex
+<p>Cart</p>
+== lib/shop_web/live/faq_live.ex
+defmodule ShopWeb.FaqLive do
+  use Phoenix.LiveView
+  def render(assigns), do: assigns
+end
+"#,
+    );
+    let reached = |route: &str| -> Vec<String> {
+        let id = graph.find(route).unwrap()[0].id;
+        let hits = graph.dependencies(&[id], 2, &[LinkKind::Route, LinkKind::Render]);
+        let text =
+            |hit: &Hit| format!("{} {} {}", hit.symbol.qualified(), hit.kind.as_str(), hit.basis.as_str());
+        hits.iter().map(text).collect()
+    };
+    assert_eq!(
+        reached("ShopWeb.Router.GET /cart"),
+        [
+            "ShopWeb.CartLive route convention",
+            "ShopWeb.CartLive.mount/3 route convention",
+            "ShopWeb.CartLive.handle_params/3 route convention",
+            "lib/shop_web/live/cart_live.html.heex render convention",
+        ]
+    );
+    assert_eq!(
+        reached("ShopWeb.Router.GET /faq"),
+        ["ShopWeb.FaqLive route convention", "ShopWeb.FaqLive.render/1 route convention"]
+    );
+}

@@ -134,7 +134,8 @@ pub(super) struct Expanded {
 pub(super) struct Context {
     pub(super) imports: Vec<Import>,
     pub(super) aliases: FxHashMap<Arc<str>, Arc<str>>,
-    pub(super) behaviours: Vec<Arc<str>>,
+    /// With the reason to believe in each.
+    pub(super) behaviours: Vec<(Arc<str>, Basis)>,
     /// Whether something is used of which nothing is known: it may bring in any name.
     pub(super) open: bool,
 }
@@ -150,6 +151,8 @@ pub(super) struct Resolved {
     pub(super) sites: Vec<Span>,
     /// Calls of what the project does not define, sorted.
     pub(super) abroad: Vec<Abroad>,
+    /// Behaviours and protocols that it does not define, with what implements them, sorted.
+    pub(super) implemented: Vec<Implemented>,
     /// How many local calls mean nothing that is known.
     pub(super) unresolved: usize,
     /// The names that this was looked up by, sorted.
@@ -202,6 +205,18 @@ pub(super) struct Abroad {
     pub(super) name: Arc<str>,
     pub(super) arity: u8,
     pub(super) basis: Basis,
+}
+
+/// A behaviour or protocol that the project does not define, at a node that implements it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Implemented {
+    pub(super) of: Arc<str>,
+    pub(super) node: u32,
+    /// `Behaviour` or `Implements`.
+    pub(super) kind: LinkKind,
+    pub(super) basis: Basis,
+    /// Where it says so.
+    pub(super) site: Span,
 }
 
 impl Written {

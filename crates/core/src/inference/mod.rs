@@ -19,7 +19,7 @@ mod enabled;
 mod enabled;
 
 pub use enabled::{Encoder, KvCache, Model, Tokenizer, generate, generate_with, score};
-pub use options::{Device, Kernel, LoadOptions};
+pub use options::{Device, Kernel, LoadOptions, Precision};
 pub use request::{Event, FinishReason, Generation, Message, ModelInfo, Request, Sampling, Score};
 pub use sampling::{Sampler, log_probability};
 pub use utf8::Utf8Stream;

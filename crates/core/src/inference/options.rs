@@ -30,6 +30,17 @@ pub enum Kernel {
     Candle,
 }
 
+/// How an encoder's weights are held and multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Floats of 32 bits.
+    #[default]
+    Fp32,
+    /// Bytes: weights with a scale for each output (embeddings for each token), inputs of layers rounded row by row as they come.
+    /// A quarter of the memory; on the processor's own kernels only.
+    Int8,
+}
+
 /// How a model is loaded.
 #[derive(Clone, Default)]
 pub struct LoadOptions {
@@ -43,6 +54,8 @@ pub struct LoadOptions {
     pub device: Device,
     /// What multiplies matrices on the processor.
     pub kernel: Kernel,
+    /// How an encoder computes. Language models compute as their files say.
+    pub precision: Precision,
     /// A `tokenizer.json` to use in place of the tokenizer that the model file holds.
     pub tokenizer: Option<PathBuf>,
     /// Stops the loading.
@@ -66,6 +79,7 @@ impl fmt::Debug for LoadOptions {
             .field("threads", &self.threads)
             .field("device", &self.device)
             .field("kernel", &self.kernel)
+            .field("precision", &self.precision)
             .field("tokenizer", &self.tokenizer)
             .finish_non_exhaustive()
     }

@@ -7,21 +7,15 @@
 //! version never shows in its scores.
 
 use std::collections::hash_map::Entry as Slot;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::entry::{Entry, Files};
-use super::tokens::{name_tokens, tokens};
-
-/// The parts of a document, each with its own weight: names it defines, where it stands, its text.
-const FIELDS: usize = 3;
-const WEIGHTS: [f32; FIELDS] = [4.0, 1.0, 1.0];
-/// How much a field's length counts against it.
-const B: [f32; FIELDS] = [0.6, 0.6, 0.9];
-/// How soon more of the same word adds nothing. More than for prose, where 1.2 is usual: what code is about, it repeats.
-const K1: f32 = 4.0;
+use super::fields::{FIELDS, Field, field_tokens};
+use super::query::Word;
+use super::weights::{B, FIELD_WEIGHTS, K1};
 
 /// No place in this version: the document is dead.
 const DEAD: u32 = u32::MAX;
@@ -49,18 +43,37 @@ struct Segment {
     files: Vec<Arc<Entry>>,
     lengths: Vec<[u32; FIELDS]>,
     postings: FxHashMap<Box<str>, Vec<Posting>>,
+    vocabulary: OnceLock<Vocabulary>,
+}
+
+/// Words, each with the letters in it.
+type Vocabulary = Box<[(u32, Box<str>)]>;
+
+/// What the words of a question found in a chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Match {
+    /// BM25F; 0 if there is none of the words.
+    pub(crate) score: f32,
+    /// How much of the question's rarity is in it: the sum over the words that are.
+    pub(crate) covered: f32,
+    /// The same for the names that it defines.
+    pub(crate) named: f32,
+    /// How many of the words are in these names.
+    pub(crate) names: u16,
+    /// The last words that were counted in `covered` and in `named`, from 1.
+    last: [u16; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Posting {
     document: u32,
-    frequencies: [u16; FIELDS],
+    frequencies: [u8; FIELDS],
 }
 
 /// The words of one document.
 #[derive(Default)]
 struct Document {
-    terms: FxHashMap<Box<str>, [u16; FIELDS]>,
+    terms: FxHashMap<Box<str>, [u8; FIELDS]>,
     lengths: [u32; FIELDS],
 }
 
@@ -117,39 +130,118 @@ impl Lexical {
         Lexical { documents: parts.iter().map(|part| part.alive).sum(), parts, lengths }
     }
 
-    /// The score of each chunk, by its number; 0 for a chunk without any of the `terms`. Each term counts once.
-    pub(crate) fn scores(&self, terms: &[String], chunks: usize) -> Vec<f32> {
-        let mut scores = vec![0.0f32; chunks];
+    /// What each chunk, by its number, has of the `words`, and the rarity of all of them together. Each token counts once.
+    pub(crate) fn matches(&self, words: &[Word], chunks: usize) -> (Vec<Match>, f32) {
+        let mut matches = vec![Match::default(); chunks];
         let mean = self.lengths.map(|length| (length as f64 / self.documents.max(1) as f64).max(1e-9) as f32);
         // In the order of the words, because sums of floats depend on it.
-        let mut terms: Vec<&String> = terms.iter().collect();
-        terms.sort_unstable();
-        terms.dedup();
-        for term in terms {
-            let found: Vec<(&Part, &[Posting])> = self
-                .parts
-                .iter()
-                .filter_map(|part| Some((part, part.segment.postings.get(term.as_str())?.as_slice())))
-                .collect();
-            let living = found
-                .iter()
-                .map(|(part, postings)| {
-                    postings.iter().filter(|posting| part.number(posting) != DEAD).count()
-                })
-                .sum::<usize>();
-            let rarity = (1.0 + (self.documents as f32 - living as f32 + 0.5) / (living as f32 + 0.5)).ln();
-            for (part, postings) in found {
-                for posting in postings {
-                    let number = part.number(posting);
-                    if number != DEAD {
-                        let lengths = &part.segment.lengths[posting.document as usize];
-                        let frequency = weighted_frequency(posting, lengths, &mean);
-                        scores[number as usize] += rarity * frequency * (K1 + 1.0) / (K1 + frequency);
+        let mut words: Vec<&Word> = words.iter().collect();
+        words.sort_unstable_by(|a, b| a.tokens.cmp(&b.tokens));
+        words.dedup_by(|a, b| a.tokens == b.tokens);
+        let mut counted: FxHashSet<&str> = FxHashSet::default();
+        let mut rarity_of_all = 0.0;
+        for (number, word) in (1u16..).zip(&words) {
+            let found: Vec<Vec<(&Part, &[Posting])>> =
+                word.tokens.iter().map(|token| self.postings(token)).collect();
+            let rarities: Vec<f32> = found.iter().map(|postings| self.rarity(postings)).collect();
+            // A stem is at least as frequent as its word, and tells how much the word says in all its forms.
+            let rarity_of_word = rarities.iter().copied().fold(f32::INFINITY, f32::min);
+            if !word.whole {
+                rarity_of_all += rarity_of_word;
+            }
+            for ((token, postings), rarity) in word.tokens.iter().zip(&found).zip(rarities) {
+                let first_time = counted.insert(token);
+                for (part, postings) in postings {
+                    for posting in *postings {
+                        let chunk = part.number(posting);
+                        if chunk == DEAD {
+                            continue;
+                        }
+                        let found = &mut matches[chunk as usize];
+                        if first_time {
+                            let lengths = &part.segment.lengths[posting.document as usize];
+                            let frequency = weighted_frequency(posting, lengths, &mean);
+                            found.score += word.weight * rarity * frequency * (K1 + 1.0) / (K1 + frequency);
+                        }
+                        if !word.whole {
+                            found.count(number, rarity_of_word, posting);
+                        }
                     }
                 }
             }
         }
-        scores
+        (matches, rarity_of_all)
+    }
+
+    /// Whether one of the tokens is found at all.
+    pub(crate) fn has_any(&self, tokens: &[String]) -> bool {
+        tokens.iter().any(|token| self.is_alive(token))
+    }
+
+    fn is_alive(&self, token: &str) -> bool {
+        let alive = |(part, postings): (&Part, &[Posting])| {
+            postings.iter().any(|posting| part.number(posting) != DEAD)
+        };
+        self.postings(token).into_iter().any(alive)
+    }
+
+    /// The words in the index that `word` may be a misspelling of, the nearest alone: one letter left out, added, changed or
+    /// swapped with the next (optimal string alignment distance); in long words two.
+    pub(crate) fn nearest(&self, word: &str) -> Vec<String> {
+        let length = word.chars().count();
+        if !(4..=LONGEST_WORD).contains(&length) || !word.chars().all(char::is_alphabetic) {
+            return Vec::new();
+        }
+        let most = if length < 8 { 1 } else { 2 };
+        let letters = letters(word);
+        let mut found: Vec<(usize, &str)> = Vec::new();
+        for part in &self.parts {
+            for (other_letters, other) in part.segment.vocabulary() {
+                // Each step changes at most two of the letters that occur.
+                let near = (letters ^ other_letters).count_ones() <= 2 * most
+                    && other.len().abs_diff(word.len()) <= 4 * most as usize;
+                if near {
+                    let distance = strsim::osa_distance(word, other);
+                    if distance <= most as usize && self.is_alive(other) {
+                        found.push((distance, other));
+                    }
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        let least = found.first().map_or(0, |(distance, _)| *distance);
+        found.retain(|(distance, _)| *distance == least);
+        found.truncate(MOST_CORRECTIONS);
+        found.into_iter().map(|(_, word)| word.to_owned()).collect()
+    }
+
+    fn postings(&self, token: &str) -> Vec<(&Part, &[Posting])> {
+        self.parts.iter().filter_map(|part| Some((part, part.segment_postings(token)?))).collect()
+    }
+
+    /// The inverse document frequency of a token with these postings.
+    fn rarity(&self, postings: &[(&Part, &[Posting])]) -> f32 {
+        let alive = |(part, postings): &(&Part, &[Posting])| {
+            postings.iter().filter(|posting| part.number(posting) != DEAD).count()
+        };
+        let living = postings.iter().map(alive).sum::<usize>() as f32;
+        (1.0 + (self.documents as f32 - living + 0.5) / (living + 0.5)).ln()
+    }
+}
+
+impl Match {
+    /// Counts a word that was found, once for all of its tokens.
+    fn count(&mut self, number: u16, rarity: f32, posting: &Posting) {
+        if self.last[0] != number {
+            self.last[0] = number;
+            self.covered += rarity;
+        }
+        if posting.frequencies[Field::Name as usize] > 0 && self.last[1] != number {
+            self.last[1] = number;
+            self.named += rarity;
+            self.names += 1;
+        }
     }
 }
 
@@ -158,7 +250,7 @@ fn weighted_frequency(posting: &Posting, lengths: &[u32; FIELDS], mean: &[f32; F
     for field in 0..FIELDS {
         if posting.frequencies[field] > 0 {
             let length = 1.0 - B[field] + B[field] * lengths[field] as f32 / mean[field];
-            sum += WEIGHTS[field] * f32::from(posting.frequencies[field]) / length;
+            sum += FIELD_WEIGHTS[field] * f32::from(posting.frequencies[field]) / length;
         }
     }
     sum
@@ -180,12 +272,36 @@ impl Part {
         Part { segment, numbers: numbers.into(), alive }
     }
 
+    fn segment_postings(&self, token: &str) -> Option<&[Posting]> {
+        self.segment.postings.get(token).map(Vec::as_slice)
+    }
+
     fn number(&self, posting: &Posting) -> u32 {
         self.numbers[posting.document as usize]
     }
 }
 
+/// Longer words are not looked for under another spelling.
+const LONGEST_WORD: usize = 24;
+/// So many words that are equally near are taken.
+const MOST_CORRECTIONS: usize = 3;
+
+/// The letters that occur in a word, as bits.
+fn letters(word: &str) -> u32 {
+    word.chars().fold(0, |bits, letter| bits | 1 << (letter as u32 % 32))
+}
+
 impl Segment {
+    /// Its words of letters alone, with the letters in them. Made when a word is misspelt for the first time.
+    fn vocabulary(&self) -> &[(u32, Box<str>)] {
+        self.vocabulary.get_or_init(|| {
+            let words = self.postings.keys().filter(|word| {
+                (3..=LONGEST_WORD + 2).contains(&word.len()) && word.chars().all(char::is_alphabetic)
+            });
+            words.map(|word| (letters(word), word.clone())).collect()
+        })
+    }
+
     fn of(files: Vec<Arc<Entry>>) -> Segment {
         let documents: Vec<Vec<Document>> = files
             .par_iter()
@@ -243,12 +359,9 @@ impl Segment {
 
 impl Document {
     fn of(entry: &Entry, at: usize) -> Document {
-        let chunk = &entry.facts.chunks[at];
         let mut document =
             Document { terms: FxHashMap::with_capacity_and_hasher(64, FxBuildHasher), ..Document::default() };
-        name_tokens(&chunk.symbol, &mut |token| document.add(0, token));
-        tokens(&chunk.header, &mut |token| document.add(1, token));
-        tokens(entry.chunk_text(at), &mut |token| document.add(2, token));
+        field_tokens(entry, at, &mut |field, _, token| document.add(field as usize, token));
         document
     }
 
@@ -272,13 +385,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn ranking(lexical: &Lexical, files: &Files, terms: &[&str]) -> Vec<(u32, u32)> {
-        let terms: Vec<String> = terms.iter().map(ToString::to_string).collect();
-        let scores = lexical.scores(&terms, files.chunks());
         (0..)
-            .zip(scores)
+            .zip(scores(lexical, files, terms))
             .filter(|(_, score)| *score > 0.0)
             .map(|(number, score)| (number, score.to_bits()))
             .collect()
+    }
+
+    fn scores(lexical: &Lexical, files: &Files, terms: &[&str]) -> Vec<f32> {
+        let words: Vec<Word> = terms.iter().map(|term| Word::whole(term)).collect();
+        lexical.matches(&words, files.chunks()).0.iter().map(|found| found.score).collect()
     }
 
     #[test]
@@ -288,9 +404,9 @@ mod tests {
             entry("b.ex", &[("N.other/0", "common rare")]),
         ]);
         let lexical = Lexical::default().updated(&files);
-        let scores = lexical.scores(&["rare".into(), "common".into()], files.chunks());
+        let scores = scores(&lexical, &files, &["rare", "common"]);
         assert!(scores[1] > 0.0 && scores[2] > 0.0);
-        let rare = lexical.scores(&["rare".into()], files.chunks());
+        let rare = self::scores(&lexical, &files, &["rare"]);
         assert!(rare[1] > rare[2], "a name counts for more than the text: {rare:?}");
         assert_eq!(rare[0], 0.0);
     }

@@ -11,7 +11,7 @@ use crate::{Cancel, Error, Result};
 ///
 /// `current` gives the index as it is now; it is asked again when all that was missing is done, so that what changes in the
 /// meantime is encoded too. `publish` gets each batch, to put it into the current index with [`Index::with_vectors`], and the
-/// progress in the phase `"embed"`. Chunks of like length go together, for an encoder pads a batch to its longest text.
+/// progress in the phase `"embed"`. Chunks of like length go together, so that progress is steady.
 ///
 /// # Errors
 /// Those of the encoder, of `publish` and of [`Cancel::check`]; [`crate::ErrorKind::InvalidArgument`] if `batch` is 0. What

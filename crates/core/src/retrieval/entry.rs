@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::{ContentHash, File};
-use crate::syntax::{Chunk, FileFacts};
+use super::grep::trigrams::{Bits, Trigrams};
+use crate::source::{ContentHash, File, Span};
+use crate::syntax::{Chunk, Definition, FileFacts};
+
+/// What is around a chunk is looked for among so many definitions before it.
+const AROUND: usize = 32;
 
 /// A file, what is known of it, and the names of its chunks' contents. It never changes, and versions of the index share it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) facts: Arc<FileFacts>,
     /// Of each chunk, the hash of what an encoder is given: equal texts share one vector.
     pub(crate) keys: Vec<ContentHash>,
+    #[serde(skip)]
+    trigrams: Trigrams,
 }
 
 impl Entry {
@@ -21,7 +27,8 @@ impl Entry {
         // What comes from outside this crate's own reader may say anything; a span that is no place in the text would
         // be a panic later.
         facts.chunks.retain(|chunk| file.text.get(range(chunk)).is_some());
-        let mut entry = Entry { file, facts: Arc::new(facts), keys: Vec::new() };
+        let mut entry =
+            Entry { file, facts: Arc::new(facts), keys: Vec::new(), trigrams: Trigrams::default() };
         entry.keys = (0..entry.facts.chunks.len())
             .map(|at| ContentHash::of(entry.embedding_text(at).as_bytes()))
             .collect();
@@ -32,11 +39,37 @@ impl Entry {
         &self.file.text[range(&self.facts.chunks[at])]
     }
 
+    /// Which trigrams the text has.
+    pub(crate) fn trigrams(&self) -> Bits<'_> {
+        self.trigrams.of(&self.file.text)
+    }
+
+    /// The bytes that the set of trigrams takes, if there was a need for it.
+    pub(crate) fn trigram_bytes(&self) -> usize {
+        self.trigrams.bytes()
+    }
+
     /// What an encoder is given for a chunk.
     pub(crate) fn embedding_text(&self, at: usize) -> String {
         let header = &self.facts.chunks[at].header;
         let text = self.chunk_text(at);
         format!("{header}\n{text}")
+    }
+
+    /// The definitions that begin in a chunk.
+    pub(crate) fn definitions_in(&self, at: usize) -> impl Iterator<Item = &Definition> {
+        let Span { start, end, .. } = self.facts.chunks[at].span;
+        let first = self.facts.definitions.partition_point(|definition| definition.span.start < start);
+        self.facts.definitions[first..].iter().take_while(move |definition| definition.span.start < end)
+    }
+
+    /// What a chunk is a later piece of.
+    pub(crate) fn definition_around(&self, at: usize) -> Option<&Definition> {
+        let Chunk { span, symbol, .. } = &self.facts.chunks[at];
+        let before = self.facts.definitions.partition_point(|definition| definition.span.start < span.start);
+        let around =
+            |definition: &&Definition| definition.span.end >= span.end && definition.qualified() == **symbol;
+        self.facts.definitions[before.saturating_sub(AROUND)..before].iter().rev().find(around)
     }
 
     /// Whether every chunk is a place in the text and has a key: what [`Entry::new`] makes true, and a stored entry must be.
@@ -80,8 +113,12 @@ impl Files {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&Arc<Entry>> {
-        let at = self.entries.binary_search_by(|entry| (*entry.file.path).cmp(path)).ok()?;
-        Some(&self.entries[at])
+        Some(&self.entries[self.place(path)?])
+    }
+
+    /// The place of the file at `path`.
+    pub(crate) fn place(&self, path: &str) -> Option<usize> {
+        self.entries.binary_search_by(|entry| (*entry.file.path).cmp(path)).ok()
     }
 
     /// How many chunks there are.

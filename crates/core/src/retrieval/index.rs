@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::bm25::Lexical;
+use super::compiled::Compiled;
 use super::entry::{Entry, Files};
+use super::filter::Filter;
+use super::names::Names;
 use super::outside::Outside;
-use super::vectors::{Batch, Placed, Vectors};
-use crate::compiled::CompiledFile;
+use super::resident::Resident;
+use super::vectors::{Allowed, Batch, Placed, Vectors};
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
 use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
@@ -20,12 +24,18 @@ use crate::{Cancel, Error, Result};
 /// So many files are analysed between two looks at the token that cancels.
 const FILES_AT_ONCE: usize = 64;
 
+/// So many filters are remembered: those of a few callers that ask in turn.
+const FILTERS: usize = 8;
+
 /// How an index is built.
 #[derive(Clone, Debug, Default)]
 pub struct BuildOptions {
     /// Which files are read.
     pub walk: WalkOptions,
 }
+
+/// Filters and what they let pass.
+type Filtered = Vec<(Filter, Arc<Allowed>)>;
 
 /// The files of a project, what is known of them, and what is needed to search them.
 ///
@@ -37,16 +47,41 @@ pub struct Index {
     root: Arc<Path>,
     files: Arc<Files>,
     lexical: Arc<Lexical>,
+    names: Arc<Names>,
     vectors: Arc<Vectors>,
     /// Where the chunks' vectors are: looked up when it is first needed, once for each version.
     placed: Arc<OnceLock<Placed>>,
+    /// What the last filters let pass in this version.
+    filtered: Arc<Mutex<Filtered>>,
+    /// When files were written, in milliseconds since 1970, by path. It is no part of a file's content.
+    modified: Arc<BTreeMap<Arc<str>, u64>>,
     unread: Arc<[Diagnostic]>,
+    /// What gives new chunks their vectors.
+    pub(super) resident: Option<Resident>,
     /// What dependencies bring in.
     outside: Arc<Outside>,
-    /// What the compiler said, by path.
-    pub(super) compiled: Arc<BTreeMap<Arc<str>, Arc<CompiledFile>>>,
+    /// What the compiler said.
+    compiled: Arc<Compiled>,
     /// One for all versions with these files.
-    pub(super) graph: Arc<OnceLock<CodeGraph>>,
+    graph: Arc<OnceLock<CodeGraph>>,
+}
+
+/// What an index is made of.
+pub(super) struct Parts {
+    pub(super) entries: Vec<Arc<Entry>>,
+    pub(super) unread: Vec<Diagnostic>,
+    pub(super) vectors: Vectors,
+    pub(super) outside: Outside,
+    pub(super) modified: BTreeMap<Arc<str>, u64>,
+    pub(super) compiled: Compiled,
+}
+
+impl Parts {
+    /// Files, what could not be read and what dependencies bring in, and nothing else.
+    pub(super) fn new(entries: Vec<Arc<Entry>>, unread: Vec<Diagnostic>, outside: Outside) -> Parts {
+        let (vectors, modified, compiled) = Default::default();
+        Parts { entries, unread, vectors, outside, modified, compiled }
+    }
 }
 
 /// What an update found, by path relative to the root.
@@ -127,34 +162,35 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<Index> {
-        let (read, unread) = read(root, options, progress, cancel)?;
+        let (mut read, unread) = read(root, options, progress, cancel)?;
+        let modified = times(&mut read);
         let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
         let entries = analyse(read, progress, cancel)?;
         progress(Progress { phase: "lexical", done: 0, total: 1 });
         let facts = entries.iter().map(|entry| &*entry.facts);
         let outside = Outside::default().updated(&root, facts).unwrap_or_default();
-        Ok(Index::of(root, entries, unread, Vectors::default(), outside))
+        let parts = Parts { modified, ..Parts::new(entries, unread, outside) };
+        Ok(Index::of(root, parts))
     }
 
     /// An index of what was read before.
-    pub(crate) fn of(
-        root: PathBuf,
-        entries: Vec<Arc<Entry>>,
-        unread: Vec<Diagnostic>,
-        vectors: Vectors,
-        outside: Outside,
-    ) -> Index {
+    pub(super) fn of(root: PathBuf, parts: Parts) -> Index {
+        let Parts { entries, unread, vectors, outside, modified, compiled } = parts;
         let files = Files::new(entries);
         Index {
             root: root.into(),
             lexical: Arc::new(Lexical::default().updated(&files)),
+            names: Arc::new(Names::default().updated(&files)),
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
+            modified: Arc::new(modified),
+            resident: None,
             outside: Arc::new(outside),
-            compiled: Arc::default(),
+            compiled: Arc::new(compiled),
             graph: Arc::default(),
             placed: Arc::default(),
+            filtered: Arc::default(),
         }
     }
 
@@ -186,10 +222,14 @@ impl Index {
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
         let (read, new) = source::walk_some(&self.root, paths, &options.walk, cancel)?;
-        let covers = |path: &str| {
-            let above = |(at, _)| paths.contains(&path[..at]);
-            paths.contains(path) || path.match_indices('/').any(above)
-        };
+        // Which files are beyond the limit is not to be told from some of them.
+        let is_cut = |diagnostic: &Diagnostic| diagnostic.code == source::TOO_MANY;
+        if self.files.entries().len() + read.len() > options.walk.max_files
+            || self.unread.iter().chain(&new).any(is_cut)
+        {
+            return self.update(options, progress, cancel);
+        }
+        let covers = |path: &str| source::lies_in(path, paths);
         let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
         let mut unread: Vec<_> = kept.chain(new).collect();
         unread.sort_by(|a, b| a.path.cmp(&b.path));
@@ -199,7 +239,7 @@ impl Index {
     /// The index after reading again the files whose path is `covered`.
     fn updated(
         &self,
-        read: Vec<File>,
+        mut read: Vec<File>,
         covered: &dyn Fn(&str) -> bool,
         unread: Vec<Diagnostic>,
         progress: &mut dyn FnMut(Progress),
@@ -209,6 +249,10 @@ impl Index {
         let mut kept: Vec<Arc<Entry>> = Vec::new();
         let mut new = Vec::new();
         let mut present: HashSet<Arc<str>> = HashSet::with_capacity(read.len());
+        let mut modified = times(&mut read);
+        let outside_of_it = self.modified.iter().filter(|(path, _)| !covered(path));
+        modified.extend(outside_of_it.map(|(path, time)| (path.clone(), *time)));
+        let modified = if modified == *self.modified { self.modified.clone() } else { Arc::new(modified) };
         for file in read {
             present.insert(file.path.clone());
             match self.files.get(&file.path) {
@@ -235,11 +279,12 @@ impl Index {
         let outside = self.outside.updated(&self.root, new.iter().map(|entry| &*entry.facts));
         changes.dependencies = outside.is_some();
         if changes.is_empty() {
-            return Ok((Index { unread: unread.into(), ..self.clone() }, changes));
+            let filtered =
+                if Arc::ptr_eq(&modified, &self.modified) { self.filtered.clone() } else { Arc::default() };
+            return Ok((Index { unread: unread.into(), modified, filtered, ..self.clone() }, changes));
         }
         // The compiler has not seen the new texts.
-        let mut compiled = BTreeMap::clone(&self.compiled);
-        changes.changed.iter().chain(&changes.removed).for_each(|path| drop(compiled.remove(path)));
+        let compiled = self.compiled.without(changes.changed.iter().chain(&changes.removed));
         let graph = OnceLock::new();
         if let Some(before) = self.graph.get() {
             let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
@@ -258,15 +303,19 @@ impl Index {
         let next = Index {
             root: self.root.clone(),
             lexical: Arc::new(self.lexical.updated(&files)),
+            names: Arc::new(self.names.updated(&files)),
             vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
             files: Arc::new(files),
             unread: unread.into(),
+            modified,
+            resident: self.resident.clone(),
             outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
-            compiled: Arc::new(compiled),
+            compiled: compiled.map_or_else(|| self.compiled.clone(), Arc::new),
             graph: Arc::new(graph),
             placed: Arc::default(),
+            filtered: Arc::default(),
         };
-        Ok((next, changes))
+        Ok((next.embedded(cancel)?, changes))
     }
 
     /// The folder that was read.
@@ -303,11 +352,16 @@ impl Index {
         self.graph.get_or_init(|| {
             let entries = self.files.entries();
             let inside = entries.iter().map(|entry| {
-                let compiled = self.compiled.get(&entry.file.path).cloned();
+                let compiled = self.compiled.files().get(&entry.file.path).cloned();
                 (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled, outside: false })
             });
             CodeGraph::build(inside.chain(outside_sources(&self.outside)))
         })
+    }
+
+    /// The graph of the code, if it was made: then [`Index::graph`] takes no time.
+    pub fn graph_if_made(&self) -> Option<&CodeGraph> {
+        self.graph.get()
     }
 
     /// What could not be read, files as a whole first.
@@ -349,7 +403,12 @@ impl Index {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
     pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
-        Ok(Index { vectors: Arc::new(self.vectors.with(batch)?), placed: Arc::default(), ..self.clone() })
+        Ok(Index {
+            vectors: Arc::new(self.vectors.with(&batch)?),
+            placed: Arc::default(),
+            filtered: Arc::default(),
+            ..self.clone()
+        })
     }
 
     /// The encoder of the vectors, if there are any.
@@ -360,6 +419,32 @@ impl Index {
     /// Where the chunks' vectors are.
     pub(crate) fn placed(&self) -> &Placed {
         self.placed.get_or_init(|| self.vectors.placed(self.files.keys()))
+    }
+
+    /// What `filter` lets pass; `None` if that is everything.
+    pub(crate) fn allowed(&self, filter: &Filter) -> Result<Option<Arc<Allowed>>> {
+        if filter.is_empty() {
+            return Ok(None);
+        }
+        let known = |filtered: &Filtered| {
+            filtered.iter().find(|(known, _)| known == filter).map(|(_, allowed)| allowed.clone())
+        };
+        if let Some(allowed) = known(&self.filtered.lock()) {
+            return Ok(Some(allowed));
+        }
+        let chunks = filter.chunks(&self.files, &|path| self.modified(path))?;
+        let allowed = Arc::new(Allowed::new(chunks, self.placed()));
+        let mut filtered = self.filtered.lock();
+        if filtered.len() == FILTERS {
+            filtered.remove(0);
+        }
+        filtered.push((filter.clone(), allowed.clone()));
+        Ok(Some(allowed))
+    }
+
+    /// When the file at `path` was written before it was read, in milliseconds since 1970, if the system told.
+    pub fn modified(&self, path: &str) -> Option<u64> {
+        self.modified.get(path).copied()
     }
 
     /// The file at `path` with all that is known of it.
@@ -375,8 +460,22 @@ impl Index {
         &self.lexical
     }
 
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
     pub(crate) fn vectors(&self) -> &Vectors {
         &self.vectors
+    }
+
+    /// What the compiler said.
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// This index with what the compiler said instead of what it said before, and with the graph of that, if it is made.
+    pub(super) fn with_observed(&self, compiled: Compiled, graph: Arc<OnceLock<CodeGraph>>) -> Index {
+        Index { compiled: Arc::new(compiled), graph, ..self.clone() }
     }
 
     pub(crate) fn outside(&self) -> &Outside {
@@ -402,6 +501,11 @@ fn read(
     cancel.check()?;
     progress(Progress { phase: "walk", done: 0, total: 0 });
     source::walk(root, &options.walk, cancel)
+}
+
+/// When the files were written. An index keeps this apart from them: what was read again and is the same stays as it is.
+fn times(files: &mut [File]) -> BTreeMap<Arc<str>, u64> {
+    files.iter_mut().filter_map(|file| Some((file.path.clone(), file.modified.take()?))).collect()
 }
 
 fn analyse(files: Vec<File>, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Vec<Arc<Entry>>> {

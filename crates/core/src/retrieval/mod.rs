@@ -1,20 +1,33 @@
 //! From chunks to ranked places: tokens, BM25, vectors, fusion and the store.
 
 mod entry;
+mod fields;
+mod filter;
 mod tokens;
 
 mod bm25;
+mod names;
 mod vectors;
 
 mod index;
 
 mod compiled;
+mod fresh;
 mod outside;
 
 mod embed;
+mod embedding_cache;
+mod resident;
+mod static_model;
 
 mod answer;
+mod places;
 mod query;
+mod rank;
+mod weights;
+
+mod grep;
+mod lookup;
 
 pub mod store;
 
@@ -26,7 +39,13 @@ mod tests;
 pub use answer::{Answer, Hit, MadeFrom};
 pub use compiled::Observations;
 pub use embed::embed_all;
+pub use embedding_cache::{CacheStats, CachedEmbedder, EmbeddingCache};
 pub(crate) use entry::Entry;
+pub use filter::Filter;
+pub use grep::{Case, Found, FoundLine, Grep};
 pub use index::{BuildOptions, Changes, Index, Missing, Stats};
+pub use lookup::{Fit, Lookup, Named};
 pub use query::{Mode, Query};
-pub use vectors::{Batch, Embedder};
+pub use rank::{Feature, Features};
+pub use static_model::{Scratch, StaticEncoder};
+pub use vectors::{Batch, Cut, Embedder, Scan, VectorSet};

@@ -11,7 +11,7 @@ use ignore::WalkBuilder;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{File, WalkOptions};
+use crate::source::{FETCHED, File, WalkOptions};
 use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
 
 /// So often modules are followed to those that they use in turn.
@@ -39,7 +39,7 @@ impl Outside {
         root: &Path,
         facts: impl Iterator<Item = &'f FileFacts>,
     ) -> Option<Outside> {
-        let fetched = [modified(&root.join("deps")), modified(&root.join("mix.lock"))];
+        let fetched = fetched(root);
         let mut wanted = self.wanted.clone();
         facts.for_each(|facts| wanted.extend(brought_in(facts)));
         if wanted == self.wanted && fetched == self.fetched {
@@ -48,6 +48,15 @@ impl Outside {
         let files = if fetched[0] == 0 { BTreeMap::new() } else { read(root, &wanted) };
         Some(Outside { wanted, fetched, files })
     }
+
+    /// Whether the dependencies below `root` are those that were read.
+    pub(crate) fn is_as_fetched(&self, root: &Path) -> bool {
+        self.fetched == fetched(root)
+    }
+}
+
+fn fetched(root: &Path) -> [u64; 2] {
+    FETCHED.map(|path| modified(&root.join(path)))
 }
 
 /// The modules that a file uses or imports, or brings into those that use it.

@@ -1,7 +1,13 @@
 //! Questions, and the symbols that they name.
 
-use super::tokens::{is_stop_word, tokens};
+use std::collections::HashSet;
+
+use super::filter::Filter;
+use super::tokens::{Token, is_stop_word, words};
 use crate::syntax::{Definition, DefinitionKind};
+
+/// Of a longer text only so many different words are looked for.
+const MOST_WORDS: usize = 512;
 
 /// What an answer is made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,8 +30,13 @@ pub struct Query {
     pub limit: usize,
     /// What the answer is to be made from.
     pub mode: Mode,
-    /// `text` encoded by the encoder of the index. Without it, [`Mode::Hybrid`] answers from the words alone.
+    /// Paths of files that the caller is at: what is near to them comes first among equals.
+    pub near: Vec<String>,
+    /// `text` encoded by the encoder of the index. Without it the resident encoder encodes it ([`super::Index::with_encoder`]); without
+    /// that, [`Mode::Hybrid`] answers from the words alone.
     pub vector: Option<Vec<f32>>,
+    /// Which places may be in the answer.
+    pub filter: Filter,
 }
 
 impl Query {
@@ -35,19 +46,70 @@ impl Query {
     }
 
     /// The words to look for: those of all words but stop words, unless there are no others.
-    pub(crate) fn terms(&self) -> Vec<String> {
-        let telling: Vec<&str> = self
-            .text
-            .split_whitespace()
-            .filter(|word| !is_stop_word(&word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()))
-            .collect();
-        let mut terms = Vec::new();
-        let mut push = |token: &str| terms.push(token.to_string());
+    pub(crate) fn words(&self) -> Vec<Word> {
+        let bare = |word: &&str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let telling: Vec<&str> =
+            self.text.split_whitespace().filter(|word| !is_stop_word(&bare(word))).collect();
+        let mut found = Words::default();
         match telling.is_empty() {
-            true => tokens(&self.text, &mut push),
-            false => telling.iter().for_each(|word| tokens(word, &mut push)),
+            true => found.add(&self.text),
+            false => telling.iter().for_each(|word| found.add(word)),
         }
-        terms
+        found.words
+    }
+}
+
+/// A word to look for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Word {
+    /// Itself and its stem.
+    pub(crate) tokens: Vec<String>,
+    /// Whether it is a whole of words that are looked for themselves.
+    pub(crate) whole: bool,
+    /// How much it counts.
+    pub(crate) weight: f32,
+}
+
+impl Word {
+    /// A word that is looked for as it is.
+    pub(crate) fn whole(token: &str) -> Word {
+        Word { tokens: vec![token.to_owned()], whole: true, weight: 1.0 }
+    }
+
+    /// The words of `text`, which count `weight` each.
+    pub(crate) fn all_of(text: &str, weight: f32) -> Vec<Word> {
+        let mut found = Words::default();
+        found.add(text);
+        found.words.iter_mut().for_each(|word| word.weight = weight);
+        found.words
+    }
+}
+
+/// Different words, in order.
+#[derive(Default)]
+struct Words {
+    words: Vec<Word>,
+    seen: HashSet<String>,
+}
+
+impl Words {
+    fn add(&mut self, text: &str) {
+        let Words { words: found, seen } = self;
+        let mut last_is_new = false;
+        words(text, &mut |kind, token| match kind {
+            Token::Stem if last_is_new => {
+                if let Some(word) = found.last_mut() {
+                    word.tokens.push(token.to_owned());
+                }
+            }
+            Token::Stem => {}
+            _ => {
+                last_is_new = found.len() < MOST_WORDS && seen.insert(token.to_owned());
+                if last_is_new {
+                    found.push(Word { whole: kind == Token::Whole, ..Word::whole(token) });
+                }
+            }
+        });
     }
 }
 
@@ -70,11 +132,11 @@ pub(crate) fn mentions(text: &str) -> (Vec<Mention>, bool) {
             mention(
                 word,
                 if alone {
-                    Place::Alone
+                    Position::Alone
                 } else if at == 0 {
-                    Place::First
+                    Position::First
                 } else {
-                    Place::Inside
+                    Position::Inside
                 },
             )
         })
@@ -107,13 +169,13 @@ fn is_keyword(word: &str) -> bool {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Position {
     Alone,
     First,
     Inside,
 }
 
-fn mention(word: &str, place: Place) -> Option<Mention> {
+fn mention(word: &str, position: Position) -> Option<Mention> {
     let word = word.trim_matches(|c: char| {
         matches!(c, '`' | '"' | '\'' | ',' | ';' | ':' | '&' | '%' | '(' | ')' | '{' | '}' | '.')
     });
@@ -135,14 +197,19 @@ fn mention(word: &str, place: Place) -> Option<Mention> {
         || name.contains('.')
         || name.trim_matches('_').contains('_')
         || name.ends_with('!')
-        || (name.ends_with('?') && place == Place::Alone)
+        || (name.ends_with('?') && position == Position::Alone)
         || camel
-        || (module && place == Place::Inside)
-        || place == Place::Alone;
+        || (module && position == Position::Inside)
+        || position == Position::Alone;
     telling.then(|| Mention { name: name.to_string(), arity })
 }
 
 impl Mention {
+    /// The last part of the name, which is the key of all definitions that it can fit.
+    pub(crate) fn key(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+
     /// How well the definition is what is named: 0 not at all, 1 by the end of its name, 1.5 by all of it.
     pub(crate) fn fit(&self, definition: &Definition) -> f32 {
         use DefinitionKind::{Implementation, Module, Protocol, Test};
@@ -211,7 +278,11 @@ mod tests {
 
     #[test]
     fn questions_lose_their_stop_words() {
-        assert_eq!(Query::new("where is the cart").terms(), ["cart"]);
-        assert_eq!(Query::new("to the").terms(), ["to", "the"]);
+        let tokens = |text: &str| -> Vec<String> {
+            Query::new(text).words().into_iter().map(|word| word.tokens.join(" ")).collect()
+        };
+        assert_eq!(tokens("where is the cart"), ["cart"]);
+        assert_eq!(tokens("to the"), ["to", "the"]);
+        assert_eq!(tokens("parsing the parsing_table"), ["parsing pars", "table tabl", "parsing_table"]);
     }
 }

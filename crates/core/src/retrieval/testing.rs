@@ -6,9 +6,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::entry::Entry;
+use super::index::Parts;
+use super::outside::Outside;
 use super::{Embedder, Index, embed_all};
 use crate::source::{ContentHash, File, Span};
-use crate::syntax::{Chunk, FileFacts};
+use crate::syntax::{Chunk, FileFacts, analyse};
 use crate::{Cancel, Result};
 
 /// A file whose chunks are the lines of `chunks`, each with its symbol.
@@ -27,6 +29,18 @@ pub(crate) fn entry(path: &str, chunks: &[(&str, &str)]) -> Arc<Entry> {
         text.push('\n');
     }
     Arc::new(Entry::new(File::new(path, text), facts))
+}
+
+/// A file as it is read.
+pub(crate) fn analysed(path: &str, text: &str) -> Arc<Entry> {
+    let file = File::new(path, text);
+    let facts = analyse(&file);
+    Arc::new(Entry::new(file, facts))
+}
+
+/// An index of these files, which need not be on the disk.
+pub(crate) fn index_of(entries: Vec<Arc<Entry>>) -> Index {
+    Index::of("/".into(), Parts::new(entries, Vec::new(), Outside::default()))
 }
 
 /// A few short texts of few words, so that the same ones come again.

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::testing::{HashEmbedder, embedded, project};
 use super::*;
+use crate::source::Language;
+use crate::syntax::DefinitionKind;
 use crate::{Cancel, ErrorKind, Result};
 
 fn build(root: &Path) -> Index {
@@ -50,7 +53,8 @@ fn words_lead_to_what_they_say_and_tests_come_after_code() {
     let index = build(root.path());
     check_first(&index, "put an item into the cart", "lib/cart.ex Shop.Cart.add/2");
     check_first(&index, "rounding to whole units", "lib/money.ex Shop.Money.round_half_up/1");
-    check_first(&index, "amounts in cents", "guide.md ");
+    check_first(&index, "amounts in cents", "lib/money.ex Shop.Money");
+    assert!(search(&index, "amounts in cents").results.iter().any(|hit| &*hit.file == "guide.md"));
     let answer = search(&index, "total of cart");
     assert_eq!(&*answer.results[0].symbol, "Shop.Cart.total/1");
     assert!(answer.results.iter().any(|hit| &*hit.file == "test/cart_test.exs"));
@@ -104,6 +108,137 @@ fn vectors_stay_with_contents_and_another_encoder_replaces_them() {
     assert_eq!(next.missing_vectors(HashEmbedder(1).fingerprint()).len(), 1);
     assert_eq!(next.missing_vectors(HashEmbedder(2).fingerprint()).len(), next.stats().chunks);
     assert_eq!(index.stats().vectors, index.stats().chunks, "the old version is as it was");
+}
+
+#[test]
+fn a_filter_holds_for_every_way_to_be_found() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    let filtered = |paths: &[&str], mode| {
+        let filter = Filter { paths: paths.iter().map(ToString::to_string).collect(), ..Filter::default() };
+        // The symbol is defined in a file that does not pass, the words are everywhere.
+        let query = Query {
+            mode,
+            vector: Some(vec![0.1; 4]),
+            filter,
+            ..Query::new("Shop.Cart.add/2 money guide total")
+        };
+        index.search(&query, &Cancel::new()).map(|answer| answer.results)
+    };
+    for mode in [Mode::Lexical, Mode::Hybrid, Mode::Semantic] {
+        let all = filtered(&[], mode).unwrap();
+        assert!(all.iter().any(|hit| &*hit.file == "lib/cart.ex"), "{all:?}");
+        let found = filtered(&["!lib/cart.ex", "!test"], mode).unwrap();
+        let files: BTreeSet<&str> = found.iter().map(|hit| &*hit.file).collect();
+        assert_eq!(files, BTreeSet::from(["guide.md", "lib/money.ex"]), "{mode:?}");
+        assert!(filtered(&["nowhere"], mode).unwrap().is_empty());
+        assert_eq!(filtered(&["["], mode).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+/// Each side ranks what a filter lets pass as it does among all.
+#[test]
+fn a_filter_leaves_the_order_of_the_others() {
+    let root = project();
+    let index = embedded(&build(root.path()));
+    let filters = [
+        Filter { paths: vec!["lib".into()], ..Filter::default() },
+        Filter { kinds: vec![DefinitionKind::Function, DefinitionKind::Module], ..Filter::default() },
+        Filter { modules: vec!["Shop.Money".into(), "Shop.CartTest".into()], ..Filter::default() },
+        Filter { languages: vec![Language::Markdown], ..Filter::default() },
+        Filter { public: Some(true), ..Filter::default() },
+    ];
+    for text in ["put an item into the cart", "amounts of money in cents", "total"] {
+        let ranked = |filter: &Filter| {
+            let vector = Some(vec![0.3, -0.2, 0.9, 0.1]);
+            let query = Query { vector, limit: 1000, filter: filter.clone(), ..Query::new(text) };
+            let hits = index.search(&query, &Cancel::new()).unwrap().results;
+            let side = |rank: fn(&Hit) -> Option<u32>| {
+                let mut side: Vec<_> =
+                    hits.iter().filter_map(|hit| Some((rank(hit)?, hit.file.clone(), hit.span))).collect();
+                side.sort();
+                side.into_iter().map(|(_, file, span)| (file, span)).collect::<Vec<_>>()
+            };
+            (side(|hit| hit.lexical_rank), side(|hit| hit.semantic_rank))
+        };
+        let (words, meaning) = ranked(&Filter::default());
+        assert_eq!(meaning.len(), index.stats().chunks);
+        for filter in &filters {
+            let some = filter.chunks(index.inner_files(), &|_| None).unwrap();
+            let all = index.chunks().map(|(file, chunk)| (file.path.clone(), chunk.span));
+            let passing: BTreeSet<_> =
+                all.zip(0..).filter(|(_, at)| some.contains(*at)).map(|it| it.0).collect();
+            assert!(!passing.is_empty() && passing.len() < meaning.len(), "{filter:?}");
+            let rest =
+                |side: &Vec<_>| side.iter().filter(|hit| passing.contains(hit)).cloned().collect::<Vec<_>>();
+            assert_eq!(ranked(filter), (rest(&words), rest(&meaning)), "{text} {filter:?}");
+        }
+    }
+}
+
+#[test]
+fn times_of_files_are_those_of_the_last_look() {
+    let root = project();
+    let index = build(root.path());
+    let (path, guide) = (root.path().join("guide.md"), "guide.md");
+    let set = |seconds| {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    let since = |index: &Index, since| {
+        let filter = Filter { modified_since: Some(since), paths: vec![guide.into()], ..Filter::default() };
+        let query = Query { filter, ..Query::new("cart money") };
+        index.search(&query, &Cancel::new()).unwrap().results.len()
+    };
+    assert!(index.modified(guide).is_some() && index.modified("none").is_none());
+    set(1000);
+    let (older, changes) = update(&index);
+    assert!(changes.is_empty(), "a time is no content");
+    assert_eq!(
+        (index.modified("lib/cart.ex"), older.modified(guide)),
+        (older.modified("lib/cart.ex"), Some(1_000_000))
+    );
+    assert_eq!((since(&older, 1_000_000), since(&older, 1_000_001)), (1, 0));
+    set(2000);
+    let (newer, _) = update_paths(&older, &BTreeSet::from([guide.to_string()]));
+    assert_eq!((since(&newer, 1_000_001), since(&older, 1_000_001)), (1, 0));
+    assert_eq!(newer.modified("lib/cart.ex"), older.modified("lib/cart.ex"));
+    let file = root.path().join("index");
+    store::save(&newer, &file, &store::SaveOptions::default(), &Cancel::new()).unwrap();
+    assert_eq!(store::open(&file, &Cancel::new()).unwrap().index.modified(guide), Some(2_000_000));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(update(&newer).0.modified(guide), None);
+}
+
+#[test]
+fn a_resident_encoder_gives_chunks_and_questions_their_vectors() {
+    let root = project();
+    let bare = build(root.path());
+    let index = bare.with_encoder(Arc::new(HashEmbedder(1)), &Cancel::new()).unwrap();
+    let complete = |index: &Index| index.stats().vectors == index.stats().chunks;
+    assert!(complete(&index) && !complete(&bare));
+    let asked = search(&index, "what a cart costs");
+    assert!(asked.made_from.semantic);
+    let vector = HashEmbedder(1).embed_query("what a cart costs", &Cancel::new()).unwrap();
+    let given = Query { vector: Some(vector), ..Query::new("what a cart costs") };
+    assert_eq!(index.search(&given, &Cancel::new()).unwrap(), asked);
+    let lexical = Query { mode: Mode::Lexical, ..Query::new("cart") };
+    assert!(!index.search(&lexical, &Cancel::new()).unwrap().made_from.semantic);
+
+    std::fs::write(root.path().join("lib/new.ex"), "defmodule New do\n  def made, do: :new\nend\n").unwrap();
+    let (next, _) = update(&index);
+    assert!(complete(&next));
+    let fresh = build(root.path()).with_encoder(Arc::new(HashEmbedder(1)), &Cancel::new()).unwrap();
+    assert_eq!(search(&next, "a new cart"), search(&fresh, "a new cart"));
+
+    // Another encoder takes over, and the resident one does not speak for it.
+    let keys: Vec<_> =
+        next.missing_vectors(HashEmbedder(2).fingerprint()).iter().map(|missing| missing.key()).collect();
+    let batch = Batch::new(HashEmbedder(2).fingerprint(), &keys, &vec![vec![1.0; 4]; keys.len()]).unwrap();
+    let other = next.with_vectors(batch).unwrap();
+    assert!(!search(&other, "cart").made_from.semantic);
+    std::fs::remove_file(root.path().join("lib/new.ex")).unwrap();
+    assert_eq!(update(&other).0.encoder(), Some(HashEmbedder(2).fingerprint()));
 }
 
 #[test]
@@ -280,7 +415,7 @@ fn dependencies_tell_what_they_bring_into_the_project() {
     assert!(changes.is_empty());
     let path = folder.path().join("index");
     store::save(&index, &path, &store::SaveOptions::default(), &Cancel::new()).unwrap();
-    assert_eq!(told(&store::open(&path, &Cancel::new()).unwrap()), expected);
+    assert_eq!(told(&store::open(&path, &Cancel::new()).unwrap().index), expected);
 }
 
 #[test]

@@ -7,15 +7,33 @@
 /// Longer words are data, such as encoded bytes, and nobody asks for them.
 const LONGEST: usize = 96;
 
-/// Calls `emit` with each token of `text`, in order of position; a token occurs as often as it is found.
-pub fn tokens(text: &str, emit: &mut impl FnMut(&str)) {
-    scan(text, false, emit);
+/// What a token is of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// A word: an identifier of one part, or a part of one.
+    Word,
+    /// The stem of the word before it.
+    Stem,
+    /// An identifier of several parts, a dotted name, a name with its arity.
+    Whole,
 }
 
-/// As [`tokens`], for names of definitions: a dotted name also gives its tails, so that `Shop.Cart.add/2` is found by
-/// `Cart.add/2`.
-pub fn name_tokens(text: &str, emit: &mut impl FnMut(&str)) {
-    scan(text, true, emit);
+/// Calls `emit` with each token of `text`, in order of position; a token occurs as often as it is found.
+pub(crate) fn words(text: &str, emit: &mut impl FnMut(Token, &str)) {
+    tokens(text, false, emit);
+}
+
+/// As [`words`]; with `tails` a dotted name also gives its tails, so that `Shop.Cart.add/2` is found by `Cart.add/2`.
+pub(crate) fn tokens(text: &str, tails: bool, emit: &mut impl FnMut(Token, &str)) {
+    let mut buffer = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let name = dotted(&rest[start..]);
+        rest = &rest[start + name.len()..];
+        let arity = arity(rest);
+        rest = &rest[arity.len()..];
+        emit_name(name, arity, tails, &mut buffer, emit);
+    }
 }
 
 /// English words that say nothing about code. They are left out of queries, for in code they are rare and would count
@@ -30,18 +48,6 @@ pub fn is_stop_word(word: &str) -> bool {
         "your",
     ];
     STOP.binary_search(&word).is_ok()
-}
-
-fn scan(text: &str, tails: bool, emit: &mut impl FnMut(&str)) {
-    let mut buffer = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(is_word) {
-        let name = dotted(&rest[start..]);
-        rest = &rest[start + name.len()..];
-        let arity = arity(rest);
-        rest = &rest[arity.len()..];
-        emit_name(name, arity, tails, &mut buffer, emit);
-    }
 }
 
 fn is_word(character: char) -> bool {
@@ -78,7 +84,7 @@ fn arity(text: &str) -> &str {
     if (1..=3).contains(&count) && !digits[count..].starts_with(is_word) { &text[..=count] } else { "" }
 }
 
-fn emit_name(name: &str, arity: &str, tails: bool, buffer: &mut String, emit: &mut impl FnMut(&str)) {
+fn emit_name(name: &str, arity: &str, tails: bool, buffer: &mut String, emit: &mut impl FnMut(Token, &str)) {
     let mut last = "";
     for part in name.split('.') {
         last = part;
@@ -114,7 +120,7 @@ fn emit_name(name: &str, arity: &str, tails: bool, buffer: &mut String, emit: &m
 }
 
 /// The identifier, its parts, and a stem of each.
-fn emit_identifier(identifier: &str, buffer: &mut String, emit: &mut impl FnMut(&str)) {
+fn emit_identifier(identifier: &str, buffer: &mut String, emit: &mut impl FnMut(Token, &str)) {
     let bare = identifier.trim_matches('_').trim_end_matches(['?', '!']);
     if bare.is_empty() {
         return;
@@ -125,9 +131,10 @@ fn emit_identifier(identifier: &str, buffer: &mut String, emit: &mut impl FnMut(
     let mut parts = 0;
     each_part(bare, |part| {
         parts += 1;
-        emit_lower(&[part], buffer, emit);
+        lower(&[part], buffer);
+        emit(Token::Word, buffer);
         if let Some(stem) = stem(buffer) {
-            emit(stem);
+            emit(Token::Stem, stem);
         }
     });
     if parts > 1 {
@@ -160,7 +167,12 @@ fn each_part(identifier: &str, mut each: impl FnMut(&str)) {
     }
 }
 
-fn emit_lower(pieces: &[&str], buffer: &mut String, emit: &mut impl FnMut(&str)) {
+fn emit_lower(pieces: &[&str], buffer: &mut String, emit: &mut impl FnMut(Token, &str)) {
+    lower(pieces, buffer);
+    emit(Token::Whole, buffer);
+}
+
+fn lower(pieces: &[&str], buffer: &mut String) {
     buffer.clear();
     for piece in pieces {
         if piece.is_ascii() {
@@ -171,7 +183,6 @@ fn emit_lower(pieces: &[&str], buffer: &mut String, emit: &mut impl FnMut(&str))
             buffer.extend(piece.chars().flat_map(char::to_lowercase));
         }
     }
-    emit(buffer);
 }
 
 /// The word without a common English ending, if it has one and enough is left.
@@ -194,7 +205,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let mut found = Vec::new();
-        tokens(text, &mut |token| found.push(token.to_string()));
+        words(text, &mut |_, token| found.push(token.to_string()));
         assert_eq!(found.join(" "), expected, "{text}");
     }
 
@@ -224,7 +235,7 @@ mod tests {
     #[test]
     fn names_also_give_their_tails() {
         let mut found = Vec::new();
-        name_tokens("Shop.Cart.add/2", &mut |token| found.push(token.to_string()));
+        tokens("Shop.Cart.add/2", true, &mut |_, token| found.push(token.to_string()));
         assert!(found.iter().any(|token| token == "cart.add/2"), "{found:?}");
         assert!(found.iter().any(|token| token == "cart.add"), "{found:?}");
     }
@@ -240,7 +251,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_gives_bounded_lower_case_tokens(text in "\\PC{0,200}") {
-            tokens(&text, &mut |token| {
+            words(&text, &mut |_, token| {
                 assert!(!token.is_empty());
                 assert!(!token.contains(char::is_whitespace));
                 assert!(!token.bytes().any(|byte| byte.is_ascii_uppercase()));

@@ -59,9 +59,33 @@ pub struct File {
     pub hash: ContentHash,
     /// All of it; invalid UTF-8 is replaced, with a diagnostic.
     pub text: Arc<str>,
+    /// When it was written, in milliseconds since 1970, for one that was just read, if the system told.
+    pub modified: Option<u64>,
 }
 
 impl Language {
+    /// Every language.
+    pub const ALL: [Language; 6] = [
+        Language::Elixir,
+        Language::Heex,
+        Language::Eex,
+        Language::Erlang,
+        Language::Markdown,
+        Language::Text,
+    ];
+
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Language::Elixir => "elixir",
+            Language::Heex => "heex",
+            Language::Eex => "eex",
+            Language::Erlang => "erlang",
+            Language::Markdown => "markdown",
+            Language::Text => "text",
+        }
+    }
+
     /// What a file of this name is written in, by its extension.
     pub fn of_path(path: &str) -> Self {
         match extension(path) {
@@ -79,7 +103,13 @@ impl File {
     /// A file with this text; language and hash follow from the arguments.
     pub fn new(path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let (path, text) = (path.into(), text.into());
-        File { language: Language::of_path(&path), hash: ContentHash::of(text.as_bytes()), path, text }
+        File {
+            language: Language::of_path(&path),
+            hash: ContentHash::of(text.as_bytes()),
+            path,
+            text,
+            modified: None,
+        }
     }
 
     /// The text at `span`; empty when the span is not of this file.

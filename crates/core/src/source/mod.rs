@@ -1,9 +1,16 @@
-//! Files of a project: which there are, what language they are in, and what they hold.
+//! Files of a project: which there are, what language they are in, what they hold, and when they change.
 
 mod diagnostic;
 mod file;
 mod walk;
 
+mod stamp;
+mod watch;
+
 pub use diagnostic::{Diagnostic, Severity};
 pub use file::{ContentHash, File, Language, Span};
+pub use stamp::Stamps;
+pub(crate) use walk::{TOO_MANY, lies_in};
 pub use walk::{WalkOptions, read_one, walk, walk_some};
+pub(crate) use watch::FETCHED;
+pub use watch::{Batch, Changed, Means, Watch, WatchOptions, WatchState, watch};

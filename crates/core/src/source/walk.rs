@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
 use rayon::prelude::*;
@@ -17,6 +18,9 @@ const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
 
 /// The same, but with names that source folders may have too: skipped at the root and beside a `mix.exs`.
 const SKIPPED_IN_PROJECTS: [&str; 3] = ["deps", "cover", "priv/static"];
+
+/// The code of the diagnostic that says that files beyond the limit were left out.
+pub(crate) const TOO_MANY: &str = "too_many";
 
 /// Which files are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,13 @@ impl Default for WalkOptions {
     }
 }
 
+impl WalkOptions {
+    /// Whether a file of this name is read, as far as the name tells.
+    pub(super) fn reads(&self, path: &str) -> bool {
+        extension(path).is_some_and(|extension| self.extensions.iter().any(|wanted| wanted == extension))
+    }
+}
+
 /// The files under `root`, sorted by path, and what could not be read.
 ///
 /// Hidden files and what `.gitignore` or `.ignore` files under `root` name are left out, also outside of a git
@@ -50,11 +61,16 @@ impl Default for WalkOptions {
 /// [`crate::ErrorKind::NotFound`] without `root`, [`crate::ErrorKind::InvalidArgument`] when it is not a folder, and those of
 /// [`Cancel::check`].
 pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<File>, Vec<Diagnostic>)> {
-    let metadata = fs::metadata(root).map_err(|error| Error::io(root, "read", error))?;
-    if !metadata.is_dir() {
-        return Err(Error::invalid(format!("{} is not a folder", root.display())).with_path(root));
-    }
+    check_root(root)?;
     read_all(root, list(root, None, options, cancel)?, options, cancel)
+}
+
+pub(super) fn check_root(root: &Path) -> Result<()> {
+    let metadata = fs::metadata(root).map_err(|error| Error::io(root, "read", error))?;
+    match metadata.is_dir() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("{} is not a folder", root.display())).with_path(root)),
+    }
 }
 
 /// Likewise, but only what lies at or below `paths`, which are relative to `root`: the same files that [`walk`] would give
@@ -127,31 +143,19 @@ pub fn read_one(root: &Path, path: &str, options: &WalkOptions) -> Result<(Optio
 }
 
 /// The relative paths of all files that are to be read, sorted; only of those at or below `wanted`, if given.
-fn list(
+pub(super) fn list(
     root: &Path,
     wanted: Option<&BTreeSet<String>>,
     options: &WalkOptions,
     cancel: &Cancel,
 ) -> Result<(Vec<String>, Vec<Diagnostic>)> {
-    let base = root.to_path_buf();
-    let wanted = wanted.cloned();
-    let entries = WalkBuilder::new(root)
-        .require_git(false)
-        .git_global(false)
-        .parents(false)
-        .follow_links(false)
-        .filter_entry(move |entry| {
-            let leads = wanted.as_ref().is_none_or(|wanted| leads_to(&relative(&base, entry.path()), wanted));
-            leads && (!entry.path().is_dir() || !is_skipped(&base, entry.path()))
-        })
-        .build();
     let (mut paths, mut diagnostics) = (Vec::new(), Vec::new());
-    for entry in entries {
+    for entry in entries(root, wanted) {
         cancel.check()?;
         match entry {
             Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
                 let path = relative(root, entry.path());
-                if extension(&path).is_some_and(|e| options.extensions.iter().any(|wanted| wanted == e)) {
+                if options.reads(&path) {
                     paths.push(path);
                 }
             }
@@ -166,18 +170,52 @@ fn list(
     paths.sort_unstable();
     if paths.len() > options.max_files {
         let message = format!("only the first {} of {} files are read", options.max_files, paths.len());
-        diagnostics.push(diagnostic("", Severity::Error, "too_many", message));
+        diagnostics.push(diagnostic("", Severity::Error, TOO_MANY, message));
         paths.truncate(options.max_files);
     }
     Ok((paths, diagnostics))
 }
 
+/// The relative paths of the folders that are looked into, the root (which is empty) among them; only of those at or below
+/// `wanted`, if given.
+pub(super) fn folders(root: &Path, wanted: Option<&BTreeSet<String>>) -> BTreeSet<String> {
+    let is_folder = |entry: &ignore::DirEntry| entry.path().is_dir() && !entry.path_is_symlink();
+    let covered = |path: &String| wanted.is_none_or(|wanted| lies_in(path, wanted));
+    entries(root, wanted)
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| entry.depth() == 0 || is_folder(entry))
+        .map(|entry| relative(root, entry.path()))
+        .filter(covered)
+        .collect()
+}
+
+/// What lies below `root` by the rules that say what is left out; only what is at or below `wanted`, if given, and the
+/// folders that lead there.
+fn entries(root: &Path, wanted: Option<&BTreeSet<String>>) -> ignore::Walk {
+    let base = root.to_path_buf();
+    let wanted = wanted.cloned();
+    WalkBuilder::new(root)
+        .require_git(false)
+        .git_global(false)
+        .parents(false)
+        .follow_links(false)
+        .filter_entry(move |entry| {
+            let leads = wanted.as_ref().is_none_or(|wanted| leads_to(&relative(&base, entry.path()), wanted));
+            leads && (!entry.path().is_dir() || !is_skipped(&base, entry.path()))
+        })
+        .build()
+}
+
 /// Whether a path is one of those wanted, lies below one, or is a folder above one.
 fn leads_to(path: &str, wanted: &BTreeSet<String>) -> bool {
-    let above = || path.match_indices('/').any(|(at, _)| wanted.contains(&path[..at]));
     let folder = format!("{path}/");
     let below = || wanted.range(folder.clone()..).next().is_some_and(|next| next.starts_with(&folder));
-    path.is_empty() || wanted.contains(path) || above() || below()
+    path.is_empty() || lies_in(path, wanted) || below()
+}
+
+/// Whether a path is one of those wanted or lies below one.
+pub(crate) fn lies_in(path: &str, wanted: &BTreeSet<String>) -> bool {
+    wanted.contains(path) || path.match_indices('/').any(|(at, _)| wanted.contains(&path[..at]))
 }
 
 fn is_skipped(root: &Path, folder: &Path) -> bool {
@@ -206,7 +244,7 @@ fn error_path(error: &ignore::Error) -> Option<&Path> {
 }
 
 /// `path` below `root` with `/` between folders.
-fn relative(root: &Path, path: &Path) -> String {
+pub(super) fn relative(root: &Path, path: &Path) -> String {
     let parts: Vec<_> = path
         .strip_prefix(root)
         .unwrap_or(path)
@@ -216,13 +254,20 @@ fn relative(root: &Path, path: &Path) -> String {
     parts.join("/")
 }
 
-fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec<Diagnostic>) {
+pub(super) fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec<Diagnostic>) {
     let refuse = |code, message| (None, vec![diagnostic(path, Severity::Error, code, message)]);
     // Spans count bytes in 32 bits.
     let limit = options.max_file_bytes.min(u64::from(u32::MAX));
     let mut bytes = Vec::new();
+    let mut modified = None;
+    let mut open = || {
+        let file = fs::File::open(full)?;
+        // Before it is read: who writes meanwhile is later than this.
+        modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+        Ok(file)
+    };
     // The limit holds for what is read, not for what was promised: a file may grow in between.
-    match fs::File::open(full).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)) {
+    match open().and_then(|file: fs::File| file.take(limit + 1).read_to_end(&mut bytes)) {
         Err(error) => return refuse("unreadable", format!("the file could not be read: {error}")),
         Ok(read) if read as u64 > limit => {
             return refuse("too_large", format!("the file has more than {limit} bytes and was left out"));
@@ -232,14 +277,18 @@ fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec
     if bytes.contains(&0) {
         return refuse("binary", "the file holds NUL bytes, so it is not text".into());
     }
+    let modified = modified
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|time| u64::try_from(time.as_millis()).ok());
+    let file = |text: String| Some(File { modified, ..File::new(path, text) });
     match String::from_utf8(bytes) {
-        Ok(text) => (Some(File::new(path, text)), Vec::new()),
+        Ok(text) => (file(text), Vec::new()),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let message =
                 format!("the file is not UTF-8 from byte {at} on; what is not was replaced by U+FFFD");
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            (Some(File::new(path, text)), vec![diagnostic(path, Severity::Warning, "encoding", message)])
+            (file(text), vec![diagnostic(path, Severity::Warning, "encoding", message)])
         }
     }
 }

@@ -61,6 +61,33 @@ pub enum DefinitionKind {
 }
 
 impl DefinitionKind {
+    /// Every kind.
+    pub const ALL: [DefinitionKind; 23] = [
+        DefinitionKind::Module,
+        DefinitionKind::Protocol,
+        DefinitionKind::Implementation,
+        DefinitionKind::Function,
+        DefinitionKind::Macro,
+        DefinitionKind::Guard,
+        DefinitionKind::Delegate,
+        DefinitionKind::Struct,
+        DefinitionKind::Exception,
+        DefinitionKind::Type,
+        DefinitionKind::Callback,
+        DefinitionKind::Attribute,
+        DefinitionKind::Test,
+        DefinitionKind::Describe,
+        DefinitionKind::App,
+        DefinitionKind::Doctest,
+        DefinitionKind::Route,
+        DefinitionKind::Pipeline,
+        DefinitionKind::Template,
+        DefinitionKind::Schema,
+        DefinitionKind::Config,
+        DefinitionKind::Record,
+        DefinitionKind::File,
+    ];
+
     /// Its name in lower case, for people and other programs.
     pub fn as_str(self) -> &'static str {
         match self {

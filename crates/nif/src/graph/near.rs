@@ -1,13 +1,12 @@
-//! Questions about one symbol, which look at little more than what is tied to it.
+//! Questions about one symbol, which look at little more than what is tied to it: a job only where the graph is large, or is
+//! not made yet.
 
-use aludel_core::graph::{LinkKind, Symbol};
-use aludel_core::syntax::DefinitionKind;
+use aludel_core::graph::LinkKind;
 use aludel_core::{Error, Result};
 use rustler::{Atom, Env, ResourceArc, Term};
 
 use super::rows::{ExHit, ExReference, ExSymbol};
-use super::{kinds_or, named};
-use crate::guard::guard;
+use super::{ask, kinds_or, named};
 use crate::index::IndexRef;
 
 mod atoms {
@@ -22,25 +21,28 @@ fn graph_link_kinds() -> Vec<(&'static str, bool)> {
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn graph_find(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String) -> Term<'_> {
-    guard(env, || {
-        let index = index.current();
-        Ok(index.graph().find(&symbol)?.iter().map(ExSymbol::of).collect::<Vec<_>>())
+fn graph_find<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    symbol: String,
+) -> Term<'a> {
+    ask(env, reference, &index, move |graph| {
+        Ok(graph.find(&symbol)?.iter().map(ExSymbol::of).collect::<Vec<_>>())
     })
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn graph_reach<'a>(
     env: Env<'a>,
+    reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     symbol: String,
     way: Atom,
     depth: usize,
     kinds: Option<Vec<String>>,
 ) -> Term<'a> {
-    guard(env, || {
-        let index = index.current();
-        let graph = index.graph();
+    ask(env, reference, &index, move |graph| {
         let (against, calls) = way_of(way)?;
         let kinds = kinds_or(kinds, &|kind| !calls || kind.is_call())?;
         let symbols = named(graph, &symbol)?;
@@ -69,31 +71,26 @@ fn way_of(way: Atom) -> Result<(bool, bool)> {
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn graph_references(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String) -> Term<'_> {
-    guard(env, || {
-        let index = index.current();
-        let graph = index.graph();
+fn graph_references<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    symbol: String,
+) -> Term<'a> {
+    ask(env, reference, &index, move |graph| {
         let relations = graph.references(&named(graph, &symbol)?);
         Ok(relations.iter().flat_map(|relation| ExReference::all(graph, relation)).collect::<Vec<_>>())
     })
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
-fn graph_implementations(env: Env<'_>, index: ResourceArc<IndexRef>, symbol: String) -> Term<'_> {
-    guard(env, || {
-        let index = index.current();
-        let graph = index.graph();
-        let found = graph.find(&symbol)?;
-        // Of a module it is modules that implement it, of one of its functions or callbacks it is functions.
-        let (modules, functions): (Vec<&Symbol>, Vec<&Symbol>) = found
-            .iter()
-            .partition(|symbol| matches!(symbol.kind, DefinitionKind::Module | DefinitionKind::Protocol));
-        let ids = |symbols: &[&Symbol]| symbols.iter().map(|symbol| symbol.id).collect::<Vec<_>>();
-        let (modules, functions) = (ids(&modules), ids(&functions));
-        let kinds = [LinkKind::Behaviour, LinkKind::Implements];
-        let mut hits: Vec<_> = graph.dependents(&modules, 1, &kinds);
-        hits.extend(graph.dependencies(&functions, 1, &[LinkKind::Dispatch]));
-        let row = |hit| ExHit::of(graph, hit, hit.kind != LinkKind::Dispatch);
-        Ok(hits.iter().map(row).collect::<Vec<_>>())
+fn graph_implementations<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    symbol: String,
+) -> Term<'a> {
+    ask(env, reference, &index, move |graph| {
+        Ok(graph.implementations(&symbol)?.iter().map(ExHit::implementing).collect::<Vec<_>>())
     })
 }

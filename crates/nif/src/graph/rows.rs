@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use aludel_core::graph::{CodeGraph, Dead, Hit, Impact, LinkKind, Relation, Symbol, SymbolId, SymbolPath};
+use aludel_core::graph::{
+    CodeGraph, Dead, Hit, Impact, Implementation, LinkKind, Relation, Symbol, SymbolId, SymbolPath,
+};
 use aludel_core::source::Span;
 use aludel_core::syntax::DefinitionKind;
 use rustler::NifMap;
@@ -152,6 +154,29 @@ impl ExHit {
             why: hit.basis.as_str(),
             lines: lines(&hit.sites),
             lines_in,
+        }
+    }
+
+    /// What implements a behaviour or protocol, which may be of no symbol of the graph.
+    pub fn implementing(found: &Implementation) -> Self {
+        let ExSymbol { symbol, kind, module, name, arity, file, line, generated_by } =
+            ExSymbol::of(&found.symbol);
+        ExHit {
+            symbol,
+            kind,
+            module,
+            name,
+            arity,
+            lines_in: file.clone(),
+            file,
+            line,
+            generated_by,
+            depth: 1,
+            via: found.of.to_string(),
+            how: found.kind.as_str(),
+            certain: found.basis.is_certain(),
+            why: found.basis.as_str(),
+            lines: lines(&found.sites),
         }
     }
 }

@@ -272,6 +272,15 @@ fn graph_neighbourhood<'a>(
 
 #[rustler::nif]
 // normal: starts a job
+fn graph_count_edges<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
+    job::start(env, reference, move |_| {
+        let index = index.current();
+        job::install(|| Ok(index.graph().edges().count()))
+    })
+}
+
+#[rustler::nif]
+// normal: starts a job
 fn graph_edges<'a>(
     env: Env<'a>,
     reference: Term<'a>,

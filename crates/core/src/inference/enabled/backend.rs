@@ -5,6 +5,7 @@ use candle_core::quantized::GgmlDType;
 
 use super::gguf::AlignedBytes;
 use crate::Result;
+use crate::inference::Precision;
 
 /// A matrix as it lies in a file.
 pub(super) struct RawMatrix {
@@ -34,6 +35,16 @@ pub(super) enum Rotation {
     Halves,
 }
 
+/// What is between two linear layers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Activation {
+    /// GELU by the error function (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// GELU by the hyperbolic tangent, its approximation in the same paper.
+    GeluTanh,
+    Relu,
+}
+
 /// Cosines and sines for rows of a prompt: `[rows, size / 2]`.
 pub(super) struct Angles {
     pub(super) cos: Vec<f32>,
@@ -58,6 +69,8 @@ pub(super) trait Backend: Send + Sync + Sized {
     type Vector: Send + Sync;
     /// A matrix of output features × input features.
     type Weight: Send + Sync;
+    /// A matrix of output features × input features with a bias, as encoders have them.
+    type Linear: Send + Sync;
     /// Keys and values of one layer.
     type Cache: Send;
 
@@ -65,9 +78,13 @@ pub(super) trait Backend: Send + Sync + Sized {
     fn weight_bytes(&self, dtype: GgmlDType, rows: usize, columns: usize) -> u64;
     fn weight(&self, raw: RawMatrix) -> Result<Self::Weight>;
     fn vector(&self, floats: Vec<f32>) -> Result<Self::Vector>;
+    /// `weights` has a row for each output, of which `bias` says how many there are.
+    fn linear(&self, weights: &[f32], bias: Vec<f32>, precision: Precision) -> Result<Self::Linear>;
     /// Room for the keys and values of `capacity` tokens.
     fn cache(&self, heads: Heads, capacity: usize) -> Result<Self::Cache>;
 
+    /// Rows of `columns` floats.
+    fn array(&self, floats: Vec<f32>, columns: usize) -> Result<Self::Array>;
     /// The rows `ids` of a table.
     fn embed(&self, table: &Self::Weight, ids: &[u32]) -> Result<Self::Array>;
     /// `x` times each of the transposed weights.
@@ -81,10 +98,21 @@ pub(super) trait Backend: Send + Sync + Sized {
     fn add_bias(&self, x: Self::Array, bias: &Self::Vector) -> Result<Self::Array>;
     /// Normalises each piece of the length of `weight` (Zhang and Sennrich 2019).
     fn rms_norm(&self, x: &Self::Array, weight: &Self::Vector, epsilon: f32) -> Result<Self::Array>;
-    /// Normalises each row (Ba et al. 2016).
+    /// `x × weights + bias`.
+    fn apply(&self, x: &Self::Array, linear: &Self::Linear) -> Result<Self::Array>;
+    /// `activation(x × up) × down`, with their biases.
+    fn feed_forward(
+        &self,
+        x: &Self::Array,
+        up: &Self::Linear,
+        activation: Activation,
+        down: &Self::Linear,
+    ) -> Result<Self::Array>;
+    /// Normalises each row of `x + y`, or of `x` (Ba et al. 2016).
     fn layer_norm(
         &self,
         x: Self::Array,
+        y: Option<&Self::Array>,
         weight: &Self::Vector,
         bias: &Self::Vector,
         epsilon: f32,
@@ -93,7 +121,6 @@ pub(super) trait Backend: Send + Sync + Sized {
     fn rotate(&self, x: Self::Array, angles: &Angles, rotation: Rotation) -> Result<Self::Array>;
     /// `silu(gate) × up`.
     fn gated_silu(&self, gate: Self::Array, up: &Self::Array) -> Result<Self::Array>;
-    fn gelu(&self, x: Self::Array) -> Result<Self::Array>;
     /// Writes `k` and `v` into the cache at `position` and attends from each row of `q` to all tokens up to itself.
     fn attend(
         &self,
@@ -104,20 +131,16 @@ pub(super) trait Backend: Send + Sync + Sized {
         v: &Self::Array,
         heads: Heads,
     ) -> Result<Self::Array>;
-    /// Attends within each of several texts, whose rows follow one another, in both directions.
-    fn attend_within(
-        &self,
-        lengths: &[usize],
-        q: &Self::Array,
-        k: &Self::Array,
-        v: &Self::Array,
-        heads: Heads,
-    ) -> Result<Self::Array>;
+    /// Attends within each of several texts, whose rows follow one another, in both directions. A row holds the queries of all
+    /// heads, already divided by the root of their size, then their keys, then their values.
+    fn attend_within(&self, lengths: &[usize], x: &Self::Array, heads: Heads) -> Result<Self::Array>;
     /// The last row alone.
     fn last_row(&self, x: Self::Array) -> Result<Self::Array>;
     /// The floats, row by row.
     fn floats(&self, x: Self::Array) -> Result<Vec<f32>>;
 
+    /// The results of `work` for each number below `count`, in their order, computed by as many threads as there are.
+    fn each<T: Send>(&self, count: usize, work: impl Fn(usize) -> Result<T> + Send + Sync) -> Result<Vec<T>>;
     /// Runs `work` on the threads of this backend.
     fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T;
 }

@@ -1,20 +1,23 @@
 //! From texts to embeddings.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::path::Path;
 
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::backend::Backend;
 use super::bert::{Bert, Config};
 use super::cpu::Cpu;
 use super::safetensors::SafeTensors;
 use super::tensors::Tensors;
-use crate::inference::{Device, Kernel, LoadOptions};
+use crate::inference::{Device, Kernel, LoadOptions, Precision};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
-/// The most tokens that pass through the layers at once. Texts are not padded, so it is the work that it bounds.
-const BATCH_TOKENS: usize = 1024;
+/// The most tokens of a batch that passes through the layers at once, unless a single text has more. Texts are not padded, so
+/// what it bounds is memory: a thread works on one batch, and what passes between its layers stays in the second cache.
+const BATCH_TOKENS: usize = 128;
 /// What sentence-transformers assumes where the model does not say.
 const DEFAULT_LENGTH: usize = 512;
 
@@ -53,11 +56,10 @@ impl Encoder {
         let config: Config = json(&path.join("config.json"), &mut hasher)?;
         let weights = path.join("model.safetensors");
         let file = SafeTensors::open(&weights)?;
-        if let Some(ceiling) = options.max_bytes.filter(|&ceiling| file.bytes() > ceiling) {
-            let message = format!(
-                "the encoder's weights need {} bytes of memory, and {ceiling} are allowed",
-                file.bytes()
-            );
+        let bytes = config.bytes(options.precision);
+        if let Some(ceiling) = options.max_bytes.filter(|&ceiling| bytes > ceiling) {
+            let message =
+                format!("the encoder's weights need {bytes} bytes of memory, and {ceiling} are allowed");
             return Err(Error::new(ErrorKind::Limit, message).with_path(path));
         }
         let max_tokens = max_tokens(path, &config, &mut hasher)?;
@@ -66,10 +68,19 @@ impl Encoder {
         let reader =
             std::fs::File::open(&weights).and_then(|mut file| hasher.update_reader(&mut file).map(|_| ()));
         reader.map_err(|error| Error::io(&weights, "read", error))?;
+        if options.precision == Precision::Int8 {
+            hasher.update(b"int8");
+        }
         let engine = if options.device == Device::Cpu && options.kernel == Kernel::Own {
-            Engine::Cpu(Bert::load(Cpu::new(options)?, &config, &file, &options.cancel)?)
+            Engine::Cpu(Bert::load(Cpu::new(options)?, &config, &file, options.precision, &options.cancel)?)
         } else {
-            Engine::Tensors(Bert::load(Tensors::new(options)?, &config, &file, &options.cancel)?)
+            Engine::Tensors(Bert::load(
+                Tensors::new(options)?,
+                &config,
+                &file,
+                options.precision,
+                &options.cancel,
+            )?)
         };
         Ok(Encoder {
             engine,
@@ -81,46 +92,55 @@ impl Encoder {
         })
     }
 
-    /// A vector of length 1 for each text, in their order. Texts longer than [`Encoder::max_tokens`] are cut.
+    /// A vector of length 1 for each text, in their order. Texts longer than [`Encoder::max_tokens`] are cut. A text's vector does
+    /// not depend on the others, and several threads may call this at once.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] if the tokenizer fails, and those of [`Cancel::check`].
     pub fn embed(&self, texts: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
-        let mut embeddings = Vec::with_capacity(texts.len());
-        let mut tokens: Vec<u32> = Vec::new();
-        let mut lengths = Vec::new();
-        for text in texts {
-            let encoding = self.tokenizer.encode_fast(*text, true);
-            let encoding = encoding
-                .map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
-            if tokens.len() + encoding.len() > BATCH_TOKENS {
-                embeddings.extend(self.embed_tokens(&tokens, &lengths, cancel)?);
-                tokens.clear();
-                lengths.clear();
-            }
-            tokens.extend_from_slice(encoding.get_ids());
-            lengths.push(encoding.len());
+        match &self.engine {
+            Engine::Cpu(bert) => self.embed_with(bert, texts, cancel),
+            Engine::Tensors(bert) => self.embed_with(bert, texts, cancel),
         }
-        embeddings.extend(self.embed_tokens(&tokens, &lengths, cancel)?);
-        Ok(embeddings)
     }
 
-    fn embed_tokens(&self, tokens: &[u32], lengths: &[usize], cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
-        cancel.check()?;
-        if tokens.is_empty() {
-            return Ok(vec![vec![0.0; self.dimensions]; lengths.len()]);
-        }
-        let states = match &self.engine {
-            Engine::Cpu(bert) => bert.forward(tokens, lengths)?,
-            Engine::Tensors(bert) => bert.forward(tokens, lengths)?,
-        };
-        let mut rest = states.as_slice();
-        let embeddings = lengths.iter().map(|&length| {
-            let (text, after) = rest.split_at(length * self.dimensions);
-            rest = after;
-            self.pool(text)
-        });
-        Ok(embeddings.collect())
+    fn embed_with<B: Backend>(
+        &self,
+        bert: &Bert<B>,
+        texts: &[&str],
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<f32>>> {
+        bert.backend.run(|| {
+            let tokens = bert.backend.each(texts.len(), |text| {
+                cancel.check()?;
+                Ok(self.encode(texts[text])?.get_ids().to_vec())
+            })?;
+            let batches = batches(&tokens);
+            let embedded = bert.backend.each(batches.len(), |batch| {
+                cancel.check()?;
+                let texts: Vec<&[u32]> = batches[batch].iter().map(|&text| tokens[text].as_slice()).collect();
+                let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
+                let states = bert.forward(&texts.concat(), &lengths)?;
+                let mut rest = states.as_slice();
+                let pooled = lengths.iter().map(|&length| {
+                    let (text, after) = rest.split_at(length * self.dimensions);
+                    rest = after;
+                    self.pool(text)
+                });
+                Ok(pooled.collect::<Vec<_>>())
+            })?;
+            // Those without a token keep this.
+            let mut embeddings = vec![vec![0.0; self.dimensions]; texts.len()];
+            for (text, embedding) in batches.into_iter().flatten().zip(embedded.into_iter().flatten()) {
+                embeddings[text] = embedding;
+            }
+            Ok(embeddings)
+        })
+    }
+
+    fn encode(&self, text: &str) -> Result<tokenizers::Encoding> {
+        let encoding = self.tokenizer.encode_fast(text, true);
+        encoding.map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))
     }
 
     fn pool(&self, states: &[f32]) -> Vec<f32> {
@@ -153,16 +173,36 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Model`] if the tokenizer fails.
     pub fn count(&self, text: &str) -> Result<usize> {
-        let encoding = self.tokenizer.encode_fast(text, true);
-        encoding
-            .map(|encoding| encoding.len())
-            .map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))
+        Ok(self.encode(text)?.len())
     }
 
     /// A hash of everything that determines the vectors: vectors of two encoders can be compared if their fingerprints are equal.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+}
+
+/// The numbers of the texts that have tokens, in batches of [`BATCH_TOKENS`] tokens at most, longest texts first: those of a batch have like lengths,
+/// and what is left to do when threads run out of work is small.
+fn batches(tokens: &[Vec<u32>]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..tokens.len()).filter(|&text| !tokens[text].is_empty()).collect();
+    order.sort_by_key(|&text| Reverse(tokens[text].len()));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut room = 0;
+    for text in order {
+        let length = tokens[text].len();
+        match batches.last_mut() {
+            Some(batch) if length <= room => {
+                room -= length;
+                batch.push(text);
+            }
+            _ => {
+                room = BATCH_TOKENS.saturating_sub(length);
+                batches.push(vec![text]);
+            }
+        }
+    }
+    batches
 }
 
 impl fmt::Debug for Encoder {

@@ -16,6 +16,7 @@ mod score;
 
 mod bert;
 mod encoder;
+mod table;
 
 pub use encoder::Encoder;
 pub use generate::{generate, generate_with};

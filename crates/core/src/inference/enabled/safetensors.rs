@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
@@ -85,19 +86,32 @@ impl SafeTensors {
         Ok(SafeTensors { path: path.to_path_buf(), data, entries })
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.entries
-            .values()
-            .map(|entry| entry.shape.iter().product::<usize>() as u64 * size_of::<f32>() as u64)
-            .sum()
-    }
-
     pub(super) fn contains(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
 
-    /// The type and bytes of the tensor `name`, which must have this shape.
-    pub(super) fn read(&self, name: &str, shape: &[usize]) -> Result<(GgmlDType, AlignedBytes)> {
+    /// Whether there is a tensor `name` of this shape.
+    pub(super) fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        self.entry(name, shape).map(|_| ())
+    }
+
+    /// The type of the tensor `name`, which must have this shape, and the bytes of `rows` along its first dimension.
+    pub(super) fn read_rows(
+        &self,
+        name: &str,
+        shape: &[usize],
+        rows: Range<usize>,
+    ) -> Result<(GgmlDType, AlignedBytes)> {
+        let entry = self.entry(name, shape)?;
+        let row_bytes = entry.bytes / shape.first().copied().unwrap_or(1).max(1);
+        let failed = |error| Error::io(&self.path, "read", error);
+        let mut file = File::open(&self.path).map_err(failed)?;
+        let start = self.data + entry.start + (rows.start * row_bytes) as u64;
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        Ok((entry.dtype, AlignedBytes::read(&mut file, rows.len() * row_bytes).map_err(failed)?))
+    }
+
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<&Entry> {
         let wrong = |message: String| Error::new(ErrorKind::Model, message).with_path(&self.path);
         let entry =
             self.entries.get(name).ok_or_else(|| wrong(format!("the model has no tensor {name:?}")))?;
@@ -107,10 +121,7 @@ impl SafeTensors {
                 entry.shape
             )));
         }
-        let failed = |error| Error::io(&self.path, "read", error);
-        let mut file = File::open(&self.path).map_err(failed)?;
-        file.seek(SeekFrom::Start(self.data + entry.start)).map_err(failed)?;
-        Ok((entry.dtype, AlignedBytes::read(&mut file, entry.bytes).map_err(failed)?))
+        Ok(entry)
     }
 }
 
@@ -126,7 +137,20 @@ mod tests {
         bytes.resize(bytes.len() + data, 0);
         std::fs::write(&path, bytes).unwrap();
         let tensors = SafeTensors::open(&path)?;
-        tensors.read("a", &[2, 3]).map(|_| tensors)
+        tensors.read_rows("a", &[2, 3], 1..2).map(|_| tensors)
+    }
+
+    #[test]
+    fn rows_are_those_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let header = r#"{"a":{"dtype":"F16","shape":[3,2],"data_offsets":[2,14]}}"#;
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(0..14);
+        std::fs::write(&path, bytes).unwrap();
+        let (dtype, read) = SafeTensors::open(&path).unwrap().read_rows("a", &[3, 2], 1..3).unwrap();
+        assert_eq!((dtype, read.as_slice()), (GgmlDType::F16, &[6, 7, 8, 9, 10, 11, 12, 13][..]));
     }
 
     #[test]

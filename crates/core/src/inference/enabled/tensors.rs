@@ -6,8 +6,8 @@ use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::ops;
 
-use super::backend::{Angles, Backend, Heads, RawMatrix, Rotation};
-use crate::inference::{self, LoadOptions};
+use super::backend::{Activation, Angles, Backend, Heads, RawMatrix, Rotation};
+use crate::inference::{self, LoadOptions, Precision};
 use crate::{Error, ErrorKind, Result};
 
 /// A device of candle's.
@@ -19,6 +19,12 @@ pub(super) struct Tensors {
 pub(super) struct Weight {
     product: QMatMul,
     table: Arc<QTensor>,
+}
+
+/// A layer with a bias.
+pub(super) struct Linear {
+    transposed: Tensor,
+    bias: Tensor,
 }
 
 /// Keys and values of one layer: `[heads, capacity, size]`, written in place.
@@ -58,6 +64,7 @@ impl Backend for Tensors {
     type Array = Tensor;
     type Vector = Tensor;
     type Weight = Weight;
+    type Linear = Linear;
     type Cache = Keys;
 
     fn weight_bytes(&self, dtype: GgmlDType, rows: usize, columns: usize) -> u64 {
@@ -81,10 +88,27 @@ impl Backend for Tensors {
         Tensor::from_vec(floats, len, &self.device).map_err(failed)
     }
 
+    fn linear(&self, weights: &[f32], bias: Vec<f32>, precision: Precision) -> Result<Linear> {
+        if precision != Precision::Fp32 {
+            return Err(Error::invalid("only the processor computes in INT8; load the encoder with FP32"));
+        }
+        let outputs = bias.len();
+        let weights = || {
+            Tensor::from_slice(weights, (outputs, weights.len() / outputs.max(1)), &self.device)?
+                .t()?
+                .contiguous()
+        };
+        Ok(Linear { transposed: weights().map_err(failed)?, bias: self.vector(bias)? })
+    }
+
     fn cache(&self, heads: Heads, capacity: usize) -> Result<Keys> {
         let zeros =
             || Tensor::zeros((heads.key, capacity, heads.size), DType::F32, &self.device).map_err(failed);
         Ok(Keys { keys: zeros()?, values: zeros()? })
+    }
+
+    fn array(&self, floats: Vec<f32>, columns: usize) -> Result<Tensor> {
+        Tensor::from_vec(floats, ((), columns), &self.device).map_err(failed)
     }
 
     fn embed(&self, table: &Weight, ids: &[u32]) -> Result<Tensor> {
@@ -116,7 +140,29 @@ impl Backend for Tensors {
         norm().map_err(failed)
     }
 
-    fn layer_norm(&self, x: Tensor, weight: &Tensor, bias: &Tensor, epsilon: f32) -> Result<Tensor> {
+    fn apply(&self, x: &Tensor, linear: &Linear) -> Result<Tensor> {
+        x.matmul(&linear.transposed).and_then(|y| y.broadcast_add(&linear.bias)).map_err(failed)
+    }
+
+    fn feed_forward(&self, x: &Tensor, up: &Linear, activation: Activation, down: &Linear) -> Result<Tensor> {
+        let inner = self.apply(x, up)?;
+        let activated = match activation {
+            Activation::Gelu => inner.gelu_erf(),
+            Activation::GeluTanh => inner.gelu(),
+            Activation::Relu => inner.relu(),
+        };
+        self.apply(&activated.map_err(failed)?, down)
+    }
+
+    fn layer_norm(
+        &self,
+        x: Tensor,
+        y: Option<&Tensor>,
+        weight: &Tensor,
+        bias: &Tensor,
+        epsilon: f32,
+    ) -> Result<Tensor> {
+        let x = y.map_or_else(|| Ok(x.clone()), |y| &x + y).map_err(failed)?;
         ops::layer_norm(&x, weight, bias, epsilon).map_err(failed)
     }
 
@@ -139,10 +185,6 @@ impl Backend for Tensors {
 
     fn gated_silu(&self, gate: Tensor, up: &Tensor) -> Result<Tensor> {
         gate.silu().and_then(|gate| gate * up).map_err(failed)
-    }
-
-    fn gelu(&self, x: Tensor) -> Result<Tensor> {
-        x.gelu_erf().map_err(failed)
     }
 
     fn attend(
@@ -169,30 +211,22 @@ impl Backend for Tensors {
                     Tensor::from_iter(hidden, &self.device)?.reshape((1, rows, length))
                 })
                 .transpose()?;
-            attention(&split(q, heads.query, heads.size)?, &keys, &values, mask.as_ref())
+            let scale = 1.0 / (heads.size as f64).sqrt();
+            attention(&split(q, heads.query, heads.size)?, &keys, &values, scale, mask.as_ref())
         };
         attended().map_err(failed)
     }
 
-    fn attend_within(
-        &self,
-        lengths: &[usize],
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        heads: Heads,
-    ) -> Result<Tensor> {
+    fn attend_within(&self, lengths: &[usize], x: &Tensor, heads: Heads) -> Result<Tensor> {
         let attended = || {
+            let columns = heads.query * heads.size;
             let mut start = 0;
             let mut texts = Vec::with_capacity(lengths.len());
             for &length in lengths {
-                let part = |x: &Tensor, count| split(&x.narrow(0, start, length)?, count, heads.size);
-                texts.push(attention(
-                    &part(q, heads.query)?,
-                    &part(k, heads.key)?,
-                    &part(v, heads.key)?,
-                    None,
-                )?);
+                let rows = x.narrow(0, start, length)?;
+                let part =
+                    |number| split(&rows.narrow(1, number * columns, columns)?, heads.query, heads.size);
+                texts.push(attention(&part(0)?, &part(1)?, &part(2)?, 1.0, None)?);
                 start += length;
             }
             Tensor::cat(&texts, 0)
@@ -206,6 +240,10 @@ impl Backend for Tensors {
 
     fn floats(&self, x: Tensor) -> Result<Vec<f32>> {
         x.flatten_all().and_then(|flat| flat.to_vec1()).map_err(failed)
+    }
+
+    fn each<T: Send>(&self, count: usize, work: impl Fn(usize) -> Result<T> + Send + Sync) -> Result<Vec<T>> {
+        (0..count).map(work).collect()
     }
 
     fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
@@ -223,13 +261,14 @@ fn attention(
     q: &Tensor,
     keys: &Tensor,
     values: &Tensor,
+    scale: f64,
     mask: Option<&Tensor>,
 ) -> candle_core::Result<Tensor> {
     let (query_heads, rows, size) = q.dims3()?;
     let (key_heads, length, _) = keys.dims3()?;
     let grouped = query_heads / key_heads * rows;
     let weights = q.reshape((key_heads, grouped, size))?.matmul(&keys.transpose(1, 2)?.contiguous()?)?;
-    let weights = (weights.reshape((query_heads, rows, length))? * (1.0 / (size as f64).sqrt()))?;
+    let weights = (weights.reshape((query_heads, rows, length))? * scale)?;
     let weights = match mask {
         Some(mask) => weights.broadcast_add(mask)?,
         None => weights,

@@ -7,7 +7,7 @@
 //! 192  records and directories, only ever appended
 //! ```
 //!
-//! A record is one file with its facts, or one block of vectors. A directory names the records of one state of the index. To
+//! A record is one file with its facts, one block of vectors, or what one file of the compiler says. A directory names the records of one state of the index. To
 //! save is to append the new records and a new directory, and then to write the older slot: up to that moment the old state
 //! is what is read, and after it the new one. A reader therefore needs no lock. Nothing is interpreted before its checksum
 //! has been compared, so that damaged bytes cannot mean anything; and as nothing points anywhere but from slot to directory to
@@ -21,13 +21,19 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::retrieval::compiled::Stamp;
 use crate::retrieval::outside::Outside;
 use crate::source::{ContentHash, Diagnostic};
 use crate::{Error, ErrorKind, Result};
 
+use super::older;
+
 /// The version that is written. It goes up when the bytes mean something else, and also when reading the same source gives
-/// other facts, for facts are stored and not made again.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+/// other facts, for facts are stored and not made again. Of an older version texts and vectors are read, which vectors make
+/// worth it, and the facts are made anew from the texts.
+///
+/// 3: what the compiler said; live routes lead to functions of the live view; vectors as bytes, times of files.
+pub(crate) const FORMAT_VERSION: u32 = 3;
 /// The oldest version that is read.
 pub(crate) const OLDEST_SUPPORTED: u32 = 2;
 
@@ -71,6 +77,8 @@ pub(super) struct Directory {
     pub(super) fingerprint: ContentHash,
     pub(super) dimensions: u32,
     pub(super) blocks: Vec<BlockRecord>,
+    /// Sorted by path. Since version 3.
+    pub(super) artifacts: Vec<ArtifactRecord>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +86,7 @@ pub(super) struct FileRecord {
     pub(super) path: Arc<str>,
     /// Of the file's text.
     pub(super) hash: ContentHash,
+    pub(super) modified: Option<u64>,
     pub(super) place: Place,
 }
 
@@ -87,11 +96,29 @@ pub(super) struct BlockRecord {
     pub(super) place: Place,
 }
 
+/// A file of the compiler, and where it is said what it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ArtifactRecord {
+    pub(super) path: Arc<str>,
+    pub(super) stamp: Stamp,
+    /// Of its bytes.
+    pub(super) hash: ContentHash,
+    /// The source that it counts for.
+    pub(super) source: Option<Arc<str>>,
+    pub(super) place: Place,
+}
+
 impl Directory {
+    /// Where all records are.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        let files = self.files.iter().map(|record| &record.place);
+        let blocks = self.blocks.iter().map(|record| &record.place);
+        files.chain(blocks).chain(self.artifacts.iter().map(|record| &record.place))
+    }
+
     /// The bytes of all records.
     pub(super) fn size(&self) -> u64 {
-        let files = self.files.iter().map(|record| record.place.length);
-        files.chain(self.blocks.iter().map(|record| record.place.length)).sum()
+        self.places().map(|place| place.length).sum()
     }
 }
 
@@ -134,6 +161,8 @@ fn parse_slot(bytes: &[u8]) -> Option<Slot> {
 pub(super) enum Opened {
     /// The newest whole state.
     State(Slot, Directory),
+    /// That of an index of an older version, which is read and not added to.
+    Older(Directory),
     /// An index, but damaged or of a version that is no more read: it may be replaced.
     Unusable(Error),
 }
@@ -163,20 +192,35 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
         return Err(Error::new(ErrorKind::Version, message).with_path(path));
     }
     if version < OLDEST_SUPPORTED {
-        let message = format!(
-            "{} has format {version}, which is no more read: delete the file or build the index again",
-            path.display()
-        );
-        return Ok(Opened::Unusable(Error::new(ErrorKind::Outdated, message).with_path(path)));
+        return Ok(Opened::Unusable(outdated(path, version)));
     }
     let mut slots: Vec<Slot> = SLOTS.iter().filter_map(|at| parse_slot(&head[*at as usize..])).collect();
     slots.sort_by_key(|slot| slot.sequence);
     let Some(slot) = slots.pop() else { return damaged() };
-    match read_value(file, path, &slot.directory) {
-        Ok(directory) => Ok(Opened::State(slot, directory)),
-        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Opened::Unusable(error)),
-        Err(error) => Err(error),
+    let bytes = match read_bytes(file, path, &slot.directory) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Opened::Unusable(error)),
+        Err(error) => return Err(error),
+    };
+    if version == FORMAT_VERSION {
+        return Ok(match decode(&bytes, path) {
+            Ok(directory) => Opened::State(slot, directory),
+            Err(error) => Opened::Unusable(error),
+        });
     }
+    Ok(match older::directory(&bytes, path) {
+        Ok(directory) => Opened::Older(directory),
+        // Its bytes are whole, but have a meaning that is no more known.
+        Err(_) => Opened::Unusable(outdated(path, version)),
+    })
+}
+
+fn outdated(path: &Path, version: u32) -> Error {
+    let message = format!(
+        "{} has format {version}, which is no more read: delete the file or build the index again",
+        path.display()
+    );
+    Error::new(ErrorKind::Outdated, message).with_path(path)
 }
 
 /// The bytes at `place`, compared with their checksum.

@@ -5,11 +5,12 @@
 //! written, and must not wait for a writer.
 
 mod format;
+mod older;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -19,11 +20,12 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use self::format::{
-    BlockRecord, DATA, Directory, FileRecord, Opened, Place, Slot, corrupt, decode, encode, header,
-    open_directory, read_bytes, slot_bytes, slot_offset,
+    ArtifactRecord, BlockRecord, DATA, Directory, FileRecord, Opened, Place, Slot, corrupt, decode, encode,
+    header, open_directory, read_bytes, slot_bytes, slot_offset,
 };
+use super::compiled::{Artifact, Compiled, Said};
 use super::entry::Entry;
-use super::index::Index;
+use super::index::{Index, Parts};
 use super::outside::Outside;
 use super::vectors::{Block, Vectors};
 use crate::source::ContentHash;
@@ -45,12 +47,22 @@ impl Default for SaveOptions {
     }
 }
 
+/// An index that was opened.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The index.
+    pub index: Index,
+    /// Whether its file is of an older format. Then all files were analysed anew, which takes as long as it does when an index
+    /// is built, until the index is saved.
+    pub is_older: bool,
+}
+
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// Files and blocks of vectors that were written.
+    /// Files, blocks of vectors and files of the compiler that were written.
     pub written: usize,
-    /// Files and blocks of vectors that were there already.
+    /// Those that were there already.
     pub kept: usize,
     /// The size of the file in bytes.
     pub bytes: u64,
@@ -71,7 +83,7 @@ pub fn save(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) 
         Ok(mut file) if file.metadata().is_ok_and(|data| data.len() > 0) => {
             match open_directory(&mut file, path)? {
                 Opened::State(slot, directory) => Some((file, slot, directory)),
-                Opened::Unusable(_) => None,
+                Opened::Older(_) | Opened::Unusable(_) => None,
             }
         }
         Ok(_) => None,
@@ -84,48 +96,104 @@ pub fn save(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) 
     }
 }
 
-/// Reads the index in the file `path`. It answers as the one that was saved did. Nothing is locked or written.
+/// Reads the index in the file `path`. It answers as the one that was saved did; one of an older format that is still read
+/// answers as if its files had been read now. Nothing is locked or written.
 ///
 /// # Errors
-/// `Corrupt` if the file is no index, or is damaged or cut off; `Version` if another version wrote it that this one cannot
-/// read; `NotFound` and `Io` from the operating system; those of [`Cancel::check`].
-pub fn open(path: &Path, cancel: &Cancel) -> Result<Index> {
+/// `Corrupt` if the file is no index, or is damaged or cut off; `Version` if a newer version wrote it, and `Outdated` if an
+/// older one did, that this one cannot read; `NotFound` and `Io` from the operating system; those of [`Cancel::check`].
+pub fn open(path: &Path, cancel: &Cancel) -> Result<Stored> {
     let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-    let directory = match open_directory(&mut file, path)? {
-        Opened::State(_, directory) => directory,
+    let (directory, is_older) = match open_directory(&mut file, path)? {
+        Opened::State(_, directory) => (directory, false),
+        Opened::Older(directory) => (directory, true),
         Opened::Unusable(error) => return Err(error),
     };
-    let mut records = Vec::with_capacity(directory.files.len());
-    for record in &directory.files {
-        cancel.check()?;
-        records.push(read_bytes(&mut file, path, &record.place)?);
-    }
+    let places = directory.files.iter().map(|record| &record.place);
+    let records = read_all(&mut file, path, places, cancel)?;
+    let entry = if is_older { older::entry } else { entry_of_facts };
     let entries: Vec<Arc<Entry>> = records
         .par_iter()
         .zip(&directory.files)
         .map(|(bytes, record)| {
-            let entry: Entry = decode(bytes, path)?;
+            cancel.check()?;
+            let entry = entry(bytes, path)?;
             let is_same = entry.file.path == record.path && entry.file.hash == record.hash;
-            if is_same && entry.is_sound() {
-                Ok(Arc::new(entry))
-            } else {
-                Err(corrupt(path, "its parts do not fit"))
-            }
+            if is_same { Ok(Arc::new(entry)) } else { Err(does_not_fit(path)) }
         })
         .collect::<Result<_>>()?;
     drop(records);
+    let vectors = vectors(&mut file, path, &directory, is_older, cancel)?;
+    let times = directory.files.iter().filter_map(|record| Some((record.path.clone(), record.modified?)));
+    let modified = times.collect();
+    let compiled = compiled(&mut file, path, directory.artifacts, cancel)?;
+    let root = PathBuf::from(directory.root);
+    let (unread, outside) = (directory.unread, directory.outside);
+    let parts = Parts { vectors, modified, compiled, ..Parts::new(entries, unread, outside) };
+    Ok(Stored { index: Index::of(root, parts), is_older })
+}
+
+fn read_all<'p>(
+    file: &mut File,
+    path: &Path,
+    places: impl Iterator<Item = &'p Place>,
+    cancel: &Cancel,
+) -> Result<Vec<Vec<u8>>> {
+    let read = |place| cancel.check().and_then(|()| read_bytes(file, path, place));
+    places.map(read).collect()
+}
+
+fn vectors(
+    file: &mut File,
+    path: &Path,
+    directory: &Directory,
+    is_older: bool,
+    cancel: &Cancel,
+) -> Result<Vectors> {
     let dimensions = directory.dimensions as usize;
+    if is_older {
+        let mut vectors = Vectors::default();
+        for bytes in read_all(file, path, directory.blocks.iter().map(|record| &record.place), cancel)? {
+            let batch = older::batch(&bytes, directory, path).map_err(|_| does_not_fit(path))?;
+            vectors = vectors.with(&batch)?;
+        }
+        return Ok(vectors);
+    }
     let mut blocks = Vec::with_capacity(directory.blocks.len());
     for record in &directory.blocks {
         cancel.check()?;
-        let block: Block = format::read_value(&mut file, path, &record.place)?;
-        if block.id != record.id || dimensions == 0 || !block.is_sound(dimensions) {
-            return Err(corrupt(path, "its parts do not fit"));
+        let block: Block = format::read_value(file, path, &record.place)?;
+        if block.id != record.id || block.dimensions() != dimensions {
+            return Err(does_not_fit(path));
         }
         blocks.push(Arc::new(block));
     }
-    let vectors = Vectors::new(directory.fingerprint, dimensions, blocks);
-    Ok(Index::of(PathBuf::from(directory.root), entries, directory.unread, vectors, directory.outside))
+    Ok(Vectors::new(directory.fingerprint, dimensions, blocks))
+}
+
+fn entry_of_facts(bytes: &[u8], path: &Path) -> Result<Entry> {
+    let entry: Entry = decode(bytes, path)?;
+    if entry.is_sound() { Ok(entry) } else { Err(does_not_fit(path)) }
+}
+
+/// What the compiler said.
+fn compiled(
+    file: &mut File,
+    path: &Path,
+    artifacts: Vec<ArtifactRecord>,
+    cancel: &Cancel,
+) -> Result<Compiled> {
+    let records = read_all(file, path, artifacts.iter().map(|record| &record.place), cancel)?;
+    let said = records.par_iter().map(|bytes| decode(bytes, path)).collect::<Result<Vec<Said>>>()?;
+    let artifacts = artifacts.into_iter().zip(said).map(|(record, said)| {
+        let ArtifactRecord { path, stamp, hash, source, .. } = record;
+        (path, Artifact { stamp, hash, said: Arc::new(said), source })
+    });
+    Ok(Compiled::of(artifacts.collect::<BTreeMap<_, _>>()))
+}
+
+fn does_not_fit(path: &Path) -> Error {
+    corrupt(path, "its parts do not fit")
 }
 
 fn lock(path: &Path, options: &SaveOptions, cancel: &Cancel) -> Result<File> {
@@ -165,8 +233,7 @@ fn append(
 ) -> Result<Saved> {
     let end = slot.directory.end();
     // A record that is kept must be whole, or a damaged index could not be mended by building it again.
-    let places = old.files.iter().map(|it| &it.place).chain(old.blocks.iter().map(|it| &it.place));
-    for place in places {
+    for place in old.places() {
         cancel.check()?;
         match read_bytes(&mut file, path, place) {
             Ok(_) => {}
@@ -212,6 +279,7 @@ fn write_anew(index: &Index, path: &Path, cancel: &Cancel) -> Result<Saved> {
         fingerprint: ContentHash::default(),
         dimensions: 0,
         blocks: Vec::new(),
+        artifacts: Vec::new(),
     };
     let mut writer = Writer::new(DATA);
     let directory = writer.records(index, &nothing, cancel)?;
@@ -264,7 +332,8 @@ impl Writer {
             cancel.check()?;
             let (path, hash) = (entry.file.path.clone(), entry.file.hash);
             let place = self.place(known.get(&(&*path, hash)), &**entry)?;
-            files.push(FileRecord { path, hash, place });
+            let modified = index.modified(&path);
+            files.push(FileRecord { path, hash, modified, place });
         }
         let vectors = index.vectors();
         let known: HashMap<ContentHash, Place> = match old.fingerprint == vectors.fingerprint() {
@@ -277,6 +346,16 @@ impl Writer {
             let place = self.place(known.get(&block.id), &**block)?;
             blocks.push(BlockRecord { id: block.id, place });
         }
+        let mut known: HashMap<ContentHash, Place> =
+            old.artifacts.iter().map(|record| (record.hash, record.place)).collect();
+        let mut artifacts = Vec::new();
+        for (path, artifact) in index.compiled().artifacts() {
+            cancel.check()?;
+            let place = self.place(known.get(&artifact.hash), &*artifact.said)?;
+            known.insert(artifact.hash, place);
+            let Artifact { stamp, hash, source, .. } = artifact.clone();
+            artifacts.push(ArtifactRecord { path: path.clone(), stamp, hash, source, place });
+        }
         Ok(Directory {
             root: root.to_string(),
             unread: index.unread().to_vec(),
@@ -285,6 +364,7 @@ impl Writer {
             fingerprint: vectors.fingerprint(),
             dimensions: vectors.dimensions() as u32,
             blocks,
+            artifacts,
         })
     }
 

@@ -19,7 +19,7 @@ fn save(index: &Index, path: &Path) -> Result<Saved> {
 }
 
 fn open(path: &Path) -> Result<Index> {
-    super::open(path, &Cancel::new())
+    super::open(path, &Cancel::new()).map(|stored| stored.index)
 }
 
 fn answers(index: &Index) -> String {
@@ -29,7 +29,19 @@ fn answers(index: &Index) -> String {
         let query = Query { mode: Mode::Hybrid, vector, ..Query::new(text) };
         index.search(&query, &Cancel::new()).unwrap()
     });
-    format!("{all:?} {:?} {:?}", index.stats(), index.root())
+    format!("{all:?} {:?} {:?} {:?}", index.stats(), index.root(), index.compiled().files())
+}
+
+/// The index with what a tracer saw in one of its files.
+fn observed(index: &Index) -> Index {
+    let folder = tempfile::tempdir().unwrap();
+    let call = r#"{"m":":lists","f":"map","a":2,"l":3,"cm":"Shop.Cart","cf":"total","ca":1,"k":0}"#;
+    let head = format!("{{\"source\":{:?}}}", index.root().join("lib/cart.ex"));
+    fs::write(folder.path().join("cart.trace"), format!("{head}\n{call}\n")).unwrap();
+    let folders = [folder.path().to_path_buf()];
+    let (index, _) = index.with_compiled(&folders, &mut |_| {}, &Cancel::new()).unwrap();
+    assert_eq!(index.compiled().files().len(), 1);
+    index
 }
 
 #[test]
@@ -47,6 +59,10 @@ fn a_reopened_index_answers_the_same() {
     let opened = open(&path).unwrap();
     assert_eq!(answers(&opened), answers(&index));
     assert!(opened.missing_vectors(index.encoder().unwrap()).is_empty());
+    let index = observed(&opened);
+    assert_eq!(save(&index, &path).unwrap().written, 1, "only what the compiler said is new");
+    let opened = open(&path).unwrap();
+    assert_eq!(answers(&opened), answers(&index));
 
     fs::write(root.path().join("lib/cart.ex"), "defmodule Shop.Cart do\n  def add(a, b), do: a + b\nend\n")
         .unwrap();
@@ -83,9 +99,9 @@ fn damage_is_an_error_or_a_state_that_was_saved() {
     let root = project();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    let first = embedded(&build(root.path()));
+    let first = observed(&embedded(&build(root.path())));
     save(&first, &path).unwrap();
-    fs::write(root.path().join("lib/cart.ex"), "defmodule Shop.Cart do\n  def add(a, b), do: a + b\nend\n")
+    fs::write(root.path().join("lib/money.ex"), "defmodule Shop.Money do\n  def sum(a, b), do: a + b\nend\n")
         .unwrap();
     let second = update(&first);
     save(&second, &path).unwrap();
@@ -169,6 +185,40 @@ fn foreign_and_newer_files_are_refused_and_kept() {
     save(&index, &path).unwrap();
     open(&path).unwrap();
     assert_eq!(open(&folder.path().join("none")).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// What was written in format 2 is read: with all vectors, and with the facts that its texts have for this version.
+#[test]
+fn an_index_of_an_older_format_is_read_and_renewed() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/index");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    fs::copy(fixtures.join("format-2.aludel"), &path).unwrap();
+    let older = super::open(&path, &Cancel::new()).unwrap();
+    assert!(older.is_older);
+    let fresh = embedded(&build(&fixtures.join("project")));
+    let without_root = |index: &Index| answers(index).replace(index.root().to_str().unwrap(), "");
+    assert_eq!(without_root(&older.index), without_root(&fresh));
+    assert!(older.index.missing_vectors(fresh.encoder().unwrap()).is_empty());
+    let edges = |index: &Index| index.graph().relations().map(|r| format!("{r:?}")).collect::<Vec<_>>();
+    assert_eq!(edges(&older.index), edges(&fresh));
+
+    save(&older.index, &path).unwrap();
+    let renewed = super::open(&path, &Cancel::new()).unwrap();
+    assert!(!renewed.is_older);
+    assert_eq!(answers(&renewed.index), answers(&older.index));
+
+    // Where the bytes of an older format mean something unknown, the index is outdated and not damaged.
+    let mut bytes = fs::read(fixtures.join("format-2.aludel")).unwrap();
+    let unknown = [0xff; 40];
+    let (start, end) = (DATA as usize, DATA as usize + unknown.len());
+    bytes[start..end].copy_from_slice(&unknown);
+    let directory = Place { offset: DATA, length: 40, hash: ContentHash::of(&unknown) };
+    let slot = slot_bytes(&Slot { sequence: 2, directory });
+    let at = slot_offset(2) as usize;
+    bytes[at..at + slot.len()].copy_from_slice(&slot);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Outdated);
 }
 
 #[test]

@@ -26,6 +26,10 @@ const RESOURCES: [(&str, &str, &str); 8] = [
     ("delete", "DELETE", "/:id"),
 ];
 
+/// What Phoenix calls of a live view when its page is asked for, as far as the view has it; everything else of the view
+/// answers events.
+const LIVE: [(&str, u8); 3] = [("mount", 3), ("handle_params", 3), ("render", 1)];
+
 /// A route passes no more pipelines than these.
 const MOST_PIPELINES: usize = 64;
 
@@ -224,6 +228,10 @@ impl<'t> Reader<'t> {
         let route = self.route("GET", path, action.map(|action| format!(":{action}").into()), call.node);
         if let Some(module) = self.literal_module(view) {
             let module = self.module().framework.routes.scoped(module);
+            for (function, arity) in LIVE {
+                let to = Named::function(module.clone(), function, arity);
+                self.refer(route, ReferenceKind::Route, view, to, Basis::Convention);
+            }
             self.refer(route, ReferenceKind::Route, view, Named::module(module), Basis::Convention);
         }
         self.visit_list(rest, Mode::Expression);

@@ -1,9 +1,22 @@
 //! Attention on the processor.
 
 use super::super::backend::Heads;
+use super::linear::filled;
 use super::math::{self, View};
+use super::panels::{self, PANEL, Rows, Target};
 use super::{Array, Cpu};
 use crate::{Error, ErrorKind, Result};
+
+/// Rows of queries that attend together: their scores for a text of usual length fit into the first cache.
+const ROWS_AT_ONCE: usize = 24;
+
+/// The keys and values of one head of a text in panels, and the scores of some rows.
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    scores: Vec<f32>,
+}
 
 /// The keys and values of one layer, for each head token after token. Taken once for a session and written in place.
 pub(in super::super) struct Keys {
@@ -93,36 +106,65 @@ impl Cpu {
         })
     }
 
-    /// Attention within each text, in both directions.
-    pub(super) fn attend_to_texts(
-        &self,
-        lengths: &[usize],
-        q: &Array,
-        k: &Array,
-        v: &Array,
-        heads: Heads,
-    ) -> Array {
-        let (rows, size, columns) = (q.rows(), heads.size, q.columns);
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        let scale = 1.0 / (size as f32).sqrt();
-        self.by_head(rows, heads, longest, |head, out| {
-            let mut weights = vec![0f32; longest * longest];
+    /// Attention within each text, in both directions. Keys and values of a head are put into panels once; then some rows after the
+    /// other go through scores and softmax to their sums of values, without leaving the first cache.
+    pub(super) fn attend_to_texts(&self, lengths: &[usize], x: &Array, heads: Heads) -> Array {
+        let (size, width) = (heads.size, heads.query * heads.size);
+        let rows = x.rows();
+        assert_eq!(lengths.iter().sum::<usize>(), rows, "the texts have other tokens");
+        let data = filled(rows, width, |target| {
             let mut start = 0;
             for &length in lengths {
-                let at = start * columns + head * size;
-                let weights = &mut weights[..length * length];
-                let q = View { data: &q.data[at..], row: columns, column: 1 };
-                let k = View { data: &k.data[at..], row: 1, column: columns };
-                math::multiply((length, length, size), q, k, weights, length, 1);
-                for weights in weights.chunks_exact_mut(length) {
-                    math::softmax(weights, scale);
-                }
-                let weights = View { data: weights, row: length, column: 1 };
-                let v = View { data: &v.data[at..], row: columns, column: 1 };
-                math::multiply((length, size, length), weights, v, &mut out[start * size..], size, 1);
+                let text = &x.data[start * x.columns..][..length * x.columns];
+                // SAFETY: texts have no row in common.
+                let target = unsafe { target.part(start..start + length, 0..width) };
+                self.pieces(heads.query, 2 * length * length * width, |numbers| {
+                    let mut scratch = Scratch::default();
+                    for head in numbers {
+                        let columns = head * size..(head + 1) * size;
+                        // SAFETY: heads have no column in common.
+                        let target = unsafe { target.part(0..length, columns.clone()) };
+                        let [q, k, v] =
+                            [0, 1, 2].map(|part| text.get(part * width + columns.start..).unwrap_or(&[]));
+                        panels::pack(k, x.columns, length, size, &mut scratch.keys);
+                        panels::pack_columns(v, x.columns, length, size, &mut scratch.values);
+                        let q = Rows { data: q, stride: x.columns, count: length };
+                        self.attend_by_rows(q, &mut scratch, target);
+                    }
+                });
                 start += length;
             }
-        })
+        });
+        Array { columns: width, data }
+    }
+
+    /// Fills `target` with the attention of `q` to the keys and values in `scratch`, of which there are as many as rows.
+    fn attend_by_rows(&self, q: Rows<'_>, scratch: &mut Scratch, target: Target<'_>) {
+        let Scratch { keys, values, scores } = scratch;
+        let (length, size) = (q.count, target.columns());
+        let stride = length.next_multiple_of(PANEL);
+        for first in (0..length).step_by(ROWS_AT_ONCE) {
+            let rows = first..length.min(first + ROWS_AT_ONCE);
+            let count = rows.len();
+            let q = Rows { data: &q.data[first * q.stride..], stride: q.stride, count };
+            scores.clear();
+            scores.reserve(count * stride);
+            let memory = &mut scores.spare_capacity_mut()[..count * stride];
+            panels::multiply(self.level, q, size, keys, None, Target::new(memory, stride));
+            // SAFETY: the product filled them.
+            unsafe { scores.set_len(count * stride) };
+            let mut factors = [0f32; ROWS_AT_ONCE];
+            for (scores, factor) in scores.chunks_exact_mut(stride).zip(&mut factors) {
+                *factor = 1.0 / math::exponentials(&mut scores[..length]);
+            }
+            // SAFETY: the rows are those of this round.
+            let mut target = unsafe { target.part(rows, 0..size) };
+            panels::multiply(self.level, Rows { data: scores, stride, count }, length, values, None, target);
+            for (row, factor) in factors[..count].iter().enumerate() {
+                // SAFETY: the product filled it.
+                math::scale(unsafe { target.row(row) }, *factor);
+            }
+        }
     }
 
     /// Computes each head's `rows` × `size` output on some thread and puts them side by side.

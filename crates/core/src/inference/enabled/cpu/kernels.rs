@@ -3,45 +3,8 @@
 //! Each computes one group of eight rows for all rows of activations, `out[8 t + r]` being row `r` for activation `t`. The
 //! products of bytes are summed exactly, so the variants differ only in how floats are rounded.
 
+use super::level::Level;
 use super::packed::{Activations, BLOCK, Block4, Block8, LANES, widen};
-
-/// Which instructions the kernels use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// What every processor of the target has.
-    Portable,
-    /// AVX2, FMA and F16C.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// These, and AVX-512's byte products on 256-bit registers.
-    #[cfg(target_arch = "x86_64")]
-    Vnni,
-}
-
-impl Level {
-    /// The best that this processor has.
-    pub(super) fn detect() -> Self {
-        Self::all().last().copied().unwrap_or(Level::Portable)
-    }
-
-    /// All that this processor has, the best last.
-    pub(super) fn all() -> Vec<Self> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            let mut all = vec![Level::Portable];
-            if has!("avx2") && has!("fma") && has!("f16c") {
-                all.push(Level::Avx2);
-                if has!("avx512vnni") && has!("avx512vl") {
-                    all.push(Level::Vnni);
-                }
-            }
-            all
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        vec![Level::Portable]
-    }
-}
 
 /// A layout of weights that can be multiplied.
 pub(super) trait Kernel: Sized + Send + Sync {
@@ -53,6 +16,8 @@ impl Kernel for Block4 {
     fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: Level) {
         check(group.len(), x, out);
         match level {
+            #[cfg(target_arch = "aarch64")]
+            Level::DotProduct => Self::multiply(group, x, out, Level::Portable),
             Level::Portable => portable(group, x, out, |block, quants, sum, scale| {
                 let (scales, mins) = (widen(&block.scales), widen(&block.mins));
                 let mut dots = [0i32; LANES];
@@ -72,7 +37,10 @@ impl Kernel for Block4 {
             Level::Avx2 => unsafe { x86::avx2::multiply4(group, x, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Vnni => unsafe { x86::vnni::multiply4(group, x, out) },
+            Level::AvxVnni => unsafe { x86::avx_vnni::multiply4(group, x, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { x86::avx512::multiply4(group, x, out) },
         }
     }
 }
@@ -81,6 +49,8 @@ impl Kernel for Block8 {
     fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: Level) {
         check(group.len(), x, out);
         match level {
+            #[cfg(target_arch = "aarch64")]
+            Level::DotProduct => Self::multiply(group, x, out, Level::Portable),
             Level::Portable => portable(group, x, out, |block, quants, _, scale| {
                 let scales = widen(&block.scales);
                 let mut dots = [0i32; LANES];
@@ -98,7 +68,10 @@ impl Kernel for Block8 {
             Level::Avx2 => unsafe { x86::avx2::multiply8(group, x, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Vnni => unsafe { x86::vnni::multiply8(group, x, out) },
+            Level::AvxVnni => unsafe { x86::avx_vnni::multiply8(group, x, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { x86::avx512::multiply8(group, x, out) },
         }
     }
 }
@@ -289,7 +262,8 @@ mod x86 {
     }
 
     kernels!(avx2, "avx2,fma,f16c", add_products_16, add_pairs, add_products_32);
-    kernels!(vnni, "avx2,fma,f16c,avx512vnni,avx512vl", dpbusd, same, dpbusd);
+    kernels!(avx_vnni, "avx2,fma,f16c,avxvnni", dpbusd_avx, same, dpbusd_avx);
+    kernels!(avx512, "avx2,fma,f16c,avx512vnni,avx512vl", dpbusd, same, dpbusd);
 
     /// # Safety
     /// `from` must point to eight half-precision floats.
@@ -318,6 +292,12 @@ mod x86 {
     #[target_feature(enable = "avx2")]
     fn add_products_32(sum: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
         _mm256_add_epi32(sum, add_pairs(_mm256_maddubs_epi16(unsigned, signed)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avxvnni")]
+    fn dpbusd_avx(sum: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
+        _mm256_dpbusd_avx_epi32(sum, unsigned, signed)
     }
 
     #[inline]

@@ -1,22 +1,31 @@
 //! The processor as a backend: floats in vectors, weights repacked for kernels of our own.
 
+mod level;
+mod simd;
+
 mod attention;
 mod kernels;
+mod linear;
 mod math;
 mod packed;
-mod simd;
+mod panels;
+
+use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 use rayon::prelude::*;
 
 pub(super) use attention::Keys;
+pub(super) use math::round_row;
 pub(super) use packed::dequantise;
 
-use self::kernels::{Kernel, Level};
+use self::kernels::Kernel;
+use self::level::Level;
+use self::linear::Linear;
 use self::math::View;
 use self::packed::{Activations, BLOCK, Blocks, LANES, Packed, packed_block_bytes};
-use super::backend::{Angles, Backend, Heads, RawMatrix, Rotation};
-use crate::inference::LoadOptions;
+use super::backend::{Activation, Angles, Backend, Heads, RawMatrix, Rotation};
+use crate::inference::{LoadOptions, Precision};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
@@ -89,6 +98,18 @@ impl Cpu {
         }
     }
 
+    /// Runs `work` on pieces of `0..count`, on all threads if it is worth it.
+    fn pieces(&self, count: usize, cost: usize, work: impl Fn(Range<usize>) + Send + Sync) {
+        if self.threads == 1 || cost < WORTH_A_THREAD {
+            work(0..count);
+            return;
+        }
+        // As many as threads: a piece goes to another thread only if one has nothing else to do.
+        let size = count.div_ceil(self.threads).max(1);
+        let pieces = (0..count.div_ceil(size)).into_par_iter();
+        pieces.for_each(|piece| work(piece * size..count.min((piece + 1) * size)));
+    }
+
     fn multiply_blocks<B: Kernel>(&self, blocks: &[B], rows: usize, x: &Activations) -> Vec<f32> {
         let width = x.columns / BLOCK;
         let groups = blocks.len() / width;
@@ -131,6 +152,7 @@ impl Backend for Cpu {
     type Array = Array;
     type Vector = Vec<f32>;
     type Weight = Weight;
+    type Linear = Linear;
     type Cache = Keys;
 
     fn weight_bytes(&self, dtype: GgmlDType, rows: usize, columns: usize) -> u64 {
@@ -153,8 +175,16 @@ impl Backend for Cpu {
         Ok(floats)
     }
 
+    fn linear(&self, weights: &[f32], bias: Vec<f32>, precision: Precision) -> Result<Linear> {
+        Linear::new(weights, bias, precision)
+    }
+
     fn cache(&self, heads: Heads, capacity: usize) -> Result<Keys> {
         Keys::new(heads, capacity)
+    }
+
+    fn array(&self, data: Vec<f32>, columns: usize) -> Result<Array> {
+        Ok(Array { columns, data })
     }
 
     fn embed(&self, table: &Weight, ids: &[u32]) -> Result<Array> {
@@ -228,8 +258,27 @@ impl Backend for Cpu {
         Ok(out)
     }
 
-    fn layer_norm(&self, mut x: Array, weight: &Vec<f32>, bias: &Vec<f32>, epsilon: f32) -> Result<Array> {
-        self.for_rows(&mut x, |_, piece| math::layer_norm(piece, weight, bias, epsilon));
+    fn apply(&self, x: &Array, linear: &Linear) -> Result<Array> {
+        Ok(self.apply_linear(x, linear))
+    }
+
+    fn feed_forward(&self, x: &Array, up: &Linear, activation: Activation, down: &Linear) -> Result<Array> {
+        Ok(self.apply_pair(x, up, activation, down))
+    }
+
+    fn layer_norm(
+        &self,
+        mut x: Array,
+        y: Option<&Array>,
+        weight: &Vec<f32>,
+        bias: &Vec<f32>,
+        epsilon: f32,
+    ) -> Result<Array> {
+        let columns = x.columns;
+        self.for_rows(&mut x, |row, piece| {
+            let y = y.map(|y| &y.data[row * columns..][..piece.len()]);
+            math::layer_norm(piece, y.unwrap_or_default(), weight, bias, epsilon);
+        });
         Ok(x)
     }
 
@@ -256,11 +305,6 @@ impl Backend for Cpu {
         Ok(gate)
     }
 
-    fn gelu(&self, mut x: Array) -> Result<Array> {
-        self.for_rows(&mut x, |_, piece| math::gelu(piece));
-        Ok(x)
-    }
-
     fn attend(
         &self,
         cache: &mut Keys,
@@ -274,15 +318,8 @@ impl Backend for Cpu {
         Ok(self.attend_to(cache, position, q, heads))
     }
 
-    fn attend_within(
-        &self,
-        lengths: &[usize],
-        q: &Array,
-        k: &Array,
-        v: &Array,
-        heads: Heads,
-    ) -> Result<Array> {
-        Ok(self.attend_to_texts(lengths, q, k, v, heads))
+    fn attend_within(&self, lengths: &[usize], x: &Array, heads: Heads) -> Result<Array> {
+        Ok(self.attend_to_texts(lengths, x, heads))
     }
 
     fn last_row(&self, mut x: Array) -> Result<Array> {
@@ -292,6 +329,14 @@ impl Backend for Cpu {
 
     fn floats(&self, x: Array) -> Result<Vec<f32>> {
         Ok(x.data)
+    }
+
+    fn each<T: Send>(&self, count: usize, work: impl Fn(usize) -> Result<T> + Send + Sync) -> Result<Vec<T>> {
+        if self.threads == 1 {
+            (0..count).map(work).collect()
+        } else {
+            (0..count).into_par_iter().with_max_len(1).map(work).collect()
+        }
     }
 
     fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {

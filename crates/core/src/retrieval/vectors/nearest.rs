@@ -1,0 +1,267 @@
+//! The search for the nearest vectors.
+
+use std::cmp::Ordering;
+
+use fixedbitset::FixedBitSet;
+use rayon::prelude::*;
+
+use super::block::Block;
+use super::kernels::GROUP;
+use super::probe::Probe;
+use super::rows::{Placed, Vectors};
+use super::set::Scan;
+
+/// Of fewer vectors each is scored: that is as fast. Measured by `--bin vectors`.
+const ESTIMATE_FROM: usize = 2048;
+
+/// Fewer vectors than this are not worth other threads, which have to be woken first.
+const PARALLEL_FROM: usize = 250_000;
+
+/// By how many standard deviations an estimate may be wrong before a vector is missed. Those that just belong to the best are
+/// estimated lower one time in 28, better ones less often. Measured by `--bin vectors`.
+const CAUTION: f32 = 1.8;
+
+/// A search among the vectors of one version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nearest<'v> {
+    pub(crate) vectors: &'v Vectors,
+    pub(crate) placed: &'v Placed,
+    /// The chunks that may be found; all, if there is none.
+    pub(crate) allowed: Option<&'v Allowed>,
+}
+
+/// Chunks that a search may find, and their vectors.
+#[derive(Debug)]
+pub(crate) struct Allowed {
+    pub(crate) chunks: FixedBitSet,
+    /// Of each group, which rows have such a chunk.
+    masks: Vec<u32>,
+}
+
+impl Allowed {
+    pub(crate) fn new(chunks: FixedBitSet, placed: &Placed) -> Allowed {
+        let mut masks = vec![0u32; placed.masks().len()];
+        for row in chunks.ones().filter_map(|chunk| placed.row(chunk as u32)) {
+            masks[row as usize / GROUP] |= 1 << (row as usize % GROUP);
+        }
+        Allowed { chunks, masks }
+    }
+}
+
+impl Nearest<'_> {
+    /// The `count` chunks nearest to `probe` with their cosines, best first, equals in order of their numbers. There are fewer
+    /// only if fewer are allowed and have a vector.
+    pub(crate) fn best(&self, probe: &Probe, count: usize) -> Vec<(u32, f32)> {
+        self.best_by(probe, count, Scan::Chosen)
+    }
+
+    pub(super) fn best_by(&self, probe: &Probe, count: usize, scan: Scan) -> Vec<(u32, f32)> {
+        let living: usize = self.masks().iter().map(|mask| mask.count_ones() as usize).sum();
+        let is_few = living < ESTIMATE_FROM.max(count.saturating_mul(16));
+        let rows = match scan {
+            _ if living.min(count) == 0 => Vec::new(),
+            Scan::Chosen if is_few => self.scored(probe, count),
+            Scan::Every => self.scored(probe, count),
+            Scan::Chosen | Scan::Estimated => self.estimated(probe, count, living),
+        };
+        let chunks =
+            |found: &Found| self.chunks(found.row).map(|chunk| (chunk, found.score)).collect::<Vec<_>>();
+        let mut best: Vec<(u32, f32)> = rows.iter().flat_map(chunks).collect();
+        best.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        best.truncate(count);
+        best
+    }
+
+    /// The cosine of `probe` and a chunk; `None` if that has no vector.
+    pub(crate) fn score(&self, probe: &Probe, chunk: u32) -> Option<f32> {
+        let (block, row) = self.vectors.locate(self.placed.row(chunk)?);
+        Some(probe.score(block.row(row), block.scales()[row]))
+    }
+
+    fn masks(&self) -> &[u32] {
+        self.allowed.map_or(self.placed.masks(), |allowed| &allowed.masks)
+    }
+
+    /// The chunks of a row that are allowed, in order.
+    fn chunks(&self, row: u32) -> impl Iterator<Item = u32> {
+        let is_allowed =
+            |chunk: &u32| self.allowed.is_none_or(|allowed| allowed.chunks.contains(*chunk as usize));
+        self.placed.chunks(row).iter().copied().filter(is_allowed)
+    }
+
+    fn found(&self, row: u32, score: f32) -> Found {
+        Found { score, chunk: self.chunks(row).next().unwrap_or(u32::MAX), row }
+    }
+
+    /// Each block with the number of its first row, and the masks of its groups.
+    fn block(&self, at: usize) -> (&Block, u32, &[u32]) {
+        let (block, start) = self.vectors.block(at);
+        let first = start as usize / GROUP;
+        (block, start, &self.masks()[first..first + block.keys().len().div_ceil(GROUP)])
+    }
+
+    /// The best rows by their scores.
+    fn scored(&self, probe: &Probe, count: usize) -> Vec<Found> {
+        let mut best = Best::new(count);
+        for (block, start, masks) in (0..self.vectors.blocks().len()).map(|at| self.block(at)) {
+            for row in masks.iter().enumerate().flat_map(|(group, mask)| rows(group, *mask)) {
+                let score = probe.score(block.row(row), block.scales()[row]);
+                if score >= best.least {
+                    best.push(self.found(start + row as u32, score));
+                }
+            }
+        }
+        best.finish()
+    }
+
+    /// Likewise, but only of those rows whose estimates let them be among the best. Which these are depends on nothing but the
+    /// vectors that are allowed.
+    fn estimated(&self, probe: &Probe, count: usize, living: usize) -> Vec<Found> {
+        let blocks = self.vectors.blocks().len();
+        let estimate = |mut estimates: Estimates, at| {
+            self.estimate(probe, at, &mut estimates);
+            estimates
+        };
+        let estimates = if living < PARALLEL_FROM || rayon::current_num_threads() == 1 {
+            (0..blocks).fold(Estimates::new(count), estimate)
+        } else {
+            let several =
+                (0..blocks).into_par_iter().with_min_len(blocks.div_ceil(4 * rayon::current_num_threads()));
+            several.fold(|| Estimates::new(count), estimate).reduce(|| Estimates::new(count), Estimates::and)
+        };
+        let score = |row| {
+            let (block, at) = self.vectors.locate(row);
+            probe.score(block.row(at), block.scales()[at])
+        };
+        // Some that are surely good, to know what the others have to reach.
+        let good = estimates.low.finish();
+        let reached = good.iter().map(|found| score(found.row)).fold(f32::INFINITY, f32::min);
+        let needed = good.last().map_or(f32::NEG_INFINITY, |last| last.score.max(reached));
+        let high = estimates.high.iter().filter(|(_, high)| *high >= needed).map(|(row, _)| *row);
+        // However wrong the estimates are, there are never fewer than were asked for.
+        let mut rows: Vec<u32> = high.chain(good.iter().map(|found| found.row)).collect();
+        rows.sort();
+        rows.dedup();
+        let mut best = Best::new(count);
+        for row in rows {
+            let score = score(row);
+            if score >= best.least {
+                best.push(self.found(row, score));
+            }
+        }
+        best.finish()
+    }
+
+    fn estimate(&self, probe: &Probe, at: usize, estimates: &mut Estimates) {
+        let (block, start, masks) = self.block(at);
+        for (group, mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
+            let sums = probe.level.sums(&probe.tables, block.group(group));
+            let (factors, errors) = (&block.factors()[group], &block.errors()[group]);
+            let least = estimates.low.least;
+            let mut high = [0.0; GROUP];
+            let mut is_any = false;
+            for row in 0..GROUP {
+                let estimate = (f32::from(sums[row]) * probe.step + probe.least) * factors[row];
+                high[row] = estimate + CAUTION * errors[row];
+                is_any |= high[row] >= least;
+            }
+            if !is_any {
+                continue;
+            }
+            for row in rows(0, *mask) {
+                if high[row] < estimates.low.least {
+                    continue;
+                }
+                let number = start + (group * GROUP + row) as u32;
+                estimates.high.push((number, high[row]));
+                let low = high[row] - 2.0 * CAUTION * errors[row];
+                if low >= estimates.low.least {
+                    estimates.low.push(self.found(number, low));
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a group that its mask names.
+fn rows(group: usize, mask: u32) -> impl Iterator<Item = usize> {
+    let mut left = mask;
+    std::iter::from_fn(move || {
+        let row = (left != 0).then(|| left.trailing_zeros() as usize)?;
+        left &= left - 1;
+        Some(group * GROUP + row)
+    })
+}
+
+/// What is known of rows before they are scored.
+struct Estimates {
+    /// The rows whose scores may be that high, but for those that cannot be among the best.
+    high: Vec<(u32, f32)>,
+    /// The best by what their scores are at least.
+    low: Best,
+}
+
+impl Estimates {
+    fn new(count: usize) -> Estimates {
+        Estimates { high: Vec::new(), low: Best::new(count) }
+    }
+
+    fn and(mut self, other: Estimates) -> Estimates {
+        self.high.extend(other.high);
+        other.low.found.into_iter().for_each(|found| self.low.push(found));
+        self
+    }
+}
+
+/// A row with its score, or with an estimate of it.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    score: f32,
+    /// Its first chunk that is allowed, which breaks ties.
+    chunk: u32,
+    row: u32,
+}
+
+impl Found {
+    /// Better first; of equals the one that stands first.
+    fn by_rank(&self, other: &Found) -> Ordering {
+        other.score.total_cmp(&self.score).then(self.chunk.cmp(&other.chunk))
+    }
+}
+
+/// The best of what was seen so far.
+struct Best {
+    count: usize,
+    /// What is worse than this is not among the best.
+    least: f32,
+    found: Vec<Found>,
+}
+
+impl Best {
+    /// `count` is not 0.
+    fn new(count: usize) -> Best {
+        Best { count, least: f32::NEG_INFINITY, found: Vec::new() }
+    }
+
+    fn push(&mut self, found: Found) {
+        self.found.push(found);
+        if self.found.len() > self.count.saturating_mul(2).max(64) {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        if self.found.len() > self.count {
+            let (_, last, _) = self.found.select_nth_unstable_by(self.count - 1, Found::by_rank);
+            self.least = last.score;
+            self.found.truncate(self.count);
+        }
+    }
+
+    /// At most `count`, best first.
+    fn finish(mut self) -> Vec<Found> {
+        self.trim();
+        self.found.sort_unstable_by(Found::by_rank);
+        self.found
+    }
+}

@@ -1,0 +1,62 @@
+defmodule Mix.Tasks.Aludel.Lookup do
+  @shortdoc "Finds definitions by name, also by a part of it or with typos"
+
+  alias Aludel.{CLI, Index}
+  alias Aludel.CLI.{Args, Style, Table, Workspace}
+
+  @options Args.common([:root, :index, :json, :quiet]) ++
+             [
+               kinds: [
+                 type: {:custom, Args, :names, [Index.definition_kinds()]},
+                 default: [],
+                 arg: "KIND,KIND",
+                 doc: "Only definitions of these kinds: #{Enum.join(Index.definition_kinds(), ", ")}."
+               ],
+               limit: [type: :pos_integer, default: 20, arg: "N", doc: "The most definitions."]
+             ]
+
+  @moduledoc """
+  Finds the definitions of a name: the whole name, the end of it or the beginning; where nothing has it, also what it abbreviates,
+  and what differs by a typo.
+
+      mix aludel.lookup NAME [--root DIR] [--kinds KIND,KIND]
+
+  A name is written `Shop.Cart.add/2`, `Cart.add`, `add/2`, `add`, `Cart` or `lists:map/2`; `SC.rhu` stands for `Shop.Cart.round_half_up`.
+  The exit code is 1 where nothing is found.
+
+  ## Options
+  #{Args.docs(@options)}
+  """
+
+  use Mix.Task
+
+  @impl Mix.Task
+  def run(argv), do: CLI.main(argv, __MODULE__, @options, &lookup/2)
+
+  defp lookup([name], opts) do
+    with {:ok, index} <- Workspace.open(opts),
+         {:ok, found} <- Index.lookup(index, name, Keyword.take(opts, [:kinds, :limit])) do
+      if opts[:json], do: CLI.say_json(found), else: print(found)
+      if found == [], do: {:exit, 1}, else: :ok
+    end
+  end
+
+  defp lookup(args, _opts) do
+    got = if args == [], do: "", else: ", got #{Enum.join(args, " ")}"
+    CLI.usage("mix aludel.lookup expects one name, such as Shop.Cart.add/2" <> got)
+  end
+
+  defp print([]), do: CLI.remark("nothing has a name like that")
+
+  defp print(found) do
+    width = if Style.terminal?(:stdio), do: Style.columns(:stdio)
+    columns = [{"symbol", :left}, {"kind", :left}, {"place", :left}, {"", :left}]
+    rows = for it <- found, do: [it.symbol, it.kind, "#{it.file}:#{it.line}", how(it)]
+    columns |> Table.render(rows, width: width) |> Enum.each(&CLI.say/1)
+  end
+
+  # What has the name is not worth a word.
+  defp how(%{fit: fit}) when fit in ["exact", "tail"], do: ""
+  defp how(%{fit: "case"}), do: "other capitals"
+  defp how(%{fit: fit}), do: fit
+end
