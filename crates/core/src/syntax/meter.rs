@@ -9,7 +9,6 @@
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
-use std::{panic, thread};
 
 use tree_sitter::{LogType, ParseOptions, ParseState, Parser, Tree};
 
@@ -25,7 +24,7 @@ pub(super) struct Watch {
 }
 
 /// For a file: well-formed text is slowed down by some hundredths, and that of usual length not at all.
-pub(super) const WHOLE: Watch = Watch { first: ON_THE_SPOT, every: 61, slack: 400_000 };
+pub(super) const WHOLE: Watch = Watch { first: 80, every: 61, slack: 400_000 };
 
 /// For the parts of a file that is known to be broken. There may be many small ones, so that their stretches are counted on.
 pub(super) const PART: Watch = Watch { first: 0, every: 7, slack: 50_000 };
@@ -46,12 +45,9 @@ const BYTES_LOOKED_AT: u64 = 64;
 const CHUNK: usize = 1024;
 
 /// tree-sitter releases what it has read in many ways by recursion: one call for each list element with a minus sign, for
-/// example. After so many stretches it needs a thread of its own, whose stack grows with the text.
-const ON_THE_SPOT: u64 = 80;
-
-/// The stack of that thread: so many bytes, and so many more for each byte of text. It is only reserved; what is not used
-/// takes no memory. The most that a text has been seen to take is a third.
-const STACK: usize = 4 << 20;
+/// example. So it needs a stack that grows with the text: so many bytes, and so many more for each byte of text. The most
+/// that a text has been seen to take is a third. It is only reserved; what is not used takes no memory.
+const STACK: usize = 128 << 10;
 const STACK_PER_BYTE: usize = 96;
 
 /// The work of one parse.
@@ -71,12 +67,6 @@ pub(super) struct Meter {
     looked_at: Cell<u64>,
 }
 
-/// How it stands with a parse.
-enum Progress {
-    Done(Option<Tree>),
-    Paused,
-}
-
 impl Meter {
     /// After so many stretches of earlier parts. `most` bounds the work beyond one unit for each byte, as `watch` does.
     pub(super) fn new(watch: Watch, before: u64, most: u64) -> Self {
@@ -94,18 +84,8 @@ impl Meter {
 
     /// Parses what is in `range`, which the parser has been told. `None` when it costs too much.
     pub(super) fn parse(&mut self, parser: &mut Parser, text: &[u8], range: Range<usize>) -> Option<Tree> {
-        if let Progress::Done(tree) = self.run(parser, text, &range, self.before + ON_THE_SPOT) {
-            return tree;
-        }
         let stack = STACK.saturating_add(range.len().saturating_mul(STACK_PER_BYTE));
-        thread::scope(|scope| {
-            let builder = thread::Builder::new().name("aludel-parser".into()).stack_size(stack);
-            let thread = builder.spawn_scoped(scope, || match self.run(parser, text, &range, u64::MAX) {
-                Progress::Done(tree) => tree,
-                Progress::Paused => None,
-            });
-            thread.ok()?.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
-        })
+        stacker::maybe_grow(stack, stack, || self.run(parser, text, &range))
     }
 
     /// The work beyond one unit for each byte.
@@ -122,11 +102,10 @@ impl Meter {
         self.excess() > self.allowed
     }
 
-    /// Parses until so many stretches are over. Where it ends without being done with the text, the parser can go on.
-    fn run(&mut self, parser: &mut Parser, text: &[u8], range: &Range<usize>, until: u64) -> Progress {
-        while self.stretches.get() < until {
+    fn run(&mut self, parser: &mut Parser, text: &[u8], range: &Range<usize>) -> Option<Tree> {
+        loop {
             let (is_watched, length) = self.next();
-            let end = until.min(self.stretches.get() + length);
+            let end = self.stretches.get() + length;
             let notes = Rc::new(Notes::default());
             if is_watched {
                 let notes = notes.clone();
@@ -140,13 +119,12 @@ impl Meter {
             if self.is_over() {
                 // Here, where the stack is large enough for it.
                 parser.reset();
-                return Progress::Done(None);
+                return None;
             }
             if tree.is_some() {
-                return Progress::Done(tree);
+                return tree;
             }
         }
-        Progress::Paused
     }
 
     /// Whether the log of the next stretch is read, and how many are alike from here on.
