@@ -4,6 +4,7 @@ use aludel_core::source::{File, Span};
 use aludel_core::syntax::{FileFacts, analyse};
 
 #[path = "../../crates/core/tests/hostile/mod.rs"]
+#[allow(dead_code, reason = "the names of kinds are for tables")]
 mod hostile;
 
 use hostile::KINDS;

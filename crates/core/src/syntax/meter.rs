@@ -61,7 +61,6 @@ pub(super) struct Meter {
     extras: u64,
     /// Stretches that are over, those of earlier parts included.
     stretches: Cell<u64>,
-    before: u64,
     /// How many bytes the parser has got over.
     seen: Cell<u64>,
     looked_at: Cell<u64>,
@@ -76,7 +75,6 @@ impl Meter {
             logged: 0,
             extras: 0,
             stretches: Cell::new(before),
-            before,
             seen: Cell::default(),
             looked_at: Cell::default(),
         }

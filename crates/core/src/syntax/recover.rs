@@ -84,10 +84,9 @@ impl Parsed {
         if parts.is_spent() {
             return;
         }
-        let (mut broken, mut quoted) = (Spots(vec![0..source.len()]), Spots::default());
-        if let Some(tree) = tree {
-            (broken, quoted) = (broken_in(tree), quoted_in(tree));
-        }
+        let whole = 0..source.len();
+        let broken = tree.map_or_else(|| Spots([whole].into()), broken_in);
+        let quoted = tree.map_or_else(Spots::default, quoted_in);
         let is_module = |line: &Line| keyword(line).0 == "defmodule";
         let is_function = |line: &Line| FUNCTIONS.contains(&keyword(line).0);
         let ends = layout::ends(lines, |line| is_module(line) || is_function(line));
