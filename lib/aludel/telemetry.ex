@@ -13,6 +13,7 @@ defmodule Aludel.Telemetry do
      [:made_from, :tokens]},
     {[:aludel, :index, :lookup], "a name is looked up", []},
     {[:aludel, :index, :grep], "texts are searched for a pattern", [:truncated, :searched]},
+    {[:aludel, :packages, :open], "the indexes of packages are opened or made", []},
     {[:aludel, :graph, :query], "the graph of the code is asked", []},
     {[:aludel, :model, :load], "a model or an encoder is loaded", []},
     {[:aludel, :model, :generate], "a model writes an answer, or scores answers",

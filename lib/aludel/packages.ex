@@ -1,0 +1,231 @@
+defmodule Aludel.Packages do
+  alias Aludel.Options
+  alias Aludel.Packages.{Listing, Outline, Package}
+
+  @moduledoc """
+  Indexes of what a project calls: its dependencies, Elixir and Erlang/OTP, each in the version that it uses.
+
+      {:ok, packages} = Aludel.Packages.open(".")
+      {:ok, answer} = Aludel.Packages.search(packages, "make a changeset from params")
+      hd(answer.results).package
+
+  Dependencies are read from `deps`, and `mix.lock` says their versions; nothing of them is compiled or run. Of Elixir and
+  Erlang/OTP the documentation is read that is in the compiled modules, which is there wherever they run: each module gives a
+  file with the heads of its functions and their documentation.
+
+  Every package has an index of its own in the cache folder, by name, version and content. So all projects of a machine share
+  them, a package is read once, and one that was changed in place is another one.
+  """
+
+  alias Aludel.{Error, Index, Models, Telemetry}
+
+  @enforce_keys [:entries]
+  defstruct [:entries]
+
+  @typedoc "Packages and their indexes, by name."
+  @type t :: %__MODULE__{entries: [{Package.t(), Index.t()}]}
+
+  @list_options [
+    elixir: [type: :boolean, default: true, doc: "whether the applications of Elixir and of Erlang/OTP count"],
+    otp: [
+      type: {:list, :atom},
+      default: [:kernel, :stdlib],
+      doc: "which applications of Erlang/OTP"
+    ],
+    only: [
+      type: {:list, :string},
+      default: nil,
+      doc: "only packages of these names"
+    ]
+  ]
+
+  @doc """
+  The packages of the project in `root`: dependencies first, then Elixir, then Erlang/OTP.
+
+  ## Options
+  #{Options.docs(@list_options)}
+  """
+  @spec list(Path.t(), keyword) :: {:ok, [Package.t()]} | {:error, Error.t()}
+  def list(root, opts \\ []) do
+    opts = Options.validate!(opts, @list_options)
+    root = Path.expand(root)
+
+    if File.dir?(root) do
+      packages = Listing.dependencies(root) ++ if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
+
+      chosen(packages, opts[:only])
+    else
+      {:error, Error.new(:not_found, "there is no folder #{root}", %{path: root})}
+    end
+  end
+
+  defp chosen(packages, nil), do: {:ok, packages}
+
+  defp chosen(packages, names) do
+    known = Enum.map(packages, & &1.name)
+
+    case Enum.find(names, &(&1 not in known)) do
+      nil ->
+        {:ok, Enum.filter(packages, &(&1.name in names))}
+
+      name ->
+        message = "there is no package #{name}" <> Options.did_you_mean(name, known)
+        {:error, Error.new(:not_found, message, %{name: name})}
+    end
+  end
+
+  @open_options @list_options ++
+                  [
+                    progress: [
+                      type: {:fun, 1},
+                      default: nil,
+                      doc:
+                        "called with `%{phase: :packages, done: n, total: n}` in the calling process while the work goes on"
+                    ]
+                  ]
+
+  @doc """
+  Opens the indexes of the packages of the project in `root`, and makes those that are not there yet.
+
+  ## Options
+  #{Options.docs(@open_options)}
+  """
+  @spec open(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
+  def open(root, opts \\ []) do
+    opts = Options.validate!(opts, @open_options)
+
+    with {:ok, packages} <- list(root, Keyword.take(opts, Keyword.keys(@list_options))) do
+      total = length(packages)
+
+      Telemetry.span([:aludel, :packages, :open], %{}, fn ->
+        packages
+        |> Enum.with_index()
+        |> Enum.reduce_while([], fn {package, done}, entries ->
+          if opts[:progress], do: opts[:progress].(%{phase: :packages, done: done, total: total})
+
+          case index(package) do
+            {:ok, index} -> {:cont, [{package, index} | entries]}
+            {:error, error} -> {:halt, {:error, error}}
+          end
+        end)
+        |> case do
+          {:error, error} -> {:error, error}
+          entries -> {:ok, %__MODULE__{entries: Enum.reverse(entries)}}
+        end
+      end)
+    end
+  end
+
+  defp index(package) do
+    with {:ok, print} <- fingerprint(package) do
+      name = Enum.join(Enum.reject([package.name, package.version, print], &is_nil/1), "-")
+      path = Path.join([Models.cache_dir(), "packages", String.replace(name, ~r/[^\w.+-]/u, "_")])
+
+      case Index.open(path <> ".aludel") do
+        {:ok, index} ->
+          {:ok, index}
+
+        # It can be made again from what it was made from.
+        {:error, %{kind: kind}} when kind in [:not_found, :outdated, :version, :corrupt] ->
+          make(package, path)
+
+        {:error, error} ->
+          {:error, error}
+      end
+    end
+  end
+
+  defp make(package, path) do
+    with {:ok, root} <- readable(package, path),
+         {:ok, index} <- Index.build(root),
+         :ok <- Index.save(index, path <> ".aludel"),
+         do: {:ok, index}
+  end
+
+  # Dependencies are read where they are; of what is installed outlines are written first.
+  defp readable(%{source: source, path: path}, _cached) when source in [:hex, :git, :path], do: {:ok, path}
+
+  defp readable(package, cached) do
+    partial = "#{cached}.#{System.pid()}.part"
+
+    with {:ok, _} <- File.rm_rf(partial),
+         :ok <- File.mkdir_p(partial),
+         :ok <- Outline.write(package.path, partial),
+         :ok <- replace(partial, cached) do
+      {:ok, cached}
+    else
+      {:error, {path, reason}} -> unwritable(path, reason)
+      {:error, reason, path} -> unwritable(path, reason)
+      {:error, reason} -> unwritable(partial, reason)
+    end
+  end
+
+  # Another process may have been faster, with the same content.
+  defp replace(partial, folder) do
+    case File.rename(partial, folder) do
+      :ok -> :ok
+      {:error, reason} when reason in [:eexist, :enotempty] -> with({:ok, _} <- File.rm_rf(partial), do: :ok)
+      error -> error
+    end
+  end
+
+  defp unwritable(path, reason) do
+    message = "cannot write #{path}: #{:file.format_error(reason)}"
+    {:error, Error.new(:io, message, %{path: path})}
+  end
+
+  # Sixteen digits that are another number where a file of the package is another one.
+  defp fingerprint(%{source: source} = package) when source in [:elixir, :otp] do
+    # What is installed is not changed in place but by installing, which tells by size or time.
+    package.path |> Outline.beams() |> Enum.map(&{Path.basename(&1), stamp(&1)}) |> digest()
+  end
+
+  defp fingerprint(package) do
+    package.path
+    |> files()
+    |> Task.async_stream(&{Path.relative_to(&1, package.path), content(&1)}, timeout: :infinity)
+    |> Enum.map(fn {:ok, file} -> file end)
+    |> digest()
+  end
+
+  @left_out ~w(.git _build deps node_modules)
+
+  defp files(folder) do
+    with {:ok, names} <- File.ls(folder) do
+      Enum.flat_map(Enum.sort(names -- @left_out), fn name ->
+        path = Path.join(folder, name)
+
+        case File.lstat(path) do
+          {:ok, %{type: :directory}} -> files(path)
+          {:ok, %{type: :regular}} -> [path]
+          _ -> []
+        end
+      end)
+    else
+      {:error, _} -> []
+    end
+  end
+
+  defp content(path) do
+    case File.read(path) do
+      {:ok, bytes} -> :erlang.md5(bytes)
+      {:error, reason} -> reason
+    end
+  end
+
+  defp stamp(path) do
+    case File.stat(path, time: :posix) do
+      {:ok, stat} -> {stat.size, stat.mtime}
+      {:error, reason} -> reason
+    end
+  end
+
+  defp digest(files) do
+    hash = files |> :erlang.term_to_binary(minor_version: 2) |> :erlang.md5()
+    {:ok, hash |> binary_part(0, 8) |> Base.encode16(case: :lower)}
+  end
+
+  defimpl Inspect do
+    def inspect(packages, _opts), do: "#Aludel.Packages<#{length(packages.entries)}>"
+  end
+end
