@@ -11,7 +11,7 @@ defmodule Aludel.Model do
       for {:text, text} <- Aludel.Model.stream(model, "Name a fruit."), do: IO.write(text)
   """
 
-  alias Aludel.{Error, Job, Native, Options, Telemetry}
+  alias Aludel.{Error, Job, Native, Options, Telemetry, Tensor}
 
   @enforce_keys [:resource, :name]
   defstruct [:resource, :name]
@@ -240,11 +240,35 @@ defmodule Aludel.Model do
   @spec info(t) :: {:ok, map} | {:error, Error.t()}
   def info(%__MODULE__{resource: resource}), do: Native.model_info(resource)
 
-  @doc "Vectors of the encoder's dimensions, of length 1, one for each text."
-  @spec embed(Encoder.t(), [String.t()]) :: {:ok, [[float]]} | {:error, Error.t()}
-  def embed(%Encoder{resource: resource, name: name}, texts) do
+  @embed_options [
+    as: [
+      type: {:in, [:lists, :tensor]},
+      default: :lists,
+      doc:
+        "`:tensor` for an `Nx` tensor of the shape `{texts, dimensions}`, whose memory is that of the vectors"
+    ]
+  ]
+
+  @doc """
+  Vectors of the encoder's dimensions, of length 1, one for each text.
+
+  ## Options
+  #{Options.docs(@embed_options)}
+  """
+  @spec embed(Encoder.t(), [String.t()], keyword) :: {:ok, [[float]] | struct} | {:error, Error.t()}
+  def embed(%Encoder{resource: resource, name: name}, texts, opts \\ []) do
+    opts = Options.validate!(opts, @embed_options)
+    if opts[:as] == :tensor, do: Tensor.require!()
+
     Telemetry.span([:aludel, :model, :embed], %{model: name, texts: length(texts)}, fn ->
-      Job.run(&Native.encoder_embed(&1, resource, texts), nil)
+      case opts[:as] do
+        :lists ->
+          Job.run(&Native.encoder_embed(&1, resource, texts), nil)
+
+        :tensor ->
+          with {:ok, matrix} <- Job.run(&Native.encoder_matrix(&1, resource, texts), nil),
+               do: {:ok, Tensor.from(matrix)}
+      end
     end)
   end
 

@@ -65,6 +65,10 @@ defmodule Aludel.Native do
   def index_grep(_reference, _index, _pattern, _options), do: missing()
   def index_context(_index, _query, _wishes, _encoder, _tokens, _model), do: missing()
 
+  def index_snapshot(_index), do: missing()
+  def index_chunks(_index, _first, _count), do: missing()
+  def index_vectors(_reference, _index), do: missing()
+
   # Watches
   def watch_start(_reference, _root, _options), do: missing()
   def watch_stop(_watch), do: missing()
@@ -97,6 +101,7 @@ defmodule Aludel.Native do
   def model_info(_model), do: missing()
   def encoder_load(_reference, _path, _options), do: missing()
   def encoder_embed(_reference, _encoder, _texts), do: missing()
+  def encoder_matrix(_reference, _encoder, _texts), do: missing()
 
   # Caches of embeddings
   def embedding_cache_open(_path, _max_bytes), do: missing()

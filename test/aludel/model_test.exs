@@ -97,6 +97,31 @@ defmodule Aludel.ModelTest do
     assert_in_delta dot.(a, a), 1.0, 1.0e-4
     assert dot.(a, b) > dot.(a, c) + 0.2
     assert {:ok, []} = Model.embed(encoder, [])
+    assert_raise ArgumentError, ~r/add {:nx, "~> 0.6"}/, fn -> Model.embed(encoder, ["a"], as: :tensor) end
+    assert_raise ArgumentError, ~r/:as/, fn -> Model.embed(encoder, ["a"], as: :matrix) end
+  end
+
+  test "vectors are a tensor for a host that has Nx", %{encoder: encoder} do
+    Code.compile_quoted(
+      quote do
+        defmodule Nx do
+          def from_binary(data, type), do: {data, type}
+          def reshape({data, type}, shape), do: {data, type, shape}
+        end
+      end
+    )
+
+    on_exit(fn ->
+      :code.purge(Nx)
+      :code.delete(Nx)
+      :persistent_term.erase({Aludel.Optional, Nx})
+    end)
+
+    texts = ["the price of a cart", "volcanoes in Iceland"]
+    {:ok, {data, {:f, 32}, {2, 384}}} = Model.embed(encoder, texts, as: :tensor)
+    {:ok, lists} = Model.embed(encoder, texts)
+    assert for(<<number::float-32-native <- data>>, do: number) == List.flatten(lists)
+    assert {:ok, {"", {:f, 32}, {0, 384}}} = Model.embed(encoder, [], as: :tensor)
   end
 
   @tag :tmp_dir

@@ -81,6 +81,12 @@ impl IndexRef {
         self.current.read().clone()
     }
 
+    /// A handle of the version that is current now, which stays that one.
+    pub fn snapshot(&self) -> ResourceArc<IndexRef> {
+        let index = Index::clone(&self.current());
+        IndexRef::new(index, self.options.clone())
+    }
+
     /// From now on it is told what happens in its folder.
     pub fn follow(&self, followed: Followed) {
         *self.followed.write() = Some(Arc::new(followed));

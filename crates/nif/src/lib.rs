@@ -4,6 +4,7 @@
 //! text ([`guard`]). Work that may take longer than a tenth of a second runs on threads of our own ([`job`]) and answers
 //! by messages; it stops when its job is cancelled and when the process that ordered it ends.
 
+mod bulk;
 mod embedding_cache;
 mod error;
 mod graph;

@@ -346,6 +346,14 @@ impl Index {
             .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
     }
 
+    /// The chunk of this number, which counts from 0 in order of path and position.
+    pub fn nth_chunk(&self, number: usize) -> Option<(&File, &Chunk)> {
+        let number = u32::try_from(number).ok().filter(|_| number < self.files.chunks())?;
+        let (file, chunk) = self.files.locate(number);
+        let entry = &self.files.entries()[file];
+        Some((&entry.file, &entry.facts.chunks[chunk]))
+    }
+
     /// The graph of the code. It is made when it is first asked for, once for each state of the files; an update of an
     /// index whose graph is made brings that up to date too.
     pub fn graph(&self) -> &CodeGraph {

@@ -48,4 +48,4 @@ pub use lookup::{Fit, Lookup, Named};
 pub use query::{Mode, Query};
 pub use rank::{Feature, Features};
 pub use static_model::{Scratch, StaticEncoder};
-pub use vectors::{Batch, Cut, Embedder, Scan, VectorSet};
+pub use vectors::{Batch, Cut, Dense, Embedder, Scan, VectorSet};

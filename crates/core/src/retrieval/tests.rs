@@ -495,3 +495,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn vectors_come_back_as_numbers_in_the_order_of_the_chunks() {
+    let texts = [("a.ex", "defmodule A do\n  def f, do: 1\nend\n"), ("b.md", "# B\n\ntext\n")];
+    let index = index_of(texts.iter().map(|(path, text)| entry(path, text)).collect());
+    let keys: Vec<_> =
+        index.missing_vectors(HashEmbedder(48).fingerprint()).iter().map(|it| it.key()).collect();
+    let vectors: Vec<Vec<f32>> =
+        (0..keys.len()).map(|n| (0..48).map(|i| ((i * 7 + n) as f32).sin()).collect()).collect();
+    let batch = Batch::new(HashEmbedder(48).fingerprint(), &keys, &vectors).unwrap();
+    let index = index.with_vectors(batch).unwrap();
+    let dense = index.dense();
+    assert_eq!((dense.chunks.len(), dense.dimensions, dense.data.len()), (keys.len(), 48, keys.len() * 48));
+    for (row, chunk) in dense.data.chunks(48).zip(&dense.chunks) {
+        let (_, chunk) = index.nth_chunk(*chunk as usize).unwrap();
+        assert!(!chunk.symbol.is_empty() || chunk.span.start == 0);
+        let length: f32 = row.iter().map(|value| value * value).sum();
+        assert!((length - 1.0).abs() < 1e-4);
+        let nearness = |other: &Vec<f32>| -> f32 {
+            let length = other.iter().map(|value| value * value).sum::<f32>().sqrt();
+            row.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / length
+        };
+        assert!(vectors.iter().map(nearness).fold(0.0, f32::max) > 0.999);
+    }
+    assert!(index.nth_chunk(keys.len()).is_none() && index.nth_chunk(usize::MAX).is_none());
+    assert_eq!(index_of(Vec::new()).dense(), Dense::default());
+}

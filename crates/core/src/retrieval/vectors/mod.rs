@@ -13,6 +13,7 @@
 mod batch;
 
 mod block;
+mod dense;
 mod rotate;
 
 mod rows;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use batch::{Batch, Cut, Embedder};
 pub(crate) use block::Block;
+pub use dense::Dense;
 pub(crate) use nearest::{Allowed, Nearest};
 pub(crate) use probe::Probe;
 pub(crate) use rows::{Placed, Vectors};

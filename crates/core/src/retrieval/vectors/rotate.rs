@@ -9,25 +9,47 @@ const ROUNDS: u64 = 4;
 
 /// Turns `vector` in place. A length that is no power of two is covered by one at its beginning and one at its end in turn.
 pub(super) fn rotate(vector: &mut [f32]) {
-    let length = vector.len();
-    if length < 2 {
-        return;
-    }
-    let width = 1 << length.ilog2();
     for round in 0..ROUNDS {
-        for (at, values) in (0..).zip(vector.chunks_mut(64)) {
-            let signs = mixed(round << 32 | at);
-            for (bit, value) in values.iter_mut().enumerate() {
-                *value = f32::from_bits(value.to_bits() ^ ((signs >> bit) as u32 & 1) << 31);
-            }
-        }
-        let start = if round % 2 == 0 { 0 } else { length - width };
-        transform(&mut vector[start..start + width]);
+        change_signs(vector, round);
+        transform(part(vector, round));
     }
 }
 
-/// The Walsh–Hadamard transform of a power of two of numbers, as a rotation.
+/// Turns `vector` back.
+pub(super) fn rotate_back(vector: &mut [f32]) {
+    for round in (0..ROUNDS).rev() {
+        transform(part(vector, round));
+        change_signs(vector, round);
+    }
+}
+
+fn change_signs(vector: &mut [f32], round: u64) {
+    if vector.len() < 2 {
+        return;
+    }
+    for (at, values) in (0..).zip(vector.chunks_mut(64)) {
+        let signs = mixed(round << 32 | at);
+        for (bit, value) in values.iter_mut().enumerate() {
+            *value = f32::from_bits(value.to_bits() ^ ((signs >> bit) as u32 & 1) << 31);
+        }
+    }
+}
+
+/// What is transformed in a round.
+fn part(vector: &mut [f32], round: u64) -> &mut [f32] {
+    if vector.len() < 2 {
+        return &mut [];
+    }
+    let width = 1 << vector.len().ilog2();
+    let start = if round.is_multiple_of(2) { 0 } else { vector.len() - width };
+    &mut vector[start..start + width]
+}
+
+/// The Walsh–Hadamard transform of a power of two of numbers, as a rotation. It is its own inverse.
 fn transform(values: &mut [f32]) {
+    if values.is_empty() {
+        return;
+    }
     let mut half = 1;
     while half < values.len() {
         for pair in values.chunks_exact_mut(2 * half) {
@@ -75,6 +97,16 @@ mod tests {
             rotate(&mut a);
             rotate(&mut b);
             prop_assert!((dot(&a, &b) - before).abs() < 1e-3);
+        }
+
+        #[test]
+        fn what_is_turned_back_is_as_before(vector in prop::collection::vec(-1.0f32..1.0, 0..200)) {
+            let mut turned = vector.clone();
+            rotate(&mut turned);
+            rotate_back(&mut turned);
+            for (turned, value) in turned.iter().zip(&vector) {
+                prop_assert!((turned - value).abs() < 1e-5);
+            }
         }
     }
 }
