@@ -254,9 +254,14 @@ pub fn drop_later<T: Send + 'static>(value: T) {
     _ = pool().submit(Box::new(move || drop(value)));
 }
 
+/// The priority of jobs: beside a thread that is always busy one gets about a tenth of a core. At the lowest, 19, it would be a
+/// seventieth, and a search would take minutes while the machine compiles something; the schedulers wake up no sooner for it.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 /// Lets the schedulers of the BEAM go first: whoever waits for a page must not wait for an index.
 ///
-/// The thread gets the lowest priority and, from Linux 6.12 on, turns of half a millisecond, so that a scheduler that
+/// The thread gets a low priority and, from Linux 6.12 on, turns of half a millisecond, so that a scheduler that
 /// wakes up is not kept waiting for the rest of a long one.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
@@ -265,7 +270,7 @@ pub fn lower_priority() {
         let wish = SchedAttr {
             size: size_of::<SchedAttr>() as u32,
             policy: libc::SCHED_BATCH as u32,
-            nice: 19,
+            nice: NICE,
             runtime: HALF_A_MILLISECOND,
             ..SchedAttr::default()
         };
