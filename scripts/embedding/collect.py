@@ -25,8 +25,9 @@ def whole(path, make):
     """Lets `make` fill a path beside it, which then gets the name `path`."""
     if not path.exists():
         partial = path.with_name(path.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.unlink(missing_ok=True) if partial.is_file() else None
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        partial.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         make(partial)
         partial.rename(path)
