@@ -614,6 +614,15 @@ defmodule Aludel.Index do
     end)
   end
 
+  @doc false
+  # Several indexes as one; each result with the number of its index. `Aludel.Packages` is for everybody.
+  @spec search_all([reference], String.t(), keyword) ::
+          {:ok, %{results: [{non_neg_integer, result}], made_from: made_from}} | {:error, Error.t()}
+  def search_all(resources, query, opts) do
+    opts = Options.validate!(opts, Keyword.delete(@search_options, :encoder))
+    Native.index_search_all(resources, query, wishes(opts))
+  end
+
   defp wishes(opts) do
     keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
     named = %{kinds: names(opts[:kinds]), languages: names(opts[:languages])}

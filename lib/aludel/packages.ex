@@ -22,6 +22,12 @@ defmodule Aludel.Packages do
   @enforce_keys [:entries]
   defstruct [:entries]
 
+  @typedoc """
+  A place in a package: as in `Aludel.Index`, with `package`, which is nil for a place in the project itself, and `path`, the file on this
+  machine; `file` is relative to the package.
+  """
+  @type result :: map
+
   @typedoc "Packages and their indexes, by name."
   @type t :: %__MODULE__{entries: [{Package.t(), Index.t()}]}
 
@@ -114,6 +120,109 @@ defmodule Aludel.Packages do
         end
       end)
     end
+  end
+
+  @search_options [
+    index: [
+      type: {:struct, Index},
+      default: nil,
+      doc: "the index of the project, which is searched with the packages"
+    ],
+    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
+    mode: [
+      type: {:in, [:hybrid, :lexical, :semantic]},
+      default: :hybrid,
+      doc: "by words, by meaning or by both"
+    ],
+    kinds: [
+      type: {:list, {:in, Index.definition_kinds()}},
+      default: [],
+      doc: "only what defines one of these, out of `Aludel.Index.definition_kinds/0`; all, if empty"
+    ],
+    modules: [
+      type: {:list, :string},
+      default: [],
+      doc: "only in these modules and those nested in them; everywhere, if empty"
+    ]
+  ]
+
+  @doc """
+  The places in all packages that answer `query`, best first. What a word is worth, and how near a meaning is, is measured over all of
+  them, as if they were one.
+
+  ## Options
+  #{Options.docs(@search_options)}
+  """
+  @spec search(t, String.t(), keyword) ::
+          {:ok, %{results: [result], made_from: Index.made_from()}} | {:error, Error.t()}
+  def search(%__MODULE__{entries: entries}, query, opts \\ []) when is_binary(query) do
+    opts = Options.validate!(opts, @search_options)
+    places = places(entries, opts[:index])
+    resources = Enum.map(places, fn {_, index} -> index.resource end)
+
+    Telemetry.span([:aludel, :packages, :search], %{mode: opts[:mode]}, fn ->
+      with {:ok, answer} <- Index.search_all(resources, query, Keyword.delete(opts, :index)) do
+        results = for {nth, result} <- answer.results, do: placed(result, Enum.at(places, nth))
+        {:ok, %{answer | results: results}}
+      end
+    end)
+  end
+
+  @lookup_options [
+    index: [
+      type: {:struct, Index},
+      default: nil,
+      doc: "the index of the project, where names are looked for first"
+    ],
+    kinds: @search_options[:kinds],
+    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"]
+  ]
+
+  # From `Aludel.Index.lookup/3`, the best first.
+  @fits ~w(exact tail case prefix abbreviation typo)
+
+  @doc """
+  The definitions of that name in all packages, as `Aludel.Index.lookup/3` finds them: what fits best first, of equals those of the
+  project, of dependencies, of Elixir and of Erlang/OTP.
+
+  ## Options
+  #{Options.docs(@lookup_options)}
+  """
+  @spec lookup(t, String.t(), keyword) :: {:ok, [result]} | {:error, Error.t()}
+  def lookup(%__MODULE__{entries: entries}, name, opts \\ []) when is_binary(name) do
+    opts = Options.validate!(opts, @lookup_options)
+    options = Keyword.take(opts, [:kinds, :limit])
+
+    entries
+    |> places(opts[:index])
+    |> Enum.reduce_while([], fn {_, index} = place, found ->
+      case Index.lookup(index, name, options) do
+        {:ok, named} -> {:cont, [Enum.map(named, &placed(&1, place)) | found]}
+        {:error, error} -> {:halt, {:error, error}}
+      end
+    end)
+    |> case do
+      {:error, error} -> {:error, error}
+      found -> {:ok, found |> Enum.reverse() |> Enum.concat() |> nearest() |> Enum.take(opts[:limit])}
+    end
+  end
+
+  # Where something has the name, what only looks like it is not wanted, whichever package it is in.
+  defp nearest(found) do
+    found = Enum.sort_by(found, &fit/1)
+    bound = if found != [] and fit(hd(found)) <= 2, do: 3, else: length(@fits)
+    Enum.take_while(found, &(fit(&1) <= bound))
+  end
+
+  defp fit(named), do: Enum.find_index(@fits, &(&1 == named.fit))
+
+  defp places(entries, nil), do: entries
+  defp places(entries, index), do: [{nil, index} | entries]
+
+  defp placed(result, {package, index}) do
+    # What another project has made has its folder for a root; that of an outline is where the outline is.
+    root = if package && package.source not in [:elixir, :otp], do: package.path, else: index.root
+    Map.merge(result, %{package: package, path: Path.join(root, result.file)})
   end
 
   defp index(package) do

@@ -14,6 +14,7 @@ defmodule Aludel.Telemetry do
     {[:aludel, :index, :lookup], "a name is looked up", []},
     {[:aludel, :index, :grep], "texts are searched for a pattern", [:truncated, :searched]},
     {[:aludel, :packages, :open], "the indexes of packages are opened or made", []},
+    {[:aludel, :packages, :search], "a query is answered from packages", [:made_from]},
     {[:aludel, :graph, :query], "the graph of the code is asked", []},
     {[:aludel, :model, :load], "a model or an encoder is loaded", []},
     {[:aludel, :model, :generate], "a model writes an answer, or scores answers",

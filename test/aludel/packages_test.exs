@@ -184,6 +184,46 @@ defmodule Aludel.PackagesTest do
     assert {:ok, []} = Index.lookup(index(packages, "elixir"), "Kernel.Utils", kinds: [:module])
   end
 
+  test "names and questions are looked for in the project and all packages", %{root: root, tmp_dir: tmp} do
+    write(tmp, "app/lib/shop.ex", """
+    defmodule Shop do
+      @doc "Serves tea to everybody who waits."
+      def serve(guests), do: Enum.map(guests, &Tea.brew/1)
+
+      def update(map), do: Map.update(map, :tea, 1, &(&1 + 1))
+    end
+    """)
+
+    {:ok, project} = Index.build(root)
+    {:ok, packages} = Packages.open(root, only: ["tea", "cup", "elixir"])
+
+    {:ok, [own | others]} = Packages.lookup(packages, "update", index: project)
+    assert %{symbol: "Shop.update/1", package: nil, file: "lib/shop.ex"} = own
+    assert own.path == Path.join(root, "lib/shop.ex")
+    assert %{package: %{name: "elixir"}} = map = Enum.find(others, &(&1.symbol == "Map.update/4"))
+    assert File.read!(map.path) =~ "def update(map, key, default, fun)"
+    assert {:ok, [%{symbol: "Tea.brew/1"}]} = Packages.lookup(packages, "Tea.brew", kinds: [:function])
+    assert {:ok, []} = Packages.lookup(packages, "Tea.brew", kinds: [:macro])
+    assert {:ok, found} = Packages.lookup(packages, "update", limit: 2)
+    assert length(found) == 2
+    assert {:error, %Error{}} = Packages.lookup(packages, <<0xFF>>)
+
+    ask = &Packages.search(packages, &1, [index: project] ++ &2)
+    {:ok, %{results: [first | _], made_from: made}} = ask.("pour hot water over leaves", [])
+    assert %{symbol: "Tea.brew/1", package: %{version: "1.2.3"}, file: "lib/tea.ex"} = first
+    assert first.path == Path.join(root, "deps/tea/lib/tea.ex")
+    {:ok, %{chunks: own}} = Index.info(project)
+    assert made.semantic and made.chunks > own
+
+    {:ok, %{results: [%{symbol: "Shop.serve/1", package: nil} | _]}} = ask.("serve tea to who waits", [])
+    {:ok, %{results: [%{symbol: "Map.update/4"} | _]}} = ask.("Map.update/4", [])
+    {:ok, %{results: results}} = ask.("update", modules: ["Keyword"], limit: 3)
+    assert length(results) == 3 and Enum.all?(results, &(&1.package.name == "elixir"))
+    assert {:error, %Error{kind: :invalid_argument}} = ask.("", [])
+    assert {:error, %Error{kind: :invalid_argument}} = ask.(<<0xFF, 0>>, [])
+    assert {:ok, %{results: []}} = Packages.search(%Packages{entries: []}, "tea")
+  end
+
   test "an outline has the heads of what can be called, and their documentation", %{tmp_dir: tmp} do
     [{module, bytes}] =
       Code.compile_string(~S'''

@@ -12,6 +12,12 @@ defmodule Aludel.CLI.Args do
       arg: "DIR",
       doc: "The folder of code. It need not be a mix project, and is not written to."
     ],
+    deps: [
+      type: :boolean,
+      default: false,
+      doc:
+        "Also in dependencies, Elixir and Erlang/OTP, in the versions that the folder uses. The first time they are indexed, for all projects."
+    ],
     index: [
       type: :string,
       arg: "FILE",

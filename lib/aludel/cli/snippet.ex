@@ -3,6 +3,7 @@ defmodule Aludel.CLI.Snippet do
   # A found place for a person: where it is, what it is, how it begins.
 
   alias Aludel.CLI.{Style, Width}
+  alias Aludel.Packages.Package
 
   @lines 4
 
@@ -16,10 +17,26 @@ defmodule Aludel.CLI.Snippet do
 
   @doc "Where a result is, in the form that editors and terminals make a link of."
   @spec place(map) :: String.t()
-  def place(%{file: file, line_start: first, line_end: last}) when last > first,
-    do: "#{file}:#{first}-#{last}"
+  def place(%{line_start: first, line_end: last} = result) when last > first,
+    do: "#{file(result)}:#{first}-#{last}"
 
-  def place(%{file: file, line_start: first}), do: "#{file}:#{first}"
+  def place(%{line_start: first} = result), do: "#{file(result)}:#{first}"
+
+  @doc "The file of a result; of one in a package with the package and its version before it."
+  @spec file(map) :: String.t()
+  def file(%{package: %Package{} = package, file: file}), do: "#{package}: #{file}"
+  def file(%{file: file}), do: file
+
+  @doc "Results as JSON shows them: a package is its name, version and source."
+  @spec plain([map]) :: [map]
+  def plain(results) do
+    for result <- results do
+      case result do
+        %{package: %Package{} = package} -> %{result | package: Map.take(package, [:name, :version, :source])}
+        _ -> result
+      end
+    end
+  end
 
   @doc "The first lines of a text that are not empty, moved to the left together."
   @spec excerpt(String.t(), pos_integer) :: [String.t()]

@@ -3,7 +3,7 @@ defmodule Aludel.CLI.Workspace do
   # What the options of a command mean: which folder, which index, which encoder, which model.
 
   alias Aludel.CLI.Progress
-  alias Aludel.{EmbeddingCache, Error, Index, Model, Models}
+  alias Aludel.{EmbeddingCache, Error, Index, Model, Models, Packages}
 
   @save_every_ms 20_000
 
@@ -87,6 +87,14 @@ defmodule Aludel.CLI.Workspace do
       {nil, {:error, %Error{kind: :unavailable}}} -> {:ok, nil}
       _ -> model(opts)
     end
+  end
+
+  @doc "The packages that the folder uses, if the options ask for them."
+  @spec packages(keyword) :: {:ok, Packages.t() | nil} | {:error, Error.t()}
+  def packages(opts) do
+    if opts[:deps],
+      do: Progress.run([quiet: opts[:quiet]], &Packages.open(opts[:root], progress: &1)),
+      else: {:ok, nil}
   end
 
   @doc "What an answer was made from, in words."

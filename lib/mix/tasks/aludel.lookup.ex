@@ -1,10 +1,10 @@
 defmodule Mix.Tasks.Aludel.Lookup do
   @shortdoc "Finds definitions by name, also by a part of it or with typos"
 
-  alias Aludel.{CLI, Index}
-  alias Aludel.CLI.{Args, Style, Table, Workspace}
+  alias Aludel.{CLI, Index, Packages}
+  alias Aludel.CLI.{Args, Snippet, Style, Table, Workspace}
 
-  @options Args.common([:root, :index, :json, :quiet]) ++
+  @options Args.common([:root, :index, :deps, :json, :quiet]) ++
              [
                kinds: [
                  type: {:custom, Args, :names, [Index.definition_kinds()]},
@@ -19,7 +19,7 @@ defmodule Mix.Tasks.Aludel.Lookup do
   Finds the definitions of a name: the whole name, the end of it or the beginning; where nothing has it, also what it abbreviates,
   and what differs by a typo.
 
-      mix aludel.lookup NAME [--root DIR] [--kinds KIND,KIND]
+      mix aludel.lookup NAME [--root DIR] [--kinds KIND,KIND] [--deps]
 
   A name is written `Shop.Cart.add/2`, `Cart.add`, `add/2`, `add`, `Cart` or `lists:map/2`; `SC.rhu` stands for `Shop.Cart.round_half_up`.
   The exit code is 1 where nothing is found.
@@ -35,8 +35,9 @@ defmodule Mix.Tasks.Aludel.Lookup do
 
   defp lookup([name], opts) do
     with {:ok, index} <- Workspace.open(opts),
-         {:ok, found} <- Index.lookup(index, name, Keyword.take(opts, [:kinds, :limit])) do
-      if opts[:json], do: CLI.say_json(found), else: print(found)
+         {:ok, packages} <- Workspace.packages(opts),
+         {:ok, found} <- found(index, packages, name, Keyword.take(opts, [:kinds, :limit])) do
+      if opts[:json], do: CLI.say_json(Snippet.plain(found)), else: print(found)
       if found == [], do: {:exit, 1}, else: :ok
     end
   end
@@ -46,12 +47,15 @@ defmodule Mix.Tasks.Aludel.Lookup do
     CLI.usage("mix aludel.lookup expects one name, such as Shop.Cart.add/2" <> got)
   end
 
+  defp found(index, nil, name, opts), do: Index.lookup(index, name, opts)
+  defp found(index, packages, name, opts), do: Packages.lookup(packages, name, [index: index] ++ opts)
+
   defp print([]), do: CLI.remark("nothing has a name like that")
 
   defp print(found) do
     width = if Style.terminal?(:stdio), do: Style.columns(:stdio)
     columns = [{"symbol", :left}, {"kind", :left}, {"place", :left}, {"", :left}]
-    rows = for it <- found, do: [it.symbol, it.kind, "#{it.file}:#{it.line}", how(it)]
+    rows = for it <- found, do: [it.symbol, it.kind, "#{Snippet.file(it)}:#{it.line}", how(it)]
     columns |> Table.render(rows, width: width) |> Enum.each(&CLI.say/1)
   end
 

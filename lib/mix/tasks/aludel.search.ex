@@ -4,7 +4,7 @@ defmodule Mix.Tasks.Aludel.Search do
   alias Aludel.CLI
   alias Aludel.CLI.{Args, Batch, Snippet, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
+  @options Args.common([:root, :index, :deps, :encoder, :precision, :json, :quiet]) ++
              [
                limit: [type: :pos_integer, default: 10, arg: "N", doc: "The most results."],
                mode: [
@@ -56,7 +56,7 @@ defmodule Mix.Tasks.Aludel.Search do
   @moduledoc """
   Finds the places of a folder of code that answer a question in words, a piece of code, a `Mod.fun/arity` or an error message.
 
-      mix aludel.search QUERY [--root DIR] [--limit N]
+      mix aludel.search QUERY [--root DIR] [--limit N] [--deps]
       mix aludel.search --queries IN.jsonl --out OUT.jsonl [--root DIR]
 
   The second form answers many queries and prints what it took. It writes a line `{"query_id", "results": [{"file", "line_start",
@@ -85,17 +85,34 @@ defmodule Mix.Tasks.Aludel.Search do
   end
 
   defp search(words, opts) do
-    if opts[:queries],
-      do: CLI.usage("give a query or --queries, not both"),
-      else: one(Enum.join(words, " "), opts)
+    cond do
+      opts[:queries] ->
+        CLI.usage("give a query or --queries, not both")
+
+      opts[:deps] && (opts[:near] != [] or opts[:paths] != [] or opts[:encoder] != nil) ->
+        CLI.usage("--deps goes with --kinds, --modules and --mode; leave out --near, --paths and --encoder")
+
+      true ->
+        one(Enum.join(words, " "), opts)
+    end
   end
 
   defp one(query, opts) do
     with {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         search = [limit: opts[:limit], mode: mode, encoder: encoder] ++ wishes(opts),
-         {:ok, answer} <- Aludel.Index.search(index, query, search) do
-      if opts[:json], do: CLI.say_json(answer), else: print(answer, opts[:explain])
+         {:ok, packages} <- Workspace.packages(opts),
+         {:ok, answer} <-
+           answer(index, packages, query, [limit: opts[:limit], mode: mode, encoder: encoder] ++ wishes(opts)) do
+      if opts[:json],
+        do: CLI.say_json(%{answer | results: Snippet.plain(answer.results)}),
+        else: print(answer, opts[:explain])
     end
+  end
+
+  defp answer(index, nil, query, opts), do: Aludel.Index.search(index, query, opts)
+
+  defp answer(index, packages, query, opts) do
+    opts = Keyword.take(opts, [:limit, :mode, :kinds, :modules])
+    Aludel.Packages.search(packages, query, [index: index] ++ opts)
   end
 
   defp wishes(opts) do

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::testing::{HashEmbedder, embedded, project};
+use super::testing::{HashEmbedder, analysed, embedded, index_of, project};
 use super::*;
 use crate::source::Language;
 use crate::syntax::DefinitionKind;
@@ -499,7 +499,7 @@ proptest! {
 #[test]
 fn vectors_come_back_as_numbers_in_the_order_of_the_chunks() {
     let texts = [("a.ex", "defmodule A do\n  def f, do: 1\nend\n"), ("b.md", "# B\n\ntext\n")];
-    let index = index_of(texts.iter().map(|(path, text)| entry(path, text)).collect());
+    let index = index_of(texts.iter().map(|(path, text)| analysed(path, text)).collect());
     let keys: Vec<_> =
         index.missing_vectors(HashEmbedder(48).fingerprint()).iter().map(|it| it.key()).collect();
     let vectors: Vec<Vec<f32>> =
