@@ -133,7 +133,7 @@ defmodule Aludel.Index do
     :file
   ]
 
-  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text]
+  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text, :livebook]
 
   @doc "The kinds of definitions, for the option `:kinds` of `lookup/3` and `grep/3`."
   @spec definition_kinds() :: [atom]
