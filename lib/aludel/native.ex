@@ -63,7 +63,7 @@ defmodule Aludel.Native do
   def index_search(_index, _query, _wishes, _encoder), do: missing()
   def index_lookup(_index, _name, _kinds, _limit), do: missing()
   def index_grep(_reference, _index, _pattern, _options), do: missing()
-  def index_context(_index, _query, _wishes, _encoder, _tokens, _model), do: missing()
+  def index_context(_index, _query, _wishes, _encoder, _tokens_and_order, _model), do: missing()
 
   # Watches
   def watch_start(_reference, _root, _options), do: missing()
