@@ -64,8 +64,17 @@ defmodule Mix.Tasks.Aludel.Context do
          {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
          search = [tokens: opts[:budget] || opts[:tokens], model: model, mode: mode, encoder: encoder],
          {:ok, context} <- Aludel.Index.context(index, Enum.join(words, " "), search ++ wishes) do
-      if opts[:json], do: CLI.say_json(context), else: print(context, model)
+      if opts[:json], do: CLI.say_json(encodable(context)), else: print(context, model)
     end
+  end
+
+  # JSON has no tuples.
+  defp encodable(context) do
+    lists = fn section ->
+      Map.update!(section, :lines, &Enum.map(&1, fn range -> Tuple.to_list(range) end))
+    end
+
+    Map.update!(context, :sections, &Enum.map(&1, lists))
   end
 
   defp print(context, model) do

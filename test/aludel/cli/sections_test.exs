@@ -27,7 +27,7 @@ defmodule Aludel.CLI.SectionsTest do
 
   test "lines are cut to the width of the terminal" do
     rendered = IO.iodata_to_binary(Sections.render(@section, 24))
-    assert rendered =~ "\n12    def total(cart), d…\n"
+    assert rendered =~ "\n12    def total(cart), …\n"
   end
 
   test "the table has a line for each section" do

@@ -121,6 +121,14 @@ struct Step {
     place: Option<(usize, Level)>,
 }
 
+/// What is to be added to a page.
+struct Addition {
+    lines: Vec<usize>,
+    name: Option<Arc<str>>,
+    /// A place and how much of it is shown then.
+    place: Option<(usize, Level)>,
+}
+
 impl<'a> Packing<'a> {
     fn new(index: &'a Index, question: &str, options: &PackOptions, counter: &'a dyn TokenCounter) -> Self {
         let words = Query::new(question).words().into_iter().filter(|word| !word.whole);
@@ -193,7 +201,7 @@ impl<'a> Packing<'a> {
             Level::Summary => [&place.signature[..], &place.summary].concat(),
             _ => place.body.clone(),
         };
-        let step = |lines| (lines, name.clone(), Some((at, level)));
+        let step = |lines| Addition { lines, name: name.clone(), place: Some((at, level)) };
         if level == Level::Body {
             let look = || needs(self.index, &self.pages[page], place.chunk.span);
             let needed = place.needs.clone().unwrap_or_else(look);
@@ -216,7 +224,8 @@ impl<'a> Packing<'a> {
             (place.chunk.span.line_start as usize - 1, place.chunk.span.line_end as usize - 1);
         let part = window(&self.pages[place.page], (first, last), &self.words, room, self.counter);
         let (page, name) = (place.page, named(place));
-        self.add(page, (part, name, Some((at, Level::Window))), self.options.budget);
+        let addition = Addition { lines: part, name, place: Some((at, Level::Window)) };
+        self.add(page, addition, self.options.budget);
     }
 
     /// Names whom a place calls and who calls it.
@@ -239,18 +248,14 @@ impl<'a> Packing<'a> {
             let Some(page) = self.page(&file) else { continue };
             let lines = self.pages[page].statement(line, 1);
             if !self.pages[page].missing(&lines).is_empty() {
-                self.add(page, (lines, Some(symbol.into()), None), self.options.budget);
+                let addition = Addition { lines, name: Some(symbol.into()), place: None };
+                self.add(page, addition, self.options.budget);
             }
         }
     }
 
     /// Adds lines to a page if they fit into `room` with what is there already; whether they are there now.
-    fn add(
-        &mut self,
-        page: usize,
-        (lines, name, place): (Vec<usize>, Option<Arc<str>>, Option<(usize, Level)>),
-        room: usize,
-    ) -> bool {
+    fn add(&mut self, page: usize, Addition { lines, name, place }: Addition, room: usize) -> bool {
         let on = &self.pages[page];
         let missing = on.missing(&lines);
         let mut text = String::new();

@@ -270,7 +270,7 @@ proptest! {
             &words,
             &tokens,
             &|text: &str| text.len() * text.len() / 4000,
-            &|text: &str| if text.len() % 7 == 0 { 100_000 } else { text.len() % 50 },
+            &|text: &str| if text.len().is_multiple_of(7) { 100_000 } else { text.len() % 50 },
             &Estimate,
         ];
         for (index, counter) in [&shop, &ledger].into_iter().flat_map(|index| counters.map(|it| (index, it))) {
