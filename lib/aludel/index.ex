@@ -133,7 +133,7 @@ defmodule Aludel.Index do
     :file
   ]
 
-  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text]
+  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text, :livebook]
 
   @doc "The kinds of definitions, for the option `:kinds` of `lookup/3` and `grep/3`."
   @spec definition_kinds() :: [atom]
@@ -771,13 +771,47 @@ defmodule Aludel.Index do
       doc:
         "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
     ],
-    limit: [type: :pos_integer, default: 20, doc: "how many places to choose from"]
+    order: [
+      type: {:in, [:ends, :best, :last, :path]},
+      default: :ends,
+      doc:
+        "which section stands where: `:ends`: the best first and the second best last, since models use what is at the ends " <>
+          "of a prompt more than what is in its middle; `:best`: the best first; `:last`: the best last; `:path`: by path"
+    ],
+    limit: [
+      type: :pos_integer,
+      default: nil,
+      doc: "how many places to choose from; by default one for each 100 tokens of the budget, but 20 to 80"
+    ]
   ]
 
   @context_options @context_options ++ @wishes
 
+  @typedoc """
+  What is shown of one file. A model cites it by its `number`, or by the file with lines. `line_start` and `line_end` are the
+  first and the last line that are shown; `lines` are the parts between which something is left out, each first and last line.
+  `trimmed` says whether one of the places in it is not shown as a whole.
+  """
+  @type section :: %{
+          number: pos_integer,
+          title: String.t(),
+          file: Path.t(),
+          line_start: pos_integer,
+          line_end: pos_integer,
+          lines: [{pos_integer, pos_integer}],
+          symbols: [String.t()],
+          text: String.t(),
+          trimmed: boolean,
+          tokens: pos_integer
+        }
+
   @doc """
   What a prompt about `query` should hold: the best places as sections, within a budget of tokens.
+
+  Places unfold as the budget allows: the signatures of many, then the first paragraph of the documentation and the whole of
+  the best ones, with the aliases, imports and attributes that they need; then the signatures of whom these call and of who
+  calls them. No line is there twice. Places that are far below the best one are left out even if there is room (`unworthy`
+  says how many); `omitted` is how many did not fit. `Aludel.Context.citations/2` tells which citations in an answer are real.
 
   ## Options
   #{Options.docs(@context_options)}
@@ -787,7 +821,10 @@ defmodule Aludel.Index do
            %{
              text: String.t(),
              tokens: non_neg_integer,
-             sections: [map],
+             sections: [section],
+             omitted: non_neg_integer,
+             unworthy: non_neg_integer,
+             note: String.t() | nil,
              made_from: made_from,
              freshness: freshness
            }}
@@ -800,10 +837,12 @@ defmodule Aludel.Index do
 
   def context(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @context_options)
+    opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
     model = opts[:model] && opts[:model].resource
+    packing = {opts[:tokens], Atom.to_string(opts[:order])}
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_context(resource, query, wishes(opts), encoder(opts), opts[:tokens], model)
+      Native.index_context(resource, query, wishes(opts), encoder(opts), packing, model)
     end)
   end
 

@@ -64,7 +64,7 @@ defmodule Aludel.Native do
   def index_search_all(_indexes, _query, _wishes), do: missing()
   def index_lookup(_index, _name, _kinds, _limit), do: missing()
   def index_grep(_reference, _index, _pattern, _options), do: missing()
-  def index_context(_index, _query, _wishes, _encoder, _tokens, _model), do: missing()
+  def index_context(_index, _query, _wishes, _encoder, _tokens_and_order, _model), do: missing()
 
   def index_snapshot(_index), do: missing()
   def index_chunks(_index, _first, _count), do: missing()

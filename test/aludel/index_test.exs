@@ -404,6 +404,40 @@ defmodule Aludel.IndexTest do
     end
   end
 
+  test "sections are numbered and say which lines they show", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+
+    for order <- [:ends, :best, :last, :path] do
+      {:ok, context} = Index.context(index, "tax of a cart", tokens: 4000, order: order)
+      assert Enum.map(context.sections, & &1.number) == Enum.to_list(1..length(context.sections))
+
+      if order == :path,
+        do: assert(Enum.map(context.sections, & &1.file) == Enum.sort(Enum.map(context.sections, & &1.file)))
+
+      for section <- context.sections do
+        assert context.text =~
+                 "### [#{section.number}] #{section.file}:#{section.line_start}-#{section.line_end}"
+
+        assert [{first, _} | _] = section.lines
+        assert {first, elem(List.last(section.lines), 1)} == {section.line_start, section.line_end}
+        {:ok, text} = Index.text(index, section.file)
+        lines = String.split(text, "\n")
+
+        for {from, to} <- section.lines,
+            number <- from..to,
+            do: assert(section.text =~ Enum.at(lines, number - 1))
+      end
+
+      cited = Aludel.Context.citations("[1] and [99]", context.sections)
+      assert Enum.map(cited, & &1.real) == [true, false]
+    end
+
+    assert_raise ArgumentError, fn -> Index.context(index, "tax", order: :best_first) end
+    {:ok, few} = Index.context(index, "tax of a cart", tokens: 4000, limit: 1)
+    {:ok, many} = Index.context(index, "tax of a cart", tokens: 4000)
+    assert few.tokens < many.tokens
+  end
+
   test "input nested 10 000 deep harms nobody", %{tmp_dir: dir} do
     deep = fn open, close -> String.duplicate(open, 10_000) <> "1" <> String.duplicate(close, 10_000) end
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aludel_core::context::{self, Section};
+use aludel_core::context::{self, Estimate, Order, PackOptions, Section, TokenCounter};
 use aludel_core::retrieval::{
     self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Index, MadeFrom, Mode, Query,
     StaticEncoder,
@@ -222,6 +222,7 @@ struct ExContext {
     tokens: usize,
     sections: Vec<ExSection>,
     omitted: usize,
+    unworthy: usize,
     note: Option<&'static str>,
     made_from: ExMadeFrom,
     freshness: Atom,
@@ -230,10 +231,13 @@ struct ExContext {
 #[derive(NifMap)]
 #[rustler(encode)]
 struct ExSection {
+    number: usize,
     title: String,
     file: String,
     line_start: u32,
     line_end: u32,
+    lines: Vec<(u32, u32)>,
+    symbols: Vec<String>,
     text: String,
     trimmed: bool,
     tokens: usize,
@@ -519,16 +523,22 @@ fn index_context<'a>(
     query: String,
     wishes: ExWishes,
     encoder: Option<ResourceArc<EncoderRef>>,
-    tokens: usize,
+    (tokens, order): (usize, String),
     model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
     guard(env, || {
         let freshness = index.freshness();
         let index = index.current();
-        let answer = answer(&index, query, wishes, encoder.as_deref())?;
+        let order = named(&[order], "order", &Order::ALL, Order::as_str)?;
+        let options =
+            PackOptions { order: order.first().copied().unwrap_or_default(), ..PackOptions::new(tokens) };
+        let answer = answer(&index, query.clone(), wishes, encoder.as_deref())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
-        let context = context::pack(&index, &answer, tokens, &count);
+        let context = context::pack(&index, &query, &answer, &options, &count);
         let section = |section: Section| ExSection {
+            number: section.number,
+            lines: section.lines,
+            symbols: section.symbols.iter().map(|symbol| symbol.to_string()).collect(),
             title: section.title,
             file: section.file.to_string(),
             line_start: section.span.line_start,
@@ -542,6 +552,7 @@ fn index_context<'a>(
             tokens: context.tokens,
             sections: context.sections.into_iter().map(section).collect(),
             omitted: context.omitted,
+            unworthy: context.unworthy,
             note: context.note,
             made_from: answer.made_from.into(),
             freshness,
@@ -549,11 +560,11 @@ fn index_context<'a>(
     })
 }
 
-/// How many tokens a text is. Without a tokenizer two bytes count as one, which is more than any tokenizer makes of code.
+/// How many tokens a text is; without a tokenizer, an estimate.
 pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
     match model {
         Some(model) => model.count_tokens(text),
-        None => text.len().div_ceil(2),
+        None => Estimate.count(text),
     }
 }
 

@@ -1,7 +1,7 @@
 defmodule Mix.Tasks.Aludel.Ask do
   @shortdoc "Answers a question about a folder of code by a local model"
 
-  alias Aludel.{CLI, Index, Model}
+  alias Aludel.{CLI, Context, Index, Model}
   alias Aludel.CLI.{Args, Style, Workspace}
 
   @options Args.common([:root, :index, :encoder, :precision, :model, :json, :quiet, :seed]) ++
@@ -18,7 +18,7 @@ defmodule Mix.Tasks.Aludel.Ask do
 
   @moduledoc """
   Answers a question about the code of a folder: finds the places that matter, shows them to a model that runs on this machine, and
-  prints its answer as it comes, with the places it was shown.
+  prints its answer as it comes, with the places it was shown. Of the places that the answer cites, those are named that it was not shown.
 
       mix aludel.ask QUESTION [--root DIR] [--model PATH]
 
@@ -30,7 +30,7 @@ defmodule Mix.Tasks.Aludel.Ask do
 
   use Mix.Task
 
-  @system "You answer questions about a code base. Use only the code that you are shown. Answer briefly, and name the functions and files that you mean."
+  @system "You answer questions about a code base. Use only the code that you are shown. Answer briefly, name the functions and files that you mean, and cite the section that you rely on by its number, as in [1]."
 
   @impl Mix.Task
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &ask/2)
@@ -56,7 +56,7 @@ defmodule Mix.Tasks.Aludel.Ask do
     ]
 
     generation = Keyword.take(opts, [:max_tokens, :temperature, :seed])
-    sources = Enum.map(context.sections, &Map.take(&1, [:title, :file, :line_start, :line_end]))
+    sources = Enum.map(context.sections, &Map.take(&1, [:number, :title, :file, :line_start, :line_end]))
 
     {texts, stats} =
       Enum.reduce(Model.stream(model, messages, generation), {[], %{}}, fn
@@ -68,9 +68,13 @@ defmodule Mix.Tasks.Aludel.Ask do
           {texts, stats}
       end)
 
+    text = IO.iodata_to_binary(texts)
+    citations = Context.citations(text, context.sections)
+
     if opts[:json] do
       answer = %{
-        answer: IO.iodata_to_binary(texts),
+        answer: text,
+        citations: citations,
         sources: sources,
         made_from: context.made_from,
         model: model.name
@@ -81,7 +85,8 @@ defmodule Mix.Tasks.Aludel.Ask do
       CLI.say(["\n\n", Style.paint("shown to the model:", :bright)])
 
       for source <- sources, do: CLI.say(["  ", Style.paint(source.title, :cyan)])
-
+      unreal = for citation <- citations, not citation.real, do: citation.text
+      if unreal != [], do: CLI.remark("cited, but not shown to the model: #{Enum.join(unreal, ", ")}")
       :ok
     end
   end

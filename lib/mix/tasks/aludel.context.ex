@@ -2,7 +2,7 @@ defmodule Mix.Tasks.Aludel.Context do
   @shortdoc "Packs the code that answers a question into a budget of tokens"
 
   alias Aludel.CLI
-  alias Aludel.CLI.{Args, Workspace}
+  alias Aludel.CLI.{Args, Sections, Style, Workspace}
 
   @options Args.common([:root, :index, :encoder, :precision, :model, :json, :quiet]) ++
              [
@@ -11,6 +11,21 @@ defmodule Mix.Tasks.Aludel.Context do
                  default: 2048,
                  arg: "N",
                  doc: "The budget, which is never exceeded."
+               ],
+               budget: [type: :pos_integer, arg: "N", doc: "The same as `--tokens`."],
+               order: [
+                 type: {:in, [:ends, :best, :last, :path]},
+                 default: :ends,
+                 arg: "ORDER",
+                 doc:
+                   "Which section stands where: `ends` has the best first and the second best last, `best` the best first, `last` " <>
+                     "the best last, `path` goes by path."
+               ],
+               limit: [
+                 type: :pos_integer,
+                 arg: "N",
+                 doc:
+                   "How many places to choose from. Without it one for each 100 tokens of the budget, but 20 to 80."
                ],
                mode: [
                  type: {:in, [:lexical, :semantic, :hybrid]},
@@ -23,6 +38,9 @@ defmodule Mix.Tasks.Aludel.Context do
   Prints the sections of code that belong into a prompt about a question.
 
       mix aludel.context QUERY --tokens N [--root DIR]
+
+  In a terminal sections are shown with the numbers of their lines; elsewhere they are Markdown, as a model is to read them. A table
+  of the sections goes to standard error.
 
   Tokens are counted by the model's own tokenizer. Where no model is on this machine a token is taken to be two bytes, which counts too
   many rather than too few.
@@ -40,25 +58,43 @@ defmodule Mix.Tasks.Aludel.Context do
     do: CLI.usage("mix aludel.context expects a query, as in: mix aludel.context how is an order paid")
 
   defp context(words, opts) do
+    wishes = for {key, value} <- Keyword.take(opts, [:order, :limit]), value != nil, do: {key, value}
+
     with {:ok, model} <- Workspace.model_if_any(opts),
          {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         {:ok, context} <-
-           Aludel.Index.context(index, Enum.join(words, " "),
-             tokens: opts[:tokens],
-             model: model,
-             mode: mode,
-             encoder: encoder
-           ) do
-      if opts[:json] do
-        CLI.say_json(context)
-      else
-        CLI.say(context.text)
-        counted = if model, do: "tokens of #{model.name}", else: "tokens, counted as two bytes each"
-
-        CLI.remark(
-          "#{length(context.sections)} sections, #{context.tokens} #{counted}, #{Workspace.made_from(context.made_from)}"
-        )
-      end
+         search = [tokens: opts[:budget] || opts[:tokens], model: model, mode: mode, encoder: encoder],
+         {:ok, context} <- Aludel.Index.context(index, Enum.join(words, " "), search ++ wishes) do
+      if opts[:json], do: CLI.say_json(encodable(context)), else: print(context, model)
     end
+  end
+
+  # JSON has no tuples.
+  defp encodable(context) do
+    lists = fn section ->
+      Map.update!(section, :lines, &Enum.map(&1, fn range -> Tuple.to_list(range) end))
+    end
+
+    Map.update!(context, :sections, &Enum.map(&1, lists))
+  end
+
+  defp print(context, model) do
+    if Style.terminal?(:stdio),
+      do: Enum.each(context.sections, &CLI.say(Sections.render(&1))),
+      else: CLI.say(context.text)
+
+    for line <- Sections.table(context.sections, Style.columns(:stderr)),
+        context.sections != [],
+        do: CLI.remark(line)
+
+    counted = if model, do: "tokens of #{model.name}", else: "tokens, counted as two bytes each"
+
+    left_out =
+      for {n, why} <- [{context.omitted, "did not fit"}, {context.unworthy, "are too far from the question"}],
+          n > 0,
+          do: ", #{n} places #{why}"
+
+    CLI.remark(
+      "#{length(context.sections)} sections, #{context.tokens} #{counted}, #{Workspace.made_from(context.made_from)}#{left_out}"
+    )
   end
 end

@@ -1,5 +1,21 @@
 //! From ranked places to the sections of a prompt, within a budget of tokens.
 
-mod pack;
+mod count;
+mod options;
 
+mod page;
+mod place;
+
+mod near;
+mod needs;
+mod window;
+
+mod pack;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+pub use count::{Estimate, TokenCounter};
+pub use options::{Order, PackOptions};
 pub use pack::{Context, Section, pack};

@@ -1,353 +1,363 @@
-//! Packing: the best places first, whole if they fit, cut down to their head if not, and neighbours in one piece.
+//! Packing: many places named, as many of them as fit unfolded, the best ones first.
+//!
+//! Each place unfolds in steps: its signature, the first paragraph of what is said of it with its spec, and then all of it
+//! with the lines at the head of its module that it needs. A first pass names places by their signatures, up to a share of
+//! the budget; a second unfolds them, the best ones first; what is left then goes to the signatures of whom the best places
+//! call and of who calls them. Of a good place that does not fit, the part is shown that has most of the question's words.
+//!
+//! What is shown of a file is one section, a set of lines, so that no line is there twice; what is left out between them is
+//! marked. Steps are counted one by one as they are taken. In the end the text is counted as a whole, which decides: as
+//! long as it is too much, the last steps are taken back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::retrieval::{Answer, Entry, Hit, Index};
-use crate::source::{Language, Span};
-use crate::syntax::Definition;
+use super::TokenCounter;
+use super::near::{Near, callees, callers};
+use super::needs::needs;
+use super::options::PackOptions;
+use super::page::Page;
+use super::place::{Level, Place, named};
+use super::render::{arrangement, markdown, section};
+use super::window::window;
+use crate::retrieval::{Answer, Index, Query};
+use crate::source::Span;
+
+/// Places are named by their signatures with so many hundredths of the budget.
+const NAMING: usize = 25;
+/// So many places are good enough to be shown in part, and to name whom they call and who calls them.
+const GOOD: usize = 3;
+/// A part of a place that is shown has at least so many tokens.
+const LEAST_WINDOW: usize = 40;
+/// So often the room that counting left is filled again.
+const ROUNDS: usize = 3;
 
 /// What goes into a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context {
-    /// Best first.
+    /// In the order in which they stand in the text: [`super::Order`].
     pub sections: Vec<Section>,
     /// All sections as Markdown; empty without sections.
     pub text: String,
     /// The tokens of `text`, as the caller counts them: never more than the budget.
     pub tokens: usize,
-    /// How many of the places are not in it.
+    /// How many of the places that are worth it are not in it.
     pub omitted: usize,
+    /// How many of the places are not worth their tokens: [`PackOptions::reach`].
+    pub unworthy: usize,
     /// Why there is nothing or not everything in it, if that is so: a sentence for a person.
     pub note: Option<&'static str>,
 }
 
-/// A stretch of one file.
-#[derive(Clone, Debug, PartialEq)]
+/// What is shown of one file.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Section {
-    /// `lib/shop/cart.ex:3-17 Shop.Cart.add/2`.
+    /// From 1, in the order of the text: a model cites it as `[1]`.
+    pub number: usize,
+    /// `[1] lib/shop/cart.ex:3-17 Shop.Cart.add/2`.
     pub title: String,
     /// Relative to the root.
     pub file: Arc<str>,
-    /// What `text` is of.
+    /// From the first to the last line that is shown.
     pub span: Span,
-    /// The source text. If [`Section::trimmed`], its end is missing.
+    /// The lines that are shown, from 1, first and last of each part; between two parts something is left out.
+    pub lines: Vec<(u32, u32)>,
+    /// The places in it, best first, and what it names besides.
+    pub symbols: Vec<Arc<str>>,
+    /// The source text, with marks such as `# … 12-15` for lines that are left out.
     pub text: String,
-    /// Whether the section is cut down to fit.
+    /// Whether one of its places is not shown as a whole.
     pub trimmed: bool,
     /// The tokens of the section with its title, counted by itself.
     pub tokens: usize,
 }
 
-/// The places of `answer` as sections of Markdown with at most `budget` tokens, as `count` counts those of a text.
+/// The places of `answer`, which answers `question`, as sections of Markdown of at most `options.budget` tokens, as
+/// `counter` counts those of the whole.
 ///
-/// A place that does not fit as a whole is cut after what fits, but not before its head: the documentation and the first
-/// line of the definition, or this line alone. Places that touch each other become one section, at the better one's rank.
-/// A budget that is too small for anything gives no sections, and a note.
-pub fn pack(index: &Index, answer: &Answer, budget: usize, count: &dyn Fn(&str) -> usize) -> Context {
-    let mut packing = Packing { pieces: Vec::new(), tokens: 0, budget, count };
-    let fits = answer.results.iter().filter(|hit| packing.add(index, hit)).count();
-    packing.finish(answer.results.len() - fits)
+/// The same arguments give the same context. A budget that is too small for anything gives no sections, and a note.
+pub fn pack(
+    index: &Index,
+    question: &str,
+    answer: &Answer,
+    options: &PackOptions,
+    counter: &dyn TokenCounter,
+) -> Context {
+    let mut packing = Packing::new(index, question, options, counter);
+    let unworthy = packing.take(answer);
+    packing.fill();
+    let (sections, text, tokens) = packing.settle();
+    let omitted = packing.places.iter().filter(|place| !packing.is_named(place)).count();
+    let note = match (sections.is_empty(), omitted) {
+        (_, 0) => None,
+        (true, _) => Some("The budget is too small for any of the places."),
+        (false, _) => Some("Some of the places did not fit into the budget."),
+    };
+    Context { sections, text, tokens, omitted, unworthy, note }
 }
 
 struct Packing<'a> {
-    pieces: Vec<Piece<'a>>,
-    /// Of all pieces, each counted by itself.
-    tokens: usize,
-    budget: usize,
-    count: &'a dyn Fn(&str) -> usize,
+    index: &'a Index,
+    /// What the question's words may look like.
+    words: Vec<Vec<String>>,
+    options: PackOptions,
+    counter: &'a dyn TokenCounter,
+    pages: Vec<Page<'a>>,
+    by_path: HashMap<Arc<str>, usize>,
+    /// Best first.
+    places: Vec<Place<'a>>,
+    steps: Vec<Step>,
+    /// The tokens of all steps.
+    spent: usize,
 }
 
-/// Chunks `first..=last` of a file, or the beginning of one chunk.
-#[derive(Clone)]
-struct Piece<'a> {
-    entry: &'a Entry,
-    first: usize,
-    last: usize,
-    hits: usize,
-    section: Section,
+/// What was added, so that it can be taken back.
+struct Step {
+    page: usize,
+    lines: Vec<usize>,
+    named: bool,
+    cost: usize,
+    /// A place and how much of it was shown before.
+    place: Option<(usize, Level)>,
+}
+
+/// What is to be added to a page.
+struct Addition {
+    lines: Vec<usize>,
+    name: Option<Arc<str>>,
+    /// A place and how much of it is shown then.
+    place: Option<(usize, Level)>,
 }
 
 impl<'a> Packing<'a> {
-    /// Whether the place is in a section now.
-    fn add(&mut self, index: &'a Index, hit: &Hit) -> bool {
-        let Some(entry) = index.entry(&hit.file) else { return false };
-        let Some(chunk) = entry.facts.chunks.iter().position(|chunk| chunk.span == hit.span) else {
-            return false;
-        };
-        let same =
-            |piece: &Piece| std::ptr::eq(piece.entry, entry) && (piece.first..=piece.last).contains(&chunk);
-        if let Some(piece) = self.pieces.iter_mut().find(|piece| same(piece)) {
-            piece.hits += 1;
-            return true;
+    fn new(index: &'a Index, question: &str, options: &PackOptions, counter: &'a dyn TokenCounter) -> Self {
+        let words = Query::new(question).words().into_iter().filter(|word| !word.whole);
+        Packing {
+            index,
+            words: words.map(|word| word.tokens).collect(),
+            options: *options,
+            counter,
+            pages: Vec::new(),
+            by_path: HashMap::new(),
+            places: Vec::new(),
+            steps: Vec::new(),
+            spent: 0,
         }
-        self.add_joined(entry, chunk)
-            || self.add_whole(entry, chunk, hit)
-            || self.add_trimmed(entry, chunk, hit)
     }
 
-    /// Joins the chunk with the pieces that end before it and begin after it, if there are any and it fits.
-    fn add_joined(&mut self, entry: &'a Entry, chunk: usize) -> bool {
-        let touches = |piece: &Piece| {
-            std::ptr::eq(piece.entry, entry)
-                && !piece.section.trimmed
-                && (piece.last + 1 == chunk || piece.first == chunk + 1)
-        };
-        let Some(best) = self.pieces.iter().position(touches) else { return false };
-        let touching: Vec<&Piece> = self.pieces.iter().filter(|piece| touches(piece)).collect();
-        let first = touching.iter().map(|piece| piece.first).fold(chunk, usize::min);
-        let last = touching.iter().map(|piece| piece.last).fold(chunk, usize::max);
-        let freed: usize = touching.iter().map(|piece| piece.section.tokens).sum();
-        let hits = 1 + touching.iter().map(|piece| piece.hits).sum::<usize>();
-        let symbols: Vec<&str> = (first..=last)
-            .map(|at| &*entry.facts.chunks[at].symbol)
-            .filter(|symbol| !symbol.is_empty())
-            .collect();
-        let (a, b) = (entry.facts.chunks[first].span, entry.facts.chunks[last].span);
-        let span = Span { start: a.start, end: b.end, line_start: a.line_start, line_end: b.line_end };
-        let section = self.section(entry, &listed(&symbols), span, false);
-        if self.tokens - freed + section.tokens > self.budget {
-            return false;
-        }
-        self.tokens = self.tokens - freed + section.tokens;
-        self.pieces[best] = Piece { entry, first, last, hits, section };
-        let mut at = 0;
-        self.pieces.retain(|piece| {
-            at += 1;
-            at - 1 == best || !touches(piece)
-        });
-        true
-    }
-
-    fn add_whole(&mut self, entry: &'a Entry, chunk: usize, hit: &Hit) -> bool {
-        let section = self.section(entry, &hit.symbol, hit.span, false);
-        self.push(entry, chunk, section)
-    }
-
-    fn add_trimmed(&mut self, entry: &'a Entry, chunk: usize, hit: &Hit) -> bool {
-        let text = entry.chunk_text(chunk);
-        let lines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
-        let head = head_line(entry, chunk, hit);
-        // The most lines that fit, from the head on. Counters need not grow with the text, so the result is asked again.
-        let (mut least, mut most) = (head, lines.len());
-        while least < most {
-            let middle = least + (most - least) / 2;
-            let section = self.section(entry, &hit.symbol, beginning(hit.span, &lines, middle), true);
-            if self.tokens + section.tokens <= self.budget {
-                least = middle + 1;
-            } else {
-                most = middle;
+    /// Takes the places that are worth their tokens, and says how many are not.
+    fn take(&mut self, answer: &'a Answer) -> usize {
+        let best = answer.results.first().map_or(0.0, |hit| hit.score);
+        let (worthy, unworthy): (Vec<_>, Vec<_>) =
+            answer.results.iter().partition(|hit| best - hit.score <= self.options.reach);
+        for hit in worthy {
+            let Some(page) = self.page(&hit.file) else { continue };
+            let chunks = &self.pages[page].entry.facts.chunks;
+            if let Ok(chunk) = chunks.binary_search_by_key(&hit.span, |chunk| chunk.span) {
+                self.places.push(Place::of(page, &self.pages[page], chunk, hit));
             }
         }
-        if least > head {
-            let section = self.section(entry, &hit.symbol, beginning(hit.span, &lines, least - 1), true);
-            if self.push(entry, chunk, section) {
+        unworthy.len()
+    }
+
+    fn page(&mut self, path: &str) -> Option<usize> {
+        if let Some(page) = self.by_path.get(path) {
+            return Some(*page);
+        }
+        let entry = self.index.entry(path)?;
+        self.by_path.insert(entry.file.path.clone(), self.pages.len());
+        self.pages.push(Page::of(entry));
+        Some(self.pages.len() - 1)
+    }
+
+    fn fill(&mut self) {
+        let budget = self.options.budget;
+        for at in 0..self.places.len() {
+            // The best place is named at any price.
+            let room = if at == 0 { budget } else { budget / 100 * NAMING };
+            self.unfold(at, Level::Signature, room);
+        }
+        for at in 0..self.places.len() {
+            self.unfold(at, Level::Signature, budget);
+            self.unfold(at, Level::Summary, budget);
+            if !self.unfold(at, Level::Body, budget) && at < GOOD {
+                self.show_part(at);
+            }
+        }
+        for at in 0..self.places.len().min(GOOD) {
+            self.name_near(at);
+        }
+    }
+
+    /// Shows so much of a place, if it is not shown yet and fits; whether it is shown.
+    fn unfold(&mut self, at: usize, level: Level, room: usize) -> bool {
+        let place = &self.places[at];
+        if place.level >= level {
+            return true;
+        }
+        let (page, name) = (place.page, named(place));
+        let lines = match level {
+            Level::Signature => place.signature.clone(),
+            Level::Summary => [&place.signature[..], &place.summary].concat(),
+            _ => place.body.clone(),
+        };
+        let step = |lines| Addition { lines, name: name.clone(), place: Some((at, level)) };
+        if level == Level::Body {
+            let look = || needs(self.index, &self.pages[page], place.chunk.span);
+            let needed = place.needs.clone().unwrap_or_else(look);
+            self.places[at].needs = Some(needed.clone());
+            if !needed.is_empty() && self.add(page, step([needed, lines.clone()].concat()), room) {
                 return true;
             }
         }
-        // Not even the documentation fits: the line of the definition says the most.
-        let start = if head == 0 { 0 } else { lines.get(head - 1).map_or(0, |at| at + 1) };
-        let end = lines.get(head).copied().unwrap_or(text.len());
-        let line = hit.span.line_start + head as u32;
-        let base = hit.span.start;
-        let span =
-            Span { start: base + start as u32, end: base + end as u32, line_start: line, line_end: line };
-        let section = self.section(entry, &hit.symbol, span, true);
-        self.push(entry, chunk, section)
+        self.add(page, step(lines), room)
     }
 
-    fn push(&mut self, entry: &'a Entry, chunk: usize, section: Section) -> bool {
-        let fits = self.tokens + section.tokens <= self.budget;
-        if fits {
-            self.tokens += section.tokens;
-            self.pieces.push(Piece { entry, first: chunk, last: chunk, hits: 1, section });
+    /// Shows the part of a place that has most to do with the question and fits.
+    fn show_part(&mut self, at: usize) {
+        let place = &self.places[at];
+        let room = self.options.budget.saturating_sub(self.spent + self.mark());
+        if place.level >= Level::Window || room < LEAST_WINDOW {
+            return;
         }
-        fits
+        let (first, last) =
+            (place.chunk.span.line_start as usize - 1, place.chunk.span.line_end as usize - 1);
+        let part = window(&self.pages[place.page], (first, last), &self.words, room, self.counter);
+        let (page, name) = (place.page, named(place));
+        let addition = Addition { lines: part, name, place: Some((at, Level::Window)) };
+        self.add(page, addition, self.options.budget);
     }
 
-    fn section(&self, entry: &Entry, symbol: &str, span: Span, trimmed: bool) -> Section {
-        let mut title = format!("{}:{}-{}", entry.file.path, span.line_start, span.line_end);
-        if !symbol.is_empty() {
-            title.push(' ');
-            title.push_str(symbol);
+    /// Names whom a place calls and who calls it.
+    fn name_near(&mut self, at: usize) {
+        let place = &self.places[at];
+        if place.level < Level::Body {
+            return;
         }
-        let text = entry.file.slice(span).to_string();
-        let mut section = Section { title, file: entry.file.path.clone(), span, text, trimmed, tokens: 0 };
-        section.tokens = (self.count)(&markdown(&section));
-        section
+        let (span, facts) = (place.chunk.span, &self.pages[place.page].entry.facts);
+        let inside = |line: u32| (span.line_start..=span.line_end).contains(&line);
+        let definitions: Vec<_> = facts
+            .definitions
+            .iter()
+            .filter(|it| it.arity.is_some() && inside(it.clauses.first().unwrap_or(&it.span).line_start))
+            .collect();
+        let look = || [callees(self.index, facts, span), callers(self.index, &definitions)].concat();
+        let near = place.near.clone().unwrap_or_else(look);
+        self.places[at].near = Some(near.clone());
+        for Near { file, line, symbol } in near {
+            let Some(page) = self.page(&file) else { continue };
+            let lines = self.pages[page].statement(line, 1);
+            if !self.pages[page].missing(&lines).is_empty() {
+                let addition = Addition { lines, name: Some(symbol.into()), place: None };
+                self.add(page, addition, self.options.budget);
+            }
+        }
     }
 
-    fn finish(mut self, mut omitted: usize) -> Context {
-        // Sections were counted one by one; what counts is the whole.
+    /// Adds lines to a page if they fit into `room` with what is there already; whether they are there now.
+    fn add(&mut self, page: usize, Addition { lines, name, place }: Addition, room: usize) -> bool {
+        let on = &self.pages[page];
+        let missing = on.missing(&lines);
+        let mut text = String::new();
+        for line in &missing {
+            text.push_str(on.line(*line));
+            text.push('\n');
+        }
+        let name = name.filter(|name| !on.symbols.contains(name));
+        let mut cost = self.counter.count(&text);
+        if on.shown.is_empty() {
+            cost += self.counter.count(&format!(
+                "### [1] {}:1000-1000 {}\n\n```elixir\n\n```\n\n",
+                on.entry.file.path,
+                name.as_deref().unwrap_or_default()
+            ));
+        } else if !missing.is_empty() {
+            cost += name.as_ref().map_or(0, |name| self.counter.count(name)) + self.mark();
+        }
+        if !missing.is_empty() && self.spent.saturating_add(cost) > room {
+            return false;
+        }
+        let on = &mut self.pages[page];
+        on.shown.extend(&missing);
+        let is_named = name.is_some();
+        on.symbols.extend(name);
+        let before = place.map(|(at, level)| (at, std::mem::replace(&mut self.places[at].level, level)));
+        self.spent += cost;
+        self.steps.push(Step { page, lines: missing, named: is_named, cost, place: before });
+        true
+    }
+
+    /// The tokens of a mark for what is left out.
+    fn mark(&self) -> usize {
+        self.counter.count("# … 1000-1000\n")
+    }
+
+    fn take_back(&mut self) {
+        let Some(step) = self.steps.pop() else { return };
+        let on = &mut self.pages[step.page];
+        for line in &step.lines {
+            on.shown.remove(line);
+        }
+        if step.named {
+            on.symbols.pop();
+        }
+        if let Some((at, level)) = step.place {
+            self.places[at].level = level;
+        }
+        self.spent -= step.cost;
+    }
+
+    /// Whether a place is shown at least by its signature.
+    fn is_named(&self, place: &Place) -> bool {
+        place.level > Level::Nothing || self.pages[place.page].missing(&place.signature).is_empty()
+    }
+
+    /// The sections, their text and its tokens: as much as the budget allows for the whole.
+    fn settle(&mut self) -> (Vec<Section>, String, usize) {
+        let (mut rounds, mut back) = (1, 1);
         loop {
-            let text: String = self.pieces.iter().map(|piece| markdown(&piece.section)).collect();
-            let tokens = (self.count)(&text);
-            if tokens <= self.budget || self.pieces.is_empty() {
-                let note = match (self.pieces.is_empty(), omitted) {
-                    (_, 0) => None,
-                    (true, _) => Some("The budget is too small for any of the places."),
-                    (false, _) => Some("Some of the places did not fit into the budget."),
+            let sections = self.sections();
+            if sections.is_empty() {
+                return Default::default();
+            }
+            let text: String = sections.iter().map(markdown).collect();
+            let tokens = self.counter.count(&text);
+            if tokens > self.options.budget {
+                // Half as many each time would do for any tokenizer; a counter may be worse.
+                (0..back).for_each(|_| self.take_back());
+                back *= 2;
+                rounds = ROUNDS;
+                continue;
+            }
+            let steps = self.steps.len();
+            if rounds < ROUNDS && tokens < self.spent {
+                self.spent = tokens;
+                self.fill();
+                rounds += 1;
+            }
+            if self.steps.len() == steps {
+                let count = |section: Section| {
+                    let tokens = self.counter.count(&markdown(&section));
+                    Section { tokens, ..section }
                 };
-                let sections: Vec<Section> = self.pieces.into_iter().map(|piece| piece.section).collect();
-                let tokens = if sections.is_empty() { 0 } else { tokens };
-                return Context { sections, text, tokens, omitted, note };
+                return (sections.into_iter().map(count).collect(), text, tokens);
             }
-            omitted += self.pieces.pop().map_or(0, |piece| piece.hits);
         }
     }
-}
 
-/// Which line of the chunk, from 0, is the first that tells what is defined.
-fn head_line(entry: &Entry, chunk: usize, hit: &Hit) -> usize {
-    let span = entry.facts.chunks[chunk].span;
-    let is_inside = |clause: &&Span| (span.line_start..=span.line_end).contains(&clause.line_start);
-    let first =
-        |definition: &Definition| definition.clauses.iter().find(is_inside).map(|clause| clause.line_start);
-    let named = entry
-        .facts
-        .definitions
-        .iter()
-        .filter(|it| Some(it.kind) == hit.kind && *it.qualified() == *hit.symbol);
-    named.filter_map(first).min().map_or(0, |line| (line - span.line_start) as usize)
-}
-
-/// The first lines of `span` up to line `last`, counted from 0; `lines` are the places of its line ends.
-fn beginning(span: Span, lines: &[usize], last: usize) -> Span {
-    match lines.get(last) {
-        Some(end) => Span { end: span.start + *end as u32, line_end: span.line_start + last as u32, ..span },
-        None => span,
-    }
-}
-
-/// Different names once each, in order.
-fn listed(symbols: &[&str]) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for symbol in symbols {
-        if !names.contains(symbol) {
-            names.push(symbol);
-        }
-    }
-    names.join(", ")
-}
-
-fn markdown(section: &Section) -> String {
-    let Section { title, text, .. } = section;
-    // A fence is longer than any run of its marks in the text, or the text could end it.
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    let (language, comment) = match Language::of_path(&section.file) {
-        Language::Elixir => ("elixir", "# …\n"),
-        Language::Heex => ("heex", "…\n"),
-        Language::Eex => ("eex", "…\n"),
-        Language::Erlang => ("erlang", "% …\n"),
-        Language::Markdown => ("markdown", "…\n"),
-        _ => ("", "…\n"),
-    };
-    let more = if section.trimmed { comment } else { "" };
-    format!("### {title}\n\n{fence}{language}\n{text}\n{more}{fence}\n\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::Cancel;
-    use crate::retrieval::testing::project;
-    use crate::retrieval::{BuildOptions, Query};
-
-    fn words(text: &str) -> usize {
-        text.split_whitespace().count()
-    }
-
-    fn index() -> Index {
-        let root = project();
-        Index::build(root.path(), &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
-    }
-
-    fn answer(index: &Index, text: &str, limit: usize) -> Answer {
-        index.search(&Query { limit, ..Query::new(text) }, &Cancel::new()).unwrap()
-    }
-
-    #[test]
-    fn places_become_sections_with_their_source() {
-        let index = index();
-        let context = pack(&index, &answer(&index, "Shop.Cart.add/2", 1), 1000, &words);
-        let [section] = &context.sections[..] else { panic!("{context:?}") };
-        assert!(section.title.starts_with("lib/cart.ex:7-"), "{}", section.title);
-        assert!(section.title.ends_with(" Shop.Cart.add/2"), "{}", section.title);
-        assert!(section.text.contains("Puts an item") && section.text.contains("def add(cart, nil)"));
-        assert!(context.text.starts_with("### lib/cart.ex:7-") && context.text.contains("```elixir\n"));
-        assert_eq!((context.omitted, context.note), (0, None));
-    }
-
-    #[test]
-    fn neighbours_are_joined_at_the_better_rank() {
-        let index = index();
-        let answer = answer(&index, "Cart add total items", 20);
-        let of_cart = answer.results.iter().filter(|hit| &*hit.file == "lib/cart.ex").count();
-        assert!(of_cart > 1, "{answer:?}");
-        let context = pack(&index, &answer, 10_000, &words);
-        let sections: Vec<_> = context.sections.iter().filter(|it| &*it.file == "lib/cart.ex").collect();
-        assert_eq!(sections.len(), 1, "{context:?}");
-        assert_eq!(index.text("lib/cart.ex").unwrap().trim_end(), sections[0].text);
-    }
-
-    #[test]
-    fn what_does_not_fit_keeps_its_head() {
-        let index = index();
-        let answer = answer(&index, "Shop.Cart.total/1", 1);
-        let whole = pack(&index, &answer, 10_000, &words);
-        let less = pack(&index, &answer, whole.tokens - 3, &words);
-        assert!(less.sections[0].trimmed && less.sections[0].text.contains("def total(cart)"), "{less:?}");
-        assert!(less.sections[0].text.contains("What all items cost"), "{less:?}");
-        let head = pack(&index, &answer, 12, &words);
-        assert_eq!(head.sections[0].text.trim(), "def total(cart) do");
-        assert!(head.tokens <= 12 && head.text.contains("# …"), "{head:?}");
-        let nothing = pack(&index, &answer, 3, &words);
-        assert_eq!((nothing.sections.len(), nothing.tokens, nothing.omitted), (0, 0, 1));
-        assert!(nothing.note.is_some() && nothing.text.is_empty());
-    }
-
-    #[test]
-    fn fences_are_longer_than_those_of_the_text() {
-        let text = "a ```` b".to_string();
-        let section = Section {
-            title: "t".into(),
-            file: "a.md".into(),
-            span: Span::default(),
-            text,
-            trimmed: false,
-            tokens: 0,
+    fn sections(&self) -> Vec<Section> {
+        let mut best: Vec<usize> = (0..self.pages.len()).collect();
+        // Pages of places come before those that are only named, in order of their best places.
+        best.retain(|page| !self.pages[*page].shown.is_empty());
+        let paths: Vec<&str> = best.iter().map(|page| &*self.pages[*page].entry.file.path).collect();
+        let arranged = arrangement(self.options.order, &paths);
+        let is_whole = |page: usize| {
+            let mut places = self.places.iter().filter(|place| place.page == page);
+            places.all(|place| self.pages[page].missing(&place.body).is_empty())
         };
-        assert!(markdown(&section).contains("\n`````markdown\n"));
-    }
-
-    proptest! {
-        #[test]
-        fn never_over_budget(budget in 0..600usize, limit in 1..20usize, text in "(cart|money|add|total|guide|round| ){1,6}[a-z]") {
-            let index = index();
-            let answer = answer(&index, &text, limit);
-            // The last one counts more for the whole than for its parts.
-            let counters: [&dyn Fn(&str) -> usize; 3] = [&words, &str::len, &|text| text.len() * text.len() / 4000];
-            for count in counters {
-                let context = pack(&index, &answer, budget, count);
-                prop_assert!(context.tokens <= budget);
-                prop_assert_eq!(context.tokens, if context.sections.is_empty() { 0 } else { count(&context.text) });
-                prop_assert_eq!(context.note.is_some(), context.omitted > 0);
-                let mut seen = Vec::new();
-                for section in &context.sections {
-                    prop_assert!(context.text.contains(&section.text));
-                    for (file, span) in &seen {
-                        let apart = file != &section.file || are_apart(*span, section.span);
-                        prop_assert!(apart, "sections overlap");
-                    }
-                    seen.push((section.file.clone(), section.span));
-                }
-            }
-        }
-    }
-
-    fn are_apart(a: Span, b: Span) -> bool {
-        a.end <= b.start || b.end <= a.start
+        (1..)
+            .zip(arranged)
+            .filter_map(|(number, rank)| section(&self.pages[best[rank]], number, is_whole(best[rank])))
+            .collect()
     }
 }

@@ -46,6 +46,7 @@ pub use implementations::Implementation;
 pub use neighbourhood::{Neighbourhood, NeighbourhoodOptions};
 pub use paths::SymbolPath;
 pub use picture::Picture;
+pub(crate) use std_lib::is_of_kernel;
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 
 #[cfg(test)]

@@ -33,6 +33,11 @@ pub(super) fn known(module: &str, name: &str, arity: u8) -> Option<Known> {
     })
 }
 
+/// Whether it can be called anywhere without a module.
+pub(crate) fn is_of_kernel(name: &str, arity: u8) -> bool {
+    ["Kernel", "Kernel.SpecialForms"].iter().any(|module| known(module, name, arity).is_some())
+}
+
 pub(super) fn has_module(module: &str) -> bool {
     line(module).is_some()
 }

@@ -29,10 +29,12 @@ pub enum Language {
     Eex,
     /// `.erl` and `.hrl`.
     Erlang,
-    /// `.md` and `.livemd`.
+    /// `.md`.
     Markdown,
-    /// Any other text.
+    /// Any other text: configuration, data, scripts, style sheets, programs in other languages.
     Text,
+    /// `.livemd`: Markdown with cells of Elixir.
+    Livebook,
 }
 
 /// The first 16 bytes of the BLAKE3 hash of some content.
@@ -65,13 +67,14 @@ pub struct File {
 
 impl Language {
     /// Every language.
-    pub const ALL: [Language; 6] = [
+    pub const ALL: [Language; 7] = [
         Language::Elixir,
         Language::Heex,
         Language::Eex,
         Language::Erlang,
         Language::Markdown,
         Language::Text,
+        Language::Livebook,
     ];
 
     /// Its name in lower case, for people and other programs.
@@ -83,6 +86,7 @@ impl Language {
             Language::Erlang => "erlang",
             Language::Markdown => "markdown",
             Language::Text => "text",
+            Language::Livebook => "livebook",
         }
     }
 
@@ -93,7 +97,8 @@ impl Language {
             Some("heex") => Language::Heex,
             Some("eex" | "leex") => Language::Eex,
             Some("erl" | "hrl") => Language::Erlang,
-            Some("md" | "livemd") => Language::Markdown,
+            Some("md") => Language::Markdown,
+            Some("livemd") => Language::Livebook,
             _ => Language::Text,
         }
     }
@@ -136,7 +141,9 @@ mod tests {
             ("lib/page.html.heex", Language::Heex),
             ("old.html.leex", Language::Eex),
             ("src/a.hrl", Language::Erlang),
-            ("guide.livemd", Language::Markdown),
+            ("guide.md", Language::Markdown),
+            ("guide.livemd", Language::Livebook),
+            ("config/runtime.json", Language::Text),
             ("Makefile", Language::Text),
             ("a.ex/readme", Language::Text),
             ("", Language::Text),

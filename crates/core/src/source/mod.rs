@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod file;
+mod generated;
 mod walk;
 
 mod stamp;

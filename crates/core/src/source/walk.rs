@@ -10,6 +10,7 @@ use ignore::WalkBuilder;
 use rayon::prelude::*;
 
 use super::file::extension;
+use super::generated::{generated, is_generated_name};
 use super::{Diagnostic, File, Severity};
 use crate::{Cancel, Error, Result};
 
@@ -29,17 +30,43 @@ pub struct WalkOptions {
     pub max_file_bytes: u64,
     /// When there are more files, the first ones in order of path are read, with one diagnostic `too_many`.
     pub max_files: usize,
-    /// Extensions without a dot; files with another one, or none, are left out silently.
+    /// Extensions without a dot; files with another one, or none, are left out silently, but for those in `names`.
     pub extensions: Vec<String>,
+    /// Names of files that are read whatever their extension, also hidden ones.
+    pub names: Vec<String>,
 }
+
+/// Code and documentation, what configures them, and text in other languages that a project may have parts in.
+const EXTENSIONS: [&str; 53] = [
+    "ex", "exs", "heex", "eex", "leex", "erl", "hrl", "xrl", "yrl", "src", "config", "md", "livemd", "txt",
+    "rst", "adoc", "json", "yaml", "yml", "toml", "ini", "conf", "cfg", "sql", "graphql", "proto", "html",
+    "css", "scss", "js", "mjs", "cjs", "jsx", "ts", "tsx", "vue", "svelte", "sh", "bash", "nix", "tf", "c",
+    "h", "cc", "cpp", "hpp", "rs", "zig", "go", "py", "rb", "lua", "java",
+];
+
+/// `.env` is not among them: it holds secrets, and what is read may end up in a prompt.
+const NAMES: [&str; 12] = [
+    "Makefile",
+    "Dockerfile",
+    "Containerfile",
+    "Procfile",
+    "Justfile",
+    ".formatter.exs",
+    ".credo.exs",
+    ".iex.exs",
+    ".tool-versions",
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+];
 
 impl Default for WalkOptions {
     fn default() -> Self {
-        let extensions = ["ex", "exs", "heex", "eex", "leex", "erl", "hrl", "md", "livemd"];
         WalkOptions {
             max_file_bytes: 1 << 20,
             max_files: 100_000,
-            extensions: extensions.map(String::from).to_vec(),
+            extensions: EXTENSIONS.map(String::from).to_vec(),
+            names: NAMES.map(String::from).to_vec(),
         }
     }
 }
@@ -47,15 +74,26 @@ impl Default for WalkOptions {
 impl WalkOptions {
     /// Whether a file of this name is read, as far as the name tells.
     pub(super) fn reads(&self, path: &str) -> bool {
-        extension(path).is_some_and(|extension| self.extensions.iter().any(|wanted| wanted == extension))
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_wanted =
+            |extension| !name.starts_with('.') && self.extensions.iter().any(|wanted| wanted == extension);
+        self.names(name) || (extension(path).is_some_and(is_wanted) && !is_generated_name(name))
+    }
+
+    fn names(&self, name: &str) -> bool {
+        self.names.iter().any(|wanted| wanted == name)
     }
 }
 
 /// The files under `root`, sorted by path, and what could not be read.
 ///
-/// Hidden files and what `.gitignore` or `.ignore` files under `root` name are left out, also outside of a git
-/// repository, and so are `_build`, `deps`, `node_modules`, `.elixir_ls`, `cover` and `priv/static`. Links are not
-/// followed. Which rules hold depends on nothing outside of `root`.
+/// Hidden files but for [`WalkOptions::names`], and what `.gitignore` or `.ignore` files under `root` name, are left out,
+/// also outside of a git repository, and so are `_build`, `deps`, `node_modules`, `.elixir_ls`, `cover` and `priv/static`.
+/// Links are not followed. Which rules hold depends on nothing outside of `root`.
+///
+/// What a tool wrote says little and would drown what people did. Locks of package managers and `.min.` files are left out
+/// silently; text that is not Elixir, Erlang, a template or Markdown is left out with a diagnostic `generated` if its
+/// lines are longer than people write them, if a mark at its top says so, or if it is data of more than 128 KiB.
 ///
 /// # Errors
 /// [`crate::ErrorKind::NotFound`] without `root`, [`crate::ErrorKind::InvalidArgument`] when it is not a folder, and those of
@@ -150,7 +188,7 @@ pub(super) fn list(
     cancel: &Cancel,
 ) -> Result<(Vec<String>, Vec<Diagnostic>)> {
     let (mut paths, mut diagnostics) = (Vec::new(), Vec::new());
-    for entry in entries(root, wanted) {
+    for entry in entries(root, wanted, &options.names) {
         cancel.check()?;
         match entry {
             Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
@@ -181,7 +219,7 @@ pub(super) fn list(
 pub(super) fn folders(root: &Path, wanted: Option<&BTreeSet<String>>) -> BTreeSet<String> {
     let is_folder = |entry: &ignore::DirEntry| entry.path().is_dir() && !entry.path_is_symlink();
     let covered = |path: &String| wanted.is_none_or(|wanted| lies_in(path, wanted));
-    entries(root, wanted)
+    entries(root, wanted, &[])
         .filter_map(|entry| entry.ok())
         .filter(|entry| entry.depth() == 0 || is_folder(entry))
         .map(|entry| relative(root, entry.path()))
@@ -191,15 +229,21 @@ pub(super) fn folders(root: &Path, wanted: Option<&BTreeSet<String>>) -> BTreeSe
 
 /// What lies below `root` by the rules that say what is left out; only what is at or below `wanted`, if given, and the
 /// folders that lead there.
-fn entries(root: &Path, wanted: Option<&BTreeSet<String>>) -> ignore::Walk {
+fn entries(root: &Path, wanted: Option<&BTreeSet<String>>, names: &[String]) -> ignore::Walk {
     let base = root.to_path_buf();
     let wanted = wanted.cloned();
+    let names = names.to_vec();
     WalkBuilder::new(root)
+        .hidden(false)
         .require_git(false)
         .git_global(false)
         .parents(false)
         .follow_links(false)
         .filter_entry(move |entry| {
+            let name = entry.file_name().to_string_lossy();
+            if entry.depth() > 0 && name.starts_with('.') && !names.iter().any(|wanted| *wanted == name) {
+                return false;
+            }
             let leads = wanted.as_ref().is_none_or(|wanted| leads_to(&relative(&base, entry.path()), wanted));
             leads && (!entry.path().is_dir() || !is_skipped(&base, entry.path()))
         })
@@ -280,6 +324,10 @@ pub(super) fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option
     let modified = modified
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
         .and_then(|time| u64::try_from(time.as_millis()).ok());
+    if let Some(why) = generated(path, &bytes) {
+        let message = format!("the file was left out: {why}");
+        return (None, vec![diagnostic(path, Severity::Warning, "generated", message)]);
+    }
     let file = |text: String| Some(File { modified, ..File::new(path, text) });
     match String::from_utf8(bytes) {
         Ok(text) => (file(text), Vec::new()),
@@ -337,6 +385,14 @@ mod tests {
             ("cover/c.ex", b"1"),
             (".hidden/h.ex", b"1"),
             (".formatter.exs", b"1"),
+            (".env", b"SECRET=1"),
+            (".env.example", b"SECRET="),
+            (".hidden.ex", b"1"),
+            ("Makefile", b"1"),
+            ("LICENSE", b"1"),
+            ("package-lock.json", b"{}"),
+            ("assets/app.min.js", b"1"),
+            ("assets/app.js", b"1"),
             ("ignored/i.ex", b"1"),
             (".gitignore", b"/ignored\n*.tmp.ex\n"),
             ("lib/a.tmp.ex", b"1"),
@@ -345,8 +401,13 @@ mod tests {
         assert_eq!(
             files,
             [
+                ".env.example",
+                ".formatter.exs",
+                "Makefile",
                 "README.md",
                 "apps/one/mix.exs",
+                "assets/app.js",
+                "data.json",
                 "lib/a.ex",
                 "lib/b.ex",
                 "lib/deps/in_lib.ex",
@@ -355,7 +416,8 @@ mod tests {
             ]
         );
         assert_eq!(codes, []);
-        let json = WalkOptions { extensions: vec!["json".into()], ..WalkOptions::default() };
+        let json =
+            WalkOptions { extensions: vec!["json".into()], names: Vec::new(), ..WalkOptions::default() };
         assert_eq!(seen(root.path(), &json).0, ["data.json"]);
     }
 

@@ -11,10 +11,11 @@ use crate::source::{File, Language, Span};
 
 /// All that `file` says by itself. Never fails: what cannot be read is told in the diagnostics, and the rest is read.
 ///
-/// Elixir, Erlang and templates are read in full; of other languages only chunks are made.
+/// Elixir, Erlang, templates and the cells of Livebooks are read in full; of other languages only chunks are made.
 pub fn analyse(file: &File) -> FileFacts {
     let mut facts = match file.language {
         Language::Elixir => elixir(file),
+        Language::Livebook => elixir(&File { text: chunk::livebook_code(&file.text).into(), ..file.clone() }),
         Language::Erlang => erlang::read(file),
         Language::Heex => template(file, Dialect::Heex),
         Language::Eex => template(file, Dialect::Eex),

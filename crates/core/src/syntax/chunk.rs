@@ -2,8 +2,15 @@
 //!
 //! In code they follow the definitions: a function with its documentation, spec and all clauses is one chunk, and so is what
 //! stands in a module before and between them. Sizes are counted without white space, as in cAST (Zhang et al., 2025): what
-//! is too large is split where it hurts least, and small neighbours that belong together are joined. Each line that holds
-//! more than white space is in exactly one chunk.
+//! is too large is split where it hurts least, and small neighbours that belong together are joined. Markdown follows its
+//! headings, a Livebook its headings and what its cells define, and any other text its indentation and brackets. Each line
+//! that holds more than white space is in exactly one chunk, but for the outputs in a Livebook, which are in none.
+
+pub(super) use livebook::code as livebook_code;
+
+mod livebook;
+mod markdown;
+mod outline;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,11 +32,14 @@ const JOINED: usize = 600;
 pub(super) fn chunks(file: &File, facts: &FileFacts) -> Vec<Chunk> {
     let lines = Lines::of(&file.text);
     let units = match file.language {
-        Language::Elixir | Language::Erlang if !facts.definitions.is_empty() => {
+        Language::Elixir | Language::Erlang if facts.definitions.iter().any(is_owner) => {
             code_units(file, &lines, &facts.definitions)
         }
-        Language::Markdown => text_units(file, &lines),
-        _ => whole(file, &lines),
+        Language::Markdown => markdown::units(file, &lines),
+        Language::Livebook => livebook::units(file, &lines, &facts.definitions),
+        // What one has written at one sitting to be seen as one.
+        Language::Heex | Language::Eex | Language::Erlang => outline::units(file, &lines, LARGEST),
+        _ => outline::units(file, &lines, JOINED),
     };
     units.iter().flat_map(|unit| split(unit, &lines, facts)).collect()
 }
@@ -114,6 +124,11 @@ fn holds_others(kind: DefinitionKind) -> bool {
     matches!(kind, Module | Protocol | Implementation | Describe)
 }
 
+/// Whether lines can belong to it.
+fn is_owner(definition: &Definition) -> bool {
+    stands_alone(definition.kind) || holds_others(definition.kind)
+}
+
 fn code_units(file: &File, lines: &Lines, definitions: &[Definition]) -> Vec<Unit> {
     let owners = owners(lines, definitions);
     let mut units: Vec<Unit> = Vec::new();
@@ -129,9 +144,7 @@ fn code_units(file: &File, lines: &Lines, definitions: &[Definition]) -> Vec<Uni
 /// For each line the innermost definition that is a unit or holds units: of those that reach over it the shortest, and of two
 /// on one line the first.
 fn owners(lines: &Lines, definitions: &[Definition]) -> Vec<Option<usize>> {
-    let mut order: Vec<usize> = (0..definitions.len())
-        .filter(|at| stands_alone(definitions[*at].kind) || holds_others(definitions[*at].kind))
-        .collect();
+    let mut order: Vec<usize> = (0..definitions.len()).filter(|at| is_owner(&definitions[*at])).collect();
     order.sort_by_key(|at| definitions[*at].span.line_start);
     let mut order = order.into_iter().peekable();
     let mut open = BinaryHeap::new();
@@ -218,64 +231,8 @@ fn are_likes(before: &Unit, unit: &Unit, definitions: &[Definition], sizes: (usi
     same_kind && sizes.0 + sizes.1 <= JOINED && ((one.name == other.name && short) || both_short)
 }
 
-fn whole(file: &File, lines: &Lines) -> Vec<Unit> {
-    let range = if lines.count() == 0 { None } else { lines.trimmed(0, lines.count() - 1) };
-    range.map(|(first, last)| text_unit(first, last, file.path.clone())).into_iter().collect()
-}
-
 fn text_unit(first: usize, last: usize, header: Arc<str>) -> Unit {
     Unit { first, last, owner: None, symbol: Arc::from(""), kind: None, header }
-}
-
-/// The sections of a Markdown file, each under the titles that lead to it.
-fn text_units(file: &File, lines: &Lines) -> Vec<Unit> {
-    let mut units: Vec<Unit> = Vec::new();
-    let mut titles: Vec<(usize, &str)> = Vec::new();
-    let mut fence: Option<&str> = None;
-    let mut begun = 0;
-    let mut header = file.path.clone();
-    let mut close = |first: usize, end: usize, header: &Arc<str>| {
-        let Some((first, last)) = end.checked_sub(1).and_then(|last| lines.trimmed(first, last)) else {
-            return;
-        };
-        match units.last_mut() {
-            Some(before)
-                if lines.size(before.first, before.last) < SMALL && lines.size(first, last) < JOINED =>
-            {
-                before.last = last;
-                before.header = header.clone();
-            }
-            _ => units.push(text_unit(first, last, header.clone())),
-        }
-    };
-    for line in 0..lines.count() {
-        let text = file.text[lines.starts[line]..lines.ends[line]].trim();
-        let mark = ["```", "~~~"].into_iter().find(|mark| text.starts_with(mark));
-        match (fence, mark) {
-            (None, Some(mark)) => fence = Some(mark),
-            (Some(open), Some(mark)) if open == mark => fence = None,
-            _ => {}
-        }
-        if fence.is_none()
-            && let Some((level, title)) = heading(text)
-        {
-            close(begun, line, &header);
-            begun = line;
-            titles.retain(|(outer, _)| *outer < level);
-            titles.push((level, title));
-            let path: Vec<&str> = titles.iter().map(|(_, title)| *title).collect();
-            header = format!("{} ({})", path.join(" › "), file.path).into();
-        }
-    }
-    close(begun, lines.count(), &header);
-    units
-}
-
-/// The level and title of an ATX heading.
-fn heading(text: &str) -> Option<(usize, &str)> {
-    let level = text.bytes().take_while(|byte| *byte == b'#').count();
-    let title = text[level..].strip_prefix(' ')?.trim().trim_end_matches('#').trim_end();
-    (1..=6).contains(&level).then_some((level, title))
 }
 
 /// The chunks of one unit: itself, or its pieces if it is too large. Pieces after the first name what they belong to.
@@ -386,7 +343,7 @@ mod tests {
         FileFacts { definitions, ..FileFacts::default() }
     }
 
-    fn shown(chunks: &[Chunk]) -> Vec<String> {
+    pub(super) fn shown(chunks: &[Chunk]) -> Vec<String> {
         chunks
             .iter()
             .map(|chunk| {
@@ -398,7 +355,7 @@ mod tests {
             .collect()
     }
 
-    fn check_cover(text: &str, chunks: &[Chunk]) {
+    pub(super) fn check_cover(text: &str, chunks: &[Chunk]) {
         let mut end = 0;
         let mut covered = vec![0; text.split('\n').count() + 1];
         for chunk in chunks {
@@ -499,7 +456,7 @@ mod tests {
     #[test]
     fn nothing_has_no_chunks() {
         for text in ["", "\n", " \n\t\n"] {
-            for path in ["a.ex", "a.md", "a.txt"] {
+            for path in ["a.ex", "a.md", "a.livemd", "a.txt", "a.json"] {
                 assert!(chunks(&File::new(path, text), &FileFacts::default()).is_empty());
             }
         }
@@ -516,6 +473,11 @@ mod tests {
             "[ a-z]{0,40}",
             Just("x".repeat(900)),
             Just("y".repeat(3000)),
+            Just("a {".into()),
+            Just("  }".into()),
+            Just("[b]".into()),
+            Just("    c: \"(\"; \\".into()),
+            Just("config :d, e: 1".into()),
         ]
     }
 
@@ -524,7 +486,7 @@ mod tests {
         fn each_line_is_in_exactly_one_chunk(
             lines in prop::collection::vec(line(), 0..60),
             definitions in prop::collection::vec((0..4usize, 0..70usize, 0..30usize), 0..12),
-            path in prop::sample::select(vec!["a.ex", "a.md", "a.txt"]),
+            path in prop::sample::select(vec!["a.ex", "a.md", "a.txt", "a.json", "a.toml", "a.sql", "config.exs"]),
             ends in any::<bool>(),
         ) {
             let mut text = lines.join("\n");

@@ -371,7 +371,8 @@ pub struct FileFacts {
     /// What messages the clauses of `handle_call/3`, `handle_cast/2`, `handle_info/2`, `handle_continue/2` and `handle_event/3`
     /// match with their first parameter, and those of a state machine's `handle_event/4` with their second.
     pub receivers: Vec<Shape>,
-    /// In order of position; together they cover every line that holds more than white space.
+    /// In order of position; together they cover every line that holds more than white space, but for the outputs in a
+    /// Livebook.
     pub chunks: Vec<Chunk>,
     /// What could not be read.
     pub diagnostics: Vec<Diagnostic>,

@@ -155,7 +155,7 @@ impl Tree {
             Meaning::Rules
         } else if self.knows(&path) || is_folder() {
             Meaning::Folder(path)
-        } else if FETCHED.contains(&&*path) || (!name.starts_with('.') && self.options.reads(name)) {
+        } else if FETCHED.contains(&&*path) || self.options.reads(name) {
             Meaning::File(path)
         } else {
             Meaning::Nothing

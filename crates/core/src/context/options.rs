@@ -1,0 +1,53 @@
+//! How a context is packed.
+
+/// Which section stands where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The best first, the second best last, the others between them, better ones first. Models use what stands at the ends
+    /// of a long prompt more than what stands in its middle (Liu et al., "Lost in the Middle", 2024).
+    #[default]
+    Ends,
+    /// The best first.
+    Best,
+    /// The best last, next to a question that follows.
+    Last,
+    /// By path.
+    Path,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Order; 4] = [Order::Ends, Order::Best, Order::Last, Order::Path];
+
+    /// Its name in lower case, for people and other programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Order::Ends => "ends",
+            Order::Best => "best",
+            Order::Last => "last",
+            Order::Path => "path",
+        }
+    }
+}
+
+/// How a context is packed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PackOptions {
+    /// So many tokens at most.
+    pub budget: usize,
+    /// Which section stands where.
+    pub order: Order,
+    /// A place whose score is more than this below that of the best one is left out, however much room there is. Scores
+    /// add up what speaks for a place, as the logarithm of odds; `f32::INFINITY` leaves nothing out.
+    pub reach: f32,
+}
+
+impl PackOptions {
+    /// Places of this reach are worth their tokens: benches/results has what others gain and cost.
+    pub const REACH: f32 = 10.0;
+
+    /// Packing for so many tokens, as is best for most.
+    pub fn new(budget: usize) -> Self {
+        PackOptions { budget, order: Order::default(), reach: Self::REACH }
+    }
+}

@@ -1,0 +1,87 @@
+//! What of one file is shown: a set of lines, so that no line is there twice.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::retrieval::Entry;
+
+/// A file, and which of its lines are shown. Lines count from 0.
+pub(super) struct Page<'a> {
+    pub(super) entry: &'a Entry,
+    lines: Vec<Range<usize>>,
+    pub(super) shown: BTreeSet<usize>,
+    /// What is shown, best first.
+    pub(super) symbols: Vec<Arc<str>>,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn of(entry: &'a Entry) -> Self {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for line in entry.file.text.split_inclusive('\n') {
+            lines.push(start..start + line.trim_end_matches(['\n', '\r']).len());
+            start += line.len();
+        }
+        Page { entry, lines, shown: BTreeSet::new(), symbols: Vec::new() }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn line(&self, line: usize) -> &'a str {
+        let entry: &'a Entry = self.entry;
+        self.lines.get(line).and_then(|range| entry.file.text.get(range.clone())).unwrap_or_default()
+    }
+
+    pub(super) fn is_blank(&self, line: usize) -> bool {
+        self.line(line).trim().is_empty()
+    }
+
+    /// The bytes of lines `first..=last`.
+    pub(super) fn bytes(&self, first: usize, last: usize) -> Range<usize> {
+        self.lines[first].start..self.lines[last].end
+    }
+
+    /// Those of `lines` that are not shown.
+    pub(super) fn missing(&self, lines: &[usize]) -> Vec<usize> {
+        let mut missing: Vec<usize> =
+            lines.iter().copied().filter(|line| *line < self.count() && !self.shown.contains(line)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// What is shown without a gap, first and last line; blank lines are no gap.
+    pub(super) fn runs(&self) -> Vec<(usize, usize)> {
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        for line in &self.shown {
+            match runs.last_mut() {
+                Some((_, last)) if (*last + 1..*line).all(|between| self.is_blank(between)) => *last = *line,
+                _ => runs.push((*line, *line)),
+            }
+        }
+        runs
+    }
+
+    /// `line` and those after it that end what it began: while brackets are open, but `most` lines at most.
+    pub(super) fn statement(&self, line: usize, most: usize) -> Vec<usize> {
+        let mut open = 0_i32;
+        let mut lines = Vec::new();
+        for at in line..(line + most).min(self.count()) {
+            lines.push(at);
+            for byte in self.line(at).bytes() {
+                match byte {
+                    b'(' | b'[' | b'{' => open += 1,
+                    b')' | b']' | b'}' => open -= 1,
+                    _ => {}
+                }
+            }
+            if open <= 0 && !self.line(at).trim_end().ends_with(',') {
+                break;
+            }
+        }
+        lines
+    }
+}

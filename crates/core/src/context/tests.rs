@@ -1,0 +1,288 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::Cancel;
+use crate::retrieval::testing::{analysed, index_of, project};
+use crate::retrieval::{Answer, BuildOptions, Index, Query};
+
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+/// As tokenizers of code count, about: a word is a token for each four letters, any other character one.
+fn tokens(text: &str) -> usize {
+    let (mut count, mut letters) = (0, 0_usize);
+    for character in text.chars() {
+        if character.is_alphanumeric() || character == '_' {
+            letters += 1;
+        } else {
+            count += letters.div_ceil(4) + usize::from(character == '\n' || !character.is_whitespace());
+            letters = 0;
+        }
+    }
+    count + letters.div_ceil(4)
+}
+
+fn shop() -> Index {
+    let root = project();
+    Index::build(root.path(), &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
+}
+
+fn index(files: &[(&str, &str)]) -> Index {
+    index_of(files.iter().map(|(path, text)| analysed(path, text)).collect())
+}
+
+fn answer(index: &Index, text: &str, limit: usize) -> Answer {
+    index.search(&Query { limit, ..Query::new(text) }, &Cancel::new()).unwrap()
+}
+
+/// Everything is worth its tokens, best first.
+fn options(budget: usize) -> PackOptions {
+    PackOptions { budget, order: Order::Best, reach: f32::INFINITY }
+}
+
+fn packed(index: &Index, question: &str, limit: usize, options: &PackOptions) -> Context {
+    pack(index, question, &answer(index, question, limit), options, &words)
+}
+
+/// The lines of the first section without blank ones.
+fn first(context: &Context) -> Vec<&str> {
+    context.sections[0].text.lines().filter(|line| !line.trim().is_empty()).collect()
+}
+
+const LEDGER: &str = r#"defmodule Shop.Ledger do
+  @moduledoc "What was paid."
+  use GenServer
+
+  alias Shop.{Money, Tax}
+  alias Shop.Orders.Order, as: Bought
+  alias Shop.Unused
+  import Shop.Format, only: [cents: 1]
+  import Shop.Other
+  require Logger
+
+  @limit 500
+  @other 1
+
+  @doc """
+  Books what an order costs.
+
+  The order must be paid.
+  """
+  @spec book(Bought.t()) :: :ok
+  def book(%Bought{} = order) do
+    total = Money.sum(order.net, order.vat)
+    Logger.info(cents(total))
+    if total > @limit, do: check(order), else: :ok
+  end
+
+  defp check(order) do
+    order.first |> Money.sum(order.second) |> Money.sum(order.third) |> Money.sum(order.fourth)
+    {:error, :large, order.first, order.second, order.third, order.fourth, order.fifth}
+  end
+
+  def close(ledger) do
+    Enum.each(ledger.orders, fn order -> book(order) end)
+    {:ok, ledger.first, ledger.second, ledger.third, ledger.fourth, ledger.fifth, ledger.sixth}
+  end
+end
+"#;
+
+const MONEY: &str = "defmodule Shop.Money do\n  @doc \"Adds amounts, whatever they are amounts of, and rounds what is the sum of them to whole cents.\"\n  def sum(a, b), do: a + b\nend\n";
+
+const OTHER: &str = "defmodule Shop.Other do\n  def nobody_calls_this(a), do: a\nend\n";
+
+fn ledger() -> Index {
+    index(&[("lib/ledger.ex", LEDGER), ("lib/money.ex", MONEY), ("lib/other.ex", OTHER)])
+}
+
+#[test]
+fn a_place_unfolds_as_the_budget_grows() {
+    let index = ledger();
+    let at = |budget| packed(&index, "Shop.Ledger.book/1", 1, &options(budget));
+    let nothing = at(10);
+    assert_eq!((nothing.sections.len(), nothing.tokens, nothing.omitted), (0, 0, 1));
+    assert!(nothing.note.is_some() && nothing.text.is_empty());
+    let signature = "  def book(%Bought{} = order) do";
+    for budget in [11, 24] {
+        let context = at(budget);
+        assert_eq!((&first(&context)[..], context.tokens), (&[signature][..], 11), "{context:?}");
+        assert_eq!(context.sections[0].title, "[1] lib/ledger.ex:21-21 Shop.Ledger.book/1");
+        assert!(context.sections[0].trimmed);
+    }
+    let summary = at(25);
+    assert_eq!(
+        first(&summary)[..],
+        [
+            "  @doc \"\"\"",
+            "  Books what an order costs.",
+            "# … 17-19",
+            "  @spec book(Bought.t()) :: :ok",
+            signature
+        ]
+    );
+    assert_eq!((summary.tokens, &summary.sections[0].lines[..]), (25, &[(15, 16), (20, 21)][..]));
+    let whole = at(1000);
+    assert!(whole.text.contains("The order must be paid.") && whole.text.contains("else: :ok"));
+    assert!(!whole.sections[0].trimmed && whole.omitted == 0 && whole.note.is_none());
+}
+
+#[test]
+fn what_code_needs_of_its_module_stands_above_it() {
+    let index = ledger();
+    let context = packed(&index, "Shop.Ledger.book/1", 1, &options(1000));
+    let text = &context.sections[0].text;
+    for needed in [
+        "use GenServer",
+        "Shop.{Money, Tax}",
+        "as: Bought",
+        "only: [cents: 1]",
+        "require Logger",
+        "@limit 500",
+    ] {
+        assert!(text.contains(needed), "{needed} is missing in\n{text}");
+    }
+    for unused in ["Shop.Unused", "import Shop.Other", "@other", "@moduledoc"] {
+        assert!(!text.contains(unused), "{unused} is in\n{text}");
+    }
+}
+
+#[test]
+fn callers_and_callees_are_named_with_what_is_left() {
+    let index = ledger();
+    let context = packed(&index, "Shop.Ledger.book/1", 1, &options(1000));
+    for named in ["def close(ledger) do", "defp check(order) do", "def sum(a, b), do: a + b"] {
+        assert!(context.text.contains(named), "{named} is missing in\n{}", context.text);
+    }
+    assert!(!context.text.contains("ledger.orders") && !context.text.contains(":large"));
+    assert!(context.sections[0].symbols.iter().any(|symbol| &**symbol == "Shop.Ledger.close/1"));
+    let enough = packed(&index, "Shop.Ledger.book/1", 1, &options(context.tokens));
+    assert_eq!(enough, context);
+    let less = packed(&index, "Shop.Ledger.book/1", 1, &options(context.tokens - 1));
+    assert!(less.tokens < context.tokens && less.text.contains("else: :ok"));
+}
+
+#[test]
+fn many_places_are_named_before_one_is_whole() {
+    let body = |at: usize| format!("    some_step_of_it_that_is_long_enough_to_count({at})\n").repeat(20);
+    let functions: String =
+        (0..8).map(|at| format!("  def charge_{at}(card) do\n{}  end\n\n", body(at))).collect();
+    let index = index(&[("lib/card.ex", &format!("defmodule Card do\n{functions}end\n"))]);
+    let context = packed(&index, "charge a card", 8, &options(120));
+    let named = (0..8).filter(|at| context.text.contains(&format!("def charge_{at}("))).count();
+    assert!(named >= 5, "{named} are named in\n{}", context.text);
+    let large = packed(&index, "charge a card", 8, &options(1000));
+    assert!(large.sections.len() == 1 && !large.sections[0].trimmed, "{}", large.text);
+    assert_eq!(large.text.matches("some_step_of_it").count(), 160, "whole, and no line twice");
+}
+
+#[test]
+fn the_part_of_a_long_place_is_the_one_that_matches() {
+    let filler = |from: usize| -> String {
+        (from..from + 20).map(|at| format!("    step_number(one, {at}, two)\n")).collect()
+    };
+    let text = format!(
+        "defmodule Card do\n  def charge(card) do\n{}    refund_the_customer(card)\n{}  end\nend\n",
+        filler(0),
+        filler(20)
+    );
+    let index = index(&[("lib/card.ex", &text)]);
+    let context = packed(&index, "charge refund customer", 1, &options(70));
+    let section = &context.sections[0];
+    assert!(section.text.contains("def charge(card) do"), "{}", section.text);
+    assert!(section.text.contains("\n    refund_the_customer(card)\n"), "{}", section.text);
+    assert!(section.trimmed && section.text.contains("# … ") && context.tokens <= 70);
+}
+
+#[test]
+fn places_far_below_the_best_one_are_left_out() {
+    let index = shop();
+    let question = "Cart add total items";
+    let answer = answer(&index, question, 20);
+    let gap = answer.results[0].score - answer.results[1].score;
+    let at = |reach| pack(&index, question, &answer, &PackOptions { reach, ..options(10_000) }, &words);
+    let all = answer.results.len();
+    assert!(all > 3 && gap > 0.0);
+    assert_eq!(at(gap).unworthy, all - 2);
+    assert_eq!(at(gap * 0.99).unworthy, all - 1);
+    assert_eq!((at(f32::INFINITY).unworthy, at(f32::INFINITY).omitted), (0, 0));
+}
+
+#[test]
+fn sections_are_numbered_where_they_stand() {
+    let index = shop();
+    let at = |order| packed(&index, "cart money total", 20, &PackOptions { order, ..options(10_000) });
+    let files = |context: &Context| -> Vec<String> {
+        context.sections.iter().map(|section| section.file.to_string()).collect()
+    };
+    let (best, ends) = (at(Order::Best), at(Order::Ends));
+    assert!(best.sections.len() > 2, "{best:?}");
+    let mut expected = files(&best);
+    let second = expected.remove(1);
+    expected.push(second);
+    assert_eq!(files(&ends), expected);
+    for (number, section) in (1..).zip(&ends.sections) {
+        assert_eq!(section.number, number);
+        let place =
+            format!("[{number}] {}:{}-{}", section.file, section.span.line_start, section.span.line_end);
+        assert!(section.title.starts_with(&place), "{}", section.title);
+        assert!(ends.text.contains(&format!("### {}\n", section.title)));
+    }
+}
+
+/// Each section has the lines that it says, once, and marks for what is between them.
+fn check_lines(index: &Index, context: &Context) {
+    let mut files = Vec::new();
+    for section in &context.sections {
+        assert!(!files.contains(&&section.file), "{} has two sections", section.file);
+        files.push(&section.file);
+        let lines: Vec<&str> = index.text(&section.file).unwrap().lines().collect();
+        let parts: Vec<String> = section
+            .lines
+            .iter()
+            .map(|(first, last)| lines[*first as usize - 1..*last as usize].join("\n"))
+            .collect();
+        let mut rest = &*section.text;
+        for part in &parts {
+            let at = rest.find(part.as_str()).unwrap_or_else(|| panic!("{part} is missing in {rest}"));
+            assert!(at == 0 || rest[..at].contains('…'), "something else stands in {rest}");
+            rest = &rest[at + part.len()..];
+        }
+        assert!(rest.is_empty(), "{rest}");
+        assert!(section.lines.windows(2).all(|pair| pair[0].1 < pair[1].0), "{:?}", section.lines);
+        let span = section.lines.first().zip(section.lines.last()).map(|(first, last)| (first.0, last.1));
+        assert_eq!(span, Some((section.span.line_start, section.span.line_end)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn never_over_budget_and_no_line_twice(
+        budget in 0..800usize,
+        limit in 1..20usize,
+        order in prop::sample::select(Order::ALL.to_vec()),
+        text in "(cart|money|add|total|guide|book|order| ){1,6}[a-z]",
+    ) {
+        let shop = shop();
+        let ledger = ledger();
+        // The third counts more for the whole than for its parts; the fourth says anything.
+        let counters: [&dyn TokenCounter; 5] = [
+            &words,
+            &tokens,
+            &|text: &str| text.len() * text.len() / 4000,
+            &|text: &str| if text.len().is_multiple_of(7) { 100_000 } else { text.len() % 50 },
+            &Estimate,
+        ];
+        for (index, counter) in [&shop, &ledger].into_iter().flat_map(|index| counters.map(|it| (index, it))) {
+            let answer = answer(index, &text, limit);
+            let options = PackOptions { order, ..options(budget) };
+            let context = pack(index, &text, &answer, &options, counter);
+            prop_assert!(context.tokens <= budget);
+            let counted = if context.sections.is_empty() { 0 } else { counter.count(&context.text) };
+            prop_assert_eq!(context.tokens, counted);
+            prop_assert_eq!(context.note.is_some(), context.omitted > 0);
+            check_lines(index, &context);
+            prop_assert_eq!(pack(index, &text, &answer, &options, counter), context);
+        }
+    }
+}
