@@ -40,7 +40,7 @@ fn saved() -> &'static Saved {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         let (root, path) = (folder.path().join("project"), folder.path().join("index"));
         fs::create_dir(&root).expect("a folder for the project");
-        let options = SaveOptions { wait: Duration::ZERO };
+        let options = SaveOptions { wait: Duration::ZERO, max_bytes: None };
         let answers =
             ["def price(item), do: item", "def price(item, count), do: item * count"].map(|function| {
                 let text =

@@ -39,7 +39,7 @@ defmodule Aludel.Index do
   #{Options.docs(Aludel.Index.Tree.options())}
   """
 
-  alias Aludel.Index.{Server, Status}
+  alias Aludel.Index.{Cache, Server, Status}
   alias Aludel.{Error, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
@@ -232,9 +232,34 @@ defmodule Aludel.Index do
     doc: "called in the calling process with `%{phase: atom, done: n, total: n}` while the work goes on"
   ]
 
+  @max_memory [
+    type: :pos_integer,
+    default: nil,
+    doc:
+      "bytes of memory that the index may take, about. Where it would take more, tables for `grep/3` are not made, the vectors of an " <>
+        "encoder are dropped for the index's own, and what still does not fit is an error `:limit`"
+  ]
+
+  @max_disk [
+    type: :pos_integer,
+    default: nil,
+    doc:
+      "bytes that the file may have. The vectors of an encoder are left out where it fits without them; else it is an error " <>
+        "`:limit`, and the file stays as it was"
+  ]
+
+  @max_cache [
+    type: :pos_integer,
+    default: 10 * 1024 * 1024 * 1024,
+    doc:
+      "bytes that all index files in the cache folder may have together: those go that were not used for longest, but never the " <>
+        "one that is written"
+  ]
+
   @build_options [
     progress: @progress,
-    max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"]
+    max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"],
+    max_memory: @max_memory
   ]
 
   @doc """
@@ -249,34 +274,63 @@ defmodule Aludel.Index do
     root = Path.expand(root)
 
     Telemetry.span([:aludel, :index, :build], %{}, fn ->
-      run(&Native.index_build(&1, root, opts[:max_file_bytes]), opts[:progress]) |> wrap()
+      run(&Native.index_build(&1, root, ceilings(opts)), opts[:progress]) |> wrap()
     end)
   end
+
+  @open_options [
+    progress: @progress,
+    root: [
+      type: :string,
+      default: nil,
+      doc: "the folder that the index is to be of, instead of that which it was saved with"
+    ],
+    max_memory: @max_memory
+  ]
 
   @doc """
   Opens an index file that `save/3` wrote. Of one that an older Aludel wrote, vectors are kept and everything else is made anew
   from the texts in it, which takes as long as it does in `build/2`, until it is saved.
 
   Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:outdated`
-  (written by an older one whose indexes are no more read).
+  (written by an older one whose indexes are no more read), `:invalid_argument` (exported, and opened without `:root`).
+
+  An index that was made somewhere else, by `export/3` on another machine or in another checkout, becomes that of the folder `:root`.
+  It answers as it did there, until `update/2` has read the folder; only files with another content are analysed then.
+
+      # on a machine that builds
+      {:ok, index} = Aludel.Index.build(".")
+      :ok = Aludel.Index.export(index, "code.aludel")
+
+      # wherever the project is checked out
+      {:ok, index} = Aludel.Index.open("code.aludel", root: "path/to/project")
+      {:ok, changes} = Aludel.Index.update(index)
 
   ## Options
-  #{Options.docs(progress: @progress)}
+  #{Options.docs(@open_options)}
   """
   @spec open(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open(path, opts \\ []) do
-    opts = Options.validate!(opts, progress: @progress)
+    opts = Options.validate!(opts, @open_options)
 
-    with {:ok, {index, _older?}} <- open_any(path, opts[:progress]), do: {:ok, index}
+    with {:ok, {index, _older?}} <- open_any(path, opts[:root] && Path.expand(opts[:root]), opts),
+         do: {:ok, index}
   end
 
   # Also whether the file is of an older format, and should be written again.
-  defp open_any(path, progress) do
+  defp open_any(path, root, opts) do
+    path = Path.expand(path)
+
     Telemetry.span([:aludel, :index, :open], %{}, fn ->
-      with {:ok, {resource, root, older?}} <- run(&Native.index_open(&1, Path.expand(path)), progress),
-           do: {:ok, {%__MODULE__{resource: resource, root: root}, older?}}
+      with {:ok, {resource, root, older?}} <-
+             run(&Native.index_open(&1, path, root, ceilings(opts)), opts[:progress]) do
+        Cache.used(path)
+        {:ok, {%__MODULE__{resource: resource, root: root}, older?}}
+      end
     end)
   end
+
+  defp ceilings(opts), do: %{max_file_bytes: opts[:max_file_bytes], max_memory: opts[:max_memory]}
 
   @open_or_build_options [
     progress: @progress,
@@ -295,7 +349,10 @@ defmodule Aludel.Index do
       type: :non_neg_integer,
       default: 5_000,
       doc: "milliseconds to wait while another process writes it"
-    ]
+    ],
+    max_memory: @max_memory,
+    max_disk: @max_disk,
+    max_cache: @max_cache
   ]
 
   @doc """
@@ -316,7 +373,8 @@ defmodule Aludel.Index do
     with {:ok, index, how} <- open_last(root, opts),
          {:ok, changed?} <- up_to_date(index, how, opts),
          {:ok, embedded} <- embed_missing(index, opts),
-         :ok <- if(changed? or embedded > 0, do: save(index, path, wait: opts[:wait]), else: :ok) do
+         saving = Keyword.take(opts, [:wait, :max_disk, :max_cache]),
+         :ok <- if(changed? or embedded > 0, do: save(index, path, saving), else: :ok) do
       {:ok, index}
     end
   end
@@ -329,7 +387,7 @@ defmodule Aludel.Index do
     path = opts[:index] || default_path(root)
 
     with true <- File.exists?(path),
-         {:ok, {index, older?}} <- open_any(path, opts[:progress]),
+         {:ok, {index, older?}} <- open_any(path, nil, opts),
          true <- same_folder?(index.root, root) do
       {:ok, index, if(older?, do: :renewed, else: :opened)}
     else
@@ -338,7 +396,7 @@ defmodule Aludel.Index do
 
       # There is no file, or it holds the index of another root or of an older version of Aludel.
       _ ->
-        with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes])),
+        with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes, :max_memory])),
              do: {:ok, index, :built}
     end
   end
@@ -371,7 +429,7 @@ defmodule Aludel.Index do
   def default_path(root) do
     root = Path.expand(root)
     digest = :crypto.hash(:sha256, root) |> Base.encode16(case: :lower) |> binary_part(0, 16)
-    Path.join([Aludel.Models.cache_dir(), "indexes", "#{Path.basename(root)}-#{digest}.aludel"])
+    Path.join(Cache.folder(), "#{Path.basename(root)}-#{digest}.aludel")
   end
 
   @update_options [
@@ -494,27 +552,45 @@ defmodule Aludel.Index do
       type: :non_neg_integer,
       default: 5_000,
       doc: "milliseconds to wait while another process uses the file"
-    ]
+    ],
+    max_disk: @max_disk,
+    max_cache: @max_cache
   ]
 
   @doc """
   Writes the index to `path`, which then holds either the whole new state or, after an error, the old one.
 
-  Errors: `:io` (a read-only folder, a full disk), `:locked`.
+  Errors: `:io` (a read-only folder, a full disk), `:locked`, `:limit` (`:max_disk`).
 
   ## Options
   #{Options.docs(@save_options)}
   """
   @spec save(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
-  def save(%__MODULE__{resource: resource}, path, opts \\ []) do
-    opts = Options.validate!(opts, @save_options)
+  def save(%__MODULE__{} = index, path, opts \\ []),
+    do: write(index, path, Options.validate!(opts, @save_options), false)
+
+  @doc """
+  Writes the index to `path` for other machines and other folders with the same project, as `open/2` with `:root` reads it: without the place
+  of the folder and what its files look like.
+
+  Errors: those of `save/3`.
+
+  ## Options
+  #{Options.docs(Keyword.delete(@save_options, :max_cache))}
+  """
+  @spec export(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
+  def export(%__MODULE__{} = index, path, opts \\ []),
+    do: write(index, path, Options.validate!(opts, Keyword.delete(@save_options, :max_cache)), true)
+
+  defp write(%__MODULE__{resource: resource}, path, opts, export?) do
     path = Path.expand(path)
+    saving = %{wait: opts[:wait], max_disk: opts[:max_disk], export: export?}
 
     Telemetry.span([:aludel, :index, :save], %{}, fn ->
       # The folder in the cache is not there before the first index.
       with :ok <- Aludel.Models.make_folder(Path.dirname(path)),
-           {:ok, _} <- run(&Native.index_save(&1, resource, path, opts[:wait]), nil),
-           do: :ok
+           {:ok, _bytes} <- run(&Native.index_save(&1, resource, path, saving), nil),
+           do: Cache.prune(path, opts[:max_cache])
     end)
   end
 
@@ -610,7 +686,8 @@ defmodule Aludel.Index do
     opts = Options.validate!(opts, @search_options)
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_search(resource, query, wishes(opts), encoder(opts))
+      with :ok <- readable(query, "question"),
+           do: Native.index_search(resource, query, wishes(opts), encoder(opts))
     end)
   end
 
@@ -620,7 +697,7 @@ defmodule Aludel.Index do
           {:ok, %{results: [{non_neg_integer, result}], made_from: made_from}} | {:error, Error.t()}
   def search_all(resources, query, opts) do
     opts = Options.validate!(opts, Keyword.delete(@search_options, :encoder))
-    Native.index_search_all(resources, query, wishes(opts))
+    with :ok <- readable(query, "question"), do: Native.index_search_all(resources, query, wishes(opts))
   end
 
   defp wishes(opts) do
@@ -651,7 +728,8 @@ defmodule Aludel.Index do
   ## Options
   #{Options.docs(@lookup_options)}
   """
-  @spec lookup(t | atom, String.t(), keyword) :: {:ok, [named]} | {:error, Error.t()}
+  @spec lookup(t | atom, String.t(), keyword) ::
+          {:ok, %{results: [named], freshness: freshness}} | {:error, Error.t()}
   def lookup(index, name, opts \\ [])
 
   def lookup(index, name, opts) when is_atom(index) and is_binary(name),
@@ -735,7 +813,8 @@ defmodule Aludel.Index do
              lines: [line],
              counts: [%{file: Path.t(), lines: pos_integer}],
              truncated: boolean,
-             searched: non_neg_integer
+             searched: non_neg_integer,
+             freshness: freshness
            }}
           | {:error, Error.t()}
   def grep(index, pattern, opts \\ [])
@@ -842,7 +921,8 @@ defmodule Aludel.Index do
     packing = {opts[:tokens], Atom.to_string(opts[:order])}
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      Native.index_context(resource, query, wishes(opts), encoder(opts), packing, model)
+      with :ok <- readable(query, "question"),
+           do: Native.index_context(resource, query, wishes(opts), encoder(opts), packing, model)
     end)
   end
 
@@ -855,7 +935,7 @@ defmodule Aludel.Index do
   ]
 
   @doc """
-  What the index holds: numbers of files, chunks, definitions, edges, vectors and diagnostics, and bytes of text.
+  What the index holds: numbers of files, chunks, definitions, edges, vectors and diagnostics, and bytes of text and of `:memory`, about.
 
   ## Options
   #{Options.docs(@info_options)}

@@ -47,14 +47,14 @@ defmodule Aludel.Native do
   def job_wait(_reference, _milliseconds), do: missing()
 
   # Indexes
-  def index_build(_reference, _root, _max_file_bytes), do: missing()
-  def index_open(_reference, _path), do: missing()
+  def index_build(_reference, _root, _ceilings), do: missing()
+  def index_open(_reference, _path, _root, _ceilings), do: missing()
   def index_update(_reference, _index, _paths, _seen), do: missing()
   def index_differences(_reference, _index), do: missing()
   def index_freshness(_index), do: missing()
   def index_follow(_index, _watch, _seen), do: missing()
   def index_observe(_reference, _index, _folders), do: missing()
-  def index_save(_reference, _index, _path, _wait), do: missing()
+  def index_save(_reference, _index, _path, _saving), do: missing()
   def index_embed(_reference, _index, _encoder, _cache), do: missing()
   def index_info(_index), do: missing()
   def index_counts(_index), do: missing()

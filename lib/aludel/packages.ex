@@ -17,7 +17,8 @@ defmodule Aludel.Packages do
   them, a package is read once, and one that was changed in place is another one.
   """
 
-  alias Aludel.{Error, Index, Models, Telemetry}
+  alias Aludel.{Error, Index, Telemetry}
+  alias Aludel.Index.Cache
 
   @enforce_keys [:entries]
   defstruct [:entries]
@@ -188,7 +189,7 @@ defmodule Aludel.Packages do
   ## Options
   #{Options.docs(@lookup_options)}
   """
-  @spec lookup(t, String.t(), keyword) :: {:ok, [result]} | {:error, Error.t()}
+  @spec lookup(t, String.t(), keyword) :: {:ok, %{results: [result]}} | {:error, Error.t()}
   def lookup(%__MODULE__{entries: entries}, name, opts \\ []) when is_binary(name) do
     opts = Options.validate!(opts, @lookup_options)
     options = Keyword.take(opts, [:kinds, :limit])
@@ -197,13 +198,17 @@ defmodule Aludel.Packages do
     |> places(opts[:index])
     |> Enum.reduce_while([], fn {_, index} = place, found ->
       case Index.lookup(index, name, options) do
-        {:ok, named} -> {:cont, [Enum.map(named, &placed(&1, place)) | found]}
+        {:ok, %{results: named}} -> {:cont, [Enum.map(named, &placed(&1, place)) | found]}
         {:error, error} -> {:halt, {:error, error}}
       end
     end)
     |> case do
-      {:error, error} -> {:error, error}
-      found -> {:ok, found |> Enum.reverse() |> Enum.concat() |> nearest() |> Enum.take(opts[:limit])}
+      {:error, error} ->
+        {:error, error}
+
+      found ->
+        results = found |> Enum.reverse() |> Enum.concat() |> nearest() |> Enum.take(opts[:limit])
+        {:ok, %{results: results}}
     end
   end
 
@@ -228,7 +233,7 @@ defmodule Aludel.Packages do
   defp index(package) do
     with {:ok, print} <- fingerprint(package) do
       name = Enum.join(Enum.reject([package.name, package.version, print], &is_nil/1), "-")
-      path = Path.join([Models.cache_dir(), "packages", String.replace(name, ~r/[^\w.+-]/u, "_")])
+      path = Path.join(Cache.packages(), String.replace(name, ~r/[^\w.+-]/u, "_"))
 
       case Index.open(path <> ".aludel") do
         {:ok, index} ->

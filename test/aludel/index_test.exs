@@ -209,11 +209,13 @@ defmodule Aludel.IndexTest do
     {:ok, index} = Index.build(project(dir))
 
     fits = fn name, opts ->
-      with {:ok, found} <- Index.lookup(index, name, opts), do: for(it <- found, do: {it.fit, it.symbol})
+      with {:ok, found} <- Index.lookup(index, name, opts),
+           do: for(it <- found.results, do: {it.fit, it.symbol})
     end
 
-    assert {:ok, [%{file: "lib/cart.ex", line: 8, line_start: 7, line_end: 8} = total]} =
-             Index.lookup(index, "Cart.total/1")
+    assert {:ok, %{results: [total], freshness: :unknown}} = Index.lookup(index, "Cart.total/1")
+
+    assert %{file: "lib/cart.ex", line: 8, line_start: 7, line_end: 8} = total
 
     assert %{symbol: "Cart.total/1", kind: "function", public: true, fit: "exact", signature: "total(cart)"} =
              total
@@ -269,11 +271,11 @@ defmodule Aludel.IndexTest do
   test "what was looked up is seen to change", %{tmp_dir: dir} do
     root = project(dir)
     {:ok, index} = Index.build(root)
-    assert {:ok, [_]} = Index.lookup(index, "with_tax")
+    assert {:ok, %{results: [_]}} = Index.lookup(index, "with_tax")
     write(root, %{"lib/tax.ex" => "defmodule Tax do\n  def duty(amount), do: amount\nend\n"})
     {:ok, _} = Index.update(index, paths: ["lib/tax.ex"])
-    assert {:ok, []} = Index.lookup(index, "with_tax")
-    assert {:ok, [%{symbol: "Tax.duty/1"}]} = Index.lookup(index, "duty")
+    assert {:ok, %{results: []}} = Index.lookup(index, "with_tax")
+    assert {:ok, %{results: [%{symbol: "Tax.duty/1"}]}} = Index.lookup(index, "duty")
     assert {:ok, %{lines: [%{symbol: "Tax.duty/1"}]}} = Index.grep(index, "duty")
     assert {:ok, %{lines: []}} = Index.grep(index, "@rate")
   end
@@ -301,9 +303,9 @@ defmodule Aludel.IndexTest do
     end
 
     # A name of any length is only one that nothing has.
-    assert {:ok, []} = Index.lookup(index, String.duplicate("x", 1_048_576))
+    assert {:ok, %{results: []}} = Index.lookup(index, String.duplicate("x", 1_048_576))
 
-    assert {:ok, []} = Index.lookup(index, <<0>>)
+    assert {:ok, %{results: []}} = Index.lookup(index, <<0>>)
     assert {:error, %Error{kind: :invalid_argument}} = Index.lookup(index, <<255, 254>>)
     assert {:ok, %{lines: []}} = Index.grep(index, <<0>>)
     assert {:error, %Error{kind: :invalid_argument}} = Index.grep(index, <<255, 254>>)
@@ -484,5 +486,123 @@ defmodule Aludel.IndexTest do
 
     assert Enum.all?(results, &(&1 == :ok))
     assert {:ok, _} = Index.open(file)
+  end
+
+  test "an exported index is opened as that of another folder", %{tmp_dir: dir} do
+    root = project(dir)
+    {:ok, index} = Index.build(root)
+    file = Path.join(dir, "exported.aludel")
+    assert Index.export(index, file) == :ok
+    assert {:error, %Error{kind: :invalid_argument, message: message}} = Index.open(file)
+    assert message =~ "root"
+
+    other = Path.join(dir, "other")
+    File.cp_r!(root, other)
+    write(other, %{"lib/tax.ex" => "defmodule Tax do\n  def duty(amount), do: amount\nend\n"})
+    assert {:ok, opened} = Index.open(file, root: other)
+    assert {:ok, %{results: [_]}} = Index.lookup(opened, "with_tax")
+    assert {:ok, %{changed: 1, unchanged: 2, added: 0, removed: 0}} = Index.update(opened)
+    assert {:ok, %{results: []}} = Index.lookup(opened, "with_tax")
+    {:ok, built} = Index.build(other)
+
+    for query <- ["duty", "what does the cart cost"],
+        do: assert(Index.search(opened, query) == Index.search(built, query))
+
+    assert {:error, %Error{kind: :not_found}} = Index.open(file, root: Path.join(dir, "none"))
+  end
+
+  test "ceilings of memory and disk are kept", %{tmp_dir: dir} do
+    root = project(dir)
+    {:ok, index} = Index.build(root)
+    {:ok, %{memory: memory}} = Index.info(index)
+    assert memory > 0
+    limited = fn opts -> Index.open_or_build(root, [index: Path.join(dir, "kept.aludel")] ++ opts) end
+    assert {:error, %Error{kind: :limit, message: message}} = limited.(max_memory: div(memory, 2))
+    assert message =~ "max_memory"
+    assert {:error, %Error{kind: :limit, message: message}} = limited.(max_disk: 1000)
+    assert message =~ "max_disk"
+    assert {:ok, _} = limited.(max_memory: 2 * memory, max_disk: 100_000)
+
+    # What is opened keeps below it too, and a change that does not fit is not taken in.
+    assert {:error, %Error{kind: :limit}} = limited.(max_memory: div(memory, 2))
+    {:ok, index} = limited.(max_memory: 2 * memory)
+
+    write(root, %{
+      "lib/large.ex" => "defmodule Large do\n#{String.duplicate("  def a, do: :b\n", 20_000)}end\n"
+    })
+
+    assert {:error, %Error{kind: :limit}} = Index.update(index)
+    assert {:ok, %{results: [_ | _]}} = Index.search(index, "tax")
+    File.rm!(Path.join(root, "lib/large.ex"))
+    assert {:ok, %{changed: 0}} = Index.update(index)
+  end
+
+  test "a question of any kind and length gets an answer or an error", %{tmp_dir: dir} do
+    {:ok, index} = Index.build(project(dir))
+    ask = fn query -> for f <- [&Index.search/2, &Index.context/2], do: f.(index, query) end
+
+    for empty <- ["", " \n\t", <<0xE2, 0x80, 0x83>>],
+        do: assert([{:error, %Error{kind: :invalid_argument}}, _] = ask.(empty))
+
+    long =
+      for word <- [
+            "cart ",
+            "Cart.total/1 ",
+            "lib/cart.ex:3 ",
+            "zyx",
+            "ü",
+            "購物車 ",
+            "@@ -1,2 +3,4 @@\n",
+            "((((",
+            "\\\\n"
+          ],
+          do: String.duplicate(word, div(1_048_576, byte_size(word)))
+
+    scripts = [
+      "корзина сумма",
+      "عربة التسوق",
+      "सामान की गाड़ी",
+      "購物車 總計",
+      "장바구니",
+      "ตะกร้า",
+      "καλάθι",
+      "🛒 total",
+      "e\u0301\u200D"
+    ]
+
+    for query <- long ++ scripts ++ [<<0>>, "a\0b", "\u202Etotal"],
+        answer <- ask.(query),
+        do: assert({:ok, _} = answer)
+
+    # Bytes that are no text are refused as such, wherever they stand.
+    for query <- [
+          <<255>>,
+          <<"cart ", 0xC3>>,
+          :binary.copy(<<0x80>>, 1_048_576),
+          :crypto.strong_rand_bytes(4096) <> <<255>>
+        ],
+        answer <- ask.(query),
+        do: assert({:error, %Error{kind: :invalid_argument}} = answer)
+  end
+
+  # The large version of this: `mix run scripts/flat_memory.exs`.
+  test "memory stays flat over queries and rebuilds", %{tmp_dir: dir} do
+    root = project(dir)
+    {:ok, index} = Index.build(root)
+    queries = for n <- 1..3000, do: "cart total #{n} Cart.add/2 adds up with tax"
+    work = fn -> Enum.each(queries, &({:ok, _} = Index.search(index, &1))) end
+    rebuild = fn -> for _ <- 1..50, do: {:ok, _} = Index.build(root) end
+    for _ <- 1..2, do: Task.await(Task.async(fn -> work.() && rebuild.() end), 120_000)
+    before = resident()
+    for _ <- 1..2, do: Task.await(Task.async(fn -> work.() && rebuild.() end), 120_000)
+    # Other tests run meanwhile; a leak of a kilobyte a query would be more than this.
+    assert resident() - before < 48 * 1024 * 1024
+  end
+
+  defp resident do
+    with {:ok, status} <- File.read("/proc/self/status"),
+         [_, kib] <- Regex.run(~r/VmRSS:\s+(\d+)/, status),
+         do: String.to_integer(kib) * 1024,
+         else: (_ -> 0)
   end
 end

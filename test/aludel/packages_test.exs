@@ -124,10 +124,10 @@ defmodule Aludel.PackagesTest do
   test "indexes are made once, and shared by projects with the same content", %{root: root, tmp_dir: tmp} do
     {:ok, packages} = Packages.open(root, elixir: false)
 
-    assert {:ok, [%{file: "lib/tea.ex", symbol: "Tea.brew/1"}]} =
+    assert {:ok, %{results: [%{file: "lib/tea.ex", symbol: "Tea.brew/1"}]}} =
              Index.lookup(index(packages, "tea"), "brew/1")
 
-    assert {:ok, [%{symbol: ":cup.fill/1"}]} = Index.lookup(index(packages, "cup"), "fill/1")
+    assert {:ok, %{results: [%{symbol: ":cup.fill/1"}]}} = Index.lookup(index(packages, "cup"), "fill/1")
     made = saved()
     assert length(made) == 5
 
@@ -138,10 +138,10 @@ defmodule Aludel.PackagesTest do
     # A dependency that was changed in place is another one; that of the other project is not.
     write(root, "deps/tea/lib/tea.ex", "defmodule Tea do\n  def stir(cup), do: cup\nend\n")
     {:ok, packages} = Packages.open(root, elixir: false)
-    assert {:ok, [%{symbol: "Tea.stir/1"}]} = Index.lookup(index(packages, "tea"), "stir/1")
+    assert {:ok, %{results: [%{symbol: "Tea.stir/1"}]}} = Index.lookup(index(packages, "tea"), "stir/1")
     assert length(saved()) == 6
     {:ok, others} = Packages.open(Path.join(tmp, "other"), elixir: false)
-    assert {:ok, [%{symbol: "Tea.brew/1"}]} = Index.lookup(index(others, "tea"), "brew/1")
+    assert {:ok, %{results: [%{symbol: "Tea.brew/1"}]}} = Index.lookup(index(others, "tea"), "brew/1")
   end
 
   test "an index in the cache that is damaged is made again", %{root: root} do
@@ -149,7 +149,7 @@ defmodule Aludel.PackagesTest do
     [path] = saved()
     File.write!(path, binary_part(File.read!(path), 0, 100))
     {:ok, packages} = Packages.open(root, only: ["tea"])
-    assert {:ok, [_]} = Index.lookup(index(packages, "tea"), "Tea.brew/1")
+    assert {:ok, %{results: [_]}} = Index.lookup(index(packages, "tea"), "Tea.brew/1")
     assert {:ok, _} = Index.open(path)
   end
 
@@ -167,10 +167,14 @@ defmodule Aludel.PackagesTest do
 
   test "Elixir and Erlang are found by their documentation and by name", %{root: root} do
     {:ok, packages} = Packages.open(root, only: ["elixir", "eex", "stdlib"])
-    assert {:ok, [%{symbol: "Map.update/4"} | _]} = Index.lookup(index(packages, "elixir"), "Map.update/4")
-    assert {:ok, [%{symbol: "Kernel.+/2"} | _]} = Index.lookup(index(packages, "elixir"), "Kernel.+/2")
 
-    assert {:ok, [%{symbol: ":lists.keyfind/3"} | _]} =
+    assert {:ok, %{results: [%{symbol: "Map.update/4"} | _]}} =
+             Index.lookup(index(packages, "elixir"), "Map.update/4")
+
+    assert {:ok, %{results: [%{symbol: "Kernel.+/2"} | _]}} =
+             Index.lookup(index(packages, "elixir"), "Kernel.+/2")
+
+    assert {:ok, %{results: [%{symbol: ":lists.keyfind/3"} | _]}} =
              Index.lookup(index(packages, "stdlib"), "lists:keyfind/3")
 
     {:ok, %{results: results}} = Index.search(index(packages, "eex"), "evaluates a string that is a template")
@@ -181,7 +185,7 @@ defmodule Aludel.PackagesTest do
       assert Index.diagnostics(index(packages, name)) == {:ok, []}
     end
 
-    assert {:ok, []} = Index.lookup(index(packages, "elixir"), "Kernel.Utils", kinds: [:module])
+    assert {:ok, %{results: []}} = Index.lookup(index(packages, "elixir"), "Kernel.Utils", kinds: [:module])
   end
 
   test "names and questions are looked for in the project and all packages", %{root: root, tmp_dir: tmp} do
@@ -197,14 +201,17 @@ defmodule Aludel.PackagesTest do
     {:ok, project} = Index.build(root)
     {:ok, packages} = Packages.open(root, only: ["tea", "cup", "elixir"])
 
-    {:ok, [own | others]} = Packages.lookup(packages, "update", index: project)
+    {:ok, %{results: [own | others]}} = Packages.lookup(packages, "update", index: project)
     assert %{symbol: "Shop.update/1", package: nil, file: "lib/shop.ex"} = own
     assert own.path == Path.join(root, "lib/shop.ex")
     assert %{package: %{name: "elixir"}} = map = Enum.find(others, &(&1.symbol == "Map.update/4"))
     assert File.read!(map.path) =~ "def update(map, key, default, fun)"
-    assert {:ok, [%{symbol: "Tea.brew/1"}]} = Packages.lookup(packages, "Tea.brew", kinds: [:function])
-    assert {:ok, []} = Packages.lookup(packages, "Tea.brew", kinds: [:macro])
-    assert {:ok, found} = Packages.lookup(packages, "update", limit: 2)
+
+    assert {:ok, %{results: [%{symbol: "Tea.brew/1"}]}} =
+             Packages.lookup(packages, "Tea.brew", kinds: [:function])
+
+    assert {:ok, %{results: []}} = Packages.lookup(packages, "Tea.brew", kinds: [:macro])
+    assert {:ok, %{results: found}} = Packages.lookup(packages, "update", limit: 2)
     assert length(found) == 2
     assert {:error, %Error{}} = Packages.lookup(packages, <<0xFF>>)
 

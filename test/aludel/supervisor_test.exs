@@ -104,7 +104,7 @@ defmodule Aludel.SupervisorTest do
     File.write!(Path.join(root, "b.ex"), "defmodule B do\n  def banana(x), do: x\nend\n")
     assert {:ok, %{added: 1, unchanged: 1}} = Aludel.Index.Server.refresh(name)
     assert {:ok, %{results: [%{file: "b.ex"} | _]}} = Aludel.Index.search(index, "banana")
-    assert {:ok, [%{file: "b.ex", fit: "exact"}]} = Aludel.Index.lookup(index, "B.banana/1")
+    assert {:ok, %{results: [%{file: "b.ex", fit: "exact"}]}} = Aludel.Index.lookup(index, "B.banana/1")
     assert {:ok, %{lines: [%{file: "b.ex", line: 2}]}} = Aludel.Index.grep(index, "banana")
 
     # The server answers in order: what it saved is on disk by the next answer but one.

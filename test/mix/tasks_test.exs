@@ -160,8 +160,12 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   end
 
   test "lookup finds definitions by name, and says how", %{root: root} do
-    assert [%{"symbol" => "Cart.empty/1", "file" => "src/cart.ex", "line" => 5, "fit" => "exact"}] =
-             json(Tasks.Lookup, ["Cart.empty", "--root", root])
+    assert %{
+             "results" => [
+               %{"symbol" => "Cart.empty/1", "file" => "src/cart.ex", "line" => 5, "fit" => "exact"}
+             ],
+             "freshness" => "unknown"
+           } = json(Tasks.Lookup, ["Cart.empty", "--root", root])
 
     assert out(Tasks.Lookup, ["Cart.emtpy", "--root", root]) ==
              "symbol        kind      place\nCart.empty/1  function  src/cart.ex:5  typo\n"
@@ -170,7 +174,46 @@ defmodule Mix.Tasks.Aludel.TasksTest do
              ~r/^Cart +module +src\/cart\.ex:1 +other capitals$/m
 
     assert ended(Tasks.Lookup, ["nothing_of_this", "--root", root]) == {"", 1}
-    assert ended(Tasks.Lookup, ["nothing_of_this", "--root", root, "--json"]) == {"[]\n", 1}
+
+    assert ended(Tasks.Lookup, ["nothing_of_this", "--root", root, "--json"]) ==
+             {~s({"freshness":"unknown","results":[]}\n), 1}
+  end
+
+  test "an index is exported, and imported in another checkout", %{root: root, tmp_dir: tmp} do
+    file = Path.join(tmp, "exported.aludel")
+    out(Tasks.Index, ["--root", root, "--export", file])
+    other = Path.join(tmp, "other")
+    File.cp_r!(root, other)
+    File.write!(Path.join(other, "src/till.ex"), "defmodule Till do\n  def open(cart), do: cart\nend\n")
+
+    imported = json(Tasks.Index, ["--root", other, "--import", file])
+    assert imported["index"] == Aludel.Index.default_path(other)
+    # It is the index that a build of this folder is, and was saved as such.
+    built = json(Tasks.Index, ["--root", other, "--index", Path.join(tmp, "built.aludel")])
+    same = ["files", "bytes", "chunks", "definitions", "references", "vectors", "diagnostics", "edges"]
+    assert Map.take(imported, same) == Map.take(built, same)
+
+    for query <- ["Till.open/1", "round whole cents"] do
+      search = fn argv -> json(Tasks.Search, [query, "--root", other | argv])["results"] end
+      assert search.([]) == search.(["--index", Path.join(tmp, "built.aludel")])
+    end
+
+    assert failure(Tasks.Index, ["--root", root, "--import", Path.join(root, "src/cart.ex")]) =~
+             "cannot be read as an index"
+  end
+
+  test "an index that would be too large is refused, and says what to do", %{root: root, tmp_dir: tmp} do
+    File.write!(
+      Path.join(root, "src/large.ex"),
+      "defmodule Large do\n#{String.duplicate("  def a, do: :b\n", 20_000)}end\n"
+    )
+
+    assert failure(Tasks.Index, ["--root", root, "--max-memory", "1"]) =~ "raise max_memory"
+    file = Path.join(tmp, "small.aludel")
+    assert failure(Tasks.Index, ["--root", root, "--max-disk", "1", "--index", file]) =~ "raise max_disk"
+    refute File.exists?(file)
+    File.rm!(Path.join(root, "src/large.ex"))
+    out(Tasks.Index, ["--root", root, "--max-memory", "1", "--max-disk", "1", "--index", file])
   end
 
   test "grep prints lines below the definitions they are in", %{root: root} do

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aludel_core::context::{self, Estimate, Order, PackOptions, Section, TokenCounter};
 use aludel_core::retrieval::{
-    self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Index, MadeFrom, Mode, Query,
+    self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Hit, Index, MadeFrom, Mode, Query,
     StaticEncoder,
     store::{self, SaveOptions},
 };
@@ -93,7 +93,7 @@ impl IndexRef {
     }
 
     /// Whether what [`IndexRef::current`] will give tells what is on the disk.
-    fn freshness(&self) -> Atom {
+    pub fn freshness(&self) -> Atom {
         freshness(self.followed.read().as_deref())
     }
 
@@ -118,6 +118,7 @@ struct ExInfo {
     vectors: usize,
     own_vectors: bool,
     diagnostics: usize,
+    memory: u64,
 }
 
 #[derive(NifMap)]
@@ -183,6 +184,28 @@ struct ExFeature {
     adds: f32,
 }
 
+impl ExResult {
+    fn of(index: &Index, hit: &Hit) -> ExResult {
+        let features = hit.features.iter();
+        ExResult {
+            file: hit.file.to_string(),
+            line_start: hit.span.line_start,
+            line_end: hit.span.line_end,
+            symbol: hit.symbol.to_string(),
+            kind: hit.kind.map(DefinitionKind::as_str),
+            score: hit.score,
+            text: slice(index, hit),
+            features: features
+                .map(|(feature, value, adds)| ExFeature {
+                    name: feature.as_str(),
+                    value: *value,
+                    adds: *adds,
+                })
+                .collect(),
+        }
+    }
+}
+
 /// What is wanted of an answer.
 #[derive(NifMap)]
 #[rustler(decode)]
@@ -213,6 +236,14 @@ struct ExAnswer {
     results: Vec<ExResult>,
     made_from: ExMadeFrom,
     freshness: Atom,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExCommonAnswer {
+    /// Each with the place of its index.
+    results: Vec<(usize, ExResult)>,
+    made_from: ExMadeFrom,
 }
 
 #[derive(NifMap)]
@@ -254,11 +285,35 @@ impl From<MadeFrom> for ExMadeFrom {
     }
 }
 
+/// How much an index may take.
+#[derive(NifMap)]
+#[rustler(decode)]
+struct ExCeilings {
+    max_file_bytes: Option<u64>,
+    max_memory: Option<u64>,
+}
+
+impl From<ExCeilings> for BuildOptions {
+    fn from(ceilings: ExCeilings) -> Self {
+        let standard = WalkOptions::default();
+        let max_file_bytes = ceilings.max_file_bytes.unwrap_or(standard.max_file_bytes);
+        BuildOptions { walk: WalkOptions { max_file_bytes, ..standard }, max_memory: ceilings.max_memory }
+    }
+}
+
+#[derive(NifMap)]
+#[rustler(decode)]
+struct ExSaving {
+    wait: u64,
+    max_disk: Option<u64>,
+    export: bool,
+}
+
 #[rustler::nif]
 // normal: starts a job
-fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_bytes: u64) -> Term<'a> {
+fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, ceilings: ExCeilings) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let options = BuildOptions { walk: WalkOptions { max_file_bytes, ..WalkOptions::default() } };
+        let options = BuildOptions::from(ceilings);
         let mut progress = |progress| reporter.progress(progress);
         let root = PathBuf::from(root);
         let index = job::install(|| {
@@ -270,16 +325,29 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, max_file_byt
     })
 }
 
+/// `root` is the folder that the index is to be of, nil for that which it was saved with.
 #[rustler::nif]
 // normal: starts a job
-fn index_open<'a>(env: Env<'a>, reference: Term<'a>, path: String) -> Term<'a> {
+fn index_open<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    path: String,
+    root: Option<String>,
+    ceilings: ExCeilings,
+) -> Term<'a> {
     job::start(env, reference, move |reporter| {
+        let options = BuildOptions::from(ceilings);
+        let (path, cancel) = (Path::new(&path), reporter.cancel());
         let (index, is_older) = job::install(|| {
-            let stored = store::open(Path::new(&path), reporter.cancel())?;
-            Ok((stored.index.with_encoder(shipped_encoder()?, reporter.cancel())?, stored.is_older))
+            let stored = match &root {
+                Some(root) => store::import(path, Path::new(root), cancel)?,
+                None => store::open(path, cancel)?,
+            };
+            let index = stored.index.with_encoder(shipped_encoder()?, cancel)?;
+            Ok((index.with_ceiling(options.max_memory, cancel)?, stored.is_older))
         })?;
         let root = index.root().to_string_lossy().into_owned();
-        Ok((IndexRef::new(index, BuildOptions::default()), root, is_older))
+        Ok((IndexRef::new(index, options), root, is_older))
     })
 }
 
@@ -377,12 +445,13 @@ fn index_save<'a>(
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     path: String,
-    wait: u64,
+    saving: ExSaving,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let options = SaveOptions { wait: Duration::from_millis(wait) };
-        job::install(|| store::save(&index.current(), Path::new(&path), &options, reporter.cancel()))
-            .map(|_| true)
+        let options = SaveOptions { wait: Duration::from_millis(saving.wait), max_bytes: saving.max_disk };
+        let save = if saving.export { store::export } else { store::save };
+        let saved = job::install(|| save(&index.current(), Path::new(&path), &options, reporter.cancel()))?;
+        Ok(saved.bytes)
     })
 }
 
@@ -433,6 +502,7 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
             vectors: stats.vectors,
             own_vectors: index.speaks(),
             diagnostics: stats.diagnostics,
+            memory: index.memory().total(),
         })
     })
 }
@@ -490,28 +560,29 @@ fn index_search<'a>(
         let freshness = index.freshness();
         let index = index.current();
         let answer = answer(&index, query, wishes, encoder.as_deref())?;
-        let result = |hit: &retrieval::Hit| ExResult {
-            file: hit.file.to_string(),
-            line_start: hit.span.line_start,
-            line_end: hit.span.line_end,
-            symbol: hit.symbol.to_string(),
-            kind: hit.kind.map(DefinitionKind::as_str),
-            score: hit.score,
-            text: slice(&index, hit),
-            features: hit
-                .features
-                .iter()
-                .map(|(feature, value, adds)| ExFeature {
-                    name: feature.as_str(),
-                    value: *value,
-                    adds: *adds,
-                })
-                .collect(),
-        };
         Ok(ExAnswer {
-            results: answer.results.iter().map(result).collect(),
+            results: answer.results.iter().map(|hit| ExResult::of(&index, hit)).collect(),
             made_from: answer.made_from.into(),
             freshness,
+        })
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_search_all(
+    env: Env<'_>,
+    indexes: Vec<ResourceArc<IndexRef>>,
+    query: String,
+    wishes: ExWishes,
+) -> Term<'_> {
+    guard(env, || {
+        let versions: Vec<Arc<Index>> = indexes.iter().map(|index| index.current()).collect();
+        let indexes: Vec<&Index> = versions.iter().map(|index| &**index).collect();
+        let answer = retrieval::search_all(&indexes, &query_of(query, wishes)?, &Cancel::new())?;
+        let result = |(at, hit): &(usize, Hit)| (*at, ExResult::of(indexes[*at], hit));
+        Ok(ExCommonAnswer {
+            results: answer.results.iter().map(result).collect(),
+            made_from: answer.made_from.into(),
         })
     })
 }
@@ -569,6 +640,19 @@ pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
 }
 
 fn answer(index: &Index, text: String, wishes: ExWishes, encoder: Option<&EncoderRef>) -> Result<Answer> {
+    let mut query = query_of(text, wishes)?;
+    let cancel = Cancel::new();
+    // An encoder whose vectors the index does not hold yet can tell nothing about it.
+    if let Some(encoder) = encoder
+        && query.mode != Mode::Lexical
+        && index.encoder() == Some(encoder.fingerprint())
+    {
+        query.vector = Some(encoder.embed_one(&query.text, &cancel)?);
+    }
+    index.search(&query, &cancel)
+}
+
+fn query_of(text: String, wishes: ExWishes) -> Result<Query> {
     let mode = if wishes.mode == atoms::lexical() {
         Mode::Lexical
     } else if wishes.mode == atoms::semantic() {
@@ -586,15 +670,7 @@ fn answer(index: &Index, text: String, wishes: ExWishes, encoder: Option<&Encode
         public: wishes.public,
         modified_since: wishes.modified_since,
     };
-    let cancel = Cancel::new();
-    // An encoder whose vectors the index does not hold yet can tell nothing about it.
-    let vector = match encoder {
-        Some(encoder) if mode != Mode::Lexical && index.encoder() == Some(encoder.fingerprint()) => {
-            Some(encoder.embed_one(&text, &cancel)?)
-        }
-        _ => None,
-    };
-    index.search(&Query { text, limit: wishes.limit, mode, near: wishes.near, vector, filter }, &cancel)
+    Ok(Query { text, limit: wishes.limit, mode, near: wishes.near, vector: None, filter })
 }
 
 /// Each of `names` as one of `all`.
@@ -608,7 +684,7 @@ fn named<T: Copy>(names: &[String], what: &str, all: &[T], name: fn(T) -> &'stat
     names.iter().map(find).collect()
 }
 
-fn slice(index: &Index, hit: &retrieval::Hit) -> String {
+fn slice(index: &Index, hit: &Hit) -> String {
     let text = index.text(&hit.file);
     let part = text.and_then(|text| text.get(hit.span.start as usize..hit.span.end as usize));
     part.unwrap_or_default().to_string()

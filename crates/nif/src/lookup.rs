@@ -29,6 +29,13 @@ struct ExNamed {
 }
 
 #[derive(NifMap)]
+#[rustler(encode)]
+struct ExNames {
+    results: Vec<ExNamed>,
+    freshness: Atom,
+}
+
+#[derive(NifMap)]
 #[rustler(decode)]
 struct ExGrep {
     fixed: bool,
@@ -51,6 +58,7 @@ struct ExFound {
     counts: Vec<ExCount>,
     truncated: bool,
     searched: usize,
+    freshness: Atom,
 }
 
 #[derive(NifMap)]
@@ -97,8 +105,9 @@ fn index_lookup<'a>(
             signature: it.signature.map(|signature| signature.to_string()),
             fit: it.fit.as_str(),
         };
+        let freshness = index.freshness();
         let found = index.current().lookup(&lookup, &Cancel::new())?;
-        Ok(found.into_iter().map(named).collect::<Vec<_>>())
+        Ok(ExNames { results: found.into_iter().map(named).collect(), freshness })
     })
 }
 
@@ -113,8 +122,9 @@ fn index_grep<'a>(
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let grep = grep_of(pattern, options)?;
+        let freshness = index.freshness();
         let found = job::install(|| index.current().grep(&grep, reporter.cancel()))?;
-        Ok(ExFound::from(found))
+        Ok(ExFound::of(found, freshness))
     })
 }
 
@@ -160,14 +170,15 @@ fn kinds_of(names: &[String]) -> Result<Vec<DefinitionKind>> {
     names.iter().map(kind).collect()
 }
 
-impl From<Found> for ExFound {
-    fn from(found: Found) -> Self {
+impl ExFound {
+    fn of(found: Found, freshness: Atom) -> Self {
         let count = |(file, lines): (std::sync::Arc<str>, usize)| ExCount { file: file.to_string(), lines };
         ExFound {
             lines: found.lines.into_iter().map(ExLine::from).collect(),
             counts: found.counts.into_iter().map(count).collect(),
             truncated: found.truncated,
             searched: found.searched,
+            freshness,
         }
     }
 }

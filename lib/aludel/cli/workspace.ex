@@ -13,7 +13,29 @@ defmodule Aludel.CLI.Workspace do
   @spec open(keyword, Model.Encoder.t() | nil) :: {:ok, Index.t()} | {:error, Error.t()}
   def open(opts, encoder \\ nil) do
     with {:ok, root} <- folder(opts),
-         do: Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, &1))
+         do: Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, ceilings(opts), &1))
+  end
+
+  @doc """
+  As `open/2`, but of an index that was exported elsewhere, which becomes that of the folder.
+  """
+  @spec open_exported(Path.t(), keyword) :: {:ok, Index.t()} | {:error, Error.t()}
+  def open_exported(file, opts) do
+    {reading, writing} = Keyword.split(ceilings(opts), [:max_memory])
+
+    with {:ok, root} <- folder(opts) do
+      Progress.run([quiet: opts[:quiet]], fn progress ->
+        with {:ok, index} <- Index.open(file, [root: root, progress: progress] ++ reading),
+             {:ok, _} <- Index.update(index, progress: progress),
+             :ok <- Index.save(index, opts[:index] || Index.default_path(root), writing),
+             do: {:ok, index}
+      end)
+    end
+  end
+
+  # What is given in MiB, where it is given.
+  defp ceilings(opts) do
+    for {key, mib} <- Keyword.take(opts, [:max_memory, :max_disk]), mib != nil, do: {key, mib * 1024 * 1024}
   end
 
   @doc "The folder that the options name."
@@ -107,18 +129,20 @@ defmodule Aludel.CLI.Workspace do
       else: "from the words of #{chunks} chunks"
   end
 
-  defp open(root, file, nil, progress), do: Index.open_or_build(root, index: file, progress: progress)
+  defp open(root, file, nil, ceilings, progress),
+    do: Index.open_or_build(root, [index: file, progress: progress] ++ ceilings)
 
-  defp open(root, file, encoder, progress) do
-    with {:ok, index} <- open(root, file, nil, progress),
+  defp open(root, file, encoder, ceilings, progress) do
+    with {:ok, index} <- open(root, file, nil, ceilings, progress),
          file = file || Index.default_path(root),
-         {:ok, made} <- Index.embed(index, encoder, progress: saving(index, file, progress)) do
-      if made > 0, do: with(:ok <- Index.save(index, file), do: {:ok, index}), else: {:ok, index}
+         disk = Keyword.take(ceilings, [:max_disk]),
+         {:ok, made} <- Index.embed(index, encoder, progress: saving(index, file, disk, progress)) do
+      if made > 0, do: with(:ok <- Index.save(index, file, disk), do: {:ok, index}), else: {:ok, index}
     end
   end
 
   # Vectors take minutes, and whoever ends the command meanwhile shall find those again that were made.
-  defp saving(index, file, progress) do
+  defp saving(index, file, disk, progress) do
     saved = :atomics.new(1, signed: true)
     :atomics.put(saved, 1, now())
 
@@ -126,7 +150,7 @@ defmodule Aludel.CLI.Workspace do
       progress.(event)
 
       if now() - :atomics.get(saved, 1) > @save_every_ms do
-        with {:error, error} <- Index.save(index, file), do: raise(error)
+        with {:error, error} <- Index.save(index, file, disk), do: raise(error)
         :atomics.put(saved, 1, now())
       end
     end

@@ -252,7 +252,8 @@ defmodule Aludel.Index.Server do
   defp work(:open, _index, _encoder, watch, opts) do
     seen = if watch, do: watched(watch).seen
 
-    with {:ok, index, how} <- Index.open_last(opts[:root], Keyword.take(opts, [:index, :progress])) do
+    with {:ok, index, how} <-
+           Index.open_last(opts[:root], Keyword.take(opts, [:index, :progress, :max_memory])) do
       if watch, do: Native.index_follow(index.resource, watch, if(how == :built, do: seen, else: 0))
       {:ok, index, how}
     end
@@ -269,6 +270,8 @@ defmodule Aludel.Index.Server do
 
   defp work(:embed, index, encoder, _watch, opts), do: Index.embed(index, encoder, progress: opts[:progress])
 
-  defp work(:save, index, _encoder, _watch, opts),
-    do: Index.save(index, opts[:index] || Index.default_path(opts[:root]))
+  defp work(:save, index, _encoder, _watch, opts) do
+    path = opts[:index] || Index.default_path(opts[:root])
+    Index.save(index, path, Keyword.take(opts, [:max_disk]))
+  end
 end

@@ -18,7 +18,17 @@ defmodule Aludel.Index.Tree do
       default: nil,
       doc: "the index file; by default one in the cache folder for each root"
     ],
-    encoder: [type: {:struct, Model.Encoder}, default: nil, doc: "for search by meaning"]
+    encoder: [type: {:struct, Model.Encoder}, default: nil, doc: "for search by meaning"],
+    max_memory: [
+      type: :pos_integer,
+      default: nil,
+      doc: "bytes of memory that the index may take, as in `Aludel.Index.build/2`"
+    ],
+    max_disk: [
+      type: :pos_integer,
+      default: nil,
+      doc: "bytes that the index file may have, as in `Aludel.Index.save/3`"
+    ]
   ]
 
   @watch_options [

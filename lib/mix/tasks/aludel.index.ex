@@ -6,7 +6,28 @@ defmodule Mix.Tasks.Aludel.Index do
 
   @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
              [
-               diagnostics: [type: :boolean, default: false, doc: "List what could not be read."]
+               diagnostics: [type: :boolean, default: false, doc: "List what could not be read."],
+               export: [
+                 type: :string,
+                 arg: "FILE",
+                 doc: "Also write the index to this file for other machines, where `--import` reads it."
+               ],
+               import: [
+                 type: :string,
+                 arg: "FILE",
+                 doc: "Begin with an index that was exported elsewhere, and read only what differs from it."
+               ],
+               max_memory: [
+                 type: :pos_integer,
+                 arg: "MIB",
+                 doc:
+                   "The most memory that the index may take, about; where it needs more, nothing is indexed."
+               ],
+               max_disk: [
+                 type: :pos_integer,
+                 arg: "MIB",
+                 doc: "The largest that the file of the index may be."
+               ]
              ]
 
   @moduledoc """
@@ -15,6 +36,11 @@ defmodule Mix.Tasks.Aludel.Index do
       mix aludel.index [--root DIR]
 
   Only files that changed are read again. What cannot be parsed is read as far as it goes and counted as a diagnostic.
+
+  An index can be made once and used wherever the project is checked out:
+
+      mix aludel.index --export code.aludel
+      mix aludel.index --import code.aludel [--root DIR]
 
   ## Options
   #{Args.docs(@options)}
@@ -29,7 +55,9 @@ defmodule Mix.Tasks.Aludel.Index do
     began = System.monotonic_time(:microsecond)
 
     with {:ok, encoder} <- Workspace.named_encoder(opts),
-         {:ok, index} <- Workspace.open(opts, encoder),
+         {:ok, index} <- imported(opts),
+         {:ok, index} <- if(index && !encoder, do: {:ok, index}, else: Workspace.open(opts, encoder)),
+         :ok <- if(opts[:export], do: Aludel.Index.export(index, opts[:export]), else: :ok),
          {:ok, info} <- Aludel.Index.info(index),
          {:ok, diagnostics} <- Aludel.Index.diagnostics(index) do
       seconds = (System.monotonic_time(:microsecond) - began) / 1_000_000
@@ -39,6 +67,9 @@ defmodule Mix.Tasks.Aludel.Index do
   end
 
   defp index(args, _opts), do: CLI.usage("mix aludel.index takes no argument, got #{Enum.join(args, " ")}")
+
+  defp imported(opts),
+    do: if(opts[:import], do: Workspace.open_exported(opts[:import], opts), else: {:ok, nil})
 
   defp report(info, diagnostics, opts) do
     if opts[:json] do

@@ -37,8 +37,11 @@ defmodule Mix.Tasks.Aludel.Lookup do
     with {:ok, index} <- Workspace.open(opts),
          {:ok, packages} <- Workspace.packages(opts),
          {:ok, found} <- found(index, packages, name, Keyword.take(opts, [:kinds, :limit])) do
-      if opts[:json], do: CLI.say_json(Snippet.plain(found)), else: print(found)
-      if found == [], do: {:exit, 1}, else: :ok
+      if opts[:json],
+        do: CLI.say_json(%{found | results: Snippet.plain(found.results)}),
+        else: print(found.results)
+
+      if found.results == [], do: {:exit, 1}, else: :ok
     end
   end
 

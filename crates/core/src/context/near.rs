@@ -47,12 +47,13 @@ fn called<'f>(facts: &'f FileFacts, call: &'f Reference) -> Option<(&'f str, u8)
 
 fn defined(index: &Index, module: &str, name: &str, arity: u8) -> Option<Near> {
     let key = name.to_lowercase();
-    let found = index.names().equal(&key).find(|candidate| {
-        let it = candidate.definition();
+    index.names().equal(&key).find_map(|candidate| {
+        let it = candidate.definition()?;
         let takes = |most: u8| (most.saturating_sub(it.defaults)..=most).contains(&arity);
-        is_callable(it.kind) && *it.name == *name && *it.module == *module && it.arity.is_some_and(takes)
-    })?;
-    Some(near(&found.entry.file.path, found.definition()))
+        let is_it =
+            is_callable(it.kind) && *it.name == *name && *it.module == *module && it.arity.is_some_and(takes);
+        is_it.then(|| near(&candidate.entry.file.path, it))
+    })
 }
 
 fn near(file: &str, definition: &Definition) -> Near {

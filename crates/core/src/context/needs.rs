@@ -98,7 +98,7 @@ impl Used<'_> {
 fn defined_in<'i>(index: &'i Index, module: &str) -> Option<Vec<&'i str>> {
     let key = module.rsplit('.').next().unwrap_or(module).trim_start_matches(':').to_lowercase();
     let is_it = |it: &Definition| it.kind == DefinitionKind::Module && *it.module == *module;
-    let found = index.names().equal(&key).find(|candidate| is_it(candidate.definition()))?;
+    let found = index.names().equal(&key).find(|candidate| candidate.definition().is_some_and(is_it))?;
     let definitions = &found.entry.facts.definitions;
     let public = definitions.iter().filter(|it| *it.module == *module && it.public && it.arity.is_some());
     Some(public.map(|definition| &*definition.name).collect())

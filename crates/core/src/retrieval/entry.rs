@@ -1,25 +1,116 @@
 //! A file in the index, and the files of one version of the index.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use super::answer::is_aside;
+use super::facts::Facts;
+use super::fields::is_module;
 use super::grep::trigrams::{Bits, Trigrams};
-use crate::source::{ContentHash, File, Span};
-use crate::syntax::{Chunk, Definition, FileFacts};
+use super::rank::sieve;
+use crate::source::{ContentHash, Diagnostic, File, Span};
+use crate::syntax::{Chunk, Definition, DefinitionKind, FileFacts};
 
 /// What is around a chunk is looked for among so many definitions before it.
 const AROUND: usize = 32;
 
 /// A file, what is known of it, and the names of its chunks' contents. It never changes, and versions of the index share it.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) file: File,
-    pub(crate) facts: Arc<FileFacts>,
+    pub(crate) facts: Facts,
+    pub(crate) outline: Outline,
+    trigrams: Trigrams,
+    calls: OnceLock<Calls>,
+}
+
+/// What a search needs of each file, beside the chunks: so little that an index can be opened without its facts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outline {
     /// Of each chunk, the hash of what an encoder is given: equal texts share one vector.
     pub(crate) keys: Vec<ContentHash>,
-    #[serde(skip)]
-    trigrams: Trigrams,
+    /// Of each chunk, what it is.
+    pub(crate) marks: Vec<Mark>,
+    /// Of each chunk, which pairs of words may stand in it, and where that ends.
+    #[serde(with = "serde_bytes")]
+    sieves: Vec<u8>,
+    sieve_ends: Vec<u32>,
+    /// How many definitions there are.
+    pub(crate) definitions: u32,
+    /// How many references there are.
+    pub(crate) references: u32,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Outline {
+    /// The bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_chunk = size_of::<ContentHash>() + size_of::<Mark>() + size_of::<u32>();
+        self.keys.len() * of_chunk + self.sieves.len()
+    }
+}
+
+/// What a chunk is, as far as ranking asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// A sum of the flags below.
+    pub(crate) flags: u8,
+    /// Of how many parts the names are that it defines.
+    pub(crate) parts: u16,
+}
+
+impl Mark {
+    /// It defines something that other modules can call.
+    pub(crate) const PUBLIC: u8 = 1;
+    /// It defines something that can be called.
+    pub(crate) const CALLABLE: u8 = 1 << 1;
+    /// It has a name like `valid?`.
+    pub(crate) const PREDICATE: u8 = 1 << 2;
+    /// It has a name like `fetch!`.
+    pub(crate) const RAISING: u8 = 1 << 3;
+    /// It has documentation.
+    pub(crate) const DOCUMENTED: u8 = 1 << 4;
+    /// It is the head of a module.
+    pub(crate) const HEAD: u8 = 1 << 5;
+    /// Its file holds tests, examples, old things or a log of changes. It follows from the path.
+    pub(crate) const ASIDE: u8 = 1 << 7;
+
+    /// Whether it has the flag.
+    pub(crate) fn is(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn of(entry: &Entry, at: usize) -> Mark {
+        use DefinitionKind::{Delegate, Function, Guard, Macro};
+        let (mut flags, mut parts) = (0, 0);
+        let begun = entry.definitions_in(at);
+        let around = entry.definition_around(at).filter(|_| entry.definitions_in(at).next().is_none());
+        for definition in begun.chain(around) {
+            let mut flag = |flag, yes: bool| flags |= if yes { flag } else { 0 };
+            flag(Mark::DOCUMENTED, definition.doc.is_some());
+            flag(Mark::HEAD, is_module(definition.kind));
+            if matches!(definition.kind, Function | Macro | Guard | Delegate) {
+                flag(Mark::CALLABLE, true);
+                flag(Mark::PUBLIC, definition.public);
+                flag(Mark::PREDICATE, definition.name.ends_with('?') || definition.name.starts_with("is_"));
+                flag(Mark::RAISING, definition.name.ends_with('!'));
+            }
+            if !is_module(definition.kind) {
+                parts += definition.name.split('_').filter(|part| !part.is_empty()).count();
+            }
+        }
+        Mark { flags, parts: u16::try_from(parts).unwrap_or(u16::MAX) }
+    }
+}
+
+/// What the chunks of a file call by module and name, as hashes.
+#[derive(Debug, Default)]
+struct Calls {
+    /// Where those of each chunk end.
+    ends: Vec<u32>,
+    hashes: Vec<u64>,
 }
 
 impl Entry {
@@ -27,16 +118,57 @@ impl Entry {
         // What comes from outside this crate's own reader may say anything; a span that is no place in the text would
         // be a panic later.
         facts.chunks.retain(|chunk| file.text.get(range(chunk)).is_some());
-        let mut entry =
-            Entry { file, facts: Arc::new(facts), keys: Vec::new(), trigrams: Trigrams::default() };
-        entry.keys = (0..entry.facts.chunks.len())
-            .map(|at| ContentHash::of(entry.embedding_text(at).as_bytes()))
-            .collect();
+        let outline = Outline {
+            definitions: facts.definitions.len() as u32,
+            references: facts.references.len() as u32,
+            diagnostics: facts.diagnostics.clone(),
+            ..Outline::default()
+        };
+        let mut entry = Entry::of(file, Facts::made(facts), outline);
+        let chunks = 0..entry.chunks().len();
+        entry.outline.keys =
+            chunks.clone().map(|at| ContentHash::of(entry.embedding_text(at).as_bytes())).collect();
+        let (mut sieves, mut ends) = (Vec::new(), Vec::new());
+        for at in chunks.clone() {
+            sieve(entry.chunk_text(at), &mut sieves);
+            ends.push(sieves.len() as u32);
+        }
+        (entry.outline.sieves, entry.outline.sieve_ends) = (sieves, ends);
+        entry.outline.marks = chunks.map(|at| Mark::of(&entry, at)).collect();
         entry
     }
 
+    fn of(file: File, facts: Facts, outline: Outline) -> Entry {
+        let (trigrams, calls) = Default::default();
+        Entry { file, facts, outline, trigrams, calls }
+    }
+
+    /// A file that was stored, with facts that are read when they are needed; `None` if its parts do not fit.
+    pub(crate) fn stored(file: File, chunks: Vec<Chunk>, outline: Outline, facts: &[u8]) -> Option<Entry> {
+        let is_sound = outline.keys.len() == chunks.len()
+            && outline.marks.len() == chunks.len()
+            && chunks.iter().all(|chunk| file.text.get(range(chunk)).is_some());
+        is_sound.then(|| {
+            let facts = Facts::stored(facts, file.clone(), chunks);
+            Entry::of(file, facts, outline)
+        })
+    }
+
+    /// The chunks of the file, in order of position.
+    pub(crate) fn chunks(&self) -> &[Chunk] {
+        self.facts.chunks()
+    }
+
     pub(crate) fn chunk_text(&self, at: usize) -> &str {
-        &self.file.text[range(&self.facts.chunks[at])]
+        &self.file.text[range(&self.chunks()[at])]
+    }
+
+    /// Which pairs of words may stand in a chunk.
+    pub(crate) fn sieve(&self, at: usize) -> &[u8] {
+        let Outline { sieves, sieve_ends: ends, .. } = &self.outline;
+        let start = at.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
+        let range = start.zip(ends.get(at)).map(|(start, end)| start as usize..*end as usize);
+        range.and_then(|range| sieves.get(range)).unwrap_or_default()
     }
 
     /// Which trigrams the text has.
@@ -51,32 +183,69 @@ impl Entry {
 
     /// What an encoder is given for a chunk.
     pub(crate) fn embedding_text(&self, at: usize) -> String {
-        let header = &self.facts.chunks[at].header;
+        let header = &self.chunks()[at].header;
         let text = self.chunk_text(at);
         format!("{header}\n{text}")
     }
 
     /// The definitions that begin in a chunk.
     pub(crate) fn definitions_in(&self, at: usize) -> impl Iterator<Item = &Definition> {
-        let Span { start, end, .. } = self.facts.chunks[at].span;
+        let Span { start, end, .. } = self.chunks()[at].span;
         let first = self.facts.definitions.partition_point(|definition| definition.span.start < start);
         self.facts.definitions[first..].iter().take_while(move |definition| definition.span.start < end)
     }
 
     /// What a chunk is a later piece of.
     pub(crate) fn definition_around(&self, at: usize) -> Option<&Definition> {
-        let Chunk { span, symbol, .. } = &self.facts.chunks[at];
+        let Chunk { span, symbol, .. } = &self.chunks()[at];
         let before = self.facts.definitions.partition_point(|definition| definition.span.start < span.start);
         let around =
             |definition: &&Definition| definition.span.end >= span.end && definition.qualified() == **symbol;
         self.facts.definitions[before.saturating_sub(AROUND)..before].iter().rev().find(around)
     }
 
-    /// Whether every chunk is a place in the text and has a key: what [`Entry::new`] makes true, and a stored entry must be.
-    pub(crate) fn is_sound(&self) -> bool {
-        self.keys.len() == self.facts.chunks.len()
-            && self.facts.chunks.iter().all(|chunk| self.file.text.get(range(chunk)).is_some())
+    /// The chunk in which a definition begins.
+    pub(crate) fn chunk_of(&self, definition: &Definition) -> Option<usize> {
+        let line = definition.clauses.first().map_or(definition.span.line_start, |clause| clause.line_start);
+        let chunk = self.chunks().partition_point(|chunk| chunk.span.line_end < line);
+        (chunk < self.chunks().len()).then_some(chunk)
     }
+
+    /// What a chunk calls by module and name, each once, as [`called`] has it.
+    pub(crate) fn calls(&self, at: usize) -> &[u64] {
+        let calls = self.calls.get_or_init(|| {
+            let mut calls = Calls::default();
+            let mut seen = FxHashSet::with_hasher(FxBuildHasher);
+            for chunk in self.chunks() {
+                let Span { start, end, .. } = chunk.span;
+                let references = &self.facts.references;
+                let first = references.partition_point(|reference| reference.span.start < start);
+                for reference in references[first..].iter().take_while(|it| it.span.start < end) {
+                    if let Some(module) = reference.module.as_deref().filter(|_| !reference.name.is_empty()) {
+                        let hash = called(module, &reference.name);
+                        if seen.insert(hash) {
+                            calls.hashes.push(hash);
+                        }
+                    }
+                }
+                seen.clear();
+                calls.ends.push(calls.hashes.len() as u32);
+            }
+            calls
+        });
+        let start = at.checked_sub(1).map_or(0, |before| calls.ends[before]);
+        &calls.hashes[start as usize..calls.ends[at] as usize]
+    }
+}
+
+/// Names a function by its module and name. Two with the same one of 2^64 hashes are taken for one, which would do little
+/// harm. It is not the same on every machine, and is not stored.
+pub(crate) fn called(module: &str, name: &str) -> u64 {
+    use std::hash::Hasher;
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(module.as_bytes());
+    hasher.write(name.as_bytes());
+    hasher.finish()
 }
 
 fn range(chunk: &Chunk) -> std::ops::Range<usize> {
@@ -92,20 +261,37 @@ pub(crate) struct Files {
     first: Vec<u32>,
     /// The content key of each chunk.
     keys: Vec<ContentHash>,
+    /// What is known of each chunk, side by side: who looks at hundreds of them should not have to look for them.
+    known: Vec<Known>,
+}
+
+/// A chunk, as far as ranking asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// The place of its file.
+    pub(crate) file: u32,
+    pub(crate) mark: Mark,
+    /// The logarithm of its length, as a share of that of the longest chunk.
+    pub(crate) length: f32,
 }
 
 impl Files {
     pub(crate) fn new(mut entries: Vec<Arc<Entry>>) -> Self {
         entries.sort_by(|a, b| a.file.path.cmp(&b.file.path));
-        let mut first = Vec::with_capacity(entries.len() + 1);
-        let mut total = 0u32;
-        for entry in &entries {
-            first.push(total);
-            total += entry.facts.chunks.len() as u32;
+        let mut files = Files { first: Vec::with_capacity(entries.len() + 1), ..Files::default() };
+        let longest = (8192.0f32).ln();
+        for (file, entry) in (0..).zip(&entries) {
+            files.first.push(files.keys.len() as u32);
+            files.keys.extend_from_slice(&entry.outline.keys);
+            let aside = if is_aside(&entry.file.path) { Mark::ASIDE } else { 0 };
+            files.known.extend(entry.chunks().iter().zip(&entry.outline.marks).map(|(chunk, mark)| {
+                let bytes = chunk.span.end.saturating_sub(chunk.span.start) as f32;
+                let length = ((1.0 + bytes).ln() / longest).min(1.0);
+                Known { file, mark: Mark { flags: mark.flags | aside, ..*mark }, length }
+            }));
         }
-        first.push(total);
-        let keys = entries.iter().flat_map(|entry| entry.keys.iter().copied()).collect();
-        Files { entries, first, keys }
+        files.first.push(files.keys.len() as u32);
+        Files { entries, ..files }
     }
 
     pub(crate) fn entries(&self) -> &[Arc<Entry>] {
@@ -123,7 +309,7 @@ impl Files {
 
     /// How many chunks there are.
     pub(crate) fn chunks(&self) -> usize {
-        self.first.last().copied().unwrap_or(0) as usize
+        self.known.len()
     }
 
     /// The numbers of the chunks of the file at `at`.
@@ -133,8 +319,13 @@ impl Files {
 
     /// The place of the file of chunk `number`, and which of its chunks it is.
     pub(crate) fn locate(&self, number: u32) -> (usize, usize) {
-        let at = self.first.partition_point(|first| *first <= number) - 1;
-        (at, (number - self.first[at]) as usize)
+        let file = self.known(number).file as usize;
+        (file, (number - self.first[file]) as usize)
+    }
+
+    /// What is known of chunk `number`.
+    pub(crate) fn known(&self, number: u32) -> Known {
+        self.known[number as usize]
     }
 
     /// The content key of each chunk, by its number.

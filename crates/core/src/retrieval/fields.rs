@@ -27,7 +27,7 @@ pub(crate) enum Field {
 
 /// Calls `emit` with each token of chunk `at`, its field, and what kind of token it is.
 pub(crate) fn field_tokens(entry: &Entry, at: usize, emit: &mut impl FnMut(Field, Token, &str)) {
-    let chunk = &entry.facts.chunks[at];
+    let chunk = &entry.chunks()[at];
     let mut named = false;
     for definition in entry.definitions_in(at) {
         named = true;

@@ -56,7 +56,7 @@ impl Filter {
             let visible = self.public.map(|public| defining(entry, public));
             for (chunk, number) in files.numbers(at).enumerate() {
                 if visible.as_ref().is_none_or(|visible| visible.contains(chunk))
-                    && self.passes(&entry.facts.chunks[chunk])
+                    && self.passes(&entry.chunks()[chunk])
                 {
                     chunks.insert(number as usize);
                 }
@@ -76,7 +76,7 @@ impl Filter {
 
 /// The chunks of a file that define what is `public`, or is not.
 fn defining(entry: &Entry, public: bool) -> FixedBitSet {
-    let chunks = &entry.facts.chunks;
+    let chunks = entry.chunks();
     let mut found = FixedBitSet::with_capacity(chunks.len());
     for definition in entry.facts.definitions.iter().filter(|definition| definition.public == public) {
         let line = definition.clauses.first().unwrap_or(&definition.span).line_start;
@@ -167,7 +167,7 @@ mod tests {
             .map(|number| {
                 let (file, chunk) = files.locate(number as u32);
                 let entry = &files.entries()[file];
-                match &*entry.facts.chunks[chunk].symbol {
+                match &*entry.chunks()[chunk].symbol {
                     "" => entry.file.path.to_string(),
                     symbol => symbol.to_string(),
                 }

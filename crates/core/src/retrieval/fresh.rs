@@ -20,6 +20,9 @@ impl Index {
         options: &BuildOptions,
         cancel: &Cancel,
     ) -> Result<BTreeSet<String>> {
+        if stamps.is_empty() {
+            *stamps = self.stamps().clone();
+        }
         let contents = stamps.contents(self.root(), &options.walk, cancel)?;
         let here: HashSet<&str> = contents.iter().map(|(path, _)| &**path).collect();
         let told = |path: &str| self.inner_files().get(path).map(|entry| entry.file.hash);

@@ -7,17 +7,18 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 
-use super::bm25::Lexical;
+use super::bm25::{Lexical, Segment};
+use super::ceiling::too_much;
 use super::compiled::Compiled;
 use super::entry::{Entry, Files};
 use super::filter::Filter;
-use super::names::Names;
+use super::names::{Group, Names};
 use super::outside::Outside;
 use super::resident::Resident;
 use super::vectors::{Allowed, Batch, Placed, Vectors};
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
-use crate::source::{self, ContentHash, Diagnostic, File, WalkOptions};
+use crate::source::{self, ContentHash, Diagnostic, File, Looked, Stamps, WalkOptions};
 use crate::syntax::{self, Chunk, FileFacts};
 use crate::{Cancel, Error, Result};
 
@@ -32,6 +33,8 @@ const FILTERS: usize = 8;
 pub struct BuildOptions {
     /// Which files are read.
     pub walk: WalkOptions,
+    /// How many bytes of memory the index may take ([`Index::with_ceiling`]).
+    pub max_memory: Option<u64>,
 }
 
 /// Filters and what they let pass.
@@ -55,7 +58,11 @@ pub struct Index {
     filtered: Arc<Mutex<Filtered>>,
     /// When files were written, in milliseconds since 1970, by path. It is no part of a file's content.
     modified: Arc<BTreeMap<Arc<str>, u64>>,
+    /// What the files looked like when they were read, so that those are not read again that look the same.
+    stamps: Arc<Stamps>,
     unread: Arc<[Diagnostic]>,
+    /// How many bytes of memory it may take.
+    pub(super) max_memory: Option<u64>,
     /// What gives new chunks their vectors.
     pub(super) resident: Option<Resident>,
     /// What dependencies bring in.
@@ -68,19 +75,23 @@ pub struct Index {
 
 /// What an index is made of.
 pub(super) struct Parts {
+    /// What is made from the entries, as far as it was stored.
+    pub(super) segments: Vec<Arc<Segment>>,
+    pub(super) names: Vec<(ContentHash, Group)>,
     pub(super) entries: Vec<Arc<Entry>>,
     pub(super) unread: Vec<Diagnostic>,
     pub(super) vectors: Vectors,
     pub(super) outside: Outside,
     pub(super) modified: BTreeMap<Arc<str>, u64>,
+    pub(super) stamps: Stamps,
     pub(super) compiled: Compiled,
 }
 
 impl Parts {
     /// Files, what could not be read and what dependencies bring in, and nothing else.
     pub(super) fn new(entries: Vec<Arc<Entry>>, unread: Vec<Diagnostic>, outside: Outside) -> Parts {
-        let (vectors, modified, compiled) = Default::default();
-        Parts { entries, unread, vectors, outside, modified, compiled }
+        let (segments, names, vectors, modified, stamps, compiled) = Default::default();
+        Parts { segments, names, entries, unread, vectors, outside, modified, stamps, compiled }
     }
 }
 
@@ -135,7 +146,7 @@ pub struct Missing {
 impl Missing {
     /// Names the content, to be given back with its vector.
     pub fn key(&self) -> ContentHash {
-        self.entry.keys[self.chunk]
+        self.entry.outline.keys[self.chunk]
     }
 
     /// What is to be encoded: a line that says where the chunk stands, and its text.
@@ -162,29 +173,34 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<Index> {
-        let (mut read, unread) = read(root, options, progress, cancel)?;
-        let modified = times(&mut read);
+        cancel.check()?;
+        progress(Progress { phase: "walk", done: 0, total: 0 });
+        let Looked { mut files, diagnostics: unread, stamps } =
+            source::walk_known(root, None, &walk(options), &Stamps::default(), &|_| None, cancel)?;
+        let modified = times(&mut files);
         let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
-        let entries = analyse(read, progress, cancel)?;
+        let entries = analyse(files, options.max_memory, progress, cancel)?;
         progress(Progress { phase: "lexical", done: 0, total: 1 });
-        let facts = entries.iter().map(|entry| &*entry.facts);
+        let facts = entries.iter().map(|entry| &**entry.facts.shared());
         let outside = Outside::default().updated(&root, facts).unwrap_or_default();
-        let parts = Parts { modified, ..Parts::new(entries, unread, outside) };
-        Ok(Index::of(root, parts))
+        let parts = Parts { modified, stamps, ..Parts::new(entries, unread, outside) };
+        Index::of(root, parts).with_ceiling(options.max_memory, cancel)
     }
 
     /// An index of what was read before.
     pub(super) fn of(root: PathBuf, parts: Parts) -> Index {
-        let Parts { entries, unread, vectors, outside, modified, compiled } = parts;
+        let Parts { segments, names, entries, unread, vectors, outside, modified, stamps, compiled } = parts;
         let files = Files::new(entries);
         Index {
             root: root.into(),
-            lexical: Arc::new(Lexical::default().updated(&files)),
-            names: Arc::new(Names::default().updated(&files)),
+            lexical: Arc::new(Lexical::stored(segments, &files)),
+            names: Arc::new(Names::stored(names, &files)),
             files: Arc::new(files),
             vectors: Arc::new(vectors),
             unread: unread.into(),
             modified: Arc::new(modified),
+            stamps: Arc::new(stamps),
+            max_memory: None,
             resident: None,
             outside: Arc::new(outside),
             compiled: Arc::new(compiled),
@@ -205,8 +221,27 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
-        let (read, unread) = read(&self.root, options, progress, cancel)?;
-        self.updated(read, &|_| true, unread, progress, cancel)
+        cancel.check()?;
+        progress(Progress { phase: "walk", done: 0, total: 0 });
+        let read = self.read(None, options, cancel)?;
+        self.updated(read, &|_| true, progress, cancel)
+    }
+
+    /// Reads what may have changed, and takes everything else to be as it was.
+    fn read(
+        &self,
+        wanted: Option<&BTreeSet<String>>,
+        options: &BuildOptions,
+        cancel: &Cancel,
+    ) -> Result<Looked> {
+        // What was said of a file when it was read has to be said again.
+        let told: HashSet<&str> = self.unread.iter().map(|diagnostic| &*diagnostic.path).collect();
+        let fits = |file: &File| file.text.len() as u64 <= options.walk.max_file_bytes;
+        let known = |path: &str| {
+            let entry = self.files.get(path).filter(|_| !told.contains(path))?;
+            Some(File { modified: self.modified(path), ..entry.file.clone() }).filter(fits)
+        };
+        source::walk_known(&self.root, wanted, &walk(options), &self.stamps, &known, cancel)
     }
 
     /// Likewise, but only what lies at or below `paths` is looked at: as fast as what changed is small, for callers who know
@@ -221,30 +256,31 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
-        let (read, new) = source::walk_some(&self.root, paths, &options.walk, cancel)?;
+        let mut read = self.read(Some(paths), options, cancel)?;
         // Which files are beyond the limit is not to be told from some of them.
         let is_cut = |diagnostic: &Diagnostic| diagnostic.code == source::TOO_MANY;
-        if self.files.entries().len() + read.len() > options.walk.max_files
-            || self.unread.iter().chain(&new).any(is_cut)
+        if self.files.entries().len() + read.files.len() > options.walk.max_files
+            || self.unread.iter().chain(&read.diagnostics).any(is_cut)
         {
             return self.update(options, progress, cancel);
         }
         let covers = |path: &str| source::lies_in(path, paths);
         let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
-        let mut unread: Vec<_> = kept.chain(new).collect();
-        unread.sort_by(|a, b| a.path.cmp(&b.path));
-        self.updated(read, &covers, unread, progress, cancel)
+        read.diagnostics.extend(kept);
+        read.diagnostics.sort_by(|a, b| a.path.cmp(&b.path));
+        self.updated(read, &covers, progress, cancel)
     }
 
     /// The index after reading again the files whose path is `covered`.
     fn updated(
         &self,
-        mut read: Vec<File>,
+        read: Looked,
         covered: &dyn Fn(&str) -> bool,
-        unread: Vec<Diagnostic>,
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<(Index, Changes)> {
+        let Looked { files: mut read, diagnostics: unread, stamps } = read;
+        let stamps = Arc::new(self.stamps.replaced(covered, stamps));
         let mut changes = Changes::default();
         let mut kept: Vec<Arc<Entry>> = Vec::new();
         let mut new = Vec::new();
@@ -275,20 +311,22 @@ impl Index {
             }
         }
         changes.unchanged = kept.len();
-        let new = analyse(new, progress, cancel)?;
-        let outside = self.outside.updated(&self.root, new.iter().map(|entry| &*entry.facts));
+        let new = analyse(new, self.max_memory, progress, cancel)?;
+        let outside = self.outside.updated(&self.root, new.iter().map(|entry| &**entry.facts.shared()));
         changes.dependencies = outside.is_some();
         if changes.is_empty() {
             let filtered =
                 if Arc::ptr_eq(&modified, &self.modified) { self.filtered.clone() } else { Arc::default() };
-            return Ok((Index { unread: unread.into(), modified, filtered, ..self.clone() }, changes));
+            let unread = unread.into();
+            return Ok((Index { unread, modified, stamps, filtered, ..self.clone() }, changes));
         }
         // The compiler has not seen the new texts.
         let compiled = self.compiled.without(changes.changed.iter().chain(&changes.removed));
         let graph = OnceLock::new();
         if let Some(before) = self.graph.get() {
             let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
-            let new = new.iter().map(|entry| (entry.file.path.clone(), Some(entry.facts.clone().into())));
+            let new =
+                new.iter().map(|entry| (entry.file.path.clone(), Some(entry.facts.shared().clone().into())));
             let left = self.outside.files.keys().filter(|_| outside.is_some());
             let left = left.map(|path| (path.clone(), None::<Source>));
             let brought = outside.iter().flat_map(outside_sources).map(|(path, source)| (path, Some(source)));
@@ -308,6 +346,8 @@ impl Index {
             files: Arc::new(files),
             unread: unread.into(),
             modified,
+            stamps,
+            max_memory: self.max_memory,
             resident: self.resident.clone(),
             outside: outside.map_or_else(|| self.outside.clone(), Arc::new),
             compiled: compiled.map_or_else(|| self.compiled.clone(), Arc::new),
@@ -315,7 +355,18 @@ impl Index {
             placed: Arc::default(),
             filtered: Arc::default(),
         };
-        Ok((next.embedded(cancel)?, changes))
+        Ok((next.embedded(cancel)?.fitting(cancel)?, changes))
+    }
+
+    /// This index as that of another folder, whose files may look different.
+    pub(super) fn with_root(&self, root: PathBuf) -> Index {
+        let (modified, stamps, filtered) = Default::default();
+        Index { root: root.into(), modified, stamps, filtered, ..self.clone() }
+    }
+
+    /// This index as that of no folder.
+    pub(super) fn without_place(&self) -> Index {
+        self.with_root(PathBuf::new())
     }
 
     /// The folder that was read.
@@ -330,7 +381,7 @@ impl Index {
 
     /// What is known of the file at `path`, relative to the root.
     pub fn facts(&self, path: &str) -> Option<&FileFacts> {
-        self.files.get(path).map(|entry| &*entry.facts)
+        self.files.get(path).map(|entry| &**entry.facts.shared())
     }
 
     /// The text of the file at `path`, as it was read.
@@ -340,10 +391,7 @@ impl Index {
 
     /// All chunks with their files, in order of path and position.
     pub fn chunks(&self) -> impl Iterator<Item = (&File, &Chunk)> {
-        self.files
-            .entries()
-            .iter()
-            .flat_map(|entry| entry.facts.chunks.iter().map(|chunk| (&entry.file, chunk)))
+        self.files.entries().iter().flat_map(|entry| entry.chunks().iter().map(|chunk| (&entry.file, chunk)))
     }
 
     /// The chunk of this number, which counts from 0 in order of path and position.
@@ -361,7 +409,10 @@ impl Index {
             let entries = self.files.entries();
             let inside = entries.iter().map(|entry| {
                 let compiled = self.compiled.files().get(&entry.file.path).cloned();
-                (entry.file.path.clone(), Source { facts: entry.facts.clone(), compiled, outside: false })
+                (
+                    entry.file.path.clone(),
+                    Source { facts: entry.facts.shared().clone(), compiled, outside: false },
+                )
             });
             CodeGraph::build(inside.chain(outside_sources(&self.outside)))
         })
@@ -374,7 +425,7 @@ impl Index {
 
     /// What could not be read, files as a whole first.
     pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.unread.iter().chain(self.files.entries().iter().flat_map(|entry| &entry.facts.diagnostics))
+        self.unread.iter().chain(self.files.entries().iter().flat_map(|entry| &entry.outline.diagnostics))
     }
 
     /// How much the index holds.
@@ -384,8 +435,8 @@ impl Index {
             files: entries.len(),
             bytes: entries.iter().map(|entry| entry.file.text.len()).sum(),
             chunks: self.files.chunks(),
-            definitions: entries.iter().map(|entry| entry.facts.definitions.len()).sum(),
-            references: entries.iter().map(|entry| entry.facts.references.len()).sum(),
+            definitions: entries.iter().map(|entry| entry.outline.definitions as usize).sum(),
+            references: entries.iter().map(|entry| entry.outline.references as usize).sum(),
             diagnostics: self.diagnostics().count(),
             vectors: self.placed().count,
         }
@@ -397,7 +448,7 @@ impl Index {
         let mut seen = HashSet::new();
         let mut missing = Vec::new();
         for entry in self.files.entries() {
-            for (chunk, key) in entry.keys.iter().enumerate() {
+            for (chunk, key) in entry.outline.keys.iter().enumerate() {
                 if !(known && self.vectors.contains(key)) && seen.insert(*key) {
                     missing.push(Missing { entry: entry.clone(), chunk });
                 }
@@ -409,14 +460,20 @@ impl Index {
     /// This index with these vectors too. An index holds the vectors of one encoder: those of another one are replaced.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones.
+    /// [`crate::ErrorKind::InvalidArgument`] for vectors of another length than the encoder's earlier ones;
+    /// [`crate::ErrorKind::Limit`] if they lead over the ceiling of memory.
     pub fn with_vectors(&self, batch: Batch) -> Result<Index> {
-        Ok(Index {
-            vectors: Arc::new(self.vectors.with(&batch)?),
-            placed: Arc::default(),
-            filtered: Arc::default(),
-            ..self.clone()
-        })
+        let next = self.with_other_vectors(self.vectors.with(&batch)?);
+        match next.max_memory {
+            Some(most) if next.memory().total() > most => Err(too_much(most)),
+            _ => Ok(next),
+        }
+    }
+
+    /// This index with these vectors instead of its own.
+    pub(super) fn with_other_vectors(&self, vectors: Vectors) -> Index {
+        let (placed, filtered) = Default::default();
+        Index { vectors: Arc::new(vectors), placed, filtered, ..self.clone() }
     }
 
     /// The encoder of the vectors, if there are any.
@@ -460,6 +517,11 @@ impl Index {
         self.files.get(path).map(|entry| &**entry)
     }
 
+    /// What the files looked like when they were read.
+    pub(super) fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
     pub(crate) fn inner_files(&self) -> &Files {
         &self.files
     }
@@ -500,26 +562,27 @@ fn outside_sources(outside: &Outside) -> impl Iterator<Item = (Arc<str>, Source)
     outside.files.iter().map(move |(path, facts)| (path.clone(), source(facts)))
 }
 
-fn read(
-    root: &Path,
-    options: &BuildOptions,
-    progress: &mut dyn FnMut(Progress),
-    cancel: &Cancel,
-) -> Result<(Vec<File>, Vec<Diagnostic>)> {
-    cancel.check()?;
-    progress(Progress { phase: "walk", done: 0, total: 0 });
-    source::walk(root, &options.walk, cancel)
-}
-
 /// When the files were written. An index keeps this apart from them: what was read again and is the same stays as it is.
 fn times(files: &mut [File]) -> BTreeMap<Arc<str>, u64> {
     files.iter_mut().filter_map(|file| Some((file.path.clone(), file.modified.take()?))).collect()
 }
 
-fn analyse(files: Vec<File>, progress: &mut dyn FnMut(Progress), cancel: &Cancel) -> Result<Vec<Arc<Entry>>> {
+/// What is read: texts that alone take more than the index may are not read to their end.
+fn walk(options: &BuildOptions) -> WalkOptions {
+    let most = options.max_memory.unwrap_or(u64::MAX);
+    WalkOptions { max_bytes: options.walk.max_bytes.min(most), ..options.walk.clone() }
+}
+
+fn analyse(
+    files: Vec<File>,
+    max_memory: Option<u64>,
+    progress: &mut dyn FnMut(Progress),
+    cancel: &Cancel,
+) -> Result<Vec<Arc<Entry>>> {
     let total = files.len() as u64;
     let mut entries: Vec<Arc<Entry>> = Vec::with_capacity(files.len());
     let mut files = files.into_iter();
+    let mut bytes = 0;
     loop {
         cancel.check()?;
         progress(Progress { phase: "analyse", done: entries.len() as u64, total });
@@ -527,9 +590,14 @@ fn analyse(files: Vec<File>, progress: &mut dyn FnMut(Progress), cancel: &Cancel
         if some.is_empty() {
             return Ok(entries);
         }
+        let before = entries.len();
         entries.par_extend(some.into_par_iter().map(|file| {
             let facts = syntax::analyse(&file);
             Arc::new(Entry::new(file, facts))
         }));
+        bytes += entries[before..].iter().map(|entry| entry.bytes()).sum::<u64>();
+        if let Some(most) = max_memory.filter(|most| bytes > *most) {
+            return Err(too_much(most));
+        }
     }
 }

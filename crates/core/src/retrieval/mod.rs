@@ -1,6 +1,7 @@
 //! From chunks to ranked places: tokens, BM25, vectors, fusion and the store.
 
 mod entry;
+mod facts;
 mod fields;
 mod filter;
 mod tokens;
@@ -9,6 +10,7 @@ mod bm25;
 mod names;
 mod vectors;
 
+mod ceiling;
 mod index;
 
 mod compiled;
@@ -21,8 +23,10 @@ mod resident;
 mod static_model;
 
 mod answer;
+mod candidates;
 mod places;
 mod query;
+mod question;
 mod rank;
 mod weights;
 
@@ -36,7 +40,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Hit, MadeFrom};
+pub use answer::{Answer, CommonAnswer, Hit, MadeFrom, search_all};
+pub use ceiling::Memory;
 pub use compiled::Observations;
 pub use embed::embed_all;
 pub use embedding_cache::{CacheStats, CachedEmbedder, EmbeddingCache};

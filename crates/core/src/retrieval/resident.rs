@@ -35,7 +35,7 @@ impl Index {
     pub fn with_encoder(&self, encoder: Arc<dyn Embedder + Send + Sync>, cancel: &Cancel) -> Result<Index> {
         let mut next = self.clone();
         next.resident = Some(Resident(encoder));
-        next.embedded(cancel)
+        next.embedded(cancel)?.fitting(cancel)
     }
 
     /// Whether questions are encoded by the resident encoder: there is one, and the vectors are not another's.
@@ -63,7 +63,8 @@ impl Index {
                 encoder.embed(&texts, cancel)
             });
             let rows = rows.collect::<Result<Vec<_>>>()?.concat();
-            next = next.with_vectors(Batch::new(fingerprint, &keys, &rows)?)?;
+            let batch = Batch::new(fingerprint, &keys, &rows)?;
+            next = next.with_other_vectors(next.vectors().with(&batch)?);
         }
         Ok(next)
     }

@@ -496,6 +496,74 @@ proptest! {
     }
 }
 
+/// Two packages, as one index and as two.
+fn packages() -> (Index, Index, Index) {
+    let first = [
+        (
+            "a/cart.ex",
+            "defmodule Shop.Cart do\n  @doc \"Adds a product.\"\n  def add(cart, product), do: [product | cart]\nend\n",
+        ),
+        (
+            "a/price.ex",
+            "defmodule Shop.Price do\n  @doc \"Rounds half up.\"\n  def round(price), do: price\nend\n",
+        ),
+    ];
+    let second = [
+        (
+            "b/list.ex",
+            "defmodule List.Tools do\n  @doc \"Adds numbers up.\"\n  def sum(numbers), do: numbers\n\n  def rare, do: :heron\nend\n",
+        ),
+        (
+            "b/round.ex",
+            "defmodule Num do\n  def round(number), do: number\n  def add(a, b), do: a + b\nend\n",
+        ),
+    ];
+    let entries =
+        |some: &[(&str, &str)]| some.iter().map(|(path, text)| analysed(path, text)).collect::<Vec<_>>();
+    let both = entries(&first).into_iter().chain(entries(&second)).collect();
+    (index_of(both), index_of(entries(&first)), index_of(entries(&second)))
+}
+
+#[test]
+fn several_indexes_answer_as_one() {
+    let (both, first, second) = packages();
+    for text in
+        ["add a product", "round", "adds numbers", "heron", "Shop.Cart.add/2", "prodct", "b/round.ex:2"]
+    {
+        let query = Query::new(text);
+        let one = both.search(&query, &Cancel::new()).unwrap();
+        let all = search_all(&[&first, &second], &query, &Cancel::new()).unwrap();
+        let place = |hit: &Hit| (hit.file.clone(), hit.span, hit.symbol.clone());
+        assert_eq!(
+            one.results.iter().map(place).collect::<Vec<_>>(),
+            all.results.iter().map(|(_, hit)| place(hit)).collect::<Vec<_>>(),
+            "{text}"
+        );
+        for (one, (at, other)) in one.results.iter().zip(&all.results) {
+            assert_eq!(*at, usize::from(other.file.starts_with("b/")));
+            // The length of a chunk is measured within its index.
+            assert!((one.score - other.score).abs() < 0.5, "{text}: {} {}", one.score, other.score);
+        }
+        assert_eq!(one.made_from, all.made_from);
+        assert!(!one.results.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_several_indexes_is_checked() {
+    let (_, first, second) = packages();
+    let all = |query: &Query| search_all(&[&first, &second], query, &Cancel::new());
+    assert!(all(&Query::new(" ")).is_err());
+    assert!(all(&Query { limit: 0, ..Query::new("add") }).is_err());
+    assert!(all(&Query { mode: Mode::Semantic, ..Query::new("add") }).is_err());
+    assert_eq!(all(&Query { limit: 1, ..Query::new("add") }).unwrap().results.len(), 1);
+    let none = search_all(&[], &Query::new("add"), &Cancel::new()).unwrap();
+    assert!(none.results.is_empty() && none.made_from.chunks == 0);
+    let pulled = Cancel::new();
+    pulled.cancel();
+    assert!(search_all(&[&first], &Query::new("add"), &pulled).is_err());
+}
+
 #[test]
 fn vectors_come_back_as_numbers_in_the_order_of_the_chunks() {
     let texts = [("a.ex", "defmodule A do\n  def f, do: 1\nend\n"), ("b.md", "# B\n\ntext\n")];

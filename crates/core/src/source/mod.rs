@@ -10,8 +10,9 @@ mod watch;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use file::{ContentHash, File, Language, Span};
+pub(crate) use stamp::Stamp;
 pub use stamp::Stamps;
-pub(crate) use walk::{TOO_MANY, lies_in};
+pub(crate) use walk::{Looked, TOO_MANY, lies_in, walk_known};
 pub use walk::{WalkOptions, read_one, walk, walk_some};
 pub(crate) use watch::FETCHED;
 pub use watch::{Batch, Changed, Means, Watch, WatchOptions, WatchState, watch};

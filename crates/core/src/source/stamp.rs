@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, Metadata};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::walk::{list, read};
 use super::{ContentHash, WalkOptions};
@@ -16,8 +18,8 @@ use crate::{Cancel, Result};
 const TICK: Duration = Duration::from_secs(2);
 
 /// What a file looked like: another stamp is another file, or one that was written to, or had its times set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
     bytes: u64,
     modified: Duration,
     /// When the entry itself changed, which no program can set.
@@ -77,12 +79,40 @@ pub(super) fn differences(earlier: &Snapshot, later: &Snapshot) -> BTreeSet<Stri
 }
 
 /// Which content the files had that were looked at last, so that the next look reads only those that may have another one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Stamps {
-    known: HashMap<String, (Stamp, Option<ContentHash>)>,
+    known: HashMap<Arc<str>, (Stamp, Option<ContentHash>)>,
 }
 
 impl Stamps {
+    /// Whether nothing was looked at.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The stamp of the file at `path`, if it was text with this content.
+    pub(crate) fn get(&self, path: &str, hash: ContentHash) -> Option<Stamp> {
+        self.known.get(path).filter(|(_, known)| *known == Some(hash)).map(|(stamp, _)| *stamp)
+    }
+
+    pub(crate) fn put(&mut self, path: Arc<str>, stamp: Stamp, hash: Option<ContentHash>) {
+        self.known.insert(path, (stamp, hash));
+    }
+
+    /// The content that the file at `path` has, which looks like `stamp` now.
+    pub(super) fn prove(&self, path: &str, stamp: &Stamp) -> Option<ContentHash> {
+        let (earlier, hash) = self.known.get(path)?;
+        if stamp.proves(earlier) { *hash } else { None }
+    }
+
+    /// These, but for the paths that are `covered` those of `later`.
+    pub(crate) fn replaced(&self, covered: &dyn Fn(&str) -> bool, later: Stamps) -> Stamps {
+        let kept = self.known.iter().filter(|(path, _)| !covered(path));
+        let mut next = later;
+        next.known.extend(kept.map(|(path, known)| (path.clone(), *known)));
+        next
+    }
+
     /// The content of each file that [`super::walk`] would read now, in order of path; `None` for one that is too large or not
     /// text.
     ///
@@ -106,7 +136,7 @@ impl Stamps {
                 cancel.check()?;
                 let full = root.join(&path);
                 let stamp = Stamp::of(&full);
-                let hash = match (stamp, self.known.get(&path)) {
+                let hash = match (stamp, self.known.get(&*path)) {
                     (Some(stamp), Some((earlier, hash))) if stamp.proves(earlier) => *hash,
                     _ => read(&full, &path, options).0.map(|file| file.hash),
                 };
@@ -114,7 +144,7 @@ impl Stamps {
             })
             .collect::<Result<_>>()?;
         let known = |(path, stamp, hash): &(String, Option<Stamp>, Option<ContentHash>)| {
-            stamp.map(|stamp| (path.clone(), (stamp, *hash)))
+            stamp.map(|stamp| (path.as_str().into(), (stamp, *hash)))
         };
         self.known = looked.iter().filter_map(known).collect();
         Ok(looked.into_iter().map(|(path, _, hash)| (path, hash)).collect())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
@@ -11,8 +12,9 @@ use rayon::prelude::*;
 
 use super::file::extension;
 use super::generated::{generated, is_generated_name};
-use super::{Diagnostic, File, Severity};
-use crate::{Cancel, Error, Result};
+use super::stamp::Stamp;
+use super::{Diagnostic, File, Severity, Stamps};
+use crate::{Cancel, Error, ErrorKind, Result};
 
 /// Folders that hold what tools made or fetched, wherever they lie.
 const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
@@ -30,6 +32,8 @@ pub struct WalkOptions {
     pub max_file_bytes: u64,
     /// When there are more files, the first ones in order of path are read, with one diagnostic `too_many`.
     pub max_files: usize,
+    /// When the files have more bytes of text together, none is read.
+    pub max_bytes: u64,
     /// Extensions without a dot; files with another one, or none, are left out silently, but for those in `names`.
     pub extensions: Vec<String>,
     /// Names of files that are read whatever their extension, also hidden ones.
@@ -65,6 +69,7 @@ impl Default for WalkOptions {
         WalkOptions {
             max_file_bytes: 1 << 20,
             max_files: 100_000,
+            max_bytes: u64::MAX,
             extensions: EXTENSIONS.map(String::from).to_vec(),
             names: NAMES.map(String::from).to_vec(),
         }
@@ -97,10 +102,87 @@ impl WalkOptions {
 ///
 /// # Errors
 /// [`crate::ErrorKind::NotFound`] without `root`, [`crate::ErrorKind::InvalidArgument`] when it is not a folder, and those of
-/// [`Cancel::check`].
+/// [`Cancel::check`]; [`ErrorKind::Limit`] for more than `max_bytes`.
 pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<File>, Vec<Diagnostic>)> {
-    check_root(root)?;
-    read_all(root, list(root, None, options, cancel)?, options, cancel)
+    let read = walk_known(root, None, options, &Stamps::default(), &|_| None, cancel)?;
+    Ok((read.files, read.diagnostics))
+}
+
+/// What was read of a folder.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// Sorted by path.
+    pub(crate) files: Vec<File>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What they looked like when they were read.
+    pub(crate) stamps: Stamps,
+}
+
+/// As [`walk`], or [`walk_some`] if there are paths that are `wanted`, but without reading those files again of which `stamps`
+/// prove that they are as they were, and `known` knows what they were.
+pub(crate) fn walk_known(
+    root: &Path,
+    wanted: Option<&BTreeSet<String>>,
+    options: &WalkOptions,
+    stamps: &Stamps,
+    known: &(dyn Fn(&str) -> Option<File> + Sync),
+    cancel: &Cancel,
+) -> Result<Looked> {
+    for path in wanted.into_iter().flatten() {
+        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if path.is_empty() || !plain {
+            return Err(
+                Error::invalid(format!("{path:?} is not a path below the root")).with_path(Path::new(path))
+            );
+        }
+    }
+    let (paths, mut diagnostics) = match wanted {
+        Some(wanted) if wanted.is_empty() => (Vec::new(), Vec::new()),
+        None => {
+            check_root(root)?;
+            list(root, None, options, cancel)?
+        }
+        Some(_) => list(root, wanted, options, cancel)?,
+    };
+    let bytes = AtomicU64::new(0);
+    let looked: Vec<_> = paths
+        .par_iter()
+        .with_min_len(16)
+        .map(|path| {
+            cancel.check()?;
+            let full = root.join(path);
+            let stamp = Stamp::of(&full);
+            let same = stamp.and_then(|stamp| {
+                let file = known(path)?;
+                (stamps.prove(path, &stamp)? == file.hash).then_some(file)
+            });
+            let (file, diagnostics) = match same {
+                Some(file) => (Some(file), Vec::new()),
+                None => read(&full, path, options),
+            };
+            let length = file.as_ref().map_or(0, |file| file.text.len() as u64);
+            if bytes.fetch_add(length, Relaxed) + length > options.max_bytes {
+                let message = format!(
+                    "the files have more than the {} MiB of text that may be read: raise max_memory, or max_bytes of the walk, take a folder with less in it, or leave files out by a .gitignore",
+                    options.max_bytes >> 20
+                );
+                return Err(Error::new(ErrorKind::Limit, message).with_path(root));
+            }
+            Ok((stamp, file, diagnostics))
+        })
+        .collect::<Result<_>>()?;
+    let (mut files, mut seen) = (Vec::with_capacity(looked.len()), Stamps::default());
+    for (path, (stamp, file, new)) in paths.iter().zip(looked) {
+        if let Some(stamp) = stamp {
+            let hash = file.as_ref().map(|file: &File| file.hash);
+            let path = file.as_ref().map_or_else(|| path.as_str().into(), |file| file.path.clone());
+            seen.put(path, stamp, hash);
+        }
+        files.extend(file);
+        diagnostics.extend(new);
+    }
+    diagnostics.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Looked { files, diagnostics, stamps: seen })
 }
 
 pub(super) fn check_root(root: &Path) -> Result<()> {
@@ -122,37 +204,8 @@ pub fn walk_some(
     options: &WalkOptions,
     cancel: &Cancel,
 ) -> Result<(Vec<File>, Vec<Diagnostic>)> {
-    for path in paths {
-        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        if path.is_empty() || !plain {
-            return Err(
-                Error::invalid(format!("{path:?} is not a path below the root")).with_path(Path::new(path))
-            );
-        }
-    }
-    if paths.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    read_all(root, list(root, Some(paths), options, cancel)?, options, cancel)
-}
-
-fn read_all(
-    root: &Path,
-    (paths, mut diagnostics): (Vec<String>, Vec<Diagnostic>),
-    options: &WalkOptions,
-    cancel: &Cancel,
-) -> Result<(Vec<File>, Vec<Diagnostic>)> {
-    let read: Vec<_> = paths
-        .par_iter()
-        .map(|path| cancel.check().map(|()| read(&root.join(path), path, options)))
-        .collect::<Result<_>>()?;
-    let mut files = Vec::with_capacity(read.len());
-    for outcome in read {
-        files.extend(outcome.0);
-        diagnostics.extend(outcome.1);
-    }
-    diagnostics.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok((files, diagnostics))
+    let read = walk_known(root, Some(paths), options, &Stamps::default(), &|_| None, cancel)?;
+    Ok((read.files, read.diagnostics))
 }
 
 /// The file at `path`, relative to `root`; `None` with a diagnostic when it is too large or not text.
@@ -245,7 +298,9 @@ fn entries(root: &Path, wanted: Option<&BTreeSet<String>>, names: &[String]) -> 
                 return false;
             }
             let leads = wanted.as_ref().is_none_or(|wanted| leads_to(&relative(&base, entry.path()), wanted));
-            leads && (!entry.path().is_dir() || !is_skipped(&base, entry.path()))
+            // Links are not followed, so what one leads to does not matter.
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            leads && !(is_folder && is_skipped(&base, entry.path()))
         })
         .build()
 }
@@ -348,7 +403,6 @@ fn diagnostic(path: &str, severity: Severity, code: &str, message: String) -> Di
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();

@@ -166,7 +166,7 @@ impl Index {
         let graph = OnceLock::new();
         if let Some(made) = self.graph_if_made() {
             let changes = different.into_iter().filter_map(|path| {
-                let facts = self.entry(path)?.facts.clone();
+                let facts = self.entry(path)?.facts.shared().clone();
                 let source = Source { facts, compiled: after.get(path).cloned(), outside: false };
                 Some((path.clone(), Some(source)))
             });

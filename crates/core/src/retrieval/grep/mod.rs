@@ -153,10 +153,16 @@ impl Index {
         cancel.check()?;
         let pattern = Pattern::new(grep)?;
         let globs = Globs::new(&grep.paths)?;
+        let has_room = self.has_room_for_trigrams();
+        let has_what_is_needed = |entry: &Entry| {
+            pattern.needed == Needed::Nothing
+                || !(has_room || entry.trigram_bytes() > 0)
+                || pattern.needed.holds(entry.trigrams())
+        };
         let may_match = |entry: &&Arc<Entry>| {
             (grep.languages.is_empty() || grep.languages.contains(&entry.file.language))
                 && (grep.paths.is_empty() || globs.select(&entry.file.path))
-                && (pattern.needed == Needed::Nothing || pattern.needed.holds(entry.trigrams()))
+                && has_what_is_needed(entry)
         };
         let candidates: Vec<&Arc<Entry>> =
             self.inner_files().entries().par_iter().filter(may_match).collect();

@@ -168,7 +168,7 @@ impl<'q> Wanted<'q> {
 
     /// How `candidate`, whose key is what is wanted by `by`, has the name that is wanted.
     fn fit(&self, candidate: &Candidate<'_>, by: Fit) -> Option<Fit> {
-        let definition = candidate.definition();
+        let definition = candidate.definition()?;
         let by_key = if by == Fit::Exact && key(definition) != self.key { Fit::Case } else { by };
         let by_arity = match (self.arity, definition.arity) {
             (None, _) => Fit::Exact,
@@ -324,8 +324,8 @@ impl<'n> Found<'n, '_> {
         let mut seen = BTreeSet::new();
         let new = |(_, it): &(Fit, InOrder<'n>)| seen.insert((&*it.0.entry.file.path, it.0.index));
         let named = |(fit, InOrder(candidate)): (Fit, InOrder<'n>)| {
-            let definition = candidate.definition();
-            Named {
+            let definition = candidate.definition()?;
+            Some(Named {
                 file: candidate.entry.file.path.clone(),
                 span: definition.span,
                 line: definition
@@ -337,9 +337,9 @@ impl<'n> Found<'n, '_> {
                 public: definition.public,
                 signature: definition.signature.clone(),
                 fit,
-            }
+            })
         };
-        self.ranked.into_iter().filter(new).take(self.lookup.limit).map(named).collect()
+        self.ranked.into_iter().filter(new).filter_map(named).take(self.lookup.limit).collect()
     }
 }
 
@@ -357,7 +357,7 @@ struct InOrder<'n>(Candidate<'n>);
 impl Ord for InOrder<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (&self.0, &other.0);
-        let module = |it: &Candidate<'_>| it.definition().module.len();
+        let module = |it: &Candidate<'_>| it.definition().map_or(0, |definition| definition.module.len());
         rank(a)
             .cmp(&rank(b))
             .then_with(|| module(a).cmp(&module(b)))

@@ -38,7 +38,7 @@ pub(crate) fn lowered(name: &str) -> String {
 }
 
 /// The first eight bytes, so that numbers sort as the keys do up to there.
-pub(super) fn head(key: &str) -> u64 {
+pub(crate) fn head(key: &str) -> u64 {
     let mut bytes = [0; 8];
     let length = key.len().min(8);
     bytes[..length].copy_from_slice(&key.as_bytes()[..length]);

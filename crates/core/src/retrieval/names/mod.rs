@@ -12,11 +12,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
+use serde::{Deserialize, Serialize};
 
 use self::key::{abbreviates, distance, head, humps, key, letters, lower, typos};
 use super::answer::is_aside;
 use super::entry::{Entry, Files};
+use crate::source::ContentHash;
 use crate::syntax::{Definition, DefinitionKind};
 
 /// So many files make a group, about: a table of some 1500 names, which is made anew in a fifth of a millisecond.
@@ -28,9 +30,11 @@ pub(crate) struct Names {
     groups: Vec<Arc<Group>>,
 }
 
-#[derive(Debug, Default)]
-struct Group {
+/// A table of names.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Group {
     /// Sorted by path.
+    #[serde(skip)]
     files: Vec<Arc<Entry>>,
     /// Whether each file holds tests, examples or old things.
     aside: Vec<bool>,
@@ -39,6 +43,7 @@ struct Group {
     /// Where each key begins, and at the end the length of all.
     starts: Vec<u32>,
     /// The first eight bytes of each key.
+    #[serde(skip)]
     heads: Vec<u64>,
     /// The classes of characters of each key.
     letters: Vec<u32>,
@@ -52,7 +57,7 @@ struct Group {
     postings: Vec<Posting>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Posting {
     /// Its file's place in the group.
     file: u32,
@@ -79,14 +84,43 @@ pub(crate) struct Candidate<'n> {
 }
 
 impl Candidate<'_> {
-    pub(crate) fn definition(&self) -> &Definition {
-        &self.entry.facts.definitions[self.index]
+    /// The definition; `None` if it is not there, which takes a stored index whose parts do not fit.
+    pub(crate) fn definition(&self) -> Option<&Definition> {
+        self.entry.facts.definitions.get(self.index)
     }
 }
 
 impl Names {
     /// The names of `files`, which share with `self` what is the same in both.
     pub(crate) fn updated(&self, files: &Files) -> Names {
+        let (count, members) = self.members(files);
+        let known = if count == self.groups.len() { &self.groups[..] } else { &[] };
+        let groups = members
+            .iter()
+            .enumerate()
+            .map(|(at, members)| known.get(at).filter(|group| group.holds(members)).cloned())
+            .collect();
+        Names::completed(groups, &members, known.is_empty())
+    }
+
+    /// The names of `files` from tables that were stored, by their names; those that are missing or do not fit are made.
+    pub(crate) fn stored(groups: Vec<(ContentHash, Group)>, files: &Files) -> Names {
+        let (_, members) = Names { groups: vec![Arc::default(); groups.len()] }.members(files);
+        let mut stored: FxHashMap<ContentHash, Group> = groups.into_iter().collect();
+        let fitting =
+            |members: &Vec<&Arc<Entry>>| stored.remove(&id_of(members))?.with(members).map(Arc::new);
+        let groups: Vec<_> = members.iter().map(fitting).collect();
+        let is_much = groups.iter().any(Option::is_none);
+        Names::completed(groups, &members, is_much)
+    }
+
+    /// What is to be stored, by name.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (ContentHash, &Arc<Group>)> {
+        self.groups.iter().map(|group| (id_of(&group.files.iter().collect::<Vec<_>>()), group))
+    }
+
+    /// How many groups there are, and the files of each.
+    fn members<'f>(&self, files: &'f Files) -> (usize, Vec<Vec<&'f Arc<Entry>>>) {
         let wanted = (files.entries().len() / FILES_IN_GROUP).max(1).next_power_of_two();
         let now = self.groups.len();
         // A project that grows and shrinks around a power of two is not sorted anew each time.
@@ -95,19 +129,17 @@ impl Names {
         for entry in files.entries() {
             members[group_of(&entry.file.path, count)].push(entry);
         }
-        let known = if count == now { &self.groups[..] } else { &[] };
-        let mut groups: Vec<Option<Arc<Group>>> = members
-            .iter()
-            .enumerate()
-            .map(|(at, members)| known.get(at).filter(|group| group.holds(members)).cloned())
-            .collect();
+        (count, members)
+    }
+
+    /// With tables for those files that have none. To wake other threads for one table takes longer than to make it.
+    fn completed(mut groups: Vec<Option<Arc<Group>>>, members: &[Vec<&Arc<Entry>>], is_much: bool) -> Names {
         let make = |(group, members): (&mut Option<Arc<Group>>, &Vec<&Arc<Entry>>)| {
             let made = || Arc::new(Group::of(members.iter().copied().cloned().collect()));
             group.get_or_insert_with(made);
         };
-        let missing = groups.iter_mut().zip(&members).filter(|(group, _)| group.is_none());
-        // To wake other threads for one table takes longer than to make it.
-        if known.is_empty() {
+        let missing = groups.iter_mut().zip(members).filter(|(group, _)| group.is_none());
+        if is_much {
             missing.par_bridge().for_each(make)
         } else {
             missing.for_each(make)
@@ -186,7 +218,41 @@ fn group_of(path: &str, count: usize) -> usize {
     (hasher.finish() >> 32) as usize % count
 }
 
+/// Names a table, which follows from its files.
+fn id_of(files: &[&Arc<Entry>]) -> ContentHash {
+    let mut bytes = Vec::with_capacity(files.len() * 64);
+    for entry in files {
+        bytes.extend_from_slice(entry.file.path.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(&entry.file.hash.0);
+    }
+    ContentHash::of(&bytes)
+}
+
 impl Group {
+    /// A table that was stored, with its files; `None` if they do not fit.
+    fn with(mut self, files: &[&Arc<Entry>]) -> Option<Group> {
+        let keys = self.letters.len();
+        let is_in = |posting: &Posting| {
+            files.get(posting.file as usize).is_some_and(|file| posting.definition < file.outline.definitions)
+        };
+        let is_sound = self.aside.len() == files.len()
+            && self.humps.len() == keys
+            && self.lengths.len() == keys
+            && self.starts.len() == keys + 1
+            && self.first.len() == keys + 1
+            && self.first.is_sorted()
+            && self.first.last().is_some_and(|last| *last as usize <= self.postings.len())
+            && self.postings.iter().all(is_in)
+            && (0..keys).all(|at| self.key(at).is_some())
+            && (1..keys).all(|at| self.key(at - 1) < self.key(at));
+        is_sound.then(|| {
+            self.heads = (0..keys).filter_map(|at| Some(head(self.key(at)?))).collect();
+            self.files = files.iter().copied().cloned().collect();
+            self
+        })
+    }
+
     fn of(files: Vec<Arc<Entry>>) -> Group {
         let mut keys = String::new();
         let mut rows = Vec::new();

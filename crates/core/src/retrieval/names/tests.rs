@@ -122,8 +122,8 @@ fn walk<'i>(index: &'i crate::retrieval::Index, symbols: &[Mention]) -> Vec<(u32
             let fit = symbols.iter().map(|symbol| symbol.fit(definition)).fold(0.0, f32::max);
             let line =
                 definition.clauses.first().map_or(definition.span.line_start, |clause| clause.line_start);
-            let chunk = entry.facts.chunks.partition_point(|chunk| chunk.span.line_end < line);
-            if fit > 0.0 && chunk < entry.facts.chunks.len() {
+            let chunk = entry.chunks().partition_point(|chunk| chunk.span.line_end < line);
+            if fit > 0.0 && chunk < entry.chunks().len() {
                 found.push((index.inner_files().numbers(at).start + chunk as u32, definition, fit));
             }
         }

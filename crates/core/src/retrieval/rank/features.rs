@@ -121,22 +121,28 @@ impl Features {
         self.0[feature as usize] = value;
     }
 
-    /// What all of them count together, where meaning counts for `share` of what it counts if all chunks have a vector.
-    pub(crate) fn score(&self, share: f32) -> f32 {
-        (0..COUNT).map(|at| self.0[at] * weight(at, share)).sum()
+    /// What all of them count together.
+    pub(crate) fn score(&self, weights: &Weights) -> f32 {
+        (0..COUNT).map(|at| self.0[at] * weights.0[at]).sum()
     }
 
     /// Each feature that is not 0, its value, and what it adds to the score.
-    pub(crate) fn explained(&self, share: f32) -> Vec<(Feature, f32, f32)> {
-        let all = Feature::ALL.iter().zip(self.0).enumerate();
-        all.filter(|(_, (_, value))| *value != 0.0)
-            .map(|(at, (feature, value))| (*feature, value, value * weight(at, share)))
+    pub(crate) fn explained(&self, weights: &Weights) -> Vec<(Feature, f32, f32)> {
+        let all = Feature::ALL.iter().zip(self.0).zip(weights.0);
+        all.filter(|((_, value), _)| *value != 0.0)
+            .map(|((feature, value), weight)| (*feature, value, value * weight))
             .collect()
     }
 }
 
-fn weight(at: usize, share: f32) -> f32 {
-    WEIGHTS[0][at] * (1.0 - share) + WEIGHTS[1][at] * share
+/// What each feature counts.
+pub(crate) struct Weights([f32; COUNT]);
+
+impl Weights {
+    /// Where meaning counts for `share` of what it counts if all chunks have a vector.
+    pub(crate) fn of(share: f32) -> Weights {
+        Weights(std::array::from_fn(|at| WEIGHTS[0][at] * (1.0 - share) + WEIGHTS[1][at] * share))
+    }
 }
 
 #[cfg(test)]
@@ -156,10 +162,11 @@ mod tests {
         features.set(Feature::Words, 0.7);
         features.set(Feature::Aside, 1.0);
         for share in [0.0, 0.5, 1.0] {
-            let explained = features.explained(share);
+            let weights = Weights::of(share);
+            let explained = features.explained(&weights);
             assert_eq!(explained.len(), 2);
             let sum: f32 = explained.iter().map(|(_, _, part)| part).sum();
-            assert!((sum - features.score(share)).abs() < 1e-5);
+            assert!((sum - features.score(&weights)).abs() < 1e-5);
         }
     }
 }

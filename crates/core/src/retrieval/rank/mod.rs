@@ -3,6 +3,6 @@
 mod features;
 mod phrase;
 
-pub(crate) use features::COUNT;
+pub(crate) use features::{COUNT, Weights};
 pub use features::{Feature, Features};
-pub(crate) use phrase::Phrases;
+pub(crate) use phrase::{Phrases, sieve};

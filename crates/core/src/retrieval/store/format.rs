@@ -7,23 +7,26 @@
 //! 192  records and directories, only ever appended
 //! ```
 //!
-//! A record is one file with its facts, one block of vectors, or what one file of the compiler says. A directory names the records of one state of the index. To
+//! A record is one file with its facts, one block of vectors, what one file of the compiler says, or one of the tables that words and
+//! names are looked up in. A directory names the records of one state of the index. To
 //! save is to append the new records and a new directory, and then to write the older slot: up to that moment the old state
 //! is what is read, and after it the new one. A reader therefore needs no lock. Nothing is interpreted before its checksum
 //! has been compared, so that damaged bytes cannot mean anything; and as nothing points anywhere but from slot to directory to
 //! record, they cannot lead in circles either.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::retrieval::compiled::Stamp;
+use crate::retrieval::compiled::Stamp as ArtifactStamp;
+use crate::retrieval::entry::Outline;
 use crate::retrieval::outside::Outside;
-use crate::source::{ContentHash, Diagnostic};
+use crate::source::{ContentHash, Diagnostic, Language, Stamp};
+use crate::syntax::Chunk;
 use crate::{Error, ErrorKind, Result};
 
 use super::older;
@@ -32,8 +35,8 @@ use super::older;
 /// other facts, for facts are stored and not made again. Of an older version texts and vectors are read, which vectors make
 /// worth it, and the facts are made anew from the texts.
 ///
-/// 3: what the compiler said; live routes lead to functions of the live view; vectors as bytes, times of files.
-pub(crate) const FORMAT_VERSION: u32 = 3;
+/// 4: facts apart from what a search needs, tables of words and names, what files looked like. 3: what the compiler said; live routes lead to functions of the live view; vectors as bytes, times of files.
+pub(crate) const FORMAT_VERSION: u32 = 4;
 /// The oldest version that is read.
 pub(crate) const OLDEST_SUPPORTED: u32 = 2;
 
@@ -79,6 +82,9 @@ pub(super) struct Directory {
     pub(super) blocks: Vec<BlockRecord>,
     /// Sorted by path. Since version 3.
     pub(super) artifacts: Vec<ArtifactRecord>,
+    /// Tables of words and of names. Since version 4.
+    pub(super) segments: Vec<BlockRecord>,
+    pub(super) names: Vec<BlockRecord>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,9 +93,28 @@ pub(super) struct FileRecord {
     /// Of the file's text.
     pub(super) hash: ContentHash,
     pub(super) modified: Option<u64>,
+    /// What it looked like when it was read. Since version 4.
+    pub(super) stamp: Option<Stamp>,
     pub(super) place: Place,
 }
 
+/// A file, before its facts are.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredFile<'b> {
+    pub(super) path: Arc<str>,
+    pub(super) language: Language,
+    /// Of the text.
+    pub(super) hash: ContentHash,
+    #[serde(borrow)]
+    pub(super) text: Cow<'b, str>,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) outline: Outline,
+    /// Without the chunks.
+    #[serde(borrow, with = "serde_bytes")]
+    pub(super) facts: Cow<'b, [u8]>,
+}
+
+/// A record that is named by what is in it: a block of vectors, or a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct BlockRecord {
     pub(super) id: ContentHash,
@@ -100,7 +125,7 @@ pub(super) struct BlockRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ArtifactRecord {
     pub(super) path: Arc<str>,
-    pub(super) stamp: Stamp,
+    pub(super) stamp: ArtifactStamp,
     /// Of its bytes.
     pub(super) hash: ContentHash,
     /// The source that it counts for.
@@ -113,7 +138,20 @@ impl Directory {
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         let files = self.files.iter().map(|record| &record.place);
         let blocks = self.blocks.iter().map(|record| &record.place);
-        files.chain(blocks).chain(self.artifacts.iter().map(|record| &record.place))
+        let tables = self.segments.iter().chain(&self.names).map(|record| &record.place);
+        files.chain(blocks).chain(self.artifacts.iter().map(|record| &record.place)).chain(tables)
+    }
+
+    /// Puts another place at one of those of [`Directory::places`].
+    #[cfg(test)]
+    pub(super) fn replace(&mut self, which: usize, place: Place) {
+        let files = self.files.iter_mut().map(|record| &mut record.place);
+        let blocks = self.blocks.iter_mut().map(|record| &mut record.place);
+        let tables = self.segments.iter_mut().chain(&mut self.names).map(|record| &mut record.place);
+        let artifacts = self.artifacts.iter_mut().map(|record| &mut record.place);
+        if let Some(at) = files.chain(blocks).chain(artifacts).chain(tables).nth(which) {
+            *at = place;
+        }
     }
 
     /// The bytes of all records.
@@ -162,7 +200,7 @@ pub(super) enum Opened {
     /// The newest whole state.
     State(Slot, Directory),
     /// That of an index of an older version, which is read and not added to.
-    Older(Directory),
+    Older(Directory, u32),
     /// An index, but damaged or of a version that is no more read: it may be replaced.
     Unusable(Error),
 }
@@ -208,8 +246,8 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
             Err(error) => Opened::Unusable(error),
         });
     }
-    Ok(match older::directory(&bytes, path) {
-        Ok(directory) => Opened::Older(directory),
+    Ok(match older::directory(&bytes, path, version) {
+        Ok(directory) => Opened::Older(directory, version),
         // Its bytes are whole, but have a meaning that is no more known.
         Err(_) => Opened::Unusable(outdated(path, version)),
     })
@@ -226,33 +264,42 @@ fn outdated(path: &Path, version: u32) -> Error {
 /// The bytes at `place`, compared with their checksum.
 pub(super) fn read_bytes(file: &mut File, path: &Path, place: &Place) -> Result<Vec<u8>> {
     let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
+    let bytes = read_unchecked(file, path, place, length)?;
+    check(&bytes, path, place).map(|()| bytes)
+}
+
+/// The bytes at `place` of a file that is so long, before their checksum is compared.
+pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Place, length: u64) -> Result<Vec<u8>> {
     if place.offset < DATA || place.end() > length {
         return Err(corrupt(path, "it is cut off"));
     }
-    let mut bytes = vec![0; place.length as usize];
+    let mut bytes = Vec::with_capacity(place.length as usize);
     file.seek(SeekFrom::Start(place.offset))
-        .and_then(|_| file.read_exact(&mut bytes))
+        .and_then(|_| file.take(place.length).read_to_end(&mut bytes))
         .map_err(|error| Error::io(path, "read", error))?;
-    if ContentHash::of(&bytes) != place.hash {
-        return Err(corrupt(path, "it is damaged"));
-    }
     Ok(bytes)
 }
 
-/// The value at `place`.
-pub(super) fn read_value<T: DeserializeOwned>(file: &mut File, path: &Path, place: &Place) -> Result<T> {
-    decode(&read_bytes(file, path, place)?, path)
+/// Whether these are the bytes of `place`.
+pub(super) fn check(bytes: &[u8], path: &Path, place: &Place) -> Result<()> {
+    match ContentHash::of(bytes) == place.hash {
+        true => Ok(()),
+        false => Err(corrupt(path, "it is damaged")),
+    }
 }
 
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T> {
+/// What bytes mean that are as they were written.
+pub(super) fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], path: &Path) -> Result<T> {
     postcard::from_bytes(bytes)
         .map_err(|error| corrupt(path, "it holds something unknown").with_source(error))
 }
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    postcard::to_stdvec(value).map_err(|error| {
-        Error::new(ErrorKind::Limit, "a part of the index cannot be stored").with_source(error)
-    })
+    postcard::to_stdvec(value).map_err(not_stored)
+}
+
+pub(super) fn not_stored(error: postcard::Error) -> Error {
+    Error::new(ErrorKind::Limit, "a part of the index cannot be stored").with_source(error)
 }
 
 pub(super) fn corrupt(path: &Path, what: &str) -> Error {

@@ -20,16 +20,21 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use self::format::{
-    ArtifactRecord, BlockRecord, DATA, Directory, FileRecord, Opened, Place, Slot, corrupt, decode, encode,
-    header, open_directory, read_bytes, slot_bytes, slot_offset,
+    ArtifactRecord, BlockRecord, DATA, Directory, FileRecord, Opened, Place, Slot, StoredFile, check,
+    corrupt, decode, encode, header, open_directory, read_unchecked, slot_bytes, slot_offset,
 };
+use super::bm25::Segment;
 use super::compiled::{Artifact, Compiled, Said};
 use super::entry::Entry;
 use super::index::{Index, Parts};
 use super::outside::Outside;
 use super::vectors::{Block, Vectors};
-use crate::source::ContentHash;
+use crate::source::{ContentHash, File as SourceFile, Stamps};
 use crate::{Cancel, Error, ErrorKind, Result};
+
+/// So many bytes of records are read before they are interpreted, and so many files made into bytes at once.
+const AT_ONCE: u64 = 32 << 20;
+const FILES_AT_ONCE: usize = 256;
 
 /// How long to sleep before asking for the lock again.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -39,11 +44,14 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct SaveOptions {
     /// How long to wait for another process that is saving to the same file.
     pub wait: Duration,
+    /// How large the file may become. While it is written anew, the old one is there too. An encoder's vectors are left out where
+    /// it fits without them, and made again when it is opened and they are wanted.
+    pub max_bytes: Option<u64>,
 }
 
 impl Default for SaveOptions {
     fn default() -> Self {
-        SaveOptions { wait: Duration::from_secs(5) }
+        SaveOptions { wait: Duration::from_secs(5), max_bytes: None }
     }
 }
 
@@ -76,14 +84,15 @@ pub struct Saved {
 ///
 /// # Errors
 /// `Locked` if another process saves for longer than `options.wait`; `Corrupt` if `path` is there and no index, `Version` if it
-/// is one of a newer version: neither is replaced; `Io` and `NotFound` from the operating system; those of [`Cancel::check`].
+/// is one of a newer version: neither is replaced; `Limit` if it would be larger than `options.max_bytes`; `Io` and `NotFound` from
+/// the operating system; those of [`Cancel::check`].
 pub fn save(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) -> Result<Saved> {
     let _lock = lock(&with_suffix(path, "lock"), options, cancel)?;
     let before = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(mut file) if file.metadata().is_ok_and(|data| data.len() > 0) => {
             match open_directory(&mut file, path)? {
                 Opened::State(slot, directory) => Some((file, slot, directory)),
-                Opened::Older(_) | Opened::Unusable(_) => None,
+                Opened::Older(..) | Opened::Unusable(_) => None,
             }
         }
         Ok(_) => None,
@@ -91,9 +100,29 @@ pub fn save(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) 
         Err(error) => return Err(Error::io(path, "write", error)),
     };
     match before {
-        Some((file, slot, directory)) => append(index, path, file, slot, directory, cancel),
-        None => write_anew(index, path, cancel),
+        Some((file, slot, directory)) => append(index, path, file, (slot, directory), options, cancel),
+        None => write_anew(index, path, options, cancel),
     }
+}
+
+/// Writes `index` to the file `path` for other machines and other folders with the same project: without what only this one
+/// has, the place of the folder and the times of files. [`import`] reads it.
+///
+/// # Errors
+/// Those of [`save`].
+pub fn export(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) -> Result<Saved> {
+    save(&index.without_place(), path, options, cancel)
+}
+
+/// Reads the index in the file `path`, wherever it was made, as that of the folder `root`. It answers as it did there;
+/// [`Index::update`] then reads the files of `root`, and analyses those whose content is another.
+///
+/// # Errors
+/// Those of [`open`], and `NotFound` without `root`.
+pub fn import(path: &Path, root: &Path, cancel: &Cancel) -> Result<Stored> {
+    let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
+    let stored = read(path, cancel)?;
+    Ok(Stored { index: stored.index.with_root(root), ..stored })
 }
 
 /// Reads the index in the file `path`. It answers as the one that was saved did; one of an older format that is still read
@@ -101,79 +130,140 @@ pub fn save(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) 
 ///
 /// # Errors
 /// `Corrupt` if the file is no index, or is damaged or cut off; `Version` if a newer version wrote it, and `Outdated` if an
-/// older one did, that this one cannot read; `NotFound` and `Io` from the operating system; those of [`Cancel::check`].
+/// older one did, that this one cannot read; `InvalidArgument` for one that was exported ([`import`]); `NotFound` and `Io` from the operating system; those of [`Cancel::check`].
 pub fn open(path: &Path, cancel: &Cancel) -> Result<Stored> {
+    let stored = read(path, cancel)?;
+    if stored.index.root().as_os_str().is_empty() {
+        let message = format!(
+            "{} was exported, and does not know its folder: open it with the folder that it is to be of (root)",
+            path.display()
+        );
+        return Err(Error::invalid(message).with_path(path));
+    }
+    Ok(stored)
+}
+
+fn read(path: &Path, cancel: &Cancel) -> Result<Stored> {
     let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-    let (directory, is_older) = match open_directory(&mut file, path)? {
-        Opened::State(_, directory) => (directory, false),
-        Opened::Older(directory) => (directory, true),
+    let (directory, older) = match open_directory(&mut file, path)? {
+        Opened::State(_, directory) => (directory, None),
+        Opened::Older(directory, version) => (directory, Some(version)),
         Opened::Unusable(error) => return Err(error),
     };
-    let places = directory.files.iter().map(|record| &record.place);
-    let records = read_all(&mut file, path, places, cancel)?;
-    let entry = if is_older { older::entry } else { entry_of_facts };
-    let entries: Vec<Arc<Entry>> = records
-        .par_iter()
-        .zip(&directory.files)
-        .map(|(bytes, record)| {
-            cancel.check()?;
-            let entry = entry(bytes, path)?;
-            let is_same = entry.file.path == record.path && entry.file.hash == record.hash;
-            if is_same { Ok(Arc::new(entry)) } else { Err(does_not_fit(path)) }
-        })
-        .collect::<Result<_>>()?;
-    drop(records);
-    let vectors = vectors(&mut file, path, &directory, is_older, cancel)?;
+    let entry = |bytes: &[u8], record: &FileRecord| {
+        let entry = if older.is_some() { older::entry(bytes, path)? } else { entry(bytes, path)? };
+        let is_same = entry.file.path == record.path && entry.file.hash == record.hash;
+        if is_same { Ok(Arc::new(entry)) } else { Err(does_not_fit(path)) }
+    };
+    let entries = read_all(&mut file, path, &directory.files, |record| &record.place, entry, cancel)?;
+    let vectors = vectors(&mut file, path, &directory, older, cancel)?;
+    let segment = |bytes: &[u8], record: &BlockRecord| {
+        let segment: Segment = decode(bytes, path)?;
+        let fits = segment.is_sound() && segment.id() == record.id;
+        if fits { Ok(Arc::new(segment)) } else { Err(does_not_fit(path)) }
+    };
+    let segments = read_all(&mut file, path, &directory.segments, |record| &record.place, segment, cancel)?;
+    let group = |bytes: &[u8], record: &BlockRecord| Ok((record.id, decode(bytes, path)?));
+    let names = read_all(&mut file, path, &directory.names, |record| &record.place, group, cancel)?;
+    let mut stamps = Stamps::default();
+    for record in &directory.files {
+        if let Some(stamp) = record.stamp {
+            stamps.put(record.path.clone(), stamp, Some(record.hash));
+        }
+    }
     let times = directory.files.iter().filter_map(|record| Some((record.path.clone(), record.modified?)));
     let modified = times.collect();
     let compiled = compiled(&mut file, path, directory.artifacts, cancel)?;
     let root = PathBuf::from(directory.root);
     let (unread, outside) = (directory.unread, directory.outside);
-    let parts = Parts { vectors, modified, compiled, ..Parts::new(entries, unread, outside) };
-    Ok(Stored { index: Index::of(root, parts), is_older })
+    let parts = Parts {
+        segments,
+        names,
+        vectors,
+        modified,
+        stamps,
+        compiled,
+        ..Parts::new(entries, unread, outside)
+    };
+    Ok(Stored { index: Index::of(root, parts), is_older: older.is_some() })
 }
 
-fn read_all<'p>(
+/// What all `records` say: their bytes are read one after the other, and compared with their checksums and interpreted by `value` on all
+/// threads, some at a time, so that they are never all in memory.
+fn read_all<R: Sync, T: Send>(
     file: &mut File,
     path: &Path,
-    places: impl Iterator<Item = &'p Place>,
+    records: &[R],
+    place: impl Fn(&R) -> &Place + Sync,
+    value: impl Fn(&[u8], &R) -> Result<T> + Sync,
     cancel: &Cancel,
-) -> Result<Vec<Vec<u8>>> {
-    let read = |place| cancel.check().and_then(|()| read_bytes(file, path, place));
-    places.map(read).collect()
+) -> Result<Vec<T>> {
+    let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
+    let mut values = Vec::with_capacity(records.len());
+    let mut rest = records;
+    while !rest.is_empty() {
+        cancel.check()?;
+        let mut bytes = 0;
+        let some = rest.iter().take_while(|record| {
+            let first = bytes == 0;
+            bytes += place(record).length;
+            first || bytes <= AT_ONCE
+        });
+        let (some, later) = rest.split_at(some.count());
+        let read = some.iter().map(|record| read_unchecked(file, path, place(record), length));
+        let read: Vec<Vec<u8>> = read.collect::<Result<_>>()?;
+        let checked = read.par_iter().zip(some).map(|(bytes, record)| {
+            check(bytes, path, place(record))?;
+            value(bytes, record)
+        });
+        values.extend(checked.collect::<Result<Vec<T>>>()?);
+        rest = later;
+    }
+    Ok(values)
 }
 
 fn vectors(
     file: &mut File,
     path: &Path,
     directory: &Directory,
-    is_older: bool,
+    older: Option<u32>,
     cancel: &Cancel,
 ) -> Result<Vectors> {
     let dimensions = directory.dimensions as usize;
-    if is_older {
-        let mut vectors = Vectors::default();
-        for bytes in read_all(file, path, directory.blocks.iter().map(|record| &record.place), cancel)? {
-            let batch = older::batch(&bytes, directory, path).map_err(|_| does_not_fit(path))?;
-            vectors = vectors.with(&batch)?;
-        }
-        return Ok(vectors);
+    if older == Some(2) {
+        let batch = |bytes: &[u8], _: &BlockRecord| {
+            older::batch(bytes, directory, path).map_err(|_| does_not_fit(path))
+        };
+        let batches = read_all(file, path, &directory.blocks, |record| &record.place, batch, cancel)?;
+        return batches.iter().try_fold(Vectors::default(), |vectors, batch| vectors.with(batch));
     }
-    let mut blocks = Vec::with_capacity(directory.blocks.len());
-    for record in &directory.blocks {
-        cancel.check()?;
-        let block: Block = format::read_value(file, path, &record.place)?;
-        if block.id != record.id || block.dimensions() != dimensions {
-            return Err(does_not_fit(path));
-        }
-        blocks.push(Arc::new(block));
-    }
+    let block = |bytes: &[u8], record: &BlockRecord| {
+        let block: Block = decode(bytes, path)?;
+        let fits = block.id == record.id && block.dimensions() == dimensions;
+        if fits { Ok(Arc::new(block)) } else { Err(does_not_fit(path)) }
+    };
+    let blocks = read_all(file, path, &directory.blocks, |record| &record.place, block, cancel)?;
     Ok(Vectors::new(directory.fingerprint, dimensions, blocks))
 }
 
-fn entry_of_facts(bytes: &[u8], path: &Path) -> Result<Entry> {
-    let entry: Entry = decode(bytes, path)?;
-    if entry.is_sound() { Ok(entry) } else { Err(does_not_fit(path)) }
+/// A file whose facts are read when somebody asks for them.
+fn entry(bytes: &[u8], path: &Path) -> Result<Entry> {
+    let StoredFile { path: name, language, hash, text, chunks, outline, facts } = decode(bytes, path)?;
+    let file = SourceFile { path: name, language, hash, text: text.into(), modified: None };
+    Entry::stored(file, chunks, outline, &facts).ok_or_else(|| does_not_fit(path))
+}
+
+fn stored_file(entry: &Entry) -> Result<StoredFile<'_>> {
+    let SourceFile { path, language, hash, text, .. } = &entry.file;
+    Ok(StoredFile {
+        path: path.clone(),
+        language: *language,
+        hash: *hash,
+        text: (&**text).into(),
+        chunks: entry.chunks().to_vec(),
+        outline: entry.outline.clone(),
+        facts: entry.facts.bytes().map_err(format::not_stored)?.into_vec().into(),
+    })
 }
 
 /// What the compiler said.
@@ -183,8 +273,8 @@ fn compiled(
     artifacts: Vec<ArtifactRecord>,
     cancel: &Cancel,
 ) -> Result<Compiled> {
-    let records = read_all(file, path, artifacts.iter().map(|record| &record.place), cancel)?;
-    let said = records.par_iter().map(|bytes| decode(bytes, path)).collect::<Result<Vec<Said>>>()?;
+    let said = |bytes: &[u8], _: &ArtifactRecord| decode::<Said>(bytes, path);
+    let said = read_all(file, path, &artifacts, |record| &record.place, said, cancel)?;
     let artifacts = artifacts.into_iter().zip(said).map(|(record, said)| {
         let ArtifactRecord { path, stamp, hash, source, .. } = record;
         (path, Artifact { stamp, hash, said: Arc::new(said), source })
@@ -227,19 +317,19 @@ fn append(
     index: &Index,
     path: &Path,
     mut file: File,
-    slot: Slot,
-    old: Directory,
+    (slot, old): (Slot, Directory),
+    options: &SaveOptions,
     cancel: &Cancel,
 ) -> Result<Saved> {
     let end = slot.directory.end();
     // A record that is kept must be whole, or a damaged index could not be mended by building it again.
-    for place in old.places() {
-        cancel.check()?;
-        match read_bytes(&mut file, path, place) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::Corrupt => return write_anew(index, path, cancel),
-            Err(error) => return Err(error),
+    let places: Vec<Place> = old.places().copied().collect();
+    match read_all(&mut file, path, &places, |place| place, |_, _| Ok(()), cancel) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            return write_anew(index, path, options, cancel);
         }
+        Err(error) => return Err(error),
     }
     let mut writer = Writer::new(end);
     let directory = writer.records(index, &old, cancel)?;
@@ -248,9 +338,10 @@ fn append(
         return Ok(saved);
     }
     let slot = writer.commit(&directory, slot.sequence + 1)?;
-    if writer.end() - DATA > 2 * (directory.size() + slot.directory.length) {
+    let is_old = writer.end() - DATA > 2 * (directory.size() + slot.directory.length);
+    if is_old || options.max_bytes.is_some_and(|most| writer.end() > most) {
         drop(file);
-        return write_anew(index, path, cancel);
+        return write_anew(index, path, options, cancel);
     }
     // What a process that died may have left behind the end is written over, and cut off.
     let written = file
@@ -261,16 +352,40 @@ fn append(
     if let Err(error) = written {
         // The old state does not need it; if even this fails, the bytes behind the end are nobody's.
         let _ = file.set_len(end);
-        return Err(Error::io(path, "write", error));
+        return Err(not_written(path, error));
     }
     file.seek(SeekFrom::Start(slot_offset(slot.sequence)))
         .and_then(|_| file.write_all(&slot_bytes(&slot)))
         .and_then(|()| file.sync_data())
-        .map_err(|error| Error::io(path, "write", error))?;
+        .map_err(|error| not_written(path, error))?;
     Ok(Saved { bytes: writer.end(), ..saved })
 }
 
-fn write_anew(index: &Index, path: &Path, cancel: &Cancel) -> Result<Saved> {
+/// The error of a write that the system refused.
+fn not_written(path: &Path, error: std::io::Error) -> Error {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    if matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull) {
+        let message = format!(
+            "there is no room to write the index to {}, which is as it was: make room, or name a file on another disk ({error})",
+            path.display()
+        );
+        return Error::new(ErrorKind::Io, message).with_path(path).with_source(error);
+    }
+    Error::io(path, "write", error)
+}
+
+/// The error of an index that would take more bytes of the disk than it may.
+fn too_large(path: &Path, bytes: u64, most: u64) -> Error {
+    let message = format!(
+        "the index takes {} KiB of disk, and may take {}: raise max_disk, or index a folder with less in it; {} is as it was",
+        bytes.div_ceil(1024),
+        most >> 10,
+        path.display()
+    );
+    Error::new(ErrorKind::Limit, message).with_path(path)
+}
+
+fn write_anew(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) -> Result<Saved> {
     let nothing = Directory {
         root: String::new(),
         unread: Vec::new(),
@@ -280,10 +395,18 @@ fn write_anew(index: &Index, path: &Path, cancel: &Cancel) -> Result<Saved> {
         dimensions: 0,
         blocks: Vec::new(),
         artifacts: Vec::new(),
+        segments: Vec::new(),
+        names: Vec::new(),
     };
     let mut writer = Writer::new(DATA);
     let directory = writer.records(index, &nothing, cancel)?;
     let slot = writer.commit(&directory, 0)?;
+    if let Some(most) = options.max_bytes.filter(|most| writer.end() > *most) {
+        if index.encoder().is_some() && !index.speaks() {
+            return write_anew(&index.without_vectors(), path, options, cancel);
+        }
+        return Err(too_large(path, writer.end(), most));
+    }
     let mut head = vec![0; DATA as usize];
     head[..header().len()].copy_from_slice(&header());
     let at = slot_offset(slot.sequence) as usize;
@@ -297,7 +420,7 @@ fn write_anew(index: &Index, path: &Path, cancel: &Cancel) -> Result<Saved> {
     });
     if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
         let _ = fs::remove_file(&temporary);
-        return Err(Error::io(path, "write", error));
+        return Err(not_written(path, error));
     }
     // The name is safe on the disk only with its folder. Where a folder cannot be synced, the system does it in its time.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -325,15 +448,26 @@ impl Writer {
     /// The directory of `index`: records that `old` has are kept where they are, the others are added.
     fn records(&mut self, index: &Index, old: &Directory, cancel: &Cancel) -> Result<Directory> {
         let root = index.root().to_str().ok_or_else(|| Error::invalid("the project's path is not UTF-8"))?;
-        let known: HashMap<(&str, ContentHash), Place> =
+        let mut known: HashMap<(&str, ContentHash), Place> =
             old.files.iter().map(|record| ((&*record.path, record.hash), record.place)).collect();
+        let is_new = |entry: &&Arc<Entry>| !known.contains_key(&(&*entry.file.path, entry.file.hash));
+        let new: Vec<&Arc<Entry>> = index.inner_files().entries().iter().filter(is_new).collect();
+        for some in new.chunks(FILES_AT_ONCE) {
+            cancel.check()?;
+            let bytes =
+                some.par_iter().map(|entry| encode(&stored_file(entry)?)).collect::<Result<Vec<_>>>()?;
+            for (entry, bytes) in some.iter().zip(bytes) {
+                known.insert((&*entry.file.path, entry.file.hash), self.put(bytes));
+            }
+        }
+        self.written += new.len();
+        self.kept += index.inner_files().entries().len() - new.len();
         let mut files = Vec::new();
         for entry in index.inner_files().entries() {
-            cancel.check()?;
             let (path, hash) = (entry.file.path.clone(), entry.file.hash);
-            let place = self.place(known.get(&(&*path, hash)), &**entry)?;
-            let modified = index.modified(&path);
-            files.push(FileRecord { path, hash, modified, place });
+            let place = known[&(&*entry.file.path, hash)];
+            let (modified, stamp) = (index.modified(&path), index.stamps().get(&path, hash));
+            files.push(FileRecord { path, hash, modified, stamp, place });
         }
         let vectors = index.vectors();
         let known: HashMap<ContentHash, Place> = match old.fingerprint == vectors.fingerprint() {
@@ -356,6 +490,19 @@ impl Writer {
             let Artifact { stamp, hash, source, .. } = artifact.clone();
             artifacts.push(ArtifactRecord { path: path.clone(), stamp, hash, source, place });
         }
+        let mut tables = |known: &[BlockRecord], id: ContentHash, value: &dyn Fn() -> Result<Vec<u8>>| {
+            cancel.check()?;
+            match known.iter().find(|record| record.id == id) {
+                Some(record) => Ok(record.clone()),
+                None => Ok(BlockRecord { id, place: self.put(value()?) }),
+            }
+        };
+        let segments = index.lexical().segments();
+        let segments = segments.map(|it| tables(&old.segments, it.id(), &|| encode(&**it)));
+        let segments = segments.collect::<Result<Vec<_>>>()?;
+        let names = index.names().groups();
+        let names = names.map(|(id, it)| tables(&old.names, id, &|| encode(&**it)));
+        let names = names.collect::<Result<Vec<_>>>()?;
         Ok(Directory {
             root: root.to_string(),
             unread: index.unread().to_vec(),
@@ -365,6 +512,8 @@ impl Writer {
             dimensions: vectors.dimensions() as u32,
             blocks,
             artifacts,
+            segments,
+            names,
         })
     }
 
@@ -382,10 +531,13 @@ impl Writer {
     }
 
     fn add(&mut self, value: &impl serde::Serialize) -> Result<Place> {
-        let bytes = encode(value)?;
+        Ok(self.put(encode(value)?))
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) -> Place {
         let place = Place { offset: self.end(), length: bytes.len() as u64, hash: ContentHash::of(&bytes) };
         self.bytes.extend(bytes);
-        Ok(place)
+        place
     }
 
     fn commit(&mut self, directory: &Directory, sequence: u64) -> Result<Slot> {

@@ -1,4 +1,4 @@
-//! What format 2 wrote: the same texts, and vectors as floats.
+//! What formats 2 and 3 wrote: the same texts, the facts with them, and in format 2 vectors as floats.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,13 +47,37 @@ struct Block2 {
     rows: Vec<f32>,
 }
 
-/// The directory of a file of format 2.
+#[derive(Deserialize)]
+struct Directory3 {
+    root: String,
+    unread: Vec<Diagnostic>,
+    outside: Outside,
+    files: Vec<FileRecord3>,
+    fingerprint: ContentHash,
+    dimensions: u32,
+    blocks: Vec<BlockRecord>,
+    // What the compiler said follows. It counts for the facts as they were read then, and is read again when it is asked for.
+}
+
+#[derive(Deserialize)]
+struct FileRecord3 {
+    path: Arc<str>,
+    hash: ContentHash,
+    modified: Option<u64>,
+    place: Place,
+}
+
+/// The directory of a file of an older format.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Corrupt`] if the bytes mean something else.
-pub(super) fn directory(bytes: &[u8], path: &Path) -> Result<Directory> {
-    let older: Directory2 = decode(bytes, path)?;
-    let file = |FileRecord2 { path, hash, place }| FileRecord { path, hash, modified: None, place };
+pub(super) fn directory(bytes: &[u8], path: &Path, version: u32) -> Result<Directory> {
+    let older: Directory3 = match version {
+        2 => decode::<Directory2>(bytes, path)?.into(),
+        _ => decode(bytes, path)?,
+    };
+    let file =
+        |FileRecord3 { path, hash, modified, place }| FileRecord { path, hash, modified, stamp: None, place };
     Ok(Directory {
         root: older.root,
         unread: older.unread,
@@ -63,10 +87,27 @@ pub(super) fn directory(bytes: &[u8], path: &Path) -> Result<Directory> {
         dimensions: older.dimensions,
         blocks: older.blocks,
         artifacts: Vec::new(),
+        segments: Vec::new(),
+        names: Vec::new(),
     })
 }
 
-/// A file of format 2, read anew from its text.
+impl From<Directory2> for Directory3 {
+    fn from(older: Directory2) -> Directory3 {
+        let file = |FileRecord2 { path, hash, place }| FileRecord3 { path, hash, modified: None, place };
+        Directory3 {
+            root: older.root,
+            unread: older.unread,
+            outside: older.outside,
+            files: older.files.into_iter().map(file).collect(),
+            fingerprint: older.fingerprint,
+            dimensions: older.dimensions,
+            blocks: older.blocks,
+        }
+    }
+}
+
+/// A file of an older format, read anew from its text.
 ///
 /// # Errors
 /// As [`directory`].

@@ -3,10 +3,9 @@
 use super::*;
 use crate::retrieval::testing::{embedded, project};
 use crate::retrieval::{BuildOptions, Mode, Query};
-use crate::source::WalkOptions;
 
 fn build(root: &Path) -> Index {
-    let options = BuildOptions { walk: WalkOptions::default() };
+    let options = BuildOptions::default();
     Index::build(root, &options, &mut |_| {}, &Cancel::new()).unwrap()
 }
 
@@ -15,7 +14,7 @@ fn update(index: &Index) -> Index {
 }
 
 fn save(index: &Index, path: &Path) -> Result<Saved> {
-    super::save(index, path, &SaveOptions { wait: Duration::ZERO }, &Cancel::new())
+    super::save(index, path, &SaveOptions { wait: Duration::ZERO, max_bytes: None }, &Cancel::new())
 }
 
 fn open(path: &Path) -> Result<Index> {
@@ -187,26 +186,28 @@ fn foreign_and_newer_files_are_refused_and_kept() {
     assert_eq!(open(&folder.path().join("none")).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
-/// What was written in format 2 is read: with all vectors, and with the facts that its texts have for this version.
+/// What was written in an older format is read: with all vectors, and with the facts that its texts have for this version.
 #[test]
 fn an_index_of_an_older_format_is_read_and_renewed() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/index");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    fs::copy(fixtures.join("format-2.aludel"), &path).unwrap();
-    let older = super::open(&path, &Cancel::new()).unwrap();
-    assert!(older.is_older);
     let fresh = embedded(&build(&fixtures.join("project")));
     let without_root = |index: &Index| answers(index).replace(index.root().to_str().unwrap(), "");
-    assert_eq!(without_root(&older.index), without_root(&fresh));
-    assert!(older.index.missing_vectors(fresh.encoder().unwrap()).is_empty());
     let edges = |index: &Index| index.graph().relations().map(|r| format!("{r:?}")).collect::<Vec<_>>();
-    assert_eq!(edges(&older.index), edges(&fresh));
+    for name in ["format-2.aludel", "format-3.aludel"] {
+        fs::copy(fixtures.join(name), &path).unwrap();
+        let older = super::open(&path, &Cancel::new()).unwrap();
+        assert!(older.is_older, "{name}");
+        assert_eq!(without_root(&older.index), without_root(&fresh), "{name}");
+        assert!(older.index.missing_vectors(fresh.encoder().unwrap()).is_empty(), "{name}");
+        assert_eq!(edges(&older.index), edges(&fresh), "{name}");
 
-    save(&older.index, &path).unwrap();
-    let renewed = super::open(&path, &Cancel::new()).unwrap();
-    assert!(!renewed.is_older);
-    assert_eq!(answers(&renewed.index), answers(&older.index));
+        save(&older.index, &path).unwrap();
+        let renewed = super::open(&path, &Cancel::new()).unwrap();
+        assert!(!renewed.is_older);
+        assert_eq!(answers(&renewed.index), answers(&older.index));
+    }
 
     // Where the bytes of an older format mean something unknown, the index is outdated and not damaged.
     let mut bytes = fs::read(fixtures.join("format-2.aludel")).unwrap();
@@ -219,6 +220,139 @@ fn an_index_of_an_older_format_is_read_and_renewed() {
     bytes[at..at + slot.len()].copy_from_slice(&slot);
     fs::write(&path, bytes).unwrap();
     assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Outdated);
+}
+
+/// An index that was opened has the tables of the one that was saved, and its facts once they are asked for.
+#[test]
+fn what_is_made_from_the_files_is_stored_with_them() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let index = build(root.path());
+    save(&index, &path).unwrap();
+    let opened = open(&path).unwrap();
+    let tables = |index: &Index| {
+        let segments = index.lexical().segments().map(|segment| segment.id());
+        let names = index.names().groups().map(|(id, _)| id);
+        segments.chain(names).collect::<Vec<_>>()
+    };
+    assert_eq!(tables(&opened), tables(&index));
+    for file in index.files() {
+        let (before, after) = (index.facts(&file.path), opened.facts(&file.path));
+        assert!(before.is_some());
+        assert_eq!(after, before, "{}", file.path);
+    }
+    assert_eq!(opened.stats(), index.stats());
+}
+
+/// Whoever writes hashes that are right can write what he likes. It is an error, or what the texts say.
+#[test]
+fn nonsense_with_the_right_hashes_is_no_harm() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let index = build(root.path());
+    save(&index, &path).unwrap();
+    let mut file = File::open(&path).unwrap();
+    let Opened::State(_, directory) = open_directory(&mut file, &path).unwrap() else { panic!() };
+    let forged = folder.path().join("forged");
+    let whole = fs::read(&path).unwrap();
+    let expected = answers(&index);
+    // Each record in turn gets each of these instead of some of its bytes.
+    for (which, place) in directory.places().enumerate() {
+        let (start, end) = (place.offset as usize, place.end() as usize);
+        for at in (start..end).step_by((end - start) / 40 + 1) {
+            for byte in [0u8, 1, 0x7f, 0xff] {
+                let mut bytes = whole[start..end].to_vec();
+                bytes[at - start] = byte;
+                let mut directory = directory.clone();
+                let place = Place {
+                    offset: whole.len() as u64,
+                    length: bytes.len() as u64,
+                    hash: ContentHash::of(&bytes),
+                };
+                directory.replace(which, place);
+                let mut writer = Writer::new(place.end());
+                let slot = writer.commit(&directory, 1).unwrap();
+                let mut forgery = [&whole[..], &bytes, &writer.bytes].concat();
+                let at = slot_offset(1) as usize;
+                forgery[at..at + slot_bytes(&slot).len()].copy_from_slice(&slot_bytes(&slot));
+                fs::write(&forged, forgery).unwrap();
+                match open(&forged) {
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt),
+                    // It is asked, and answers something.
+                    Ok(index) => {
+                        let answered = answers(&index).len();
+                        assert!(answered * 4 > expected.len(), "{answered} bytes");
+                        index.graph();
+                        let query =
+                            Query { mode: Mode::Lexical, ..Query::new("Shop.Cart.add/2 totla of a crat") };
+                        index.search(&query, &Cancel::new()).unwrap();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exported_index_is_one_of_any_folder_with_the_project() {
+    let (here, there) = (project(), project());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("exported");
+    let (cancel, options) = (Cancel::new(), SaveOptions::default());
+    let index = embedded(&build(here.path()));
+    export(&index, &path, &options, &cancel).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let place = here.path().canonicalize().unwrap();
+    let place = place.to_str().unwrap().as_bytes();
+    assert!(!bytes.windows(place.len()).any(|part| part == place), "it does not tell where it was made");
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::InvalidArgument);
+
+    let without_root = |index: &Index| answers(index).replace(index.root().to_str().unwrap(), "");
+    let imported = import(&path, there.path(), &cancel).unwrap().index;
+    assert_eq!(imported.root(), there.path().canonicalize().unwrap());
+    assert_eq!(without_root(&imported), without_root(&index));
+    fs::write(there.path().join("lib/money.ex"), "defmodule Shop.Money do\n  def other, do: 1\nend\n")
+        .unwrap();
+    let (updated, changes) = imported.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap();
+    assert_eq!((changes.changed.len(), changes.unchanged), (1, index.stats().files - 1));
+    assert_eq!(answers(&embedded(&updated)), answers(&embedded(&build(there.path()))));
+    // From then on it is one as any other.
+    save(&updated, &path).unwrap();
+    assert_eq!(answers(&open(&path).unwrap()), answers(&updated));
+    assert_eq!(import(&path, &there.path().join("none"), &cancel).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_file_stays_below_its_ceiling_or_is_as_it_was() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let save = |index: &Index, most: u64| {
+        let options = SaveOptions { max_bytes: Some(most), ..SaveOptions::default() };
+        super::save(index, &path, &options, &Cancel::new())
+    };
+    let index = build(root.path());
+    let needed = save(&index, u64::MAX).unwrap().bytes;
+    // Changes that are appended would lead over it; the file is written anew before.
+    let mut next = index.clone();
+    for turn in 0..5 {
+        fs::write(root.path().join("lib/money.ex"), format!("defmodule Shop.Money do\n  @a {turn}\nend\n"))
+            .unwrap();
+        next = update(&next);
+        assert!(save(&next, needed).unwrap().bytes <= needed);
+        assert!(fs::metadata(&path).unwrap().len() <= needed);
+    }
+    let before = fs::read(&path).unwrap();
+    let error = save(&index, needed / 2).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("max_disk"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // An encoder's vectors are left out where that is enough.
+    save(&embedded(&index), needed).unwrap();
+    let opened = open(&path).unwrap();
+    assert_eq!((opened.encoder(), answers(&opened)), (None, answers(&index)));
 }
 
 #[test]
@@ -255,7 +389,14 @@ fn who_finds_it_locked_waits_and_says_so() {
     open(&path).unwrap();
     let waiting = std::thread::spawn({
         let (index, path) = (index.clone(), path.clone());
-        move || super::save(&index, &path, &SaveOptions { wait: Duration::from_secs(60) }, &Cancel::new())
+        move || {
+            super::save(
+                &index,
+                &path,
+                &SaveOptions { wait: Duration::from_secs(60), ..SaveOptions::default() },
+                &Cancel::new(),
+            )
+        }
     });
     drop(held);
     waiting.join().unwrap().unwrap();
@@ -281,7 +422,7 @@ fn readers_see_whole_states_while_others_write() {
                     super::save(
                         &index,
                         &path,
-                        &SaveOptions { wait: Duration::from_secs(60) },
+                        &SaveOptions { wait: Duration::from_secs(60), ..SaveOptions::default() },
                         &Cancel::new(),
                     )
                     .unwrap();

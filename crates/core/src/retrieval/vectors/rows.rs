@@ -59,6 +59,12 @@ impl Vectors {
         &self.blocks
     }
 
+    /// The bytes that they take, with the table of their keys.
+    pub(crate) fn bytes(&self) -> usize {
+        let table = self.rows() * 2 * (size_of::<ContentHash>() + size_of::<u32>());
+        self.blocks.iter().map(|block| block.bytes()).sum::<usize>() + table
+    }
+
     pub(crate) fn contains(&self, key: &ContentHash) -> bool {
         self.row_of(key).is_some()
     }

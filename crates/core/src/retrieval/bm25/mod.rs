@@ -6,14 +6,18 @@
 //! many, and rewritten when most of them is dead. What is counted is counted over the living alone, so the history of a
 //! version never shows in its scores.
 
-use std::collections::hash_map::Entry as Slot;
-use std::sync::{Arc, OnceLock};
+mod postings;
+mod segment;
 
-use rayon::prelude::*;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use self::postings::Posting;
+pub(crate) use self::segment::Segment;
+use self::segment::{LONGEST_WORD, letters};
 use super::entry::{Entry, Files};
-use super::fields::{FIELDS, Field, field_tokens};
+use super::fields::{FIELDS, Field};
 use super::query::Word;
 use super::weights::{B, FIELD_WEIGHTS, K1};
 
@@ -33,21 +37,12 @@ pub(crate) struct Lexical {
 #[derive(Clone, Debug)]
 struct Part {
     segment: Arc<Segment>,
+    /// The segment's files; `None` for one that was gone when the segment was stored.
+    files: Arc<[Option<Arc<Entry>>]>,
     /// The chunk number of each of the segment's documents in this version, or [`DEAD`].
     numbers: Arc<[u32]>,
     alive: usize,
 }
-
-#[derive(Debug, Default)]
-struct Segment {
-    files: Vec<Arc<Entry>>,
-    lengths: Vec<[u32; FIELDS]>,
-    postings: FxHashMap<Box<str>, Vec<Posting>>,
-    vocabulary: OnceLock<Vocabulary>,
-}
-
-/// Words, each with the letters in it.
-type Vocabulary = Box<[(u32, Box<str>)]>;
 
 /// What the words of a question found in a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,17 +59,66 @@ pub(crate) struct Match {
     last: [u16; 2],
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Posting {
-    document: u32,
-    frequencies: [u8; FIELDS],
+/// What a question's words found.
+#[derive(Debug, Default)]
+pub(crate) struct Matches {
+    /// Of each chunk, by its number, which of those that were found it is, from 1.
+    places: Vec<u32>,
+    /// The chunks that have one of the words, and what they have.
+    pub(crate) found: Vec<(u32, Match)>,
+    /// The rarity of all words together.
+    pub(crate) rarity: f32,
 }
 
-/// The words of one document.
-#[derive(Default)]
-struct Document {
-    terms: FxHashMap<Box<str>, [u8; FIELDS]>,
-    lengths: [u32; FIELDS],
+/// What is counted over all chunks before one is scored: how many there are, how long, and how many have a token.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    documents: usize,
+    lengths: [u64; FIELDS],
+    having: FxHashMap<String, usize>,
+}
+
+impl Census {
+    /// Counts these as well.
+    pub(crate) fn add(&mut self, lexical: &Lexical, words: &[Word]) {
+        self.documents += lexical.documents;
+        (0..FIELDS).for_each(|field| self.lengths[field] += lexical.lengths[field]);
+        let tokens: FxHashSet<&String> = words.iter().flat_map(|word| &word.tokens).collect();
+        for token in tokens {
+            let living = lexical.find(token).iter().map(|(part, term)| part.living(*term)).sum::<usize>();
+            *self.having.entry(token.clone()).or_default() += living;
+        }
+    }
+
+    /// The inverse document frequency of a token.
+    fn rarity(&self, token: &str) -> f32 {
+        let living = self.having.get(token).copied().unwrap_or_default() as f32;
+        (1.0 + (self.documents as f32 - living + 0.5) / (living + 0.5)).ln()
+    }
+
+    /// How long a field is in the mean.
+    fn mean(&self) -> [f32; FIELDS] {
+        self.lengths.map(|length| (length as f64 / self.documents.max(1) as f64).max(1e-9) as f32)
+    }
+}
+
+impl Matches {
+    /// What a chunk has of the words.
+    pub(crate) fn of(&self, chunk: u32) -> Match {
+        let place = self.places.get(chunk as usize).copied().unwrap_or(0) as usize;
+        place.checked_sub(1).map_or(Match::default(), |place| self.found[place].1)
+    }
+
+    /// The same, to be added to; `None` for what is no chunk.
+    #[inline]
+    fn of_mut(&mut self, chunk: u32) -> Option<&mut Match> {
+        let place = self.places.get_mut(chunk as usize)?;
+        if *place == 0 {
+            self.found.push((chunk, Match::default()));
+            *place = self.found.len() as u32;
+        }
+        self.found.get_mut(*place as usize - 1).map(|(_, found)| found)
+    }
 }
 
 impl Lexical {
@@ -85,8 +129,8 @@ impl Lexical {
         let mut known = vec![false; files.entries().len()];
         let mut parts: Vec<Part> = Vec::new();
         for part in &self.parts {
-            let part = Part::new(part.segment.clone(), files, &place);
-            for entry in &part.segment.files {
+            let part = Part::new(part.segment.clone(), part.files.clone(), files, &place);
+            for entry in part.files.iter().flatten() {
                 if let Some(at) = place.get(&Arc::as_ptr(entry)) {
                     known[*at] = true;
                 }
@@ -94,28 +138,57 @@ impl Lexical {
             if part.alive * 2 > part.numbers.len() {
                 parts.push(part);
             } else if part.alive > 0 {
-                parts.push(Part::new(Arc::new(Segment::merged(&[&part])), files, &place));
+                parts.push(Part::merged(&[&part], files, &place));
             }
         }
-        let new: Vec<_> = files
+        let new: Vec<Arc<Entry>> = files
             .entries()
             .iter()
             .zip(known)
             .filter(|(_, known)| !known)
             .map(|(entry, _)| entry.clone())
             .collect();
-        if new.iter().any(|entry| !entry.facts.chunks.is_empty()) {
-            parts.push(Part::new(Arc::new(Segment::of(new)), files, &place));
+        if new.iter().any(|entry| !entry.chunks().is_empty()) {
+            let segment = Arc::new(Segment::of(&new));
+            parts.push(Part::new(segment, new.into_iter().map(Some).collect(), files, &place));
         }
         // Sizes fall by half at least from one segment to the next, so there are few. Deaths can bring any two neighbours
         // too near to each other, not only the last.
         parts.sort_by_key(|part| std::cmp::Reverse(part.alive));
         while let Some(at) = parts.windows(2).rposition(|pair| pair[1].alive * 2 > pair[0].alive) {
-            let merged = Part::new(Arc::new(Segment::merged(&[&parts[at], &parts[at + 1]])), files, &place);
+            let merged = Part::merged(&[&parts[at], &parts[at + 1]], files, &place);
             parts.splice(at..at + 2, [merged]);
             parts.sort_by_key(|part| std::cmp::Reverse(part.alive));
         }
         Lexical::of(parts)
+    }
+
+    /// The index of `files` from segments that were stored, and from the texts where they have none.
+    pub(crate) fn stored(segments: Vec<Arc<Segment>>, files: &Files) -> Lexical {
+        let found = |member: &segment::Member| {
+            let entry = files.get(&member.path)?;
+            let is_it = entry.file.hash == member.hash && entry.chunks().len() == member.documents as usize;
+            is_it.then(|| entry.clone())
+        };
+        let mut seen: FxHashSet<*const Entry> = FxHashSet::default();
+        let mut part = |segment: Arc<Segment>| {
+            // No file counts twice, whatever is stored.
+            let mut first = |entry: &Arc<Entry>| seen.insert(Arc::as_ptr(entry));
+            let files = segment.members.iter().map(|member| found(member).filter(&mut first)).collect();
+            Part { segment, files, numbers: Arc::default(), alive: 0 }
+        };
+        let parts = segments.into_iter().map(&mut part).collect();
+        Lexical { parts, ..Lexical::default() }.updated(files)
+    }
+
+    /// The bytes that the tables take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.segment.bytes() + size_of_val(&*part.numbers)).sum()
+    }
+
+    /// What is to be stored.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.parts.iter().map(|part| &part.segment)
     }
 
     fn of(parts: Vec<Part>) -> Lexical {
@@ -130,59 +203,57 @@ impl Lexical {
         Lexical { documents: parts.iter().map(|part| part.alive).sum(), parts, lengths }
     }
 
-    /// What each chunk, by its number, has of the `words`, and the rarity of all of them together. Each token counts once.
-    pub(crate) fn matches(&self, words: &[Word], chunks: usize) -> (Vec<Match>, f32) {
-        let mut matches = vec![Match::default(); chunks];
-        let mean = self.lengths.map(|length| (length as f64 / self.documents.max(1) as f64).max(1e-9) as f32);
+    /// What the chunks, of which there are so many, have of the `words`. Each token counts once.
+    pub(crate) fn matches(&self, words: &[Word], chunks: usize, census: &Census) -> Matches {
+        let mut matches = Matches { places: vec![0; chunks], ..Matches::default() };
+        let mean = census.mean();
         // In the order of the words, because sums of floats depend on it.
         let mut words: Vec<&Word> = words.iter().collect();
         words.sort_unstable_by(|a, b| a.tokens.cmp(&b.tokens));
         words.dedup_by(|a, b| a.tokens == b.tokens);
         let mut counted: FxHashSet<&str> = FxHashSet::default();
-        let mut rarity_of_all = 0.0;
         for (number, word) in (1u16..).zip(&words) {
-            let found: Vec<Vec<(&Part, &[Posting])>> =
-                word.tokens.iter().map(|token| self.postings(token)).collect();
-            let rarities: Vec<f32> = found.iter().map(|postings| self.rarity(postings)).collect();
+            let found: Vec<Vec<(&Part, usize)>> = word.tokens.iter().map(|token| self.find(token)).collect();
+            let rarities: Vec<f32> = word.tokens.iter().map(|token| census.rarity(token)).collect();
             // A stem is at least as frequent as its word, and tells how much the word says in all its forms.
             let rarity_of_word = rarities.iter().copied().fold(f32::INFINITY, f32::min);
             if !word.whole {
-                rarity_of_all += rarity_of_word;
+                matches.rarity += rarity_of_word;
             }
-            for ((token, postings), rarity) in word.tokens.iter().zip(&found).zip(rarities) {
+            for ((token, terms), rarity) in word.tokens.iter().zip(&found).zip(rarities) {
                 let first_time = counted.insert(token);
-                for (part, postings) in postings {
-                    for posting in *postings {
-                        let chunk = part.number(posting);
-                        if chunk == DEAD {
-                            continue;
-                        }
-                        let found = &mut matches[chunk as usize];
+                for (part, term) in terms {
+                    for posting in part.segment.postings(*term) {
+                        let chunk = part.number(&posting);
+                        let Some(found) = matches.of_mut(chunk) else { continue };
                         if first_time {
                             let lengths = &part.segment.lengths[posting.document as usize];
-                            let frequency = weighted_frequency(posting, lengths, &mean);
+                            let frequency = weighted_frequency(&posting, lengths, &mean);
                             found.score += word.weight * rarity * frequency * (K1 + 1.0) / (K1 + frequency);
                         }
                         if !word.whole {
-                            found.count(number, rarity_of_word, posting);
+                            found.count(number, rarity_of_word, &posting);
                         }
                     }
                 }
             }
         }
-        (matches, rarity_of_all)
+        matches
+    }
+
+    /// The chunks in which a function is defined that is [`super::entry::called`] so.
+    pub(crate) fn defining(&self, called: u64) -> impl Iterator<Item = u32> {
+        let chunk = |part: &Part, document: u32| part.numbers.get(document as usize).copied();
+        let of_part = move |part: &'_ Part| {
+            let chunks: Vec<u32> = part.segment.defining(called).filter_map(|it| chunk(part, it)).collect();
+            chunks
+        };
+        self.parts.iter().flat_map(of_part).filter(|chunk| *chunk != DEAD)
     }
 
     /// Whether one of the tokens is found at all.
     pub(crate) fn has_any(&self, tokens: &[String]) -> bool {
-        tokens.iter().any(|token| self.is_alive(token))
-    }
-
-    fn is_alive(&self, token: &str) -> bool {
-        let alive = |(part, postings): (&Part, &[Posting])| {
-            postings.iter().any(|posting| part.number(posting) != DEAD)
-        };
-        self.postings(token).into_iter().any(alive)
+        tokens.iter().any(|token| self.find(token).iter().any(|(part, term)| part.is_alive(*term)))
     }
 
     /// The words in the index that `word` may be a misspelling of, the nearest alone: one letter left out, added, changed or
@@ -196,13 +267,13 @@ impl Lexical {
         let letters = letters(word);
         let mut found: Vec<(usize, &str)> = Vec::new();
         for part in &self.parts {
-            for (other_letters, other) in part.segment.vocabulary() {
+            for (other_letters, other, term) in part.segment.vocabulary() {
                 // Each step changes at most two of the letters that occur.
                 let near = (letters ^ other_letters).count_ones() <= 2 * most
                     && other.len().abs_diff(word.len()) <= 4 * most as usize;
                 if near {
                     let distance = strsim::osa_distance(word, other);
-                    if distance <= most as usize && self.is_alive(other) {
+                    if distance <= most as usize && part.is_alive(term) {
                         found.push((distance, other));
                     }
                 }
@@ -216,17 +287,9 @@ impl Lexical {
         found.into_iter().map(|(_, word)| word.to_owned()).collect()
     }
 
-    fn postings(&self, token: &str) -> Vec<(&Part, &[Posting])> {
-        self.parts.iter().filter_map(|part| Some((part, part.segment_postings(token)?))).collect()
-    }
-
-    /// The inverse document frequency of a token with these postings.
-    fn rarity(&self, postings: &[(&Part, &[Posting])]) -> f32 {
-        let alive = |(part, postings): &(&Part, &[Posting])| {
-            postings.iter().filter(|posting| part.number(posting) != DEAD).count()
-        };
-        let living = postings.iter().map(alive).sum::<usize>() as f32;
-        (1.0 + (self.documents as f32 - living + 0.5) / (living + 0.5)).ln()
+    /// Where a token is.
+    fn find(&self, token: &str) -> Vec<(&Part, usize)> {
+        self.parts.iter().filter_map(|part| Some((part, part.segment.find(token)?))).collect()
     }
 }
 
@@ -257,126 +320,50 @@ fn weighted_frequency(posting: &Posting, lengths: &[u32; FIELDS], mean: &[f32; F
 }
 
 impl Part {
-    fn new(segment: Arc<Segment>, files: &Files, place: &FxHashMap<*const Entry, usize>) -> Part {
+    fn new(
+        segment: Arc<Segment>,
+        members: Arc<[Option<Arc<Entry>>]>,
+        files: &Files,
+        place: &FxHashMap<*const Entry, usize>,
+    ) -> Part {
         let mut numbers = Vec::with_capacity(segment.lengths.len());
-        let mut alive = 0;
-        for entry in &segment.files {
-            match place.get(&Arc::as_ptr(entry)) {
-                Some(at) => {
-                    alive += entry.facts.chunks.len();
-                    numbers.extend(files.numbers(*at));
-                }
-                None => numbers.extend(std::iter::repeat_n(DEAD, entry.facts.chunks.len())),
+        for (entry, member) in members.iter().zip(&segment.members) {
+            match entry.as_ref().and_then(|entry| place.get(&Arc::as_ptr(entry))) {
+                Some(at) => numbers.extend(files.numbers(*at)),
+                None => numbers.extend(std::iter::repeat_n(DEAD, member.documents as usize)),
             }
         }
-        Part { segment, numbers: numbers.into(), alive }
+        let alive = numbers.iter().filter(|number| **number != DEAD).count();
+        Part { segment, files: members, numbers: numbers.into(), alive }
     }
 
-    fn segment_postings(&self, token: &str) -> Option<&[Posting]> {
-        self.segment.postings.get(token).map(Vec::as_slice)
+    /// What is alive in `parts`.
+    fn merged(parts: &[&Part], files: &Files, place: &FxHashMap<*const Entry, usize>) -> Part {
+        let segments: Vec<_> = parts.iter().map(|part| (&*part.segment, &*part.numbers)).collect();
+        let segment = Segment::merged(&segments);
+        let members = segment.members.iter().map(|member| files.get(&member.path).cloned()).collect();
+        Part::new(Arc::new(segment), members, files, place)
     }
 
     fn number(&self, posting: &Posting) -> u32 {
-        self.numbers[posting.document as usize]
+        self.numbers.get(posting.document as usize).copied().unwrap_or(DEAD)
+    }
+
+    fn is_alive(&self, term: usize) -> bool {
+        self.segment.postings(term).any(|posting| self.number(&posting) != DEAD)
+    }
+
+    /// How many living documents have a term.
+    fn living(&self, term: usize) -> usize {
+        if self.alive == self.numbers.len() {
+            return self.segment.count(term) as usize;
+        }
+        self.segment.postings(term).filter(|posting| self.number(posting) != DEAD).count()
     }
 }
 
-/// Longer words are not looked for under another spelling.
-const LONGEST_WORD: usize = 24;
 /// So many words that are equally near are taken.
 const MOST_CORRECTIONS: usize = 3;
-
-/// The letters that occur in a word, as bits.
-fn letters(word: &str) -> u32 {
-    word.chars().fold(0, |bits, letter| bits | 1 << (letter as u32 % 32))
-}
-
-impl Segment {
-    /// Its words of letters alone, with the letters in them. Made when a word is misspelt for the first time.
-    fn vocabulary(&self) -> &[(u32, Box<str>)] {
-        self.vocabulary.get_or_init(|| {
-            let words = self.postings.keys().filter(|word| {
-                (3..=LONGEST_WORD + 2).contains(&word.len()) && word.chars().all(char::is_alphabetic)
-            });
-            words.map(|word| (letters(word), word.clone())).collect()
-        })
-    }
-
-    fn of(files: Vec<Arc<Entry>>) -> Segment {
-        let documents: Vec<Vec<Document>> = files
-            .par_iter()
-            .map(|entry| (0..entry.facts.chunks.len()).map(|chunk| Document::of(entry, chunk)).collect())
-            .collect();
-        let mut segment = Segment { files, ..Segment::default() };
-        for document in documents.into_iter().flatten() {
-            let number = segment.lengths.len() as u32;
-            segment.lengths.push(document.lengths);
-            for (term, frequencies) in document.terms {
-                segment.postings.entry(term).or_default().push(Posting { document: number, frequencies });
-            }
-        }
-        segment
-    }
-
-    /// What is alive in `parts`, in one segment.
-    fn merged(parts: &[&Part]) -> Segment {
-        let mut segment = Segment::default();
-        for part in parts {
-            let mut renumbered = vec![DEAD; part.numbers.len()];
-            let mut document = 0;
-            for entry in &part.segment.files {
-                let chunks = entry.facts.chunks.len();
-                let alive = chunks > 0 && part.numbers[document] != DEAD;
-                if alive {
-                    segment.files.push(entry.clone());
-                    let documents = document..document + chunks;
-                    (segment.lengths.len() as u32..)
-                        .zip(&mut renumbered[documents.clone()])
-                        .for_each(|(new, at)| *at = new);
-                    segment.lengths.extend_from_slice(&part.segment.lengths[documents]);
-                }
-                document += chunks;
-            }
-            for (term, postings) in &part.segment.postings {
-                let mut living = postings
-                    .iter()
-                    .map(|posting| Posting { document: renumbered[posting.document as usize], ..*posting })
-                    .filter(|posting| posting.document != DEAD)
-                    .peekable();
-                if living.peek().is_some() {
-                    match segment.postings.entry(term.clone()) {
-                        Slot::Occupied(mut slot) => slot.get_mut().extend(living),
-                        Slot::Vacant(slot) => {
-                            slot.insert(living.collect());
-                        }
-                    }
-                }
-            }
-        }
-        segment
-    }
-}
-
-impl Document {
-    fn of(entry: &Entry, at: usize) -> Document {
-        let mut document =
-            Document { terms: FxHashMap::with_capacity_and_hasher(64, FxBuildHasher), ..Document::default() };
-        field_tokens(entry, at, &mut |field, _, token| document.add(field as usize, token));
-        document
-    }
-
-    fn add(&mut self, field: usize, token: &str) {
-        self.lengths[field] = self.lengths[field].saturating_add(1);
-        match self.terms.get_mut(token) {
-            Some(frequencies) => frequencies[field] = frequencies[field].saturating_add(1),
-            None => {
-                let mut frequencies = [0; FIELDS];
-                frequencies[field] = 1;
-                self.terms.insert(token.into(), frequencies);
-            }
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -394,7 +381,12 @@ mod tests {
 
     fn scores(lexical: &Lexical, files: &Files, terms: &[&str]) -> Vec<f32> {
         let words: Vec<Word> = terms.iter().map(|term| Word::whole(term)).collect();
-        lexical.matches(&words, files.chunks()).0.iter().map(|found| found.score).collect()
+        {
+            let mut census = Census::default();
+            census.add(lexical, &words);
+            let matches = lexical.matches(&words, files.chunks(), &census);
+            (0..files.chunks() as u32).map(|chunk| matches.of(chunk).score).collect()
+        }
     }
 
     #[test]

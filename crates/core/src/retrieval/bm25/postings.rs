@@ -1,0 +1,121 @@
+//! Postings as bytes: what most of an index is, so that they are kept and stored small.
+//!
+//! A posting is a byte that says which fields have the term and whether each has it once, the distance from the document before
+//! as a varint, and how often each field has it, unless that is once.
+
+use crate::retrieval::fields::FIELDS;
+
+/// Each field has the term once, so that no frequencies follow.
+const ONCE: u8 = 1 << 7;
+
+/// A document that has a term.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Posting {
+    pub(super) document: u32,
+    /// How often each field has it.
+    pub(super) frequencies: [u8; FIELDS],
+}
+
+/// Appends a posting; `last` is the document before, or 0.
+pub(super) fn push(bytes: &mut Vec<u8>, posting: &Posting, last: u32) {
+    let mut fields = 0;
+    let mut once = ONCE;
+    for (field, frequency) in posting.frequencies.iter().enumerate() {
+        if *frequency > 0 {
+            fields |= 1 << field;
+        }
+        if *frequency > 1 {
+            once = 0;
+        }
+    }
+    bytes.push(fields | once);
+    let mut distance = posting.document - last;
+    while distance >= 0x80 {
+        bytes.push(distance as u8 | 0x80);
+        distance >>= 7;
+    }
+    bytes.push(distance as u8);
+    if once == 0 {
+        bytes.extend(posting.frequencies.iter().filter(|frequency| **frequency > 0));
+    }
+}
+
+/// Reads what [`push`] wrote; of other bytes something, and not more than there is.
+#[derive(Clone, Debug)]
+pub(super) struct Postings<'b> {
+    bytes: &'b [u8],
+    last: u32,
+}
+
+impl Postings<'_> {
+    pub(super) fn new(bytes: &[u8]) -> Postings<'_> {
+        Postings { bytes, last: 0 }
+    }
+}
+
+impl Iterator for Postings<'_> {
+    type Item = Posting;
+
+    #[inline]
+    fn next(&mut self) -> Option<Posting> {
+        let [head, first, rest @ ..] = self.bytes else { return None };
+        let mut rest = rest;
+        let mut distance = u32::from(first & 0x7f);
+        let (mut byte, mut shift) = (*first, 7);
+        while byte >= 0x80 {
+            let [next, after @ ..] = rest else { return None };
+            if shift > 28 {
+                return None;
+            }
+            (byte, rest) = (*next, after);
+            distance |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+        }
+        let mut frequencies = [0; FIELDS];
+        let mut fields = head & !ONCE;
+        while fields != 0 {
+            let field = fields.trailing_zeros() as usize;
+            fields &= fields - 1;
+            let frequency = if head & ONCE != 0 {
+                1
+            } else {
+                let [next, after @ ..] = rest else { return None };
+                rest = after;
+                *next
+            };
+            *frequencies.get_mut(field)? = frequency;
+        }
+        self.bytes = rest;
+        self.last = self.last.checked_add(distance)?;
+        Some(Posting { document: self.last, frequencies })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(all in prop::collection::vec((0..70_000u32, prop::array::uniform6(0..3u8)), 0..40)) {
+            let mut bytes = Vec::new();
+            let mut last = 0;
+            let postings: Vec<Posting> = all
+                .into_iter()
+                .map(|(distance, frequencies)| {
+                    let posting = Posting { document: last + distance, frequencies };
+                    push(&mut bytes, &posting, last);
+                    last = posting.document;
+                    posting
+                })
+                .collect();
+            prop_assert_eq!(Postings::new(&bytes).collect::<Vec<_>>(), postings);
+        }
+
+        #[test]
+        fn any_bytes_are_read_to_their_end(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert!(Postings::new(&bytes).count() <= bytes.len());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The facts of a file, which are read from what is stored only when somebody asks for them.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::source::File;
+use crate::syntax::{Chunk, FileFacts, analyse};
+
+/// Facts that are there, or will be.
+///
+/// Most of an index is facts, and most searches look at few files: an index that is opened keeps the bytes of what was not asked for.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    made: OnceLock<Arc<FileFacts>>,
+    stored: Option<Stored>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    /// Facts without chunks. Their hash was compared when they were read.
+    bytes: Box<[u8]>,
+    file: File,
+    chunks: Vec<Chunk>,
+}
+
+impl Facts {
+    pub(super) fn made(facts: FileFacts) -> Facts {
+        Facts { made: OnceLock::from(Arc::new(facts)), stored: None }
+    }
+
+    pub(super) fn stored(bytes: &[u8], file: File, chunks: Vec<Chunk>) -> Facts {
+        Facts { made: OnceLock::new(), stored: Some(Stored { bytes: bytes.into(), file, chunks }) }
+    }
+
+    /// The chunks, which are there from the beginning.
+    pub(super) fn chunks(&self) -> &[Chunk] {
+        self.stored.as_ref().map_or_else(|| &self.shared().chunks[..], |stored| &stored.chunks)
+    }
+
+    /// The facts, to be kept by somebody else too.
+    pub(crate) fn shared(&self) -> &Arc<FileFacts> {
+        self.made.get_or_init(|| {
+            let Some(Stored { bytes, file, chunks }) = &self.stored else { return Arc::default() };
+            // Bytes that were written as something else by their hash say what nobody can know; the text still says what it is.
+            let mut facts: FileFacts = postcard::from_bytes(bytes).unwrap_or_else(|_| analyse(file));
+            facts.chunks.clone_from(chunks);
+            Arc::new(facts)
+        })
+    }
+
+    /// What is stored: the facts without their chunks.
+    ///
+    /// # Errors
+    /// None that is known of: facts are plain values.
+    pub(super) fn bytes(&self) -> postcard::Result<Box<[u8]>> {
+        if let Some(stored) = &self.stored {
+            return Ok(stored.bytes.clone());
+        }
+        let mut facts = FileFacts::clone(self.shared());
+        facts.chunks.clear();
+        Ok(postcard::to_stdvec(&facts)?.into())
+    }
+}
+
+impl Deref for Facts {
+    type Target = FileFacts;
+
+    fn deref(&self) -> &FileFacts {
+        self.shared()
+    }
+}
