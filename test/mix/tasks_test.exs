@@ -205,7 +205,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   test "an index that would be too large is refused, and says what to do", %{root: root, tmp_dir: tmp} do
     File.write!(
       Path.join(root, "src/large.ex"),
-      "defmodule Large do\n#{String.duplicate("  def a, do: :b\n", 20_000)}end\n"
+      "defmodule Large do\n#{Enum.map_join(1..20_000, &"  def a#{&1}, do: :b#{&1}\n")}end\n"
     )
 
     assert failure(Tasks.Index, ["--root", root, "--max-memory", "1"]) =~ "raise max_memory"
