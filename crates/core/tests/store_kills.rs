@@ -4,6 +4,7 @@
 //! `ALUDEL_KILLS` and `ALUDEL_OPERATIONS` say how often, instead of few enough for each test run.
 
 #![cfg(unix)]
+#![allow(clippy::disallowed_methods, reason = "a test of processes that are killed starts them")]
 
 use std::collections::BTreeSet;
 use std::fs;
