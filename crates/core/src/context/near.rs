@@ -4,10 +4,11 @@
 //! than everything else here.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::retrieval::Index;
+use crate::retrieval::{Entry, Index};
 use crate::source::Span;
-use crate::syntax::{Definition, DefinitionKind, FileFacts, Reference, ReferenceKind};
+use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind};
 
 /// So many callers of a place, and so many that it calls.
 const MOST: usize = 6;
@@ -28,21 +29,34 @@ pub(super) fn callees(index: &Index, facts: &FileFacts, span: Span) -> Vec<Near>
         if found.len() == MOST {
             break;
         }
-        let Some((module, arity)) = called(facts, call) else { continue };
-        if seen.insert((module, &*call.name, arity)) {
-            found.extend(defined(index, module, &call.name, arity));
+        let Some(arity) = call.arity.filter(|_| call.kind == ReferenceKind::Call && !call.name.is_empty())
+        else {
+            continue;
+        };
+        if seen.insert((call.module.as_deref(), &*call.name, arity)) {
+            let mut modules = modules(facts, call, arity);
+            found.extend(modules.find_map(|module| defined(index, module, &call.name, arity)));
         }
     }
     found
 }
 
-/// The module and the arity of a call, if they are known.
-fn called<'f>(facts: &'f FileFacts, call: &'f Reference) -> Option<(&'f str, u8)> {
-    let arity = call.arity.filter(|_| call.kind == ReferenceKind::Call && !call.name.is_empty())?;
-    match &call.module {
-        Some(module) => Some((module, arity)),
-        None => Some((&facts.definitions.get(call.from? as usize)?.module, arity)),
-    }
+/// The modules whose function a call can mean, the likeliest first: the one it names, or its own and those that are imported.
+fn modules<'f>(facts: &'f FileFacts, call: &'f Reference, arity: u8) -> impl Iterator<Item = &'f str> {
+    let own = || Some(&*facts.definitions.get(call.from? as usize)?.module);
+    let is_local = call.module.is_none();
+    let imported = facts.imports.iter().filter(move |it| is_local && brings_in(it, call, arity));
+    call.module.as_deref().or_else(own).into_iter().chain(imported.map(|it| &*it.module))
+}
+
+/// Whether an import is in force where the call is and lets it through.
+fn brings_in(import: &ImportDirective, call: &Reference, arity: u8) -> bool {
+    let is_it = |(name, of): &(Arc<str>, u8)| *name == call.name && *of == arity;
+    import.injected_by.is_none()
+        && import.scope.start <= call.span.start
+        && call.span.start < import.scope.end
+        && import.only.as_ref().is_none_or(|only| only.iter().any(is_it))
+        && !import.except.iter().any(is_it)
 }
 
 fn defined(index: &Index, module: &str, name: &str, arity: u8) -> Option<Near> {
@@ -61,11 +75,11 @@ fn near(file: &str, definition: &Definition) -> Near {
     Near { file: file.to_string(), line, symbol: definition.qualified() }
 }
 
-/// Who calls one of `definitions` by its module, or within it without, in order of path and position; tests do not count.
+/// Who calls one of `definitions`, in order of path and position; tests do not count.
 pub(super) fn callers(index: &Index, definitions: &[&Definition]) -> Vec<Near> {
     let mut found: Vec<Near> = Vec::new();
-    for file in index.files().filter(|file| !is_test(&file.path)) {
-        let Some(facts) = index.facts(&file.path) else { continue };
+    for entry in may_call(index, definitions).filter(|entry| !is_test(&entry.file.path)) {
+        let facts = &*entry.facts;
         for call in facts.references.iter().filter(|it| it.kind == ReferenceKind::Call) {
             let is_meant = |definition: &&&Definition| {
                 call.name == definition.name
@@ -77,12 +91,13 @@ pub(super) fn callers(index: &Index, definitions: &[&Definition]) -> Vec<Near> {
             let Some(from) = call.from.and_then(|from| facts.definitions.get(from as usize)) else {
                 continue;
             };
-            let fits = call.module.as_ref().unwrap_or(&from.module) == &wanted.module;
+            let arity = call.arity.unwrap_or_default();
+            let fits = modules(facts, call, arity).any(|module| *module == *wanted.module);
             let is_itself = from.module == wanted.module && from.name == wanted.name;
             if !fits || is_itself || !is_callable(from.kind) {
                 continue;
             }
-            let near = near(&file.path, from);
+            let near = near(&entry.file.path, from);
             if !found.contains(&near) {
                 found.push(near);
             }
@@ -92,6 +107,22 @@ pub(super) fn callers(index: &Index, definitions: &[&Definition]) -> Vec<Near> {
         }
     }
     found
+}
+
+/// The files in which the names of `definitions` may stand. To look at the facts of all files would take longer than the search.
+fn may_call<'i>(index: &'i Index, definitions: &[&Definition]) -> impl Iterator<Item = &'i Entry> {
+    let files = index.inner_files();
+    let named: Option<Vec<Vec<u32>>> =
+        definitions.iter().map(|definition| index.lexical().may_have(&definition.name)).collect();
+    let places: Vec<usize> = match named {
+        Some(chunks) => {
+            let places: BTreeSet<usize> =
+                chunks.into_iter().flatten().map(|chunk| files.known(chunk).file as usize).collect();
+            places.into_iter().collect()
+        }
+        None => (0..files.entries().len()).collect(),
+    };
+    places.into_iter().map(move |place| &*files.entries()[place])
 }
 
 fn is_callable(kind: DefinitionKind) -> bool {

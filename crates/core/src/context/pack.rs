@@ -304,7 +304,8 @@ impl<'a> Packing<'a> {
         if let Some((at, level)) = step.place {
             self.places[at].level = level;
         }
-        self.spent -= step.cost;
+        // What counting left as room may have been filled since.
+        self.spent = self.spent.saturating_sub(step.cost);
     }
 
     /// Whether a place is shown at least by its signature.

@@ -163,6 +163,27 @@ fn callers_and_callees_are_named_with_what_is_left() {
 }
 
 #[test]
+fn who_calls_by_an_import_is_named() {
+    let body = "    step(cents, :one)\n".repeat(10);
+    let module = |name: &str, head: &str, call: &str| {
+        format!("defmodule Shop.{name} do\n{head}  def run(cents) do\n{body}    {call}\n  end\nend\n")
+    };
+    let format = format!("defmodule Shop.Format do\n  def cents(cents) do\n{body}  end\nend\n");
+    let index = index(&[
+        ("lib/format.ex", &format),
+        ("lib/receipt.ex", &module("Receipt", "  import Shop.Format\n\n", "cents(cents)")),
+        ("lib/other.ex", &module("Other", "  import Shop.Format, except: [cents: 1]\n\n", "cents(cents)")),
+    ]);
+    let symbols = |question: &str| -> Vec<String> {
+        let context = packed(&index, question, 1, &options(1000));
+        context.sections.iter().flat_map(|it| &it.symbols).map(|symbol| symbol.to_string()).collect()
+    };
+    assert_eq!(symbols("Shop.Format.cents/1"), ["Shop.Format.cents/1", "Shop.Receipt.run/1"]);
+    assert_eq!(symbols("Shop.Receipt.run/1"), ["Shop.Receipt.run/1", "Shop.Format.cents/1"]);
+    assert_eq!(symbols("Shop.Other.run/1"), ["Shop.Other.run/1"]);
+}
+
+#[test]
 fn many_places_are_named_before_one_is_whole() {
     let body = |at: usize| format!("    some_step_of_it_that_is_long_enough_to_count({at})\n").repeat(20);
     let functions: String =

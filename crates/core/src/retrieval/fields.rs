@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::tokens::{Token, tokens, words};
 use crate::source::Language;
-use crate::syntax::{Definition, DefinitionKind};
+use crate::syntax::{Definition, DefinitionKind, without_aliases};
 
 /// How many fields there are.
 pub(crate) const FIELDS: usize = 6;
@@ -38,7 +38,8 @@ pub(crate) fn field_tokens(entry: &Entry, at: usize, emit: &mut impl FnMut(Field
         words(last_name(&chunk.symbol), &mut |kind, token| emit(Field::Name, kind, token));
         wholes(&chunk.symbol, emit);
     }
-    let place = chunk.header.strip_suffix(')').and_then(|header| header.rsplit_once('('));
+    let header = without_aliases(&chunk.header);
+    let place = header.strip_suffix(')').and_then(|header| header.rsplit_once('('));
     let above = place.map_or("", |(above, _)| above);
     words(above, &mut |kind, token| emit(Field::Module, kind, token));
     words(&entry.file.path, &mut |kind, token| emit(Field::Path, kind, token));

@@ -1,5 +1,6 @@
 //! Questions, and the symbols that they name.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::filter::Filter;
@@ -113,10 +114,10 @@ impl Words {
     }
 }
 
-/// A symbol that a question names: `Shop.Cart`, `add/2`, `Cart.add`.
+/// A symbol that a question names: `Shop.Cart`, `add/2`, `Cart.add`, `cart:add/2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mention {
-    /// As written, without the arity.
+    /// As written, without the arity; with a point after the module, also of Erlang's.
     name: String,
     arity: Option<u8>,
 }
@@ -184,6 +185,11 @@ fn mention(word: &str, position: Position) -> Option<Mention> {
         Some((name, digits)) => (name, Some(digits.parse().ok()?)),
         None => (word.trim_end_matches(['.', ',']), None),
     };
+    // Erlang has a colon where Elixir has a point.
+    let name = &*match name.split_once(':') {
+        Some((module, function)) => Cow::Owned(format!("{module}.{function}")),
+        None => Cow::Borrowed(name),
+    };
     let is_name = |part: &str| {
         part.starts_with(|c: char| c.is_alphabetic() || c == '_')
             && part.trim_end_matches(['?', '!']).chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -234,7 +240,7 @@ impl Mention {
         };
         match module {
             None => 1.0,
-            Some(module) if *module == *definition.module => 1.5,
+            Some(module) if *module == *definition.module.trim_start_matches(':') => 1.5,
             Some(module)
                 if definition.module.strip_suffix(module).is_some_and(|rest| rest.ends_with('.')) =>
             {
@@ -274,6 +280,9 @@ mod tests {
         check("where is handle_call used in the Server", &["handle_call", "Server"], false);
         check("retry when the connection drops", &[], false);
         check("1/2 3.4 a/b/c ??", &[], false);
+        check("shop_cart:add/2", &["shop_cart.add/2"], true);
+        check("what does :shop_cart.add return", &["shop_cart.add"], false);
+        check("a::b http://c.d {:error, :e}", &[], false);
     }
 
     #[test]

@@ -48,6 +48,19 @@ fn symbols_lead_to_their_definitions() {
 }
 
 #[test]
+fn names_of_erlang_lead_to_their_definitions() {
+    let lexer = "-module(shop_lexer).\n-export([tokens/2]).\ntokens(Text, Line) -> {ok, Text, Line}.\n";
+    let caller = "-module(shop_parser).\n-export([parse/1]).\nparse(Text) -> shop_lexer:tokens(Text, 1), shop_lexer:tokens(Text, 2).\n";
+    let index =
+        index_of(vec![analysed("src/shop_lexer.erl", lexer), analysed("src/shop_parser.erl", caller)]);
+    for text in
+        ["shop_lexer:tokens/2", "shop_lexer:tokens", ":shop_lexer.tokens", "what does shop_lexer:tokens give"]
+    {
+        check_first(&index, text, "src/shop_lexer.erl :shop_lexer.tokens/2");
+    }
+}
+
+#[test]
 fn words_lead_to_what_they_say_and_tests_come_after_code() {
     let root = project();
     let index = build(root.path());

@@ -6,8 +6,10 @@
 //! headings, a Livebook its headings and what its cells define, and any other text its indentation and brackets. Each line
 //! that holds more than white space is in exactly one chunk, but for the outputs in a Livebook, which are in none.
 
+pub(crate) use aliases::without as without_aliases;
 pub(super) use livebook::code as livebook_code;
 
+mod aliases;
 mod livebook;
 mod markdown;
 mod outline;
@@ -41,7 +43,9 @@ pub(super) fn chunks(file: &File, facts: &FileFacts) -> Vec<Chunk> {
         Language::Heex | Language::Eex | Language::Erlang => outline::units(file, &lines, LARGEST),
         _ => outline::units(file, &lines, JOINED),
     };
-    units.iter().flat_map(|unit| split(unit, &lines, facts)).collect()
+    let mut chunks: Vec<Chunk> = units.iter().flat_map(|unit| split(unit, &lines, facts)).collect();
+    aliases::name(file, facts, &mut chunks);
+    chunks
 }
 
 /// Lines `first..=last` (from 0) that stay together if they are not too large.

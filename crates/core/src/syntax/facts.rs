@@ -349,7 +349,8 @@ pub struct Chunk {
     pub symbol: Arc<str>,
     /// What kind of thing it is, if it is a definition.
     pub kind: Option<DefinitionKind>,
-    /// One line that says where it stands, such as `"Shop.Cart (lib/shop/cart.ex)"`: searched and embedded with the text.
+    /// Where it stands, such as `"Shop.Cart (lib/shop/cart.ex)"`, and on a second line the aliases that its code goes by, such as
+    /// `"alias Shop.Item, Shop.Money"`: searched and embedded with the text.
     pub header: Arc<str>,
 }
 

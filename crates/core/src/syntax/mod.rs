@@ -33,6 +33,7 @@ mod chunk;
 mod analyse;
 
 pub use analyse::analyse;
+pub(crate) use chunk::without_aliases;
 pub use facts::*;
 
 #[cfg(test)]

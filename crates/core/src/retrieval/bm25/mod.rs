@@ -19,6 +19,7 @@ use self::segment::{LONGEST_WORD, letters};
 use super::entry::{Entry, Files};
 use super::fields::{FIELDS, Field};
 use super::query::Word;
+use super::tokens::{Token, words};
 use super::weights::{B, FIELD_WEIGHTS, K1};
 
 /// No place in this version: the document is dead.
@@ -254,6 +255,28 @@ impl Lexical {
     /// Whether one of the tokens is found at all.
     pub(crate) fn has_any(&self, tokens: &[String]) -> bool {
         tokens.iter().any(|token| self.find(token).iter().any(|(part, term)| part.is_alive(*term)))
+    }
+
+    /// The chunks in which an identifier may stand: all that have the rarest of its words, in any order; `None` if it has no words.
+    pub(crate) fn may_have(&self, identifier: &str) -> Option<Vec<u32>> {
+        let mut found: Vec<Vec<(&Part, usize)>> = Vec::new();
+        words(identifier, &mut |kind, token| {
+            if kind != Token::Stem {
+                found.push(self.find(token));
+            }
+        });
+        let postings = |found: &Vec<(&Part, usize)>| -> usize {
+            found.iter().map(|(part, term)| part.segment.count(*term) as usize).sum()
+        };
+        let rarest = found.into_iter().min_by_key(postings)?;
+        let numbers = |(part, term): (&Part, usize)| -> Vec<u32> {
+            part.segment
+                .postings(term)
+                .map(|posting| part.number(&posting))
+                .filter(|it| *it != DEAD)
+                .collect()
+        };
+        Some(rarest.into_iter().flat_map(numbers).collect())
     }
 
     /// The words in the index that `word` may be a misspelling of, the nearest alone: one letter left out, added, changed or

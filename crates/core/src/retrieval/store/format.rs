@@ -35,8 +35,8 @@ use super::older;
 /// other facts, for facts are stored and not made again. Of an older version texts and vectors are read, which vectors make
 /// worth it, and the facts are made anew from the texts.
 ///
-/// 4: facts apart from what a search needs, tables of words and names, what files looked like. 3: what the compiler said; live routes lead to functions of the live view; vectors as bytes, times of files.
-pub(crate) const FORMAT_VERSION: u32 = 4;
+/// 5: aliases in the headers of chunks. 4: facts apart from what a search needs, tables of words and names, what files looked like. 3: what the compiler said; live routes lead to functions of the live view; vectors as bytes, times of files.
+pub(crate) const FORMAT_VERSION: u32 = 5;
 /// The oldest version that is read.
 pub(crate) const OLDEST_SUPPORTED: u32 = 2;
 

@@ -1,4 +1,4 @@
-//! What formats 2 and 3 wrote: the same texts, the facts with them, and in format 2 vectors as floats.
+//! What formats 2 to 4 wrote: the same texts, the facts with them, and in format 2 vectors as floats.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ struct FileRecord2 {
     place: Place,
 }
 
-/// The file stands before its facts, which are made anew.
+/// The file stands before what was made from it, which is made anew.
 #[derive(Deserialize)]
 struct File2 {
     path: Arc<str>,
@@ -56,7 +56,7 @@ struct Directory3 {
     fingerprint: ContentHash,
     dimensions: u32,
     blocks: Vec<BlockRecord>,
-    // What the compiler said follows. It counts for the facts as they were read then, and is read again when it is asked for.
+    // What the compiler said follows, in format 4 too. It counts for the facts as they were read then, and is read again when it is asked for.
 }
 
 #[derive(Deserialize)]
@@ -74,7 +74,12 @@ struct FileRecord3 {
 pub(super) fn directory(bytes: &[u8], path: &Path, version: u32) -> Result<Directory> {
     let older: Directory3 = match version {
         2 => decode::<Directory2>(bytes, path)?.into(),
-        _ => decode(bytes, path)?,
+        3 => decode(bytes, path)?,
+        _ => {
+            let directory: Directory = decode(bytes, path)?;
+            let (artifacts, segments, names) = Default::default();
+            return Ok(Directory { artifacts, segments, names, ..directory });
+        }
     };
     let file =
         |FileRecord3 { path, hash, modified, place }| FileRecord { path, hash, modified, stamp: None, place };
