@@ -39,7 +39,7 @@ defmodule Aludel.Index do
   #{Options.docs(Aludel.Index.Tree.options())}
   """
 
-  alias Aludel.Index.{Cache, Server, Status}
+  alias Aludel.Index.{Cache, History, Server, Status, Wishes}
   alias Aludel.{Error, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
@@ -107,41 +107,13 @@ defmodule Aludel.Index do
           kind: String.t() | nil
         }
 
-  @definition_kinds [
-    :module,
-    :protocol,
-    :implementation,
-    :function,
-    :macro,
-    :guard,
-    :delegate,
-    :struct,
-    :exception,
-    :type,
-    :callback,
-    :attribute,
-    :test,
-    :describe,
-    :app,
-    :doctest,
-    :route,
-    :pipeline,
-    :template,
-    :schema,
-    :config,
-    :record,
-    :file
-  ]
-
-  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text, :livebook]
-
   @doc "The kinds of definitions, for the option `:kinds` of `lookup/3` and `grep/3`."
   @spec definition_kinds() :: [atom]
-  def definition_kinds, do: @definition_kinds
+  def definition_kinds, do: Wishes.definition_kinds()
 
   @doc "The languages, for the option `:languages` of `grep/3`."
   @spec languages() :: [atom]
-  def languages, do: @languages
+  def languages, do: Wishes.languages()
 
   @typedoc "Whether what was answered is what is on the disk."
   @type freshness :: :fresh | :updating | :stale | :unknown
@@ -624,49 +596,17 @@ defmodule Aludel.Index do
     end
   end
 
-  @wishes [
-    mode: [
-      type: {:in, [:hybrid, :lexical, :semantic]},
-      default: :hybrid,
-      doc: "what to rank by: words, meaning or both"
-    ],
-    encoder: [
-      type: :any,
-      default: nil,
-      doc: "the encoder of the index's vectors, if `embed/3` put others in the place of its own"
-    ],
-    near: [
-      type: {:list, :string},
-      default: [],
-      doc: "paths of files that you are at: of two places that are equally good the nearer one comes first"
-    ],
-    paths: [
-      type: {:list, :string},
-      default: [],
-      doc:
-        "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
-    ],
-    kinds: [
-      type: {:list, {:in, @definition_kinds}},
-      default: [],
-      doc: "only what defines one of these, out of `definition_kinds/0`"
-    ],
-    modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
-    languages: [
-      type: {:list, {:in, @languages}},
-      default: [],
-      doc: "only in files of these, out of `languages/0`"
-    ],
-    public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
-    modified_since: [
-      type: :non_neg_integer,
-      default: nil,
-      doc: "only in files that were written since, in milliseconds since 1970"
-    ],
-    wait: @wait
-  ]
+  @wishes Wishes.options() ++ [wait: @wait]
 
-  @search_options [limit: [type: :pos_integer, default: 10, doc: "how many results at the most"]] ++ @wishes
+  @search_options [
+                    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
+                    rerank: [
+                      type: :any,
+                      default: nil,
+                      doc:
+                        "an encoder or an `Aludel.Model` that judges the 20 best places: about a second for the one, half a minute for the other"
+                    ]
+                  ] ++ @wishes
 
   @doc """
   The places that answer `query`, best first: words, code, `Mod.fun/arity` or an error message.
@@ -682,33 +622,41 @@ defmodule Aludel.Index do
     with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: search(index, query, opts)
   end
 
-  def search(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
+  def search(%__MODULE__{resource: resource} = index, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @search_options)
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      with :ok <- readable(query, "question"),
-           do: Native.index_search(resource, query, wishes(opts), encoder(opts))
+      with :ok <- Wishes.readable(query, "question"),
+           :ok <- History.know(index, opts),
+           do: search(resource, query, opts, opts[:rerank])
     end)
   end
+
+  defp search(resource, query, opts, nil),
+    do: Native.index_search(resource, query, Wishes.to_native(opts), Wishes.encoder(opts))
+
+  defp search(resource, query, opts, %struct{resource: judge}) when struct in [Model, Model.Encoder] do
+    {wishes, encoder} = {Wishes.to_native(opts), Wishes.encoder(opts)}
+    Job.run(&Native.index_rerank(&1, resource, query, wishes, encoder, judge), nil)
+  end
+
+  defp search(_, _, _, other),
+    do: raise(ArgumentError, "expected :rerank to be an Aludel.Model or its encoder, got: #{inspect(other)}")
 
   @doc false
   # Several indexes as one; each result with the number of its index. `Aludel.Packages` is for everybody.
   @spec search_all([reference], String.t(), keyword) ::
           {:ok, %{results: [{non_neg_integer, result}], made_from: made_from}} | {:error, Error.t()}
   def search_all(resources, query, opts) do
-    opts = Options.validate!(opts, Keyword.delete(@search_options, :encoder))
-    with :ok <- readable(query, "question"), do: Native.index_search_all(resources, query, wishes(opts))
-  end
+    opts = Options.validate!(opts, Keyword.drop(@search_options, [:encoder, :rerank]))
 
-  defp wishes(opts) do
-    keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
-    named = %{kinds: names(opts[:kinds]), languages: names(opts[:languages])}
-    opts |> Keyword.take(keys) |> Map.new() |> Map.merge(named)
+    with :ok <- Wishes.readable(query, "question"),
+         do: Native.index_search_all(resources, query, Wishes.to_native(opts))
   end
 
   @lookup_options [
     kinds: [
-      type: {:list, {:in, @definition_kinds}},
+      type: {:list, {:in, Wishes.definition_kinds()}},
       default: [],
       doc: "only definitions of these kinds, out of `definition_kinds/0`; all, if empty"
     ],
@@ -739,8 +687,8 @@ defmodule Aludel.Index do
     opts = Options.validate!(opts, @lookup_options)
 
     Telemetry.span([:aludel, :index, :lookup], %{}, fn ->
-      with :ok <- readable(name, "name"),
-           do: Native.index_lookup(resource, name, names(opts[:kinds]), opts[:limit])
+      with :ok <- Wishes.readable(name, "name"),
+           do: Native.index_lookup(resource, name, Wishes.names(opts[:kinds]), opts[:limit])
     end)
   end
 
@@ -765,12 +713,12 @@ defmodule Aludel.Index do
           "behind `!` name are left out"
     ],
     languages: [
-      type: {:list, {:in, @languages}},
+      type: {:list, {:in, Wishes.languages()}},
       default: [],
       doc: "only files in these languages, out of `languages/0`; all, if empty"
     ],
     kinds: [
-      type: {:list, {:in, @definition_kinds}},
+      type: {:list, {:in, Wishes.definition_kinds()}},
       default: [],
       doc: "only matches in definitions of these kinds, out of `definition_kinds/0`; anywhere, if empty"
     ],
@@ -824,23 +772,17 @@ defmodule Aludel.Index do
 
   def grep(%__MODULE__{resource: resource}, pattern, opts) when is_binary(pattern) do
     opts = Options.validate!(opts, @grep_options)
-    wanted = opts |> Map.new() |> Map.merge(%{kinds: names(opts[:kinds]), languages: names(opts[:languages])})
+
+    wanted =
+      opts
+      |> Map.new()
+      |> Map.merge(%{kinds: Wishes.names(opts[:kinds]), languages: Wishes.names(opts[:languages])})
 
     Telemetry.span([:aludel, :index, :grep], %{}, fn ->
-      with :ok <- readable(pattern, "pattern"),
+      with :ok <- Wishes.readable(pattern, "pattern"),
            do: run(&Native.index_grep(&1, resource, pattern, wanted), nil)
     end)
   end
-
-  defp readable(binary, what) do
-    if String.valid?(binary),
-      do: :ok,
-      else:
-        {:error,
-         Error.new(:invalid_argument, "the #{what} is no text in UTF-8, as all texts of an index are")}
-  end
-
-  defp names(atoms), do: Enum.map(atoms, &Atom.to_string/1)
 
   @context_options [
     tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
@@ -914,15 +856,17 @@ defmodule Aludel.Index do
     with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: context(index, query, opts)
   end
 
-  def context(%__MODULE__{resource: resource}, query, opts) when is_binary(query) do
+  def context(%__MODULE__{resource: resource} = index, query, opts) when is_binary(query) do
     opts = Options.validate!(opts, @context_options)
     opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
     model = opts[:model] && opts[:model].resource
     packing = {opts[:tokens], Atom.to_string(opts[:order])}
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
-      with :ok <- readable(query, "question"),
-           do: Native.index_context(resource, query, wishes(opts), encoder(opts), packing, model)
+      with :ok <- Wishes.readable(query, "question"),
+           :ok <- History.know(index, opts),
+           wishes = Wishes.to_native(opts),
+           do: Native.index_context(resource, query, wishes, Wishes.encoder(opts), packing, model)
     end)
   end
 
@@ -966,14 +910,6 @@ defmodule Aludel.Index do
 
   defp wrap({:ok, {resource, root}}), do: {:ok, %__MODULE__{resource: resource, root: root}}
   defp wrap({:error, error}), do: {:error, error}
-
-  defp encoder(opts) do
-    case opts[:encoder] do
-      nil -> nil
-      %Model.Encoder{resource: resource} -> resource
-      other -> raise ArgumentError, "expected :encoder to be an Aludel.Model.Encoder, got: #{inspect(other)}"
-    end
-  end
 
   defimpl Inspect do
     def inspect(index, _opts), do: "#Aludel.Index<#{index.root}>"

@@ -163,6 +163,38 @@ defmodule Aludel.ModelTest do
   end
 
   @tag :tmp_dir
+  test "a model or an encoder judges the best places once more", %{
+    model: model,
+    encoder: encoder,
+    tmp_dir: dir
+  } do
+    File.write!(Path.join(dir, "oven.ex"), "defmodule Oven do\n  def bake(bread), do: {:hot, bread}\nend\n")
+    File.write!(Path.join(dir, "ship.ex"), "defmodule Ship do\n  def sail(sea), do: {:wet, sea}\nend\n")
+    {:ok, index} = Index.build(dir)
+    question = "kitchen appliance for loaves"
+    {:ok, plain} = Index.search(index, question)
+
+    for judge <- [model, encoder] do
+      {:ok, answer} = Index.search(index, question, rerank: judge)
+
+      assert Enum.sort(Enum.map(answer.results, & &1.symbol)) ==
+               Enum.sort(Enum.map(plain.results, & &1.symbol))
+
+      assert Map.delete(answer, :results) == Map.delete(plain, :results)
+
+      for result <- answer.results do
+        assert Enum.any?(result.features, &(&1.name == "reranked" and &1.value != 0.0))
+      end
+    end
+
+    {:ok, %{results: [best | _]}} = Index.search(index, question, rerank: encoder)
+    assert best.symbol =~ "Oven"
+    assert {:ok, %{results: [_]}} = Index.search(index, question, rerank: encoder, limit: 1)
+    assert_raise ArgumentError, ~r/:rerank/, fn -> Index.search(index, question, rerank: :best) end
+    assert {:error, %Error{kind: :invalid_argument}} = Index.search(index, " ", rerank: encoder)
+  end
+
+  @tag :tmp_dir
   test "what two indexes have in common is encoded once", %{folder: folder, tmp_dir: dir} do
     {:ok, cache} = EmbeddingCache.open(path: Path.join(dir, "embeddings"))
     {:ok, encoder} = Model.load_encoder(folder, cache: cache)

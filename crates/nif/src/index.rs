@@ -8,14 +8,14 @@ use std::time::Duration;
 use aludel_core::context::{self, Estimate, Order, PackOptions, Section, TokenCounter};
 use aludel_core::retrieval::{
     self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Hit, Index, MadeFrom, Mode, Query,
-    StaticEncoder,
+    Reranker, StaticEncoder,
     store::{self, SaveOptions},
 };
-use aludel_core::source::{Diagnostic, Language, Severity, Stamps, WalkOptions};
+use aludel_core::source::{Diagnostic, History, Language, Severity, Stamps, WalkOptions};
 use aludel_core::syntax::DefinitionKind;
 use aludel_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
-use rustler::{Atom, Env, NifMap, Resource, ResourceArc, Term};
+use rustler::{Atom, Binary, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
 
 use crate::embedding_cache::CacheRef;
 use crate::guard::guard;
@@ -51,6 +51,8 @@ pub struct IndexRef {
     /// The watch of its folder, if there is one.
     followed: RwLock<Option<Arc<Followed>>>,
     stamps: Mutex<Stamps>,
+    /// Which files changed together, up to the commit of that name, once a caller said at which file it is.
+    history: RwLock<Option<(String, Arc<History>)>>,
     _live: Live,
 }
 
@@ -72,6 +74,7 @@ impl IndexRef {
             options,
             followed: RwLock::default(),
             stamps: Mutex::default(),
+            history: RwLock::default(),
             _live: Live::new(Kind::Index),
         })
     }
@@ -81,10 +84,15 @@ impl IndexRef {
         self.current.read().clone()
     }
 
+    fn history(&self) -> Option<Arc<History>> {
+        self.history.read().as_ref().map(|(_, history)| history.clone())
+    }
+
     /// A handle of the version that is current now, which stays that one.
     pub fn snapshot(&self) -> ResourceArc<IndexRef> {
-        let index = Index::clone(&self.current());
-        IndexRef::new(index, self.options.clone())
+        let snapshot = IndexRef::new(Index::clone(&self.current()), self.options.clone());
+        *snapshot.history.write() = self.history.read().clone();
+        snapshot
     }
 
     /// From now on it is told what happens in its folder.
@@ -236,6 +244,32 @@ struct ExAnswer {
     results: Vec<ExResult>,
     made_from: ExMadeFrom,
     freshness: Atom,
+}
+
+impl ExAnswer {
+    fn of(index: &Index, answer: &Answer, freshness: Atom) -> ExAnswer {
+        ExAnswer {
+            results: answer.results.iter().map(|hit| ExResult::of(index, hit)).collect(),
+            made_from: answer.made_from.into(),
+            freshness,
+        }
+    }
+}
+
+/// What judges places.
+#[derive(NifUntaggedEnum)]
+enum ExReranker {
+    Model(ResourceArc<ModelRef>),
+    Encoder(ResourceArc<EncoderRef>),
+}
+
+impl ExReranker {
+    fn reranker(&self) -> &dyn Reranker {
+        match self {
+            ExReranker::Model(model) => model.model(),
+            ExReranker::Encoder(encoder) => encoder.reranker(),
+        }
+    }
 }
 
 #[derive(NifMap)]
@@ -548,6 +582,31 @@ fn index_text(env: Env<'_>, index: ResourceArc<IndexRef>, file: String) -> Term<
     })
 }
 
+/// The name of the commit up to which the history of the index's files is known, if it is.
+#[rustler::nif]
+// normal: clones a short text
+fn index_history_tip(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
+    guard(env, || Ok(index.history.read().as_ref().map(|(tip, _)| tip.clone())))
+}
+
+/// What git said of the history up to the commit of that name.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn index_history<'a>(env: Env<'a>, index: ResourceArc<IndexRef>, tip: String, log: Binary<'a>) -> Term<'a> {
+    guard(env, || {
+        let history = Arc::new(History::parse(log.as_slice()));
+        let commits = history.commits();
+        *index.history.write() = Some((tip, history));
+        Ok(commits)
+    })
+}
+
+/// The arguments with which git says it.
+#[rustler::nif]
+// normal: a constant
+fn history_log(env: Env<'_>) -> Term<'_> {
+    guard(env, || Ok(History::LOG.to_vec()))
+}
+
 #[rustler::nif(schedule = "DirtyCpu")]
 fn index_search<'a>(
     env: Env<'a>,
@@ -558,13 +617,31 @@ fn index_search<'a>(
 ) -> Term<'a> {
     guard(env, || {
         let freshness = index.freshness();
-        let index = index.current();
-        let answer = answer(&index, query, wishes, encoder.as_deref())?;
-        Ok(ExAnswer {
-            results: answer.results.iter().map(|hit| ExResult::of(&index, hit)).collect(),
-            made_from: answer.made_from.into(),
-            freshness,
-        })
+        let (index, history) = (index.current(), index.history());
+        let query = query_for(&index, history, query, wishes, encoder.as_deref())?;
+        let answer = index.search(&query, &Cancel::new())?;
+        Ok(ExAnswer::of(&index, &answer, freshness))
+    })
+}
+
+/// A search whose best places a model looks at once more.
+#[rustler::nif]
+// normal: starts a job
+fn index_rerank<'a>(
+    env: Env<'a>,
+    reference: Term<'a>,
+    index: ResourceArc<IndexRef>,
+    query: String,
+    wishes: ExWishes,
+    encoder: Option<ResourceArc<EncoderRef>>,
+    reranker: ExReranker,
+) -> Term<'a> {
+    job::start(env, reference, move |reporter| {
+        let freshness = index.freshness();
+        let (index, history) = (index.current(), index.history());
+        let query = query_for(&index, history, query, wishes, encoder.as_deref())?;
+        let answer = index.search_reranked(&query, reranker.reranker(), reporter.cancel())?;
+        Ok(ExAnswer::of(&index, &answer, freshness))
     })
 }
 
@@ -599,11 +676,12 @@ fn index_context<'a>(
 ) -> Term<'a> {
     guard(env, || {
         let freshness = index.freshness();
-        let index = index.current();
+        let (index, history) = (index.current(), index.history());
         let order = named(&[order], "order", &Order::ALL, Order::as_str)?;
         let options =
             PackOptions { order: order.first().copied().unwrap_or_default(), ..PackOptions::new(tokens) };
-        let answer = answer(&index, query.clone(), wishes, encoder.as_deref())?;
+        let wanted = query_for(&index, history, query.clone(), wishes, encoder.as_deref())?;
+        let answer = index.search(&wanted, &Cancel::new())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
         let context = context::pack(&index, &query, &answer, &options, &count);
         let section = |section: Section| ExSection {
@@ -639,17 +717,23 @@ pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
     }
 }
 
-fn answer(index: &Index, text: String, wishes: ExWishes, encoder: Option<&EncoderRef>) -> Result<Answer> {
+fn query_for(
+    index: &Index,
+    history: Option<Arc<History>>,
+    text: String,
+    wishes: ExWishes,
+    encoder: Option<&EncoderRef>,
+) -> Result<Query> {
     let mut query = query_of(text, wishes)?;
-    let cancel = Cancel::new();
+    query.history = history;
     // An encoder whose vectors the index does not hold yet can tell nothing about it.
     if let Some(encoder) = encoder
         && query.mode != Mode::Lexical
         && index.encoder() == Some(encoder.fingerprint())
     {
-        query.vector = Some(encoder.embed_one(&query.text, &cancel)?);
+        query.vector = Some(encoder.embed_one(&query.text, &Cancel::new())?);
     }
-    index.search(&query, &cancel)
+    Ok(query)
 }
 
 fn query_of(text: String, wishes: ExWishes) -> Result<Query> {
@@ -670,7 +754,7 @@ fn query_of(text: String, wishes: ExWishes) -> Result<Query> {
         public: wishes.public,
         modified_since: wishes.modified_since,
     };
-    Ok(Query { text, limit: wishes.limit, mode, near: wishes.near, vector: None, filter })
+    Ok(Query { text, limit: wishes.limit, mode, near: wishes.near, history: None, vector: None, filter })
 }
 
 /// Each of `names` as one of `all`.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aludel_core::inference::{
     self, Device, Encoder, Event, LoadOptions, Message, Model, Precision, Request, Sampling,
 };
-use aludel_core::retrieval::Embedder;
+use aludel_core::retrieval::{Embedder, Reranker};
 use aludel_core::source::ContentHash;
 use aludel_core::{Cancel, Error, Result};
 use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
@@ -90,6 +90,11 @@ impl ModelRef {
 impl EncoderRef {
     /// As what indexes want.
     pub fn encoder(&self) -> &dyn Embedder {
+        &self.0.encoder
+    }
+
+    /// As what judges the places that were found.
+    pub fn reranker(&self) -> &dyn Reranker {
         &self.0.encoder
     }
 

@@ -19,7 +19,9 @@ defmodule Aludel.CLI.Batch do
          began = now(),
          {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
          indexed = now(),
-         {:ok, answers} <- answers(index, queries, [limit: @limit, mode: mode, encoder: encoder], opts),
+         {:ok, reranker} <- Workspace.reranker(opts),
+         search = [limit: @limit, mode: mode, encoder: encoder, rerank: reranker],
+         {:ok, answers} <- answers(index, queries, search, opts),
          :ok <- Files.write_lines(opts[:out], Enum.map(answers, &elem(&1, 0))),
          {:ok, info} <- Index.info(index, edges: false) do
       times = answers |> Enum.map(&elem(&1, 1)) |> Enum.sort()

@@ -96,6 +96,16 @@ defmodule Aludel.CLI.Workspace do
     end
   end
 
+  @doc "What judges places once more, a model or an encoder, if the options name it."
+  @spec reranker(keyword) :: {:ok, Model.t() | Model.Encoder.t() | nil} | {:error, Error.t()}
+  def reranker(opts) do
+    case opts[:rerank] && Models.resolve(opts[:rerank]) do
+      nil -> {:ok, nil}
+      {:ok, path} -> if File.dir?(path), do: load(path, precision: :int8), else: Model.load(path)
+      {:error, error} -> {:error, error}
+    end
+  end
+
   @doc "The model that the options name, else one of the catalogue that was pulled."
   @spec model(keyword) :: {:ok, Model.t()} | {:error, Error.t()}
   def model(opts) do

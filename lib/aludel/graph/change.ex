@@ -2,24 +2,11 @@ defmodule Aludel.Graph.Change do
   @moduledoc false
   # What changed since a commit, as git tells it: which lines of which files.
 
-  alias Aludel.Error
+  alias Aludel.{Error, Git}
 
   # Whatever the user's configuration says, the output has the one form that is read here.
   @diff ~w(diff --unified=0 --inter-hunk-context=0 --no-color --no-ext-diff --no-textconv --find-renames
            --ignore-submodules=all --src-prefix=a/ --dst-prefix=b/ --relative)
-
-  # These would lead git to another repository, to a program of somebody else's, or to a question.
-  @environment [
-    {"GIT_DIR", nil},
-    {"GIT_WORK_TREE", nil},
-    {"GIT_INDEX_FILE", nil},
-    {"GIT_PREFIX", nil},
-    {"GIT_EXTERNAL_DIFF", nil},
-    {"GIT_DIFF_OPTS", nil},
-    {"GIT_OPTIONAL_LOCKS", "0"},
-    {"GIT_TERMINAL_PROMPT", "0"},
-    {"LC_ALL", "C"}
-  ]
 
   # Of a file that is new all lines count, however many it has.
   @last_line 0xFFFFFFFE
@@ -51,7 +38,7 @@ defmodule Aludel.Graph.Change do
   end
 
   defp program do
-    case System.find_executable("git") do
+    case Git.program() do
       nil ->
         {:error, Error.new(:unavailable, "git is not on the PATH; install it to ask what a change touches")}
 
@@ -61,7 +48,7 @@ defmodule Aludel.Graph.Change do
   end
 
   defp repository(git, root) do
-    case git(git, root, ~w(rev-parse --is-inside-work-tree), true) do
+    case Git.run(git, root, ~w(rev-parse --is-inside-work-tree), true) do
       {"true\n", 0} ->
         :ok
 
@@ -75,7 +62,7 @@ defmodule Aludel.Graph.Change do
   # A name that begins with a dash would be an option.
   defp commit(git, root, ref) do
     with false <- String.starts_with?(ref, "-") or ref =~ <<0>>,
-         {commit, 0} <- git(git, root, ["rev-parse", "--verify", "--quiet", ref <> "^{commit}"], true) do
+         {commit, 0} <- Git.run(git, root, ["rev-parse", "--verify", "--quiet", ref <> "^{commit}"], true) do
       {:ok, String.trim(commit)}
     else
       _ ->
@@ -88,13 +75,13 @@ defmodule Aludel.Graph.Change do
   end
 
   defp run(git, root, args) do
-    case git(git, root, args, false) do
+    case Git.run(git, root, args, false) do
       {output, 0} ->
         {:ok, output}
 
       {_, status} ->
         # Once more, for what it says.
-        {said, _} = git(git, root, args, true)
+        {said, _} = Git.run(git, root, args, true)
         {:error, refused(root, if(said == "", do: "it ended with #{status}", else: said))}
     end
   end
@@ -102,12 +89,6 @@ defmodule Aludel.Graph.Change do
   defp refused(root, said) do
     line = said |> String.split("\n", trim: true) |> List.first()
     Error.new(:project, "git refuses to compare the files of #{root}: #{line}")
-  end
-
-  defp git(git, root, args, with_errors?) do
-    # Warnings of line ends are of no use here, and would be printed.
-    args = ~w(-c core.quotePath=false -c core.safecrlf=false) ++ args
-    System.cmd(git, args, cd: root, env: @environment, stderr_to_stdout: with_errors?)
   end
 
   @doc """

@@ -9,6 +9,7 @@ use super::bm25::{Match, Matches};
 use super::entry::Mark;
 use super::index::Index;
 use super::names::key::lowered;
+use super::nearness::Nearness;
 use super::places::Place;
 use super::query::{Mention, Mode, Query};
 use super::question::Question;
@@ -263,6 +264,7 @@ impl Index {
         measured: &Measured,
         (files, scale): (&[Vec<f32>; 2], &Scale),
     ) {
+        let mut nearness = Nearness::of(self, query);
         let Candidates { numbers, each, .. } = candidates;
         for (at, Candidate { features, .. }) in each.iter_mut().enumerate() {
             features.set(Feature::Meaning, scale.near(measured.near[at]));
@@ -278,9 +280,8 @@ impl Index {
             let known = self.inner_files().known(numbers[at]);
             features.set(Feature::Length, known.length);
             describe(features, known.mark, of, question);
-            if !query.near.is_empty() {
-                let path = &self.inner_files().entries()[known.file as usize].file.path;
-                features.set(Feature::Near, nearness_of_paths(path, &query.near));
+            if let Some(nearness) = &mut nearness {
+                features.set(Feature::Near, nearness.to(self, known.file));
             }
         }
     }
@@ -378,15 +379,4 @@ fn describe(features: &mut Features, mark: Mark, found: Match, question: &Questi
     if mark.is(Mark::RAISING) {
         features.set(Feature::Raising, if question.asks_about_raising { 1.0 } else { -1.0 });
     }
-}
-
-/// 1 for one of the paths, 0.5 for a path in the same folder as one.
-fn nearness_of_paths(path: &str, near: &[String]) -> f32 {
-    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
-    let of_one = |other: &String| match () {
-        () if other == path => 1.0,
-        () if folder(other) == folder(path) => 0.5,
-        () => 0.0,
-    };
-    near.iter().map(of_one).fold(0.0, f32::max)
 }

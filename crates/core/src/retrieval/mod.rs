@@ -24,10 +24,12 @@ mod static_model;
 
 mod answer;
 mod candidates;
+mod nearness;
 mod places;
 mod query;
 mod question;
 mod rank;
+mod rerank;
 mod weights;
 
 mod grep;
@@ -52,5 +54,6 @@ pub use index::{BuildOptions, Changes, Index, Missing, Stats};
 pub use lookup::{Fit, Lookup, Named};
 pub use query::{Mode, Query};
 pub use rank::{Feature, Features};
+pub use rerank::{Reranker, search_reranked};
 pub use static_model::{Scratch, StaticEncoder};
 pub use vectors::{Batch, Cut, Dense, Embedder, Scan, VectorSet};

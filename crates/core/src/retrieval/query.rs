@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::filter::Filter;
 use super::tokens::{Token, is_stop_word, words};
+use crate::source::History;
 use crate::syntax::{Definition, DefinitionKind};
 
 /// Of a longer text only so many different words are looked for.
@@ -33,6 +35,8 @@ pub struct Query {
     pub mode: Mode,
     /// Paths of files that the caller is at: what is near to them comes first among equals.
     pub near: Vec<String>,
+    /// Which files changed together: those that did with one of `near` are near to it, too.
+    pub history: Option<Arc<History>>,
     /// `text` encoded by the encoder of the index. Without it the resident encoder encodes it ([`super::Index::with_encoder`]); without
     /// that, [`Mode::Hybrid`] answers from the words alone.
     pub vector: Option<Vec<f32>>,

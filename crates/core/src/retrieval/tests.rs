@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::testing::{HashEmbedder, analysed, embedded, index_of, project};
 use super::*;
-use crate::source::Language;
+use crate::source::{History, Language};
 use crate::syntax::DefinitionKind;
 use crate::{Cancel, ErrorKind, Result};
 
@@ -58,6 +58,42 @@ fn names_of_erlang_lead_to_their_definitions() {
     {
         check_first(&index, text, "src/shop_lexer.erl :shop_lexer.tokens/2");
     }
+}
+
+#[test]
+fn what_is_near_to_where_the_caller_is_comes_first_among_equals() {
+    let module = |name: &str, more: &str| {
+        format!("defmodule {name} do\n  def price(item) do\n    item.price + item.tax\n  end\n\n{more}end\n")
+    };
+    let files = [
+        ("lib/here/page.ex", module("Page", "  def show(item), do: Used.other(item)\n")),
+        ("lib/used.ex", module("Used", "")),
+        ("lib/uses.ex", module("Uses", "  def show(item), do: Page.show(item)\n")),
+        ("lib/here/beside.ex", module("Beside", "")),
+        ("lib/together.ex", module("Together", "")),
+        ("lib/apart.ex", module("Apart", "")),
+    ];
+    let index = index_of(files.iter().map(|(path, text)| analysed(path, text)).collect());
+    let log =
+        b"\x02\0\nlib/here/page.ex\0lib/together.ex\0\x02\0\nlib/here/page.ex\0lib/together.ex\0".as_slice();
+    let near = |path: &str, history: Option<&[u8]>| -> BTreeMap<String, f32> {
+        let query = Query {
+            near: vec![path.into()],
+            history: history.map(|log| Arc::new(History::parse(log))),
+            limit: 20,
+            ..Query::new("price of an item")
+        };
+        let answer = index.search(&query, &Cancel::new()).unwrap();
+        let value = |hit: &Hit| hit.features.iter().find(|it| it.0 == Feature::Near).map_or(0.0, |it| it.1);
+        answer.results.iter().map(|hit| (hit.file.to_string(), value(hit))).collect()
+    };
+    let expected = |together: f32| -> BTreeMap<String, f32> {
+        let near = [1.0, 0.6, 0.6, 0.5, together, 0.0];
+        files.iter().zip(near).map(|((path, _), near)| (path.to_string(), near)).collect()
+    };
+    assert_eq!(near("lib/here/page.ex", None), expected(0.0));
+    assert_eq!(near("lib/here/page.ex", Some(log)), expected(0.8));
+    assert!(near("lib/none/none.ex", Some(log)).values().all(|near| *near == 0.0));
 }
 
 #[test]

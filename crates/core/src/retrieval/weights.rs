@@ -15,6 +15,12 @@ pub(super) const K1: f32 = 4.0;
 pub(super) const CANDIDATES: usize = 150;
 /// So many of the best are looked at once more, for what costs more to see.
 pub(super) const CLOSER: usize = 100;
+/// How near a file is that changed in all commits with one that the caller is at, uses it or is used by it, or is in its folder.
+pub(super) const NEAR_BY_HISTORY: f32 = 0.8;
+pub(super) const NEAR_BY_USE: f32 = 0.6;
+pub(super) const NEAR_BY_FOLDER: f32 = 0.5;
+/// So many of the best are judged by a model, if the caller has one for that.
+pub(super) const RERANKED: usize = 20;
 /// A word that is found nowhere counts so much in the spelling that is nearest to it.
 pub(super) const CORRECTED: f32 = 0.8;
 /// What each better place of the same file takes from a place: a file should not crowd out the others.
@@ -25,11 +31,11 @@ pub(super) const WEIGHTS: [[f32; COUNT]; 2] = [
     // learnt: begin
     [
         3.68, 0.00, 0.35, 1.22, 3.97, 1.97, 0.00, 1.02, 2.22, -2.96, -0.85, 1.77, 0.13, 0.80, 3.28, 0.00,
-        4.00, 5.19, 0.50, 1.21, 1.27,
+        4.00, 5.19, 0.50, 1.21, 1.27, 0.60,
     ],
     [
         2.55, 4.49, 0.03, 0.48, 3.31, 1.00, 1.58, 1.08, 1.90, -2.63, -0.39, 1.47, 0.04, 0.57, 3.44, 0.00,
-        4.00, 4.81, 0.50, 1.21, 1.28,
+        4.00, 4.81, 0.50, 1.21, 1.28, 0.60,
     ],
     // learnt: end
 ];

@@ -3,6 +3,7 @@
 mod diagnostic;
 mod file;
 mod generated;
+mod history;
 mod walk;
 
 mod stamp;
@@ -10,6 +11,7 @@ mod watch;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use file::{ContentHash, File, Language, Span};
+pub use history::History;
 pub(crate) use stamp::Stamp;
 pub use stamp::Stamps;
 pub(crate) use walk::{Looked, TOO_MANY, lies_in, walk_known};

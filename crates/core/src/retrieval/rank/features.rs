@@ -42,16 +42,19 @@ pub enum Feature {
     Located,
     /// How many of the question's runs of three words stand in it as they are.
     Phrase,
-    /// It is in a file that the caller is at (1), or in a folder of such a file (0.5).
+    /// It is in a file that the caller is at (1), in one that changed with it (0.8 for always), that uses it or is used by it (0.6),
+    /// or in the folder of one (0.5).
     Near,
     /// It has documentation.
     Documented,
     /// It is the head of a module.
     Head,
+    /// What a [`super::super::Reranker`] says of it, in standard deviations from the mean of all that were judged.
+    Reranked,
 }
 
 /// How many features there are.
-pub(crate) const COUNT: usize = 21;
+pub(crate) const COUNT: usize = 22;
 
 impl Feature {
     /// All, in the order of their weights.
@@ -77,6 +80,7 @@ impl Feature {
         Feature::Near,
         Feature::Documented,
         Feature::Head,
+        Feature::Reranked,
     ];
 
     /// Its name in lower case, for people and other programs.
@@ -103,6 +107,7 @@ impl Feature {
             Feature::Near => "near",
             Feature::Documented => "documented",
             Feature::Head => "head",
+            Feature::Reranked => "reranked",
         }
     }
 }

@@ -1,0 +1,119 @@
+defmodule Aludel.Index.Wishes do
+  @moduledoc false
+  # What a caller may wish of a search, and how native code wants to be told.
+
+  alias Aludel.{Error, Model, Options}
+
+  @definition_kinds [
+    :module,
+    :protocol,
+    :implementation,
+    :function,
+    :macro,
+    :guard,
+    :delegate,
+    :struct,
+    :exception,
+    :type,
+    :callback,
+    :attribute,
+    :test,
+    :describe,
+    :app,
+    :doctest,
+    :route,
+    :pipeline,
+    :template,
+    :schema,
+    :config,
+    :record,
+    :file
+  ]
+
+  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text, :livebook]
+
+  @options [
+    mode: [
+      type: {:in, [:hybrid, :lexical, :semantic]},
+      default: :hybrid,
+      doc: "what to rank by: words, meaning or both"
+    ],
+    encoder: [
+      type: :any,
+      default: nil,
+      doc: "the encoder of the index's vectors, if `embed/3` put others in the place of its own"
+    ],
+    near: [
+      type: {:list, :string},
+      default: [],
+      doc: "paths of files that you are at: of two places that are equally good the nearer one comes first"
+    ],
+    paths: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
+    ],
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only what defines one of these, out of `definition_kinds/0`"
+    ],
+    modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
+    languages: [
+      type: {:list, {:in, @languages}},
+      default: [],
+      doc: "only in files of these, out of `languages/0`"
+    ],
+    public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
+    modified_since: [
+      type: :non_neg_integer,
+      default: nil,
+      doc: "only in files that were written since, in milliseconds since 1970"
+    ]
+  ]
+
+  @doc "The kinds of definitions."
+  @spec definition_kinds() :: [atom]
+  def definition_kinds, do: @definition_kinds
+
+  @doc "The languages of files."
+  @spec languages() :: [atom]
+  def languages, do: @languages
+
+  @doc "The options of whatever searches."
+  @spec options() :: Options.schema()
+  def options, do: @options
+
+  @doc "The wishes as native code has them."
+  @spec to_native(keyword) :: map
+  def to_native(opts) do
+    keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
+    named = %{kinds: names(opts[:kinds]), languages: names(opts[:languages])}
+    opts |> Keyword.take(keys) |> Map.new() |> Map.merge(named)
+  end
+
+  @doc "The handle of the encoder in the options, or nil."
+  @spec encoder(keyword) :: reference | nil
+  def encoder(opts) do
+    case opts[:encoder] do
+      nil -> nil
+      %Model.Encoder{resource: resource} -> resource
+      other -> raise ArgumentError, "expected :encoder to be an Aludel.Model.Encoder, got: #{inspect(other)}"
+    end
+  end
+
+  @doc "Atoms as native code names them."
+  @spec names([atom]) :: [String.t()]
+  def names(atoms), do: Enum.map(atoms, &Atom.to_string/1)
+
+  @doc "Whether native code can take what a caller gave as text."
+  @spec readable(binary, String.t()) :: :ok | {:error, Error.t()}
+  def readable(binary, what) do
+    if String.valid?(binary),
+      do: :ok,
+      else:
+        {:error,
+         Error.new(:invalid_argument, "the #{what} is no text in UTF-8, as all texts of an index are")}
+  end
+end
