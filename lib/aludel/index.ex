@@ -784,29 +784,7 @@ defmodule Aludel.Index do
     end)
   end
 
-  @context_options [
-    tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
-    model: [
-      type: :any,
-      default: nil,
-      doc:
-        "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
-    ],
-    order: [
-      type: {:in, [:ends, :best, :last, :path]},
-      default: :ends,
-      doc:
-        "which section stands where: `:ends`: the best first and the second best last, since models use what is at the ends " <>
-          "of a prompt more than what is in its middle; `:best`: the best first; `:last`: the best last; `:path`: by path"
-    ],
-    limit: [
-      type: :pos_integer,
-      default: nil,
-      doc: "how many places to choose from; by default one for each 100 tokens of the budget, but 20 to 80"
-    ]
-  ]
-
-  @context_options @context_options ++ @wishes
+  @context_options Wishes.packing() ++ @wishes
 
   @typedoc """
   What is shown of one file. A model cites it by its `number`, or by the file with lines. `line_start` and `line_end` are the
@@ -857,10 +835,7 @@ defmodule Aludel.Index do
   end
 
   def context(%__MODULE__{resource: resource} = index, query, opts) when is_binary(query) do
-    opts = Options.validate!(opts, @context_options)
-    opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
-    model = opts[:model] && opts[:model].resource
-    packing = {opts[:tokens], Atom.to_string(opts[:order])}
+    {opts, packing, model} = packing(opts)
 
     Telemetry.span([:aludel, :index, :search], %{mode: opts[:mode]}, fn ->
       with :ok <- Wishes.readable(query, "question"),
@@ -868,6 +843,25 @@ defmodule Aludel.Index do
            wishes = Wishes.to_native(opts),
            do: Native.index_context(resource, query, wishes, Wishes.encoder(opts), packing, model)
     end)
+  end
+
+  @doc false
+  # Of several indexes, each with the name that its paths are shown behind; each section with the number of its index.
+  # `Aludel.Packages` is for everybody.
+  @spec context_all([{reference, String.t()}], String.t(), keyword) ::
+          {:ok, %{required(:sections) => [{non_neg_integer, section}], optional(atom) => term}}
+          | {:error, Error.t()}
+  def context_all(named, query, opts) do
+    {opts, packing, model} = packing(opts)
+
+    with :ok <- Wishes.readable(query, "question"),
+         do: Native.index_context_all(named, query, Wishes.to_native(opts), packing, model)
+  end
+
+  defp packing(opts) do
+    opts = Options.validate!(opts, @context_options)
+    opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
+    {opts, {opts[:tokens], Atom.to_string(opts[:order])}, opts[:model] && opts[:model].resource}
   end
 
   @info_options [

@@ -169,6 +169,39 @@ defmodule Aludel.Packages do
     end)
   end
 
+  @context_options Index.Wishes.packing() ++ Keyword.delete(@search_options, :limit)
+
+  @doc """
+  What a prompt about `query` should hold, as `Aludel.Index.context/3` packs it, from all packages. Paths stand behind the name and the
+  version of their package, as in `ecto-3.12.1/lib/ecto/repo.ex`, so that an answer cites what the project uses; each section has also
+  `package` and `path`.
+
+  ## Options
+  #{Options.docs(@context_options)}
+  """
+  @spec context(t, String.t(), keyword) :: {:ok, map} | {:error, Error.t()}
+  def context(%__MODULE__{entries: entries}, query, opts \\ []) when is_binary(query) do
+    opts = Options.validate!(opts, @context_options)
+    places = places(entries, opts[:index])
+    named = Enum.map(places, fn {package, index} -> {index.resource, shown(package)} end)
+
+    Telemetry.span([:aludel, :packages, :search], %{mode: opts[:mode]}, fn ->
+      with {:ok, context} <- Index.context_all(named, query, Keyword.delete(opts, :index)) do
+        sections = for {nth, section} <- context.sections, do: shown_place(section, Enum.at(places, nth))
+        {:ok, %{context | sections: sections}}
+      end
+    end)
+  end
+
+  defp shown(nil), do: ""
+  defp shown(package), do: Enum.join(Enum.reject([package.name, package.version], &is_nil/1), "-")
+
+  # The name is in front of the path only where it is shown.
+  defp shown_place(section, {package, _} = place) do
+    file = if package, do: String.replace_prefix(section.file, shown(package) <> "/", ""), else: section.file
+    %{placed(%{section | file: file}, place) | file: section.file}
+  end
+
   @lookup_options [
     index: [
       type: {:struct, Index},

@@ -111,6 +111,36 @@ defmodule Aludel.PackagesTest do
     assert_raise ArgumentError, fn -> String.to_existing_atom(name) end
   end
 
+  test "packs a context in which a place stands behind the version of its package", %{
+    root: root,
+    tmp_dir: tmp
+  } do
+    write(tmp, "app/lib/kitchen.ex", """
+    defmodule Kitchen do
+      def breakfast(leaves), do: Tea.brew(leaves)
+    end
+    """)
+
+    {:ok, index} = Index.build(root)
+    {:ok, packages} = Packages.open(root, elixir: false)
+    {:ok, context} = Packages.context(packages, "pour hot water over leaves", index: index, tokens: 400)
+    section = Enum.find(context.sections, &(&1.package && &1.package.name == "tea"))
+    assert section.file == "tea-1.2.3/lib/tea.ex"
+    assert section.title =~ "] tea-1.2.3/lib/tea.ex:2-4 Tea.brew/1"
+    assert section.path == Path.join(root, "deps/tea/lib/tea.ex")
+    assert context.text =~ section.title and context.tokens <= 400
+
+    # What the project calls is named, wherever it is.
+    {:ok, context} = Packages.context(packages, "Kitchen.breakfast/1", index: index, limit: 1)
+    assert [%{package: nil, file: "lib/kitchen.ex"}, %{package: %{name: "tea"}}] = context.sections
+    [_, tea] = context.sections
+    cited = "It is brewed, #{tea.file}:#{tea.line_start}, and see other-1.0.0/lib/tea.ex:1."
+    assert [%{real: true}, %{real: false}] = Aludel.Context.citations(cited, context.sections)
+
+    assert {:error, %Error{kind: :invalid_argument}} = Packages.context(packages, " ")
+    assert_raise ArgumentError, ~r/:tokens/, fn -> Packages.context(packages, "x", tokens: 0) end
+  end
+
   test "says what is not there", %{root: root, tmp_dir: tmp} do
     assert {:error, %Error{kind: :not_found, message: message}} = Packages.list(Path.join(tmp, "nowhere"))
     assert message =~ "there is no folder"

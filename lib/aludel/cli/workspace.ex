@@ -124,10 +124,27 @@ defmodule Aludel.CLI.Workspace do
   @doc "The packages that the folder uses, if the options ask for them."
   @spec packages(keyword) :: {:ok, Packages.t() | nil} | {:error, Error.t()}
   def packages(opts) do
-    if opts[:deps],
-      do: Progress.run([quiet: opts[:quiet]], &Packages.open(opts[:root], progress: &1)),
-      else: {:ok, nil}
+    cond do
+      !opts[:deps] ->
+        {:ok, nil}
+
+      opts[:encoder] ->
+        message = "--deps goes with the built-in encoder; leave out --encoder"
+        {:error, Error.new(:invalid_argument, message)}
+
+      true ->
+        Progress.run([quiet: opts[:quiet]], &Packages.open(opts[:root], progress: &1))
+    end
   end
+
+  @doc "A context from the index, and from packages if there are some, which have no vectors of an encoder."
+  @spec context(Index.t(), Model.Encoder.t() | nil, Packages.t() | nil, String.t(), keyword) ::
+          {:ok, map} | {:error, Error.t()}
+  def context(index, encoder, nil, question, opts),
+    do: Index.context(index, question, [encoder: encoder] ++ opts)
+
+  def context(index, _encoder, packages, question, opts),
+    do: Packages.context(packages, question, [index: index] ++ opts)
 
   @doc "What an answer was made from, in words."
   @spec made_from(map) :: String.t()

@@ -73,6 +73,32 @@ defmodule Aludel.Index.Wishes do
     ]
   ]
 
+  @packing [
+    tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
+    model: [
+      type: :any,
+      default: nil,
+      doc:
+        "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
+    ],
+    order: [
+      type: {:in, [:ends, :best, :last, :path]},
+      default: :ends,
+      doc:
+        "which section stands where: `:ends`: the best first and the second best last, since models use what is at the ends " <>
+          "of a prompt more than what is in its middle; `:best`: the best first; `:last`: the best last; `:path`: by path"
+    ],
+    limit: [
+      type: :pos_integer,
+      default: nil,
+      doc: "how many places to choose from; by default one for each 100 tokens of the budget, but 20 to 80"
+    ]
+  ]
+
+  @doc "The options of whatever packs a context."
+  @spec packing() :: Options.schema()
+  def packing, do: @packing
+
   @doc "The kinds of definitions."
   @spec definition_kinds() :: [atom]
   def definition_kinds, do: @definition_kinds

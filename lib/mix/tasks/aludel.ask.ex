@@ -1,10 +1,10 @@
 defmodule Mix.Tasks.Aludel.Ask do
   @shortdoc "Answers a question about a folder of code by a local model"
 
-  alias Aludel.{CLI, Context, Index, Model}
+  alias Aludel.{CLI, Context, Model}
   alias Aludel.CLI.{Args, Style, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :precision, :model, :json, :quiet, :seed]) ++
+  @options Args.common([:root, :index, :deps, :encoder, :precision, :model, :json, :quiet, :seed]) ++
              [
                tokens: [type: :pos_integer, default: 1024, arg: "N", doc: "How much code the model is shown."],
                max_tokens: [type: :pos_integer, default: 256, arg: "N", doc: "The longest answer."],
@@ -41,10 +41,11 @@ defmodule Mix.Tasks.Aludel.Ask do
   defp ask(words, opts) do
     question = Enum.join(words, " ")
 
-    with {:ok, model} <- Workspace.model(opts),
+    with {:ok, packages} <- Workspace.packages(opts),
+         {:ok, model} <- Workspace.model(opts),
          {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         search = [tokens: opts[:tokens], model: model, mode: mode, encoder: encoder],
-         {:ok, context} <- Index.context(index, question, search) do
+         search = [tokens: opts[:tokens], model: model, mode: mode],
+         {:ok, context} <- Workspace.context(index, encoder, packages, question, search) do
       answer(model, question, context, opts)
     end
   end

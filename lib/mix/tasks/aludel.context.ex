@@ -2,9 +2,9 @@ defmodule Mix.Tasks.Aludel.Context do
   @shortdoc "Packs the code that answers a question into a budget of tokens"
 
   alias Aludel.CLI
-  alias Aludel.CLI.{Args, Sections, Style, Workspace}
+  alias Aludel.CLI.{Args, Sections, Snippet, Style, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :precision, :model, :json, :quiet]) ++
+  @options Args.common([:root, :index, :deps, :encoder, :precision, :model, :json, :quiet]) ++
              [
                tokens: [
                  type: :pos_integer,
@@ -60,10 +60,11 @@ defmodule Mix.Tasks.Aludel.Context do
   defp context(words, opts) do
     wishes = for {key, value} <- Keyword.take(opts, [:order, :limit]), value != nil, do: {key, value}
 
-    with {:ok, model} <- Workspace.model_if_any(opts),
+    with {:ok, packages} <- Workspace.packages(opts),
+         {:ok, model} <- Workspace.model_if_any(opts),
          {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         search = [tokens: opts[:budget] || opts[:tokens], model: model, mode: mode, encoder: encoder],
-         {:ok, context} <- Aludel.Index.context(index, Enum.join(words, " "), search ++ wishes) do
+         search = [tokens: opts[:budget] || opts[:tokens], model: model, mode: mode] ++ wishes,
+         {:ok, context} <- Workspace.context(index, encoder, packages, Enum.join(words, " "), search) do
       if opts[:json], do: CLI.say_json(encodable(context)), else: print(context, model)
     end
   end
@@ -74,7 +75,7 @@ defmodule Mix.Tasks.Aludel.Context do
       Map.update!(section, :lines, &Enum.map(&1, fn range -> Tuple.to_list(range) end))
     end
 
-    Map.update!(context, :sections, &Enum.map(&1, lists))
+    Map.update!(context, :sections, &(&1 |> Snippet.plain() |> Enum.map(lists)))
   end
 
   defp print(context, model) do

@@ -18,4 +18,4 @@ mod tests;
 
 pub use count::{Estimate, TokenCounter};
 pub use options::{Order, PackOptions};
-pub use pack::{Context, Section, pack};
+pub use pack::{Context, Section, Source, pack, pack_all};

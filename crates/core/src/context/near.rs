@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::pack::Source;
 use crate::retrieval::{Entry, Index};
 use crate::source::Span;
 use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind};
@@ -16,13 +17,18 @@ const MOST: usize = 6;
 /// A definition elsewhere, with the line, from 0, on which its first clause begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Near {
+    /// Which of the sources it is in.
+    pub(super) source: usize,
     pub(super) file: String,
     pub(super) line: usize,
     pub(super) symbol: String,
 }
 
-/// What the code in `span` of a file calls in the project, in the order of the calls.
-pub(super) fn callees(index: &Index, facts: &FileFacts, span: Span) -> Vec<Near> {
+/// What the code in `span` of a file of the source `own` calls, in the order of the calls.
+pub(super) fn callees(sources: &[Source], own: usize, facts: &FileFacts, span: Span) -> Vec<Near> {
+    // What it calls is most likely beside it.
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.swap(0, own);
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for call in facts.references.iter().filter(|it| span.start <= it.span.start && it.span.start < span.end) {
@@ -35,7 +41,10 @@ pub(super) fn callees(index: &Index, facts: &FileFacts, span: Span) -> Vec<Near>
         };
         if seen.insert((call.module.as_deref(), &*call.name, arity)) {
             let mut modules = modules(facts, call, arity);
-            found.extend(modules.find_map(|module| defined(index, module, &call.name, arity)));
+            let defined = |module| {
+                order.iter().find_map(|at| defined(*at, sources[*at].index, module, &call.name, arity))
+            };
+            found.extend(modules.find_map(defined));
         }
     }
     found
@@ -59,24 +68,25 @@ fn brings_in(import: &ImportDirective, call: &Reference, arity: u8) -> bool {
         && !import.except.iter().any(is_it)
 }
 
-fn defined(index: &Index, module: &str, name: &str, arity: u8) -> Option<Near> {
+fn defined(source: usize, index: &Index, module: &str, name: &str, arity: u8) -> Option<Near> {
     let key = name.to_lowercase();
     index.names().equal(&key).find_map(|candidate| {
         let it = candidate.definition()?;
         let takes = |most: u8| (most.saturating_sub(it.defaults)..=most).contains(&arity);
         let is_it =
             is_callable(it.kind) && *it.name == *name && *it.module == *module && it.arity.is_some_and(takes);
-        is_it.then(|| near(&candidate.entry.file.path, it))
+        is_it.then(|| near(source, &candidate.entry.file.path, it))
     })
 }
 
-fn near(file: &str, definition: &Definition) -> Near {
+fn near(source: usize, file: &str, definition: &Definition) -> Near {
     let line = definition.clauses.first().unwrap_or(&definition.span).line_start as usize - 1;
-    Near { file: file.to_string(), line, symbol: definition.qualified() }
+    Near { source, file: file.to_string(), line, symbol: definition.qualified() }
 }
 
-/// Who calls one of `definitions`, in order of path and position; tests do not count.
-pub(super) fn callers(index: &Index, definitions: &[&Definition]) -> Vec<Near> {
+/// Who calls one of `definitions`, in the source `own` that they are in, in order of path and position; tests do not count.
+pub(super) fn callers(sources: &[Source], own: usize, definitions: &[&Definition]) -> Vec<Near> {
+    let index = sources[own].index;
     let mut found: Vec<Near> = Vec::new();
     for entry in may_call(index, definitions).filter(|entry| !is_test(&entry.file.path)) {
         let facts = &*entry.facts;
@@ -97,7 +107,7 @@ pub(super) fn callers(index: &Index, definitions: &[&Definition]) -> Vec<Near> {
             if !fits || is_itself || !is_callable(from.kind) {
                 continue;
             }
-            let near = near(&entry.file.path, from);
+            let near = near(own, &entry.file.path, from);
             if !found.contains(&near) {
                 found.push(near);
             }

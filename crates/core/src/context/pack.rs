@@ -20,7 +20,7 @@ use super::page::Page;
 use super::place::{Level, Place, named};
 use super::render::{arrangement, markdown, section};
 use super::window::window;
-use crate::retrieval::{Answer, Index, Query};
+use crate::retrieval::{Answer, CommonAnswer, Hit, Index, Query};
 use crate::source::Span;
 
 /// Places are named by their signatures with so many hundredths of the budget.
@@ -31,6 +31,15 @@ const GOOD: usize = 3;
 const LEAST_WINDOW: usize = 40;
 /// So often the room that counting left is filled again.
 const ROUNDS: usize = 3;
+
+/// An index that places come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The index.
+    pub index: &'a Index,
+    /// What its paths are shown behind, such as `ecto-3.12.1`; empty for the project itself.
+    pub name: &'a str,
+}
 
 /// What goes into a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,7 +65,9 @@ pub struct Section {
     pub number: usize,
     /// `[1] lib/shop/cart.ex:3-17 Shop.Cart.add/2`.
     pub title: String,
-    /// Relative to the root.
+    /// Which of the sources it is from.
+    pub source: usize,
+    /// As it is shown: relative to the root, behind the name of the source.
     pub file: Arc<str>,
     /// From the first to the last line that is shown.
     pub span: Span,
@@ -83,8 +94,31 @@ pub fn pack(
     options: &PackOptions,
     counter: &dyn TokenCounter,
 ) -> Context {
-    let mut packing = Packing::new(index, question, options, counter);
-    let unworthy = packing.take(answer);
+    let places: Vec<(usize, &Hit)> = answer.results.iter().map(|hit| (0, hit)).collect();
+    packed(&[Source { index, name: "" }], question, &places, options, counter)
+}
+
+/// As [`pack`], of places in several indexes, those of [`crate::retrieval::search_all`] in this order.
+pub fn pack_all(
+    sources: &[Source],
+    question: &str,
+    answer: &CommonAnswer,
+    options: &PackOptions,
+    counter: &dyn TokenCounter,
+) -> Context {
+    let places: Vec<(usize, &Hit)> = answer.results.iter().map(|(source, hit)| (*source, hit)).collect();
+    packed(sources, question, &places, options, counter)
+}
+
+fn packed(
+    sources: &[Source],
+    question: &str,
+    places: &[(usize, &Hit)],
+    options: &PackOptions,
+    counter: &dyn TokenCounter,
+) -> Context {
+    let mut packing = Packing::new(sources, question, options, counter);
+    let unworthy = packing.take(places);
     packing.fill();
     let (sections, text, tokens) = packing.settle();
     let omitted = packing.places.iter().filter(|place| !packing.is_named(place)).count();
@@ -97,13 +131,13 @@ pub fn pack(
 }
 
 struct Packing<'a> {
-    index: &'a Index,
+    sources: &'a [Source<'a>],
     /// What the question's words may look like.
     words: Vec<Vec<String>>,
     options: PackOptions,
     counter: &'a dyn TokenCounter,
     pages: Vec<Page<'a>>,
-    by_path: HashMap<Arc<str>, usize>,
+    by_path: HashMap<(usize, Arc<str>), usize>,
     /// Best first.
     places: Vec<Place<'a>>,
     steps: Vec<Step>,
@@ -130,10 +164,15 @@ struct Addition {
 }
 
 impl<'a> Packing<'a> {
-    fn new(index: &'a Index, question: &str, options: &PackOptions, counter: &'a dyn TokenCounter) -> Self {
+    fn new(
+        sources: &'a [Source<'a>],
+        question: &str,
+        options: &PackOptions,
+        counter: &'a dyn TokenCounter,
+    ) -> Self {
         let words = Query::new(question).words().into_iter().filter(|word| !word.whole);
         Packing {
-            index,
+            sources,
             words: words.map(|word| word.tokens).collect(),
             options: *options,
             counter,
@@ -146,12 +185,12 @@ impl<'a> Packing<'a> {
     }
 
     /// Takes the places that are worth their tokens, and says how many are not.
-    fn take(&mut self, answer: &'a Answer) -> usize {
-        let best = answer.results.first().map_or(0.0, |hit| hit.score);
+    fn take(&mut self, places: &[(usize, &'a Hit)]) -> usize {
+        let best = places.first().map_or(0.0, |(_, hit)| hit.score);
         let (worthy, unworthy): (Vec<_>, Vec<_>) =
-            answer.results.iter().partition(|hit| best - hit.score <= self.options.reach);
-        for hit in worthy {
-            let Some(page) = self.page(&hit.file) else { continue };
+            places.iter().partition(|(_, hit)| best - hit.score <= self.options.reach);
+        for (source, hit) in worthy {
+            let Some(page) = self.page(source, &hit.file) else { continue };
             let chunks = &self.pages[page].entry.facts.chunks;
             if let Ok(chunk) = chunks.binary_search_by_key(&hit.span, |chunk| chunk.span) {
                 self.places.push(Place::of(page, &self.pages[page], chunk, hit));
@@ -160,14 +199,20 @@ impl<'a> Packing<'a> {
         unworthy.len()
     }
 
-    fn page(&mut self, path: &str) -> Option<usize> {
-        if let Some(page) = self.by_path.get(path) {
+    fn page(&mut self, source: usize, path: &str) -> Option<usize> {
+        let entry = self.sources.get(source)?.index.entry(path)?;
+        let key = (source, entry.file.path.clone());
+        if let Some(page) = self.by_path.get(&key) {
             return Some(*page);
         }
-        let entry = self.index.entry(path)?;
-        self.by_path.insert(entry.file.path.clone(), self.pages.len());
-        self.pages.push(Page::of(entry));
+        self.by_path.insert(key, self.pages.len());
+        self.pages.push(Page::of(source, self.sources[source].name, entry));
         Some(self.pages.len() - 1)
+    }
+
+    /// The index that a page is of.
+    fn index(&self, page: usize) -> &'a Index {
+        self.sources[self.pages[page].source].index
     }
 
     fn fill(&mut self) {
@@ -203,7 +248,7 @@ impl<'a> Packing<'a> {
         };
         let step = |lines| Addition { lines, name: name.clone(), place: Some((at, level)) };
         if level == Level::Body {
-            let look = || needs(self.index, &self.pages[page], place.chunk.span);
+            let look = || needs(self.index(page), &self.pages[page], place.chunk.span);
             let needed = place.needs.clone().unwrap_or_else(look);
             self.places[at].needs = Some(needed.clone());
             if !needed.is_empty() && self.add(page, step([needed, lines.clone()].concat()), room) {
@@ -241,11 +286,14 @@ impl<'a> Packing<'a> {
             .iter()
             .filter(|it| it.arity.is_some() && inside(it.clauses.first().unwrap_or(&it.span).line_start))
             .collect();
-        let look = || [callees(self.index, facts, span), callers(self.index, &definitions)].concat();
+        let source = self.pages[place.page].source;
+        let look = || {
+            [callees(self.sources, source, facts, span), callers(self.sources, source, &definitions)].concat()
+        };
         let near = place.near.clone().unwrap_or_else(look);
         self.places[at].near = Some(near.clone());
-        for Near { file, line, symbol } in near {
-            let Some(page) = self.page(&file) else { continue };
+        for Near { source, file, line, symbol } in near {
+            let Some(page) = self.page(source, &file) else { continue };
             let lines = self.pages[page].statement(line, 1);
             if !self.pages[page].missing(&lines).is_empty() {
                 let addition = Addition { lines, name: Some(symbol.into()), place: None };
@@ -268,7 +316,7 @@ impl<'a> Packing<'a> {
         if on.shown.is_empty() {
             cost += self.counter.count(&format!(
                 "### [1] {}:1000-1000 {}\n\n```elixir\n\n```\n\n",
-                on.entry.file.path,
+                on.path,
                 name.as_deref().unwrap_or_default()
             ));
         } else if !missing.is_empty() {
@@ -350,7 +398,7 @@ impl<'a> Packing<'a> {
         let mut best: Vec<usize> = (0..self.pages.len()).collect();
         // Pages of places come before those that are only named, in order of their best places.
         best.retain(|page| !self.pages[*page].shown.is_empty());
-        let paths: Vec<&str> = best.iter().map(|page| &*self.pages[*page].entry.file.path).collect();
+        let paths: Vec<&str> = best.iter().map(|page| &*self.pages[*page].path).collect();
         let arranged = arrangement(self.options.order, &paths);
         let is_whole = |page: usize| {
             let mut places = self.places.iter().filter(|place| place.page == page);

@@ -8,6 +8,10 @@ use crate::retrieval::Entry;
 
 /// A file, and which of its lines are shown. Lines count from 0.
 pub(super) struct Page<'a> {
+    /// Which of the sources it is from.
+    pub(super) source: usize,
+    /// As it is shown.
+    pub(super) path: Arc<str>,
     pub(super) entry: &'a Entry,
     lines: Vec<Range<usize>>,
     pub(super) shown: BTreeSet<usize>,
@@ -16,14 +20,18 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn of(entry: &'a Entry) -> Self {
+    pub(super) fn of(source: usize, name: &str, entry: &'a Entry) -> Self {
         let mut lines = Vec::new();
         let mut start = 0;
         for line in entry.file.text.split_inclusive('\n') {
             lines.push(start..start + line.trim_end_matches(['\n', '\r']).len());
             start += line.len();
         }
-        Page { entry, lines, shown: BTreeSet::new(), symbols: Vec::new() }
+        let path = match name {
+            "" => entry.file.path.clone(),
+            name => format!("{name}/{}", entry.file.path).into(),
+        };
+        Page { source, path, entry, lines, shown: BTreeSet::new(), symbols: Vec::new() }
     }
 
     pub(super) fn count(&self) -> usize {

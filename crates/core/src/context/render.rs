@@ -14,7 +14,7 @@ const MOST_NAMES: usize = 4;
 pub(super) fn section(page: &Page, number: usize, is_whole: bool) -> Option<Section> {
     let runs = page.runs();
     let (first, last) = (runs.first()?.0, runs.last()?.1);
-    let language = Language::of_path(&page.entry.file.path);
+    let language = Language::of_path(&page.path);
     let mut text = String::new();
     let mut before: Option<usize> = None;
     for (start, end) in &runs {
@@ -34,12 +34,13 @@ pub(super) fn section(page: &Page, number: usize, is_whole: bool) -> Option<Sect
         line_start: place(first),
         line_end: place(last),
     };
-    let mut title = format!("[{number}] {}:{}-{}", page.entry.file.path, span.line_start, span.line_end);
+    let mut title = format!("[{number}] {}:{}-{}", page.path, span.line_start, span.line_end);
     title.push_str(&names(&page.symbols));
     Some(Section {
         number,
         title,
-        file: page.entry.file.path.clone(),
+        source: page.source,
+        file: page.path.clone(),
         span,
         lines: runs.iter().map(|(first, last)| (place(*first), place(*last))).collect(),
         symbols: page.symbols.clone(),

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Cancel;
 use crate::retrieval::testing::{analysed, index_of, project};
-use crate::retrieval::{Answer, BuildOptions, Index, Query};
+use crate::retrieval::{Answer, BuildOptions, Index, Query, search_all};
 
 fn words(text: &str) -> usize {
     text.split_whitespace().count()
@@ -181,6 +181,35 @@ fn who_calls_by_an_import_is_named() {
     assert_eq!(symbols("Shop.Format.cents/1"), ["Shop.Format.cents/1", "Shop.Receipt.run/1"]);
     assert_eq!(symbols("Shop.Receipt.run/1"), ["Shop.Receipt.run/1", "Shop.Format.cents/1"]);
     assert_eq!(symbols("Shop.Other.run/1"), ["Shop.Other.run/1"]);
+}
+
+#[test]
+fn places_of_several_indexes_are_in_one_context_behind_the_names_of_their_sources() {
+    let body = "    step(cents, :one)\n".repeat(10);
+    let format = format!("defmodule Format do\n  def cents(cents) do\n{body}  end\nend\n");
+    let receipt =
+        format!("defmodule Receipt do\n  def total(cents) do\n{body}    Format.cents(cents)\n  end\nend\n");
+    let (project, package) = (index(&[("lib/a.ex", &receipt)]), index(&[("lib/a.ex", &format)]));
+    let all = |question: &str, limit: usize| {
+        let query = Query { limit, ..Query::new(question) };
+        let answer = search_all(&[&project, &package], &query, &Cancel::new()).unwrap();
+        let sources =
+            [Source { index: &project, name: "" }, Source { index: &package, name: "format-1.2.0" }];
+        pack_all(&sources, question, &answer, &options(1000), &words)
+    };
+    let context = all("Receipt.total/1", 1);
+    let shown: Vec<_> = context.sections.iter().map(|it| (it.source, &*it.file, it.title.as_str())).collect();
+    assert_eq!(
+        shown,
+        [
+            (0, "lib/a.ex", "[1] lib/a.ex:2-15 Receipt.total/1"),
+            (1, "format-1.2.0/lib/a.ex", "[2] format-1.2.0/lib/a.ex:2-2 Format.cents/1"),
+        ]
+    );
+    assert!(context.text.contains("```elixir\n  def cents(cents) do\n```"), "{}", context.text);
+    let both = all("cents", 10);
+    assert_eq!(both.sections.len(), 2);
+    assert!(both.sections.iter().all(|section| !section.trimmed));
 }
 
 #[test]

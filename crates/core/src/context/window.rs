@@ -60,7 +60,7 @@ mod tests {
         let entry = analysed("a.txt", text);
         let words: Vec<Vec<String>> = words.iter().map(|word| vec![word.to_string()]).collect();
         let count = |text: &str| text.split_whitespace().count();
-        let page = Page::of(&entry);
+        let page = Page::of(0, "", &entry);
         assert_eq!(window(&page, (0, page.count() - 1), &words, room, &count), expected, "{words:?} {room}");
     }
 
