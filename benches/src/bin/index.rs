@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use aludel_core::Cancel;
 use aludel_core::retrieval::store::{self, SaveOptions};
-use aludel_core::retrieval::{BuildOptions, Embedder, Index, Mode, Query, embed_all};
+use aludel_core::retrieval::{BuildOptions, Embedder, Index, Mode, Query, StaticEncoder, embed_all};
 use aludel_core::source::ContentHash;
 
 const DIMENSIONS: usize = 384;
@@ -118,6 +119,21 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
         known = next;
     }
     put("update_path_ms", middle(&mut seen));
+    // The same with the vectors of the static model, until the new version is there, and until it has answered a question.
+    let question = Query::new(file.text.lines().next().unwrap_or_default().to_string() + " module");
+    let mut known = index.with_encoder(Arc::new(StaticEncoder::shipped()?), &cancel)?;
+    known.search(&question, &cancel)?;
+    let (mut there, mut answered) = (Vec::new(), Vec::new());
+    for turn in 0..turns {
+        fs::write(copy.join(&*file.path), format!("{}\n# again {turn}\n", file.text))?;
+        let ((next, _), time) = timed(|| known.update_paths(&paths, &options, &mut |_| {}, &cancel))?;
+        let (_, asking) = timed(|| next.search(&question, &cancel))?;
+        there.push(time);
+        answered.push(time + asking);
+        known = next;
+    }
+    put("update_path_with_vectors_ms", middle(&mut there));
+    put("update_path_to_answer_ms", middle(&mut answered));
     put("save_one_file_ms", middle(&mut saves));
     put("open_ms", median(turns, || timed(|| store::open(&stored, &cancel)).map(|it| it.1))?);
     put("store_mib", fs::metadata(&stored)?.len() as f64 / f64::from(1 << 20));

@@ -276,13 +276,34 @@ pub(crate) struct Known {
 }
 
 impl Files {
-    pub(crate) fn new(mut entries: Vec<Arc<Entry>>) -> Self {
+    pub(crate) fn new(entries: Vec<Arc<Entry>>) -> Self {
+        Files::default().updated(entries)
+    }
+
+    /// The next version, which takes over what is known of files that are in both.
+    pub(crate) fn updated(&self, mut entries: Vec<Arc<Entry>>) -> Files {
         entries.sort_by(|a, b| a.file.path.cmp(&b.file.path));
-        let mut files = Files { first: Vec::with_capacity(entries.len() + 1), ..Files::default() };
+        let chunks = self.known.len();
+        let mut files = Files {
+            first: Vec::with_capacity(entries.len() + 1),
+            keys: Vec::with_capacity(chunks),
+            known: Vec::with_capacity(chunks),
+            ..Files::default()
+        };
         let longest = (8192.0f32).ln();
+        let mut before = self.entries.iter().zip(self.first.windows(2)).peekable();
         for (file, entry) in (0..).zip(&entries) {
             files.first.push(files.keys.len() as u32);
             files.keys.extend_from_slice(&entry.outline.keys);
+            while before
+                .next_if(|(other, _)| !Arc::ptr_eq(other, entry) && other.file.path < entry.file.path)
+                .is_some()
+            {}
+            if let Some((_, bounds)) = before.next_if(|(other, _)| Arc::ptr_eq(other, entry)) {
+                let known = &self.known[bounds[0] as usize..bounds[1] as usize];
+                files.known.extend(known.iter().map(|known| Known { file, ..*known }));
+                continue;
+            }
             let aside = if is_aside(&entry.file.path) { Mark::ASIDE } else { 0 };
             files.known.extend(entry.chunks().iter().zip(&entry.outline.marks).map(|(chunk, mark)| {
                 let bytes = chunk.span.end.saturating_sub(chunk.span.start) as f32;

@@ -333,16 +333,25 @@ impl Index {
             // Of two changes of one path the later one counts.
             let _ = graph.set(before.updated(left.chain(brought).chain(new).chain(gone)));
         }
+        // Where all chunks had a vector, only new ones can lack one.
+        let had_all = self.placed.get().is_some_and(|placed| placed.count == self.files.chunks());
+        let unembedded = (had_all && self.speaks()).then(|| new.clone());
         kept.extend(new);
         progress(Progress { phase: "lexical", done: 0, total: 1 });
-        let files = Files::new(kept);
-        let used: HashSet<&ContentHash> =
-            if self.vectors.blocks().is_empty() { HashSet::new() } else { files.keys().iter().collect() };
+        let files = self.files.updated(kept);
+        // To find out which vectors no chunk has any more takes longer than to read a file, and is done when they may be many.
+        let vectors = match self.vectors.rows() * 2 > files.chunks() * 3 {
+            true => {
+                let used: HashSet<&ContentHash> = files.keys().iter().collect();
+                Arc::new(self.vectors.swept(|key| used.contains(key)))
+            }
+            false => self.vectors.clone(),
+        };
         let next = Index {
             root: self.root.clone(),
             lexical: Arc::new(self.lexical.updated(&files)),
             names: Arc::new(self.names.updated(&files)),
-            vectors: Arc::new(self.vectors.swept(|key| used.contains(key))),
+            vectors,
             files: Arc::new(files),
             unread: unread.into(),
             modified,
@@ -355,7 +364,11 @@ impl Index {
             placed: Arc::default(),
             filtered: Arc::default(),
         };
-        Ok((next.embedded(cancel)?.fitting(cancel)?, changes))
+        let next = match unembedded {
+            Some(new) => next.embedded_in(new.iter(), cancel)?,
+            None => next.embedded(cancel)?,
+        };
+        Ok((next.fitting(cancel)?, changes))
     }
 
     /// This index as that of another folder, whose files may look different.
@@ -444,10 +457,19 @@ impl Index {
 
     /// The chunks without a vector of the encoder `fingerprint`, one for each content, in order of path and position.
     pub fn missing_vectors(&self, fingerprint: ContentHash) -> Vec<Missing> {
+        self.missing_in(self.files.entries().iter(), fingerprint)
+    }
+
+    /// Likewise, in some files.
+    pub(super) fn missing_in<'e>(
+        &self,
+        entries: impl Iterator<Item = &'e Arc<Entry>>,
+        fingerprint: ContentHash,
+    ) -> Vec<Missing> {
         let known = fingerprint == self.vectors.fingerprint();
         let mut seen = HashSet::new();
         let mut missing = Vec::new();
-        for entry in self.files.entries() {
+        for entry in entries {
             for (chunk, key) in entry.outline.keys.iter().enumerate() {
                 if !(known && self.vectors.contains(key)) && seen.insert(*key) {
                     missing.push(Missing { entry: entry.clone(), chunk });

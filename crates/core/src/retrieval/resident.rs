@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::entry::Entry;
 use super::index::{Index, Missing};
 use super::vectors::{Batch, Embedder};
 use crate::{Cancel, Result};
@@ -50,11 +51,20 @@ impl Index {
     }
 
     /// With a vector for each chunk, if there is a resident encoder that speaks.
-    pub(super) fn embedded(self, cancel: &Cancel) -> Result<Index> {
-        let Some(encoder) = self.speaking() else { return Ok(self) };
+    pub(super) fn embedded(&self, cancel: &Cancel) -> Result<Index> {
+        self.embedded_in(self.inner_files().entries().iter(), cancel)
+    }
+
+    /// Likewise, where only chunks in some files can lack one.
+    pub(super) fn embedded_in<'e>(
+        &self,
+        entries: impl Iterator<Item = &'e Arc<Entry>>,
+        cancel: &Cancel,
+    ) -> Result<Index> {
+        let Some(encoder) = self.speaking() else { return Ok(self.clone()) };
         let fingerprint = encoder.fingerprint();
         let mut next = self.clone();
-        for some in self.missing_vectors(fingerprint).chunks(AT_ONCE) {
+        for some in self.missing_in(entries, fingerprint).chunks(AT_ONCE) {
             cancel.check()?;
             let keys: Vec<_> = some.iter().map(Missing::key).collect();
             let rows = some.par_chunks(BY_ONE).map(|part| {

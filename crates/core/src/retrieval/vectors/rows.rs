@@ -84,7 +84,7 @@ impl Vectors {
         (&self.blocks[at], (row - self.starts[at]) as usize)
     }
 
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.shards.iter().map(|shard| shard.len()).sum()
     }
 
