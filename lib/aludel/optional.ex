@@ -6,11 +6,14 @@ defmodule Aludel.Optional do
   and asks here first.
   """
 
+  # Where it is not there, the code server looks through all folders of the code path, which takes longer than many a query.
+  @ask_again_ms 1000
+
   @doc """
   Whether `module` can be called.
 
-  A positive answer is kept. A negative one is asked anew, since a library may be loaded later (in IEx or Livebook); in a
-  release the code server answers at once.
+  A positive answer is kept. A negative one holds for a second unless the module is loaded meanwhile, since a library may come
+  later (in IEx or Livebook).
 
       iex> Aludel.Optional.available?(Enum)
       true
@@ -21,16 +24,28 @@ defmodule Aludel.Optional do
   def available?(module) when is_atom(module) do
     key = {__MODULE__, module}
 
-    case :persistent_term.get(key, false) do
+    case :persistent_term.get(key, nil) do
       true ->
         true
 
-      false ->
-        loaded = Code.ensure_loaded?(module)
-        if loaded, do: :persistent_term.put(key, true)
-        loaded
+      nil ->
+        asked = :atomics.new(1, signed: true)
+        :persistent_term.put(key, asked)
+        ask(module, key, asked)
+
+      asked ->
+        recent? = now() - :atomics.get(asked, 1) < @ask_again_ms
+        if recent? and not :erlang.module_loaded(module), do: false, else: ask(module, key, asked)
     end
   end
+
+  defp ask(module, key, asked) do
+    loaded = Code.ensure_loaded?(module)
+    if loaded, do: :persistent_term.put(key, true), else: :atomics.put(asked, 1, now())
+    loaded
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   @doc """
   Returns `:ok` if `module` can be called, and raises the line to add to `mix.exs` otherwise.
