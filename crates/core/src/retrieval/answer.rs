@@ -252,7 +252,7 @@ impl<'i> Side<'i> {
             return;
         }
         let scored = self.candidates.iter().map(|(number, candidate)| (number, self.score(query, candidate)));
-        for number in best(scored.collect(), CLOSER) {
+        for number in best(scored, CLOSER) {
             let (entry, chunk) = self.index.chunk(number);
             if question.phrases.may_be_in(entry.sieve(chunk))
                 && let Some(candidate) = self.candidates.get_mut(number)
@@ -278,13 +278,24 @@ fn by_rank(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 }
 
 /// The numbers of the `count` best, best first.
-pub(super) fn best(mut found: Vec<(u32, f32)>, count: usize) -> Vec<u32> {
-    if found.len() > count {
-        found.select_nth_unstable_by(count, by_rank);
-        found.truncate(count);
+pub(super) fn best(found: impl Iterator<Item = (u32, f32)>, count: usize) -> Vec<u32> {
+    // Of tens of thousands nearly all are worse than those that were seen before them.
+    let room = count.saturating_mul(2).max(64);
+    let mut kept: Vec<(u32, f32)> = Vec::with_capacity(room.min(1024));
+    let mut least = f32::NEG_INFINITY;
+    for one in found {
+        if one.1 >= least {
+            kept.push(one);
+        }
+        if kept.len() == room && count > 0 {
+            let (_, last, _) = kept.select_nth_unstable_by(count - 1, by_rank);
+            least = last.1;
+            kept.truncate(count);
+        }
     }
-    found.sort_unstable_by(by_rank);
-    found.into_iter().map(|(number, _)| number).collect()
+    kept.sort_unstable_by(by_rank);
+    kept.truncate(count);
+    kept.into_iter().map(|(number, _)| number).collect()
 }
 
 /// Whether a path holds tests, examples, old things or a log of changes, which answer few questions.

@@ -38,18 +38,14 @@ impl Found<'_> {
     }
 
     /// The chunks that have something by `of`.
-    fn scored(&self, of: fn(&Match) -> f32) -> Vec<(u32, f32)> {
-        let scored = self.matches.found.iter().map(|(number, found)| (*number, of(found)));
-        scored.filter(|(_, score)| *score > 0.0).collect()
+    fn scored(&self, of: fn(&Match) -> f32) -> impl Iterator<Item = (u32, f32)> {
+        let scored = self.matches.found.iter().map(move |(number, found)| (*number, of(found)));
+        scored.filter(|(_, score)| *score > 0.0)
     }
 
     /// Of those that may be in the answer, the `count` best, best first.
     fn best(&self, of: fn(&Match) -> f32, count: usize) -> Vec<u32> {
-        let mut scored = self.scored(of);
-        if self.allowed.is_some() {
-            scored.retain(|(number, _)| self.may_be_found(*number));
-        }
-        best(scored, count)
+        best(self.scored(of).filter(|(number, _)| self.may_be_found(*number)), count)
     }
 }
 

@@ -9,6 +9,7 @@
 mod postings;
 mod segment;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -69,6 +70,26 @@ pub(crate) struct Matches {
     pub(crate) found: Vec<(u32, Match)>,
     /// The rarity of all words together.
     pub(crate) rarity: f32,
+}
+
+/// What the last query of a thread took, so that the next one need not ask the system for it: that takes longer than to
+/// clear it. What is larger than a question to a large index needs is given back.
+const MOST_KEPT: usize = 1 << 17;
+
+thread_local! {
+    static KEPT: Cell<(Vec<u32>, Vec<(u32, Match)>)> = const { Cell::new((Vec::new(), Vec::new())) };
+}
+
+impl Drop for Matches {
+    fn drop(&mut self) {
+        let (mut places, mut found) = (std::mem::take(&mut self.places), std::mem::take(&mut self.found));
+        if places.capacity() <= MOST_KEPT && found.capacity() <= MOST_KEPT {
+            places.clear();
+            found.clear();
+            // While a thread ends there is nowhere to keep it.
+            let _ = KEPT.try_with(|kept| kept.set((places, found)));
+        }
+    }
 }
 
 /// What is counted over all chunks before one is scored: how many there are, how long, and how many have a token.
@@ -206,7 +227,9 @@ impl Lexical {
 
     /// What the chunks, of which there are so many, have of the `words`. Each token counts once.
     pub(crate) fn matches(&self, words: &[Word], chunks: usize, census: &Census) -> Matches {
-        let mut matches = Matches { places: vec![0; chunks], ..Matches::default() };
+        let (mut places, found) = KEPT.take();
+        places.resize(chunks, 0);
+        let mut matches = Matches { places, found, rarity: 0.0 };
         let mean = census.mean();
         // In the order of the words, because sums of floats depend on it.
         let mut words: Vec<&Word> = words.iter().collect();
