@@ -43,7 +43,7 @@ defmodule Aludel.ScriptsTest do
   end
 
   test "the doctests of the scripts that measure" do
-    for name <- ["ndcg.py", "perturb.py"] do
+    for name <- ["growth.py", "ndcg.py", "perturb.py"] do
       assert System.cmd("python3", ["-m", "doctest", Path.join(@root, "scripts/#{name}")],
                stderr_to_stdout: true
              ) == {"", 0}
