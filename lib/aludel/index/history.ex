@@ -15,6 +15,9 @@ defmodule Aludel.Index.History do
          {tip, 0} <- Git.run(git, index.root, ~w(rev-parse --verify --quiet HEAD), true),
          do: know_up_to(index, git, tip),
          else: (_ -> :ok)
+  rescue
+    # A program that cannot be started, or a folder that cannot be entered.
+    ErlangError -> :ok
   end
 
   defp know_up_to(%{resource: resource} = index, git, tip) do

@@ -46,7 +46,9 @@ defmodule Aludel.Index.Wishes do
     near: [
       type: {:list, :string},
       default: [],
-      doc: "paths of files that you are at: of two places that are equally good the nearer one comes first"
+      doc:
+        "paths of files that you are at: of two places that are equally good the nearer one comes first, in these files, in those " <>
+          "that changed together with them as git knows, that use them or are used by them, or in their folders"
     ],
     paths: [
       type: {:list, :string},
