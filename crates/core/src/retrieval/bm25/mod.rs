@@ -77,7 +77,14 @@ pub(crate) struct Matches {
 const MOST_KEPT: usize = 1 << 17;
 
 thread_local! {
-    static KEPT: Cell<(Vec<u32>, Vec<(u32, Match)>)> = const { Cell::new((Vec::new(), Vec::new())) };
+    static KEPT: Cell<Kept> = const { Cell::new(Kept { places: Vec::new(), found: Vec::new() }) };
+}
+
+/// Those of [`Matches`], without anything in them.
+#[derive(Default)]
+struct Kept {
+    places: Vec<u32>,
+    found: Vec<(u32, Match)>,
 }
 
 impl Drop for Matches {
@@ -87,7 +94,7 @@ impl Drop for Matches {
             places.clear();
             found.clear();
             // While a thread ends there is nowhere to keep it.
-            let _ = KEPT.try_with(|kept| kept.set((places, found)));
+            let _ = KEPT.try_with(|kept| kept.set(Kept { places, found }));
         }
     }
 }
@@ -227,7 +234,7 @@ impl Lexical {
 
     /// What the chunks, of which there are so many, have of the `words`. Each token counts once.
     pub(crate) fn matches(&self, words: &[Word], chunks: usize, census: &Census) -> Matches {
-        let (mut places, found) = KEPT.take();
+        let Kept { mut places, found } = KEPT.take();
         places.resize(chunks, 0);
         let mut matches = Matches { places, found, rarity: 0.0 };
         let mean = census.mean();
