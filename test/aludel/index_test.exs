@@ -620,26 +620,4 @@ defmodule Aludel.IndexTest do
         answer <- ask.(query),
         do: assert({:error, %Error{kind: :invalid_argument}} = answer)
   end
-
-  # The large version of this: `mix run scripts/flat_memory.exs`. Builds give way to other work of the machine.
-  @tag timeout: 300_000
-  test "memory stays flat over queries and rebuilds", %{tmp_dir: dir} do
-    root = project(dir)
-    {:ok, index} = Index.build(root)
-    queries = for n <- 1..3000, do: "cart total #{n} Cart.add/2 adds up with tax"
-    work = fn -> Enum.each(queries, &({:ok, _} = Index.search(index, &1))) end
-    rebuild = fn -> for _ <- 1..50, do: {:ok, _} = Index.build(root) end
-    for _ <- 1..2, do: Task.await(Task.async(fn -> work.() && rebuild.() end), 120_000)
-    before = resident()
-    for _ <- 1..2, do: Task.await(Task.async(fn -> work.() && rebuild.() end), 120_000)
-    # Other tests run meanwhile; a leak of a kilobyte a query would be more than this.
-    assert resident() - before < 48 * 1024 * 1024
-  end
-
-  defp resident do
-    with {:ok, status} <- File.read("/proc/self/status"),
-         [_, kib] <- Regex.run(~r/VmRSS:\s+(\d+)/, status),
-         do: String.to_integer(kib) * 1024,
-         else: (_ -> 0)
-  end
 end

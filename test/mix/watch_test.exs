@@ -44,7 +44,7 @@ defmodule Mix.Tasks.Aludel.WatchTest do
       "defmodule Till do\n  def close(cart), do: Cart.empty(cart)\nend\n"
     )
 
-    assert Command.await_output(command, "ms\n") =~ ~r/^\d\d:\d\d:\d\d  lib\/till.ex  1 added  [\d.]+ ms$/m
+    assert Command.await_output(command, "s\n") =~ ~r/^\d\d:\d\d:\d\d  lib\/till.ex  1 added  [\d.]+ [µm]s$/mu
 
     # It is saved a little later, for the other commands.
     wait_until(fn -> match?({:ok, %{state: :fresh}}, Index.Status.saved(root, store)) end)
