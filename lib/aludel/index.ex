@@ -261,8 +261,8 @@ defmodule Aludel.Index do
   ]
 
   @doc """
-  Opens an index file that `save/3` wrote. Of one that an older Aludel wrote, vectors are kept and everything else is made anew
-  from the texts in it, which takes as long as it does in `build/2`, until it is saved.
+  Opens an index file that `save/3` wrote. Of one that an older Aludel wrote, vectors are kept, but those of chunks that
+  an encoder sees otherwise now, and everything else is made anew from the texts in it, which takes as long as it does in `build/2`, until it is saved.
 
   Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:outdated`
   (written by an older one whose indexes are no more read), `:invalid_argument` (exported, and opened without `:root`).
@@ -289,8 +289,10 @@ defmodule Aludel.Index do
          do: {:ok, index}
   end
 
+  @doc false
   # Also whether the file is of an older format, and should be written again.
-  defp open_any(path, root, opts) do
+  @spec open_any(Path.t(), Path.t() | nil, keyword) :: {:ok, {t, boolean}} | {:error, Error.t()}
+  def open_any(path, root \\ nil, opts \\ []) do
     path = Path.expand(path)
 
     Telemetry.span([:aludel, :index, :open], %{}, fn ->
@@ -604,7 +606,7 @@ defmodule Aludel.Index do
                       type: :any,
                       default: nil,
                       doc:
-                        "an encoder or an `Aludel.Model` that judges the 20 best places: about a second for the one, half a minute for the other"
+                        "an encoder or an `Aludel.Model` that judges the 20 best places: it reads 800 bytes of each, which takes a language model on the CPU long"
                     ]
                   ] ++ @wishes
 

@@ -29,9 +29,7 @@ defmodule Aludel.Optional do
         true
 
       nil ->
-        asked = :atomics.new(1, signed: true)
-        :persistent_term.put(key, asked)
-        ask(module, key, asked)
+        ask(module, key, :atomics.new(1, signed: true))
 
       asked ->
         recent? = now() - :atomics.get(asked, 1) < @ask_again_ms
@@ -39,9 +37,17 @@ defmodule Aludel.Optional do
     end
   end
 
+  # The time is kept when the answer is there: until then others ask, too, and wait for it.
   defp ask(module, key, asked) do
     loaded = Code.ensure_loaded?(module)
-    if loaded, do: :persistent_term.put(key, true), else: :atomics.put(asked, 1, now())
+
+    if loaded do
+      :persistent_term.put(key, true)
+    else
+      :atomics.put(asked, 1, now())
+      :persistent_term.put(key, asked)
+    end
+
     loaded
   end
 

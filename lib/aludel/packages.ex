@@ -176,6 +176,8 @@ defmodule Aludel.Packages do
   version of their package, as in `ecto-3.12.1/lib/ecto/repo.ex`, so that an answer cites what the project uses; each section has also
   `package` and `path`.
 
+  Errors: `:invalid_argument` for a question without text.
+
   ## Options
   #{Options.docs(@context_options)}
   """
@@ -268,9 +270,13 @@ defmodule Aludel.Packages do
       name = Enum.join(Enum.reject([package.name, package.version, print], &is_nil/1), "-")
       path = Path.join(Cache.packages(), String.replace(name, ~r/[^\w.+-]/u, "_"))
 
-      case Index.open(path <> ".aludel") do
-        {:ok, index} ->
+      case Index.open_any(path <> ".aludel") do
+        {:ok, {index, false}} ->
           {:ok, index}
+
+        # Else it would be made anew from its texts each time.
+        {:ok, {index, true}} ->
+          with :ok <- Index.save(index, path <> ".aludel"), do: {:ok, index}
 
         # It can be made again from what it was made from.
         {:error, %{kind: kind}} when kind in [:not_found, :outdated, :version, :corrupt] ->

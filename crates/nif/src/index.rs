@@ -62,7 +62,7 @@ impl Resource for IndexRef {}
 impl Drop for IndexRef {
     fn drop(&mut self) {
         // Its own reference goes right after this, so that the job thread's is the last.
-        job::drop_later(self.current());
+        job::drop_later((self.current(), self.history.get_mut().take()));
     }
 }
 
@@ -625,7 +625,8 @@ fn index_history<'a>(env: Env<'a>, index: ResourceArc<IndexRef>, tip: String, lo
     guard(env, || {
         let history = Arc::new(History::parse(log.as_slice()));
         let commits = history.commits();
-        *index.history.write() = Some((tip, history));
+        let before = index.history.write().replace((tip, history));
+        drop(before);
         Ok(commits)
     })
 }

@@ -19,7 +19,7 @@ defmodule Aludel.Index.Chunks do
 
   @typedoc """
   A chunk: a function with its documentation, a section of a text, or another piece of a file that belongs together. `header` says
-  where it stands. Lines count from 1 and include both ends.
+  where it stands and, on a second line, which aliases its code goes by. Lines count from 1 and include both ends.
   """
   @type chunk :: %{
           file: Path.t(),

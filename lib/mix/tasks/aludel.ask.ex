@@ -20,7 +20,7 @@ defmodule Mix.Tasks.Aludel.Ask do
   Answers a question about the code of a folder: finds the places that matter, shows them to a model that runs on this machine, and
   prints its answer as it comes, with the places it was shown. Of the places that the answer cites, those are named that it was not shown.
 
-      mix aludel.ask QUESTION [--root DIR] [--model PATH]
+      mix aludel.ask QUESTION [--root DIR] [--model PATH] [--deps]
 
   Small models make mistakes; the places are there so that the answer can be checked.
 

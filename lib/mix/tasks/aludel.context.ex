@@ -37,7 +37,7 @@ defmodule Mix.Tasks.Aludel.Context do
   @moduledoc """
   Prints the sections of code that belong into a prompt about a question.
 
-      mix aludel.context QUERY --tokens N [--root DIR]
+      mix aludel.context QUERY --tokens N [--root DIR] [--deps]
 
   In a terminal sections are shown with the numbers of their lines; elsewhere they are Markdown, as a model is to read them. A table
   of the sections goes to standard error.

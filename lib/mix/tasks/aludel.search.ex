@@ -45,7 +45,7 @@ defmodule Mix.Tasks.Aludel.Search do
                  arg: "MODEL",
                  doc:
                    "A GGUF file, a folder with an encoder, or the name of one that `mix aludel.models list` names, which judges the 20 " <>
-                     "best places: about a second for an encoder, half a minute for a model on the CPU."
+                     "best places. It reads 800 bytes of each, which takes a language model on the CPU long; an encoder computes in INT8."
                ],
                explain: [
                  type: :boolean,

@@ -13,6 +13,9 @@ use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Refe
 
 /// So many callers of a place, and so many that it calls.
 const MOST: usize = 6;
+/// So many imports of a file, and so many different calls of a place are looked at: more are no code that a person wrote.
+const MOST_IMPORTS: usize = 64;
+const MOST_CALLS: usize = 512;
 
 /// A definition elsewhere, with the line, from 0, on which its first clause begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +32,12 @@ pub(super) fn callees(sources: &[Source], own: usize, facts: &FileFacts, span: S
     // What it calls is most likely beside it.
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.swap(0, own);
+    let reaches = |import: &&ImportDirective| import.scope.start < span.end && span.start < import.scope.end;
+    let imports: Vec<&ImportDirective> = facts.imports.iter().filter(reaches).take(MOST_IMPORTS).collect();
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for call in facts.references.iter().filter(|it| span.start <= it.span.start && it.span.start < span.end) {
-        if found.len() == MOST {
+        if found.len() == MOST || seen.len() == MOST_CALLS {
             break;
         }
         let Some(arity) = call.arity.filter(|_| call.kind == ReferenceKind::Call && !call.name.is_empty())
@@ -40,22 +45,21 @@ pub(super) fn callees(sources: &[Source], own: usize, facts: &FileFacts, span: S
             continue;
         };
         if seen.insert((call.module.as_deref(), &*call.name, arity)) {
-            let mut modules = modules(facts, call, arity);
-            let defined = |module| {
+            let defined = |module: &str| {
                 order.iter().find_map(|at| defined(*at, sources[*at].index, module, &call.name, arity))
             };
+            let imported = imports.iter().filter(|it| call.module.is_none() && brings_in(it, call, arity));
+            let mut modules = named_or_own(facts, call).into_iter().chain(imported.map(|it| &*it.module));
             found.extend(modules.find_map(defined));
         }
     }
     found
 }
 
-/// The modules whose function a call can mean, the likeliest first: the one it names, or its own and those that are imported.
-fn modules<'f>(facts: &'f FileFacts, call: &'f Reference, arity: u8) -> impl Iterator<Item = &'f str> {
+/// The module that a call names, or the one that it is in.
+fn named_or_own<'f>(facts: &'f FileFacts, call: &'f Reference) -> Option<&'f str> {
     let own = || Some(&*facts.definitions.get(call.from? as usize)?.module);
-    let is_local = call.module.is_none();
-    let imported = facts.imports.iter().filter(move |it| is_local && brings_in(it, call, arity));
-    call.module.as_deref().or_else(own).into_iter().chain(imported.map(|it| &*it.module))
+    call.module.as_deref().or_else(own)
 }
 
 /// Whether an import is in force where the call is and lets it through.
@@ -87,9 +91,20 @@ fn near(source: usize, file: &str, definition: &Definition) -> Near {
 /// Who calls one of `definitions`, in the source `own` that they are in, in order of path and position; tests do not count.
 pub(super) fn callers(sources: &[Source], own: usize, definitions: &[&Definition]) -> Vec<Near> {
     let index = sources[own].index;
+    callers_among(may_call(index, definitions), own, definitions)
+}
+
+fn callers_among<'i>(
+    entries: impl Iterator<Item = &'i Entry>,
+    own: usize,
+    definitions: &[&Definition],
+) -> Vec<Near> {
     let mut found: Vec<Near> = Vec::new();
-    for entry in may_call(index, definitions).filter(|entry| !is_test(&entry.file.path)) {
+    let modules: BTreeSet<&str> = definitions.iter().map(|definition| &*definition.module).collect();
+    for entry in entries.filter(|entry| !is_test(&entry.file.path)) {
         let facts = &*entry.facts;
+        let brings = |import: &&ImportDirective| modules.contains(&*import.module);
+        let imports: Vec<&ImportDirective> = facts.imports.iter().filter(brings).take(MOST_IMPORTS).collect();
         for call in facts.references.iter().filter(|it| it.kind == ReferenceKind::Call) {
             let is_meant = |definition: &&&Definition| {
                 call.name == definition.name
@@ -102,7 +117,11 @@ pub(super) fn callers(sources: &[Source], own: usize, definitions: &[&Definition
                 continue;
             };
             let arity = call.arity.unwrap_or_default();
-            let fits = modules(facts, call, arity).any(|module| *module == *wanted.module);
+            let is_imported = || {
+                let mut of_it = imports.iter().filter(|import| import.module == wanted.module);
+                call.module.is_none() && of_it.any(|import| brings_in(import, call, arity))
+            };
+            let fits = named_or_own(facts, call) == Some(&*wanted.module) || is_imported();
             let is_itself = from.module == wanted.module && from.name == wanted.name;
             if !fits || is_itself || !is_callable(from.kind) {
                 continue;
@@ -119,17 +138,26 @@ pub(super) fn callers(sources: &[Source], own: usize, definitions: &[&Definition
     found
 }
 
-/// The files in which the names of `definitions` may stand. To look at the facts of all files would take longer than the search.
+/// The files with the names of `definitions`, or of their modules: what is called by convention, such as `init/1` of a child of
+/// a supervisor, is called by its module alone. To look at the facts of all files would take longer than the search. Calls that
+/// a mark stands for, such as `x[y]` for `Access.get/2`, are not found.
 fn may_call<'i>(index: &'i Index, definitions: &[&Definition]) -> impl Iterator<Item = &'i Entry> {
     let files = index.inner_files();
-    let named: Option<Vec<Vec<u32>>> =
-        definitions.iter().map(|definition| index.lexical().may_have(&definition.name)).collect();
+    let last =
+        |module: &'_ str| module.rsplit('.').next().unwrap_or(module).trim_start_matches(':').to_string();
+    // Before `=` a mark at the end of a name may be read as part of an operator.
+    let bare = |name: &str| name.trim_end_matches(['?', '!']).to_string();
+    let names: BTreeSet<String> =
+        definitions.iter().flat_map(|it| [bare(&it.name), last(&it.module)]).collect();
+    let named: Option<Vec<BTreeSet<usize>>> = names
+        .iter()
+        .map(|name| {
+            let chunks = index.lexical().may_have(name)?;
+            Some(chunks.into_iter().map(|chunk| files.known(chunk).file as usize).collect())
+        })
+        .collect();
     let places: Vec<usize> = match named {
-        Some(chunks) => {
-            let places: BTreeSet<usize> =
-                chunks.into_iter().flatten().map(|chunk| files.known(chunk).file as usize).collect();
-            places.into_iter().collect()
-        }
+        Some(places) => places.into_iter().flatten().collect::<BTreeSet<usize>>().into_iter().collect(),
         None => (0..files.entries().len()).collect(),
     };
     places.into_iter().map(move |place| &*files.entries()[place])
@@ -142,4 +170,70 @@ fn is_callable(kind: DefinitionKind) -> bool {
 
 fn is_test(path: &str) -> bool {
     path.starts_with("test/") || path.contains("/test/") || path.ends_with("_test.exs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retrieval::testing::{analysed, index_of};
+
+    #[test]
+    fn who_calls_without_the_name_is_found_as_among_all_files() {
+        let files = [
+            (
+                "lib/worker.ex",
+                "defmodule Shop.Worker do\n  use GenServer\n  def child_spec(arg), do: %{id: arg}\n  def init(arg), do: {:ok, arg}\n  def ready?(it), do: it\nend\n",
+            ),
+            ("lib/hooks.ex", "defmodule Shop.Hooks do\n  defmacro __before_compile__(_), do: nil\nend\n"),
+            (
+                "lib/plug.ex",
+                "defmodule Shop.Plug do\n  def init(opts), do: opts\n  def call(conn, _), do: conn\nend\n",
+            ),
+            (
+                "lib/shop.ex",
+                "defmodule Shop do\n  alias Shop.Worker, as: W\n  def start(arg), do: GenServer.start_link(W, arg)\n  def ready(it), do: Shop.Worker.ready?(it)==true\nend\n",
+            ),
+            (
+                "lib/app.ex",
+                "defmodule Shop.App do\n  use Application\n  def start(_, _) do\n    children = [Shop.Worker]\n    Supervisor.start_link(children, strategy: :one_for_one)\n  end\nend\n",
+            ),
+            (
+                "lib/using.ex",
+                "defmodule Shop.Using do\n  defmacro __using__(_) do\n    quote do\n      @before_compile Shop.Hooks\n      plug Shop.Plug\n    end\n  end\nend\n",
+            ),
+        ];
+        let index = index_of(files.iter().map(|(path, text)| analysed(path, text)).collect());
+        let entries = index.inner_files().entries();
+        let mut found = BTreeSet::new();
+        for definition in entries.iter().flat_map(|entry| &entry.facts.definitions) {
+            let wanted = [definition];
+            let some = callers_among(may_call(&index, &wanted), 0, &wanted);
+            let all = callers_among(entries.iter().map(|entry| &**entry), 0, &wanted);
+            assert_eq!(some, all, "{}", definition.qualified());
+            found
+                .extend(all.into_iter().map(|near| format!("{} by {}", definition.qualified(), near.symbol)));
+        }
+        for pair in ["Shop.Worker.init/1 by Shop.start/1", "Shop.Worker.ready?/1 by Shop.ready/1"] {
+            assert!(found.contains(pair), "{pair} is not in {found:#?}");
+        }
+    }
+
+    #[test]
+    fn many_imports_and_calls_are_looked_at_for_as_long_as_a_person_writes_them() {
+        let imports = "  import A\n".repeat(2000);
+        let calls = (0..4000).map(|at| format!("get{at}();")).collect::<String>();
+        let text = format!("defmodule B do\n{imports}  def b do\n    {calls} get()\n  end\nend\n");
+        let index = index_of(vec![
+            analysed("lib/a.ex", "defmodule A do\n  def get, do: 1\nend\n"),
+            analysed("lib/b.ex", &text),
+        ]);
+        let sources = [Source { index: &index, name: "" }];
+        let entries = index.inner_files().entries();
+        let get: Vec<&Definition> =
+            entries[0].facts.definitions.iter().filter(|it| &*it.name == "get").collect();
+        assert_eq!(callers(&sources, 0, &get).len(), 1);
+        let facts = &*entries[1].facts;
+        let b = facts.definitions.iter().find(|it| &*it.name == "b").unwrap();
+        assert!(callees(&sources, 0, facts, b.span).is_empty());
+    }
 }

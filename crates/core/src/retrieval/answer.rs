@@ -282,14 +282,14 @@ pub(super) fn best(found: impl Iterator<Item = (u32, f32)>, count: usize) -> Vec
     // Of tens of thousands nearly all are worse than those that were seen before them.
     let room = count.saturating_mul(2).max(64);
     let mut kept: Vec<(u32, f32)> = Vec::with_capacity(room.min(1024));
-    let mut least = f32::NEG_INFINITY;
+    let mut least: Option<f32> = None;
     for one in found {
-        if one.1 >= least {
+        if least.is_none_or(|least| one.1.total_cmp(&least).is_ge()) {
             kept.push(one);
         }
         if kept.len() == room && count > 0 {
             let (_, last, _) = kept.select_nth_unstable_by(count - 1, by_rank);
-            least = last.1;
+            least = Some(last.1);
             kept.truncate(count);
         }
     }
@@ -336,4 +336,24 @@ fn damped(mut ranked: Vec<(u32, u32, f32)>, limit: usize) -> Vec<(u32, f32)> {
     damped.sort_unstable_by(by_rank);
     damped.truncate(limit);
     damped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_best_are_the_first_of_all_sorted(
+            scores in prop::collection::vec(prop::sample::select(vec![-1.0, -0.0, 0.0, 0.5, 0.5, 2.0, f32::NAN, f32::INFINITY]), 0..400),
+            count in 0..90usize,
+        ) {
+            let found: Vec<(u32, f32)> = (0..).zip(scores).collect();
+            let mut sorted = found.clone();
+            sorted.sort_by(by_rank);
+            let expected: Vec<u32> = sorted.into_iter().take(count).map(|(number, _)| number).collect();
+            prop_assert_eq!(best(found.into_iter(), count), expected);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! How much memory an index takes, and what happens when that is more than it may.
 
+use std::collections::HashSet;
 use std::mem::size_of;
 
 use super::entry::Entry;
 use super::index::Index;
 use super::vectors::Vectors;
-use crate::source::File;
+use crate::source::{ContentHash, File};
 use crate::syntax::{Chunk, Definition, Reference};
 use crate::{Cancel, Error, ErrorKind, Result};
 
@@ -81,6 +82,12 @@ impl Index {
         let memory = self.memory();
         if memory.total() <= most {
             return Ok(self);
+        }
+        // Vectors that no chunk has any more stay until they are many, and may be what is too much.
+        let used: HashSet<&ContentHash> = self.inner_files().keys().iter().collect();
+        let swept = self.with_other_vectors(self.vectors().without(|key| used.contains(key)));
+        if swept.memory().total() <= most {
+            return Ok(swept);
         }
         let is_foreign = self.encoder().is_some() && !self.speaks();
         if !is_foreign {

@@ -283,7 +283,7 @@ impl Files {
     /// The next version, which takes over what is known of files that are in both.
     pub(crate) fn updated(&self, mut entries: Vec<Arc<Entry>>) -> Files {
         entries.sort_by(|a, b| a.file.path.cmp(&b.file.path));
-        let chunks = self.known.len();
+        let chunks = entries.iter().map(|entry| entry.outline.keys.len()).sum();
         let mut files = Files {
             first: Vec::with_capacity(entries.len() + 1),
             keys: Vec::with_capacity(chunks),

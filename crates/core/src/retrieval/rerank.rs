@@ -54,7 +54,7 @@ impl Index {
     }
 }
 
-/// As [`search_all`], but the best places, at most 20, also have the feature [`Feature::Reranked`].
+/// As [`search_all`], but the best places, at most 20, also have the feature [`Feature::Reranked`], unless they are judged all alike.
 ///
 /// # Errors
 /// Those of [`search_all`] and of the reranker.
@@ -64,7 +64,9 @@ pub fn search_reranked(
     reranker: &dyn Reranker,
     cancel: &Cancel,
 ) -> Result<CommonAnswer> {
-    let wider = Query { limit: query.limit.max(RERANKED), ..query.clone() };
+    // A limit of 0 stays the error that it is.
+    let limit = if query.limit == 0 { 0 } else { query.limit.max(RERANKED) };
+    let wider = Query { limit, ..query.clone() };
     let mut answer = search_all(indexes, &wider, cancel)?;
     let count = answer.results.len().min(RERANKED);
     let judged = &mut answer.results[..count];
@@ -99,10 +101,13 @@ fn text(index: &Index, hit: &Hit) -> String {
 
 /// How far each is from the mean, in standard deviations: what a model's numbers mean differs from model to model.
 fn standardised(scores: &[f32]) -> Vec<f32> {
-    let count = scores.len().max(1) as f32;
-    let mean = scores.iter().sum::<f32>() / count;
-    let deviation = (scores.iter().map(|score| (score - mean).powi(2)).sum::<f32>() / count).sqrt();
-    scores.iter().map(|score| if deviation > 0.0 { (score - mean) / deviation } else { 0.0 }).collect()
+    // Squares of what is finite in half the width are finite.
+    let scores: Vec<f64> = scores.iter().map(|score| f64::from(*score)).collect();
+    let count = scores.len().max(1) as f64;
+    let mean = scores.iter().sum::<f64>() / count;
+    let deviation = (scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let distance = |score: &f64| if deviation > 0.0 { (score - mean) / deviation } else { 0.0 };
+    scores.iter().map(|score| distance(score) as f32).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +166,11 @@ mod tests {
         let (index, query) = (index(), Query::new("cart"));
         let bad = index.search_reranked(&query, &Likes("", f32::NAN), &Cancel::new()).unwrap_err();
         assert_eq!(bad.kind(), ErrorKind::Model);
+        let none =
+            index.search_reranked(&Query { limit: 0, ..query.clone() }, &Likes("", 1.0), &Cancel::new());
+        assert_eq!(none.unwrap_err().kind(), ErrorKind::InvalidArgument);
+        let huge = index.search_reranked(&query, &Likes("add", f32::MAX), &Cancel::new()).unwrap();
+        assert!(huge.results.iter().all(|hit| hit.score.is_finite()));
         let cancel = Cancel::new();
         cancel.cancel();
         assert_eq!(

@@ -30,7 +30,7 @@ impl History {
     }
 
     /// The arguments of git that make it write what [`History::parse`] reads, in the folder of the index.
-    pub const LOG: [&str; 13] = [
+    pub const LOG: [&str; 11] = [
         "log",
         "-z",
         "--format=%x02",
@@ -42,23 +42,22 @@ impl History {
         "--relative",
         "-n",
         MOST_COMMITS,
-        "--",
-        ".",
     ];
 
     /// Reads what git wrote, called with [`History::LOG`]; of anything else, something.
     pub fn parse(log: &[u8]) -> History {
         let mut history = History::default();
-        let mut commit: Vec<u32> = Vec::new();
+        let mut commit: Vec<&[u8]> = Vec::new();
         for part in log.split(|byte| *byte == 0) {
-            let part = part.trim_ascii_start();
+            let part = part.strip_prefix(b"\n").unwrap_or(part);
             if part == COMMIT {
-                history.add(std::mem::take(&mut commit));
+                history.add(&commit);
+                commit.clear();
             } else if !part.is_empty() {
-                commit.push(history.number(&String::from_utf8_lossy(part)));
+                commit.push(part);
             }
         }
-        history.add(commit);
+        history.add(&commit);
         history
     }
 
@@ -73,12 +72,14 @@ impl History {
         number
     }
 
-    fn add(&mut self, mut files: Vec<u32>) {
-        files.sort_unstable();
-        files.dedup();
+    fn add(&mut self, files: &[&[u8]]) {
         if files.is_empty() || files.len() > MOST_FILES {
             return;
         }
+        let mut files: Vec<u32> =
+            files.iter().map(|path| self.number(&String::from_utf8_lossy(path))).collect();
+        files.sort_unstable();
+        files.dedup();
         for file in &files {
             self.changes[*file as usize].push(self.commits.len() as u32);
         }

@@ -350,7 +350,7 @@ pub struct Chunk {
     /// What kind of thing it is, if it is a definition.
     pub kind: Option<DefinitionKind>,
     /// Where it stands, such as `"Shop.Cart (lib/shop/cart.ex)"`, and on a second line the aliases that its code goes by, such as
-    /// `"alias Shop.Item, Shop.Money"`: searched and embedded with the text.
+    /// `"alias Shop.Item, Shop.Stock as S"`. An encoder is given both with the text; the first line is searched for words, too.
     pub header: Arc<str>,
 }
 

@@ -72,11 +72,12 @@ pub(crate) struct Matches {
     pub(crate) rarity: f32,
 }
 
-/// What the last query of a thread took, so that the next one need not ask the system for it: that takes longer than to
-/// clear it. What is larger than a question to a large index needs is given back.
-const MOST_KEPT: usize = 1 << 17;
+/// What is larger is given back.
+const MOST_KEPT: usize = 1 << 18;
 
 thread_local! {
+    /// What the last query of a thread took, so that the next one need not ask the system for it: that takes longer than to
+    /// clear it.
     static KEPT: Cell<Kept> = const { Cell::new(Kept { places: Vec::new(), found: Vec::new() }) };
 }
 

@@ -192,6 +192,11 @@ impl Vectors {
         if keys().filter(|key| is_used(key)).count() * 2 >= self.rows() {
             return self.clone();
         }
+        self.without(is_used)
+    }
+
+    /// These vectors without all that `is_used` does not want.
+    pub(crate) fn without(&self, is_used: impl Fn(&ContentHash) -> bool) -> Vectors {
         let mut kept = Rows::default();
         for block in &self.blocks {
             let used = block.keys().iter().enumerate().filter(|(_, key)| is_used(key));

@@ -1,6 +1,6 @@
 //! What the short names in a chunk stand for: a chunk is read apart from the `alias` lines at the head of its module.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::source::{File, Span};
@@ -10,16 +10,18 @@ use crate::syntax::facts::{Chunk, FileFacts, Reference, ReferenceKind};
 const MOST: usize = 8;
 /// So many are looked for in the text of a chunk, which may be one long line.
 const MOST_TRIED: usize = 32;
+/// A name that is given by `as:` has at most so many bytes.
+const LONGEST_NAME: usize = 64;
 /// What stands before the names.
 const MARK: &str = "\nalias ";
 
 /// Adds to the header of each chunk the aliases that its code goes by, in the order of their first use.
 pub(super) fn name(file: &File, facts: &FileFacts, chunks: &mut [Chunk]) {
-    let modules = |references: &'_ [Reference]| -> HashSet<Arc<str>> {
+    let directives = |references: &'_ [Reference]| -> HashMap<Arc<str>, u32> {
         let aliases = references.iter().filter(|reference| reference.kind == ReferenceKind::Alias);
-        aliases.filter_map(|alias| alias.module.clone()).collect()
+        aliases.filter_map(|alias| Some((alias.module.clone()?, alias.span.end))).collect()
     };
-    let aliases = modules(&facts.references);
+    let aliases = directives(&facts.references);
     if aliases.is_empty() {
         return;
     }
@@ -27,22 +29,34 @@ pub(super) fn name(file: &File, facts: &FileFacts, chunks: &mut [Chunk]) {
         let Span { start, end, .. } = chunk.span;
         let place = |byte: u32| facts.references.partition_point(|reference| reference.span.start < byte);
         let inside = &facts.references[place(start)..place(end)];
-        let shown = modules(inside);
+        let shown = directives(inside);
         let text = file.slice(chunk.span);
         let (mut tried, mut named) = (HashSet::new(), Vec::new());
         for module in inside.iter().filter_map(|reference| reference.module.as_deref()) {
-            let Some(alias) = prefixes(module).find(|prefix| aliases.contains(*prefix)) else { continue };
+            let known = |prefix: &str| aliases.get_key_value(prefix);
+            let Some((alias, at)) = prefixes(module).find_map(known) else { continue };
             if named.len() == MOST || tried.len() == MOST_TRIED {
                 break;
             }
-            if tried.insert(alias) && !shown.contains(alias) && !text.contains(alias) {
-                named.push(alias);
+            if tried.insert(alias) && !shown.contains_key(alias) && !text.contains(&**alias) {
+                named.push(match other_name(file, *at) {
+                    Some(short) => format!("{alias} as {short}"),
+                    None => alias.to_string(),
+                });
             }
         }
         if !named.is_empty() {
             chunk.header = format!("{}{MARK}{}", chunk.header, named.join(", ")).into();
         }
     }
+}
+
+/// The name that `as:` gives behind the module that ends at a byte.
+fn other_name(file: &File, end: u32) -> Option<&str> {
+    let rest =
+        file.text.get(end as usize..)?.strip_prefix(',')?.trim_start().strip_prefix("as:")?.trim_start();
+    let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    (1..=LONGEST_NAME).contains(&length).then(|| &rest[..length])
 }
 
 /// `A.B.C`, `A.B`, `A`.
@@ -81,7 +95,7 @@ mod tests {
             [
                 place.to_string(),
                 format!("{place}\nalias Shop.Item, Shop.Money"),
-                format!("{place}\nalias Shop.Stock"),
+                format!("{place}\nalias Shop.Stock as S"),
                 place.to_string(),
             ]
         );
