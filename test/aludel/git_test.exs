@@ -11,7 +11,9 @@ defmodule Aludel.GitTest do
 
   test "what a program says is read up to a size and for a time", %{tmp_dir: dir} do
     assert read("echo", ["some", "$HOME"], dir, 5_000, 100) == {:ok, "some $HOME\n"}
-    assert read("pwd", [], dir, 5_000, 1_000) == {:ok, dir <> "\n"}
+    # The folder may be a link, which the program follows.
+    assert {:ok, folder} = read("pwd", [], dir, 5_000, 1_000)
+    assert folder |> String.trim() |> Path.basename() == Path.basename(dir)
     assert {:ok, "x\nx\n" <> _ = much} = read("yes", ["x"], dir, 5_000, 1_000)
     assert byte_size(much) == 1_000
     began = System.monotonic_time(:millisecond)
