@@ -16,6 +16,13 @@ defmodule Aludel.Git do
     {"LC_ALL", "C"}
   ]
 
+  # Paths are written as they are. Warnings of line ends are of no use here, and would be printed.
+  @settings ~w(-c core.quotePath=false -c core.safecrlf=false)
+
+  @doc "What stands before the arguments of git wherever it is asked."
+  @spec settings() :: [String.t()]
+  def settings, do: @settings
+
   @doc "The program, if it is on the PATH."
   @spec program() :: Path.t() | nil
   def program, do: System.find_executable("git")
@@ -66,8 +73,9 @@ defmodule Aludel.Git do
     end
   end
 
-  # Git ends when nobody reads what it writes, and nothing of it is left in the mailbox.
+  # Git ends when nobody reads what it writes, and nothing of it is left in the mailbox, also of a process that traps exits.
   defp close(port) do
+    Process.unlink(port)
     if Port.info(port), do: Port.close(port)
     flush(port)
   rescue
@@ -77,6 +85,7 @@ defmodule Aludel.Git do
   defp flush(port) do
     receive do
       {^port, _} -> flush(port)
+      {:EXIT, ^port, _} -> flush(port)
     after
       0 -> :ok
     end
@@ -86,9 +95,6 @@ defmodule Aludel.Git do
 
   @doc "What the program says in the folder, with what it complains of or without, and its exit code."
   @spec run(Path.t(), Path.t(), [String.t()], boolean) :: {binary, non_neg_integer}
-  def run(git, root, args, with_errors? \\ false) do
-    # Warnings of line ends are of no use here, and would be printed.
-    args = ~w(-c core.quotePath=false -c core.safecrlf=false) ++ args
-    System.cmd(git, args, cd: root, env: @environment, stderr_to_stdout: with_errors?)
-  end
+  def run(git, root, args, with_errors?),
+    do: System.cmd(git, @settings ++ args, cd: root, env: @environment, stderr_to_stdout: with_errors?)
 end

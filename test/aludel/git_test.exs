@@ -22,6 +22,15 @@ defmodule Aludel.GitTest do
     refute_received _
   end
 
+  test "a process that traps exits finds nothing in its mailbox", %{tmp_dir: dir} do
+    Process.flag(:trap_exit, true)
+    assert read("echo", ["some"], dir, 5_000, 100) == {:ok, "some\n"}
+    assert {:ok, _} = read("yes", ["x"], dir, 5_000, 1_000)
+    assert read("sleep", ["20"], dir, 50, 100) == {:ok, ""}
+    assert read("false", [], dir, 5_000, 100) == :failed
+    refute_receive _, 100
+  end
+
   test "who could not says so, and nobody else hears what it complains of", %{tmp_dir: dir} do
     assert read("false", [], dir, 5_000, 100) == :failed
     assert read("ls", ["nothing of that name"], dir, 5_000, 100) == :failed

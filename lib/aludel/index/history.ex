@@ -36,7 +36,7 @@ defmodule Aludel.Index.History do
   end
 
   defp read(git, index, args) do
-    Git.read(git, index.root, ["-c", "core.quotePath=false" | args], @most_ms, @most_bytes)
+    Git.read(git, index.root, Git.settings() ++ args, @most_ms, @most_bytes)
   rescue
     # There are too many programs already.
     ErlangError -> :failed
