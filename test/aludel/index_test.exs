@@ -1,8 +1,6 @@
 defmodule Aludel.IndexTest do
   use ExUnit.Case, async: true
 
-  import Aludel.Test.Wait
-
   alias Aludel.{Error, Graph, Index, Native}
 
   @moduletag :tmp_dir
@@ -397,31 +395,6 @@ defmodule Aludel.IndexTest do
     end
   end
 
-  test "a search ends with its owner, and when it is cancelled", %{tmp_dir: dir} do
-    {:ok, %{resource: resource}} = Index.build(project(dir))
-
-    options = %{
-      fixed: false,
-      case: :smart,
-      word: false,
-      multiline: false,
-      paths: [],
-      languages: [],
-      kinds: []
-    }
-
-    options = Map.merge(options, %{context: 0, per_file: nil, limit: 1, count: false})
-    {:ok, job} = Aludel.Job.start(&Native.index_grep(&1, resource, "cart", options))
-    Aludel.Job.cancel(job)
-
-    assert match?({:error, %Error{kind: :cancelled}}, result = Aludel.Job.await(job)) or
-             match?({:ok, _}, result)
-
-    before = Native.live_resources().jobs
-    Task.await(Task.async(fn -> Aludel.Job.start(&Native.index_grep(&1, resource, "cart", options)) end))
-    assert eventually(fn -> Native.live_resources().jobs <= before end)
-  end
-
   test "the native library knows every kind and language, and no others", %{tmp_dir: dir} do
     {:ok, index} = Index.build(project(dir))
     assert {:ok, _} = Index.lookup(index, "a", kinds: Index.definition_kinds())
@@ -497,19 +470,11 @@ defmodule Aludel.IndexTest do
     assert {:ok, _} = Index.open(file)
   end
 
-  test "building reports progress and ends with its owner", %{tmp_dir: dir} do
+  test "building reports progress", %{tmp_dir: dir} do
     root = project(dir)
     parent = self()
     {:ok, _} = Index.build(root, progress: &send(parent, {:progress, &1}))
     assert_received {:progress, %{phase: :analyse, done: 0, total: 3}}
-  end
-
-  test "indexes are freed", %{tmp_dir: dir} do
-    root = project(dir)
-    before = Native.live_resources().indexes
-    fn -> Enum.each(1..20, fn _ -> {:ok, _} = Index.build(root) end) end |> Task.async() |> Task.await(60_000)
-    # Other tests hold some of their own for a while.
-    assert eventually(fn -> Native.live_resources().indexes <= before + 5 end)
   end
 
   test "two processes save to one file and both succeed", %{tmp_dir: dir} do

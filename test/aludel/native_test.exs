@@ -1,8 +1,6 @@
 defmodule Aludel.NativeTest do
   use ExUnit.Case, async: true
 
-  import Aludel.Test.Wait
-
   alias Aludel.{Error, Job, Native}
 
   @stubs Native.__info__(:functions) |> Enum.reject(fn {name, _} -> name == :load end) |> Enum.sort()
@@ -78,30 +76,6 @@ defmodule Aludel.NativeTest do
       assert {:ok, job} = Job.start(&Native.job_wait(&1, 60_000))
       assert Job.cancel(job) == :ok
       assert {:error, %Error{kind: :cancelled}} = Job.await(job)
-    end
-
-    test "end when their owner ends" do
-      before = Native.live_resources().jobs
-
-      {pid, monitor} =
-        spawn_monitor(fn ->
-          Enum.each(1..3, fn _ -> {:ok, _} = Job.start(&Native.job_wait(&1, 60_000)) end)
-        end)
-
-      assert_receive {:DOWN, ^monitor, :process, ^pid, :normal}
-      assert eventually(fn -> Native.live_resources().jobs <= before end)
-    end
-
-    test "leave nothing behind" do
-      before = Native.live_resources().jobs
-
-      fn ->
-        Enum.each(1..1000, fn _ -> {:ok, _} = Job.run(&Native.job_wait(&1, 0), nil) end)
-      end
-      |> Task.async()
-      |> Task.await(60_000)
-
-      assert eventually(fn -> Native.live_resources().jobs <= before end)
     end
   end
 end

@@ -1,9 +1,7 @@
 defmodule Aludel.SearchTest do
   use ExUnit.Case, async: true
 
-  import Aludel.Test.Wait
-
-  alias Aludel.{Error, Native, Search}
+  alias Aludel.{Error, Search}
 
   test "asks, is told, and finds" do
     search = Search.new!(max_nodes: 10)
@@ -44,11 +42,5 @@ defmodule Aludel.SearchTest do
              Search.children(search, 0, [%{payload: 1, prior: 7.0, label: "sure"}])
 
     assert_raise ArgumentError, ~r/:policy/, fn -> Search.new(policy: :random) end
-  end
-
-  test "trees are freed" do
-    before = Native.live_resources().trees
-    fn -> Enum.each(1..1000, fn _ -> Search.new!() end) end |> Task.async() |> Task.await()
-    assert eventually(fn -> Native.live_resources().trees <= before end)
   end
 end
