@@ -1,31 +1,32 @@
 //! Indexes: `Aludel.Index`.
 
+mod context;
+mod query;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aludel_core::context::{self, Estimate, Order, PackOptions, Section, Source, TokenCounter};
 use aludel_core::retrieval::{
-    self, Answer, BuildOptions, CachedEmbedder, Embedder, Filter, Hit, Index, MadeFrom, Mode, Query,
-    Reranker, StaticEncoder,
+    self, BuildOptions, CachedEmbedder, Embedder, Index, StaticEncoder,
     store::{self, SaveOptions},
 };
-use aludel_core::source::{Diagnostic, History, Language, Severity, Stamps, WalkOptions};
-use aludel_core::syntax::DefinitionKind;
-use aludel_core::{Cancel, Error, ErrorKind, Result};
+use aludel_core::source::{Diagnostic, History, Severity, Stamps, WalkOptions};
+use aludel_core::{Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
-use rustler::{Atom, Binary, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
+use rustler::{Atom, Binary, Env, NifMap, Resource, ResourceArc, Term};
 
+pub use self::context::tokens_of;
 use crate::embedding_cache::CacheRef;
 use crate::guard::guard;
 use crate::job;
 use crate::live::{Kind, Live};
-use crate::model::{EncoderRef, ModelRef};
+use crate::model::EncoderRef;
 use crate::watch::{Followed, freshness};
 
 mod atoms {
-    rustler::atoms! { hybrid, lexical, semantic, error, warning }
+    rustler::atoms! { error, warning }
 }
 
 /// Chunks that are encoded between two publications: often enough to see progress, seldom enough to cost nothing.
@@ -169,184 +170,6 @@ struct ExDiagnostic {
     severity: Atom,
     code: String,
     message: String,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExResult {
-    file: String,
-    line_start: u32,
-    line_end: u32,
-    symbol: String,
-    kind: Option<&'static str>,
-    score: f32,
-    text: String,
-    features: Vec<ExFeature>,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExFeature {
-    name: &'static str,
-    value: f32,
-    adds: f32,
-}
-
-impl ExResult {
-    fn of(index: &Index, hit: &Hit) -> ExResult {
-        let features = hit.features.iter();
-        ExResult {
-            file: hit.file.to_string(),
-            line_start: hit.span.line_start,
-            line_end: hit.span.line_end,
-            symbol: hit.symbol.to_string(),
-            kind: hit.kind.map(DefinitionKind::as_str),
-            score: hit.score,
-            text: slice(index, hit),
-            features: features
-                .map(|(feature, value, adds)| ExFeature {
-                    name: feature.as_str(),
-                    value: *value,
-                    adds: *adds,
-                })
-                .collect(),
-        }
-    }
-}
-
-/// What is wanted of an answer.
-#[derive(NifMap)]
-#[rustler(decode)]
-struct ExWishes {
-    limit: usize,
-    mode: Atom,
-    near: Vec<String>,
-    paths: Vec<String>,
-    kinds: Vec<String>,
-    modules: Vec<String>,
-    languages: Vec<String>,
-    public: Option<bool>,
-    modified_since: Option<u64>,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExMadeFrom {
-    lexical: bool,
-    semantic: bool,
-    vectors: usize,
-    chunks: usize,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExAnswer {
-    results: Vec<ExResult>,
-    made_from: ExMadeFrom,
-    freshness: Atom,
-}
-
-impl ExAnswer {
-    fn of(index: &Index, answer: &Answer, freshness: Atom) -> ExAnswer {
-        ExAnswer {
-            results: answer.results.iter().map(|hit| ExResult::of(index, hit)).collect(),
-            made_from: answer.made_from.into(),
-            freshness,
-        }
-    }
-}
-
-/// What judges places.
-#[derive(NifUntaggedEnum)]
-enum ExReranker {
-    Model(ResourceArc<ModelRef>),
-    Encoder(ResourceArc<EncoderRef>),
-}
-
-impl ExReranker {
-    fn reranker(&self) -> &dyn Reranker {
-        match self {
-            ExReranker::Model(model) => model.model(),
-            ExReranker::Encoder(encoder) => encoder.reranker(),
-        }
-    }
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExCommonAnswer {
-    /// Each with the place of its index.
-    results: Vec<(usize, ExResult)>,
-    made_from: ExMadeFrom,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExContext {
-    text: String,
-    tokens: usize,
-    sections: Vec<ExSection>,
-    omitted: usize,
-    unworthy: usize,
-    note: Option<&'static str>,
-    made_from: ExMadeFrom,
-    freshness: Atom,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExSection {
-    number: usize,
-    title: String,
-    file: String,
-    line_start: u32,
-    line_end: u32,
-    lines: Vec<(u32, u32)>,
-    symbols: Vec<String>,
-    text: String,
-    trimmed: bool,
-    tokens: usize,
-}
-
-#[derive(NifMap)]
-#[rustler(encode)]
-struct ExCommonContext {
-    text: String,
-    tokens: usize,
-    /// Each with the place of its index.
-    sections: Vec<(usize, ExSection)>,
-    omitted: usize,
-    unworthy: usize,
-    note: Option<&'static str>,
-    made_from: ExMadeFrom,
-}
-
-impl ExSection {
-    fn of(section: Section) -> ExSection {
-        ExSection {
-            number: section.number,
-            lines: section.lines,
-            symbols: section.symbols.iter().map(|symbol| symbol.to_string()).collect(),
-            title: section.title,
-            file: section.file.to_string(),
-            line_start: section.span.line_start,
-            line_end: section.span.line_end,
-            text: section.text,
-            trimmed: section.trimmed,
-            tokens: section.tokens,
-        }
-    }
-}
-
-impl From<MadeFrom> for ExMadeFrom {
-    fn from(from: MadeFrom) -> Self {
-        ExMadeFrom {
-            lexical: from.lexical,
-            semantic: from.semantic,
-            vectors: from.vectors,
-            chunks: from.chunks,
-        }
-    }
 }
 
 /// How much an index may take.
@@ -636,194 +459,4 @@ fn index_history<'a>(env: Env<'a>, index: ResourceArc<IndexRef>, tip: String, lo
 // normal: a constant
 fn history_log(env: Env<'_>) -> Term<'_> {
     guard(env, || Ok(History::LOG.to_vec()))
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn index_search<'a>(
-    env: Env<'a>,
-    index: ResourceArc<IndexRef>,
-    query: String,
-    wishes: ExWishes,
-    encoder: Option<ResourceArc<EncoderRef>>,
-) -> Term<'a> {
-    guard(env, || {
-        let freshness = index.freshness();
-        let (index, history) = (index.current(), index.history());
-        let query = query_for(&index, history, query, wishes, encoder.as_deref())?;
-        let answer = index.search(&query, &Cancel::new())?;
-        Ok(ExAnswer::of(&index, &answer, freshness))
-    })
-}
-
-/// A search whose best places a model looks at once more.
-#[rustler::nif]
-// normal: starts a job
-fn index_rerank<'a>(
-    env: Env<'a>,
-    reference: Term<'a>,
-    index: ResourceArc<IndexRef>,
-    query: String,
-    wishes: ExWishes,
-    encoder: Option<ResourceArc<EncoderRef>>,
-    reranker: ExReranker,
-) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
-        let freshness = index.freshness();
-        let (index, history) = (index.current(), index.history());
-        let query = query_for(&index, history, query, wishes, encoder.as_deref())?;
-        let answer = index.search_reranked(&query, reranker.reranker(), reporter.cancel())?;
-        Ok(ExAnswer::of(&index, &answer, freshness))
-    })
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn index_search_all(
-    env: Env<'_>,
-    indexes: Vec<ResourceArc<IndexRef>>,
-    query: String,
-    wishes: ExWishes,
-) -> Term<'_> {
-    guard(env, || {
-        let versions: Vec<Arc<Index>> = indexes.iter().map(|index| index.current()).collect();
-        let indexes: Vec<&Index> = versions.iter().map(|index| &**index).collect();
-        let answer = retrieval::search_all(&indexes, &query_of(query, wishes)?, &Cancel::new())?;
-        let result = |(at, hit): &(usize, Hit)| (*at, ExResult::of(indexes[*at], hit));
-        Ok(ExCommonAnswer {
-            results: answer.results.iter().map(result).collect(),
-            made_from: answer.made_from.into(),
-        })
-    })
-}
-
-#[rustler::nif(schedule = "DirtyCpu")]
-fn index_context<'a>(
-    env: Env<'a>,
-    index: ResourceArc<IndexRef>,
-    query: String,
-    wishes: ExWishes,
-    encoder: Option<ResourceArc<EncoderRef>>,
-    packing: (usize, String),
-    model: Option<ResourceArc<ModelRef>>,
-) -> Term<'a> {
-    guard(env, || {
-        let freshness = index.freshness();
-        let (index, history) = (index.current(), index.history());
-        let options = pack_options(packing)?;
-        let wanted = query_for(&index, history, query.clone(), wishes, encoder.as_deref())?;
-        let answer = index.search(&wanted, &Cancel::new())?;
-        let count = |text: &str| tokens_of(text, model.as_deref());
-        let context = context::pack(&index, &query, &answer, &options, &count);
-        Ok(ExContext {
-            text: context.text,
-            tokens: context.tokens,
-            sections: context.sections.into_iter().map(ExSection::of).collect(),
-            omitted: context.omitted,
-            unworthy: context.unworthy,
-            note: context.note,
-            made_from: answer.made_from.into(),
-            freshness,
-        })
-    })
-}
-
-/// A context from several indexes, each with the name that its paths are shown behind.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn index_context_all<'a>(
-    env: Env<'a>,
-    indexes: Vec<(ResourceArc<IndexRef>, String)>,
-    query: String,
-    wishes: ExWishes,
-    packing: (usize, String),
-    model: Option<ResourceArc<ModelRef>>,
-) -> Term<'a> {
-    guard(env, || {
-        let versions: Vec<Arc<Index>> = indexes.iter().map(|(index, _)| index.current()).collect();
-        let sources: Vec<Source> =
-            versions.iter().zip(&indexes).map(|(index, (_, name))| Source { index, name }).collect();
-        let all: Vec<&Index> = versions.iter().map(|index| &**index).collect();
-        let options = pack_options(packing)?;
-        let answer = retrieval::search_all(&all, &query_of(query.clone(), wishes)?, &Cancel::new())?;
-        let count = |text: &str| tokens_of(text, model.as_deref());
-        let context = context::pack_all(&sources, &query, &answer, &options, &count);
-        let section = |section: Section| (section.source, ExSection::of(section));
-        Ok(ExCommonContext {
-            text: context.text,
-            tokens: context.tokens,
-            sections: context.sections.into_iter().map(section).collect(),
-            omitted: context.omitted,
-            unworthy: context.unworthy,
-            note: context.note,
-            made_from: answer.made_from.into(),
-        })
-    })
-}
-
-fn pack_options((tokens, order): (usize, String)) -> Result<PackOptions> {
-    let order = named(&[order], "order", &Order::ALL, Order::as_str)?;
-    Ok(PackOptions { order: order.first().copied().unwrap_or_default(), ..PackOptions::new(tokens) })
-}
-
-/// How many tokens a text is; without a tokenizer, an estimate.
-pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
-    match model {
-        Some(model) => model.count_tokens(text),
-        None => Estimate.count(text),
-    }
-}
-
-fn query_for(
-    index: &Index,
-    history: Option<Arc<History>>,
-    text: String,
-    wishes: ExWishes,
-    encoder: Option<&EncoderRef>,
-) -> Result<Query> {
-    let mut query = query_of(text, wishes)?;
-    query.history = history;
-    // An encoder whose vectors the index does not hold yet can tell nothing about it.
-    if let Some(encoder) = encoder
-        && query.mode != Mode::Lexical
-        && index.encoder() == Some(encoder.fingerprint())
-    {
-        query.vector = Some(encoder.embed_one(&query.text, &Cancel::new())?);
-    }
-    Ok(query)
-}
-
-fn query_of(text: String, wishes: ExWishes) -> Result<Query> {
-    let mode = if wishes.mode == atoms::lexical() {
-        Mode::Lexical
-    } else if wishes.mode == atoms::semantic() {
-        Mode::Semantic
-    } else if wishes.mode == atoms::hybrid() {
-        Mode::Hybrid
-    } else {
-        return Err(Error::invalid("the mode is one of :hybrid, :lexical and :semantic"));
-    };
-    let filter = Filter {
-        paths: wishes.paths,
-        kinds: named(&wishes.kinds, "kind", &DefinitionKind::ALL, DefinitionKind::as_str)?,
-        modules: wishes.modules,
-        languages: named(&wishes.languages, "language", &Language::ALL, Language::as_str)?,
-        public: wishes.public,
-        modified_since: wishes.modified_since,
-    };
-    Ok(Query { text, limit: wishes.limit, mode, near: wishes.near, history: None, vector: None, filter })
-}
-
-/// Each of `names` as one of `all`.
-fn named<T: Copy>(names: &[String], what: &str, all: &[T], name: fn(T) -> &'static str) -> Result<Vec<T>> {
-    let find = |wanted: &String| {
-        all.iter().copied().find(|one| name(*one) == wanted).ok_or_else(|| {
-            let known: Vec<&str> = all.iter().map(|one| name(*one)).collect();
-            Error::invalid(format!("there is no {what} {wanted:?}; there are {}", known.join(", ")))
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-fn slice(index: &Index, hit: &Hit) -> String {
-    let text = index.text(&hit.file);
-    let part = text.and_then(|text| text.get(hit.span.start as usize..hit.span.end as usize));
-    part.unwrap_or_default().to_string()
 }
