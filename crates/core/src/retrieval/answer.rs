@@ -1,11 +1,11 @@
 //! From a question to ranked places: candidates of both sides, fused, then what their names and paths say.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::best::{best, by_rank};
 use super::bm25::Census;
 use super::candidates::{Candidate, Candidates, Found, Scale};
 use super::entry::Entry;
@@ -270,32 +270,6 @@ impl<'i> Side<'i> {
             .map(|(number, candidate)| (number, files.known(number).file, self.score(query, candidate)))
             .collect()
     }
-}
-
-/// Better first; of equals the one that stands first.
-fn by_rank(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
-    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
-}
-
-/// The numbers of the `count` best, best first.
-pub(super) fn best(found: impl Iterator<Item = (u32, f32)>, count: usize) -> Vec<u32> {
-    // Of tens of thousands nearly all are worse than those that were seen before them.
-    let room = count.saturating_mul(2).max(64);
-    let mut kept: Vec<(u32, f32)> = Vec::with_capacity(room.min(1024));
-    let mut least: Option<f32> = None;
-    for one in found {
-        if least.is_none_or(|least| one.1.total_cmp(&least).is_ge()) {
-            kept.push(one);
-        }
-        if kept.len() == room && count > 0 {
-            let (_, last, _) = kept.select_nth_unstable_by(count - 1, by_rank);
-            least = Some(last.1);
-            kept.truncate(count);
-        }
-    }
-    kept.sort_unstable_by(by_rank);
-    kept.truncate(count);
-    kept.into_iter().map(|(number, _)| number).collect()
 }
 
 /// Whether a path holds tests, examples, old things or a log of changes, which answer few questions.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::answer::best;
 use super::bm25::{Match, Matches};
 use super::entry::Mark;
 use super::index::Index;
@@ -35,17 +34,6 @@ pub(super) struct Found<'i> {
 impl Found<'_> {
     fn may_be_found(&self, number: u32) -> bool {
         self.allowed.is_none_or(|allowed| allowed.chunks.contains(number as usize))
-    }
-
-    /// The chunks that have something by `of`.
-    fn scored(&self, of: fn(&Match) -> f32) -> impl Iterator<Item = (u32, f32)> {
-        let scored = self.matches.found.iter().map(move |(number, found)| (*number, of(found)));
-        scored.filter(|(_, score)| *score > 0.0)
-    }
-
-    /// Of those that may be in the answer, the `count` best, best first.
-    fn best(&self, of: fn(&Match) -> f32, count: usize) -> Vec<u32> {
-        best(self.scored(of).filter(|(number, _)| self.may_be_found(*number)), count)
     }
 }
 
@@ -98,14 +86,14 @@ impl Index {
         let (mut defined, mut tested, mut located) = (Vec::new(), Vec::new(), BTreeMap::new());
         if by_words {
             // Tests count also where a filter keeps them out of the answer.
-            let anywhere = best(found.scored(|found| found.score), TESTS_AMONG.max(wanted));
+            let anywhere = found.matches.best(TESTS_AMONG.max(wanted), |_| true);
             tested = self.tested(question, found, &anywhere[..anywhere.len().min(TESTS_AMONG)]);
             lexical = match found.allowed {
                 None => anywhere,
-                Some(_) => found.best(|found| found.score, wanted),
+                Some(_) => found.matches.best(wanted, |number| found.may_be_found(number)),
             };
             lexical.truncate(wanted);
-            numbers = found.best(|found| found.named, wanted);
+            numbers = found.matches.best_named(wanted, |number| found.may_be_found(number));
             defined = self.definitions_of(&question.symbols);
             located = self.located(&question.places);
         }

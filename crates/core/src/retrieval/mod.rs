@@ -6,6 +6,7 @@ mod fields;
 mod filter;
 mod tokens;
 
+mod best;
 mod bm25;
 mod names;
 mod vectors;

@@ -6,14 +6,15 @@
 //! many, and rewritten when most of them is dead. What is counted is counted over the living alone, so the history of a
 //! version never shows in its scores.
 
+mod matches;
 mod postings;
 mod segment;
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub(crate) use self::matches::{Match, Matches};
 use self::postings::Posting;
 pub(crate) use self::segment::Segment;
 use self::segment::{LONGEST_WORD, letters};
@@ -46,60 +47,6 @@ struct Part {
     alive: usize,
 }
 
-/// What the words of a question found in a chunk.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Match {
-    /// BM25F; 0 if there is none of the words.
-    pub(crate) score: f32,
-    /// How much of the question's rarity is in it: the sum over the words that are.
-    pub(crate) covered: f32,
-    /// The same for the names that it defines.
-    pub(crate) named: f32,
-    /// How many of the words are in these names.
-    pub(crate) names: u16,
-    /// The last words that were counted in `covered` and in `named`, from 1.
-    last: [u16; 2],
-}
-
-/// What a question's words found.
-#[derive(Debug, Default)]
-pub(crate) struct Matches {
-    /// Of each chunk, by its number, which of those that were found it is, from 1.
-    places: Vec<u32>,
-    /// The chunks that have one of the words, and what they have.
-    pub(crate) found: Vec<(u32, Match)>,
-    /// The rarity of all words together.
-    pub(crate) rarity: f32,
-}
-
-/// What is larger is given back.
-const MOST_KEPT: usize = 1 << 18;
-
-thread_local! {
-    /// What the last query of a thread took, so that the next one need not ask the system for it: that takes longer than to
-    /// clear it.
-    static KEPT: Cell<Kept> = const { Cell::new(Kept { places: Vec::new(), found: Vec::new() }) };
-}
-
-/// Those of [`Matches`], without anything in them.
-#[derive(Default)]
-struct Kept {
-    places: Vec<u32>,
-    found: Vec<(u32, Match)>,
-}
-
-impl Drop for Matches {
-    fn drop(&mut self) {
-        let (mut places, mut found) = (std::mem::take(&mut self.places), std::mem::take(&mut self.found));
-        if places.capacity() <= MOST_KEPT && found.capacity() <= MOST_KEPT {
-            places.clear();
-            found.clear();
-            // While a thread ends there is nowhere to keep it.
-            let _ = KEPT.try_with(|kept| kept.set(Kept { places, found }));
-        }
-    }
-}
-
 /// What is counted over all chunks before one is scored: how many there are, how long, and how many have a token.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
@@ -129,25 +76,6 @@ impl Census {
     /// How long a field is in the mean.
     fn mean(&self) -> [f32; FIELDS] {
         self.lengths.map(|length| (length as f64 / self.documents.max(1) as f64).max(1e-9) as f32)
-    }
-}
-
-impl Matches {
-    /// What a chunk has of the words.
-    pub(crate) fn of(&self, chunk: u32) -> Match {
-        let place = self.places.get(chunk as usize).copied().unwrap_or(0) as usize;
-        place.checked_sub(1).map_or(Match::default(), |place| self.found[place].1)
-    }
-
-    /// The same, to be added to; `None` for what is no chunk.
-    #[inline]
-    fn of_mut(&mut self, chunk: u32) -> Option<&mut Match> {
-        let place = self.places.get_mut(chunk as usize)?;
-        if *place == 0 {
-            self.found.push((chunk, Match::default()));
-            *place = self.found.len() as u32;
-        }
-        self.found.get_mut(*place as usize - 1).map(|(_, found)| found)
     }
 }
 
@@ -235,37 +163,33 @@ impl Lexical {
 
     /// What the chunks, of which there are so many, have of the `words`. Each token counts once.
     pub(crate) fn matches(&self, words: &[Word], chunks: usize, census: &Census) -> Matches {
-        let Kept { mut places, found } = KEPT.take();
-        places.resize(chunks, 0);
-        let mut matches = Matches { places, found, rarity: 0.0 };
-        let mean = census.mean();
         // In the order of the words, because sums of floats depend on it.
         let mut words: Vec<&Word> = words.iter().collect();
         words.sort_unstable_by(|a, b| a.tokens.cmp(&b.tokens));
         words.dedup_by(|a, b| a.tokens == b.tokens);
-        let mut counted: FxHashSet<&str> = FxHashSet::default();
-        for (number, word) in (1u16..).zip(&words) {
-            let found: Vec<Vec<(&Part, usize)>> = word.tokens.iter().map(|token| self.find(token)).collect();
-            let rarities: Vec<f32> = word.tokens.iter().map(|token| census.rarity(token)).collect();
+        let rarity = |word: &&Word| {
             // A stem is at least as frequent as its word, and tells how much the word says in all its forms.
-            let rarity_of_word = rarities.iter().copied().fold(f32::INFINITY, f32::min);
-            if !word.whole {
-                matches.rarity += rarity_of_word;
-            }
-            for ((token, terms), rarity) in word.tokens.iter().zip(&found).zip(rarities) {
-                let first_time = counted.insert(token);
-                for (part, term) in terms {
-                    for posting in part.segment.postings(*term) {
-                        let chunk = part.number(&posting);
-                        let Some(found) = matches.of_mut(chunk) else { continue };
-                        if first_time {
-                            let lengths = &part.segment.lengths[posting.document as usize];
-                            let frequency = weighted_frequency(&posting, lengths, &mean);
-                            found.score += word.weight * rarity * frequency * (K1 + 1.0) / (K1 + frequency);
-                        }
-                        if !word.whole {
-                            found.count(number, rarity_of_word, &posting);
-                        }
+            word.tokens.iter().map(|token| census.rarity(token)).fold(f32::INFINITY, f32::min)
+        };
+        let rarities = words.iter().filter(|word| !word.whole).map(rarity).collect();
+        let mut matches = Matches::new(chunks, rarities);
+        let scale = Scale::of(census);
+        let mut seen: FxHashSet<&str> = FxHashSet::default();
+        let mut places = 0..;
+        for word in words {
+            let mut counter = matches.counter(if word.whole { None } else { places.next() });
+            for token in &word.tokens {
+                // What two words have in common counts in the score of the first.
+                let most =
+                    if seen.insert(token) { word.weight * census.rarity(token) * (K1 + 1.0) } else { 0.0 };
+                for (part, term) in self.find(token) {
+                    let codes = part.segment.codes();
+                    for posting in part.segment.postings(term) {
+                        let Some(codes) = codes.get(posting.document as usize) else { break };
+                        let frequency = scale.frequency(&posting, codes);
+                        let is_name = posting.frequencies[Field::Name as usize] > 0;
+                        let score = most * frequency / (K1 + frequency);
+                        counter.add(part.number(&posting), score, is_name);
                     }
                 }
             }
@@ -347,30 +271,26 @@ impl Lexical {
     }
 }
 
-impl Match {
-    /// Counts a word that was found, once for all of its tokens.
-    fn count(&mut self, number: u16, rarity: f32, posting: &Posting) {
-        if self.last[0] != number {
-            self.last[0] = number;
-            self.covered += rarity;
-        }
-        if posting.frequencies[Field::Name as usize] > 0 && self.last[1] != number {
-            self.last[1] = number;
-            self.named += rarity;
-            self.names += 1;
-        }
-    }
-}
+/// What the frequency in a field counts: by the field, and by the code of its length.
+struct Scale(Box<[[f32; 256]; FIELDS]>);
 
-fn weighted_frequency(posting: &Posting, lengths: &[u32; FIELDS], mean: &[f32; FIELDS]) -> f32 {
-    let mut sum = 0.0;
-    for field in 0..FIELDS {
-        if posting.frequencies[field] > 0 {
-            let length = 1.0 - B[field] + B[field] * lengths[field] as f32 / mean[field];
-            sum += FIELD_WEIGHTS[field] * f32::from(posting.frequencies[field]) / length;
-        }
+impl Scale {
+    fn of(census: &Census) -> Scale {
+        let mean = census.mean();
+        let counts = |field: usize, code: u8| {
+            FIELD_WEIGHTS[field] / (1.0 - B[field] + B[field] * segment::length(code) / mean[field])
+        };
+        let table = |field| std::array::from_fn(|code| counts(field, code as u8));
+        Scale(Box::new(std::array::from_fn(table)))
     }
-    sum
+
+    /// How often a document has a term, by the weights of its fields and by how long they are. All fields are looked at, also
+    /// those without the term: to ask takes longer.
+    #[inline]
+    fn frequency(&self, posting: &Posting, codes: &[u8; FIELDS]) -> f32 {
+        let fields = self.0.iter().zip(codes).zip(posting.frequencies);
+        fields.map(|((counts, code), frequency)| f32::from(frequency) * counts[usize::from(*code)]).sum()
+    }
 }
 
 impl Part {

@@ -8,6 +8,27 @@ use crate::retrieval::fields::FIELDS;
 /// Each field has the term once, so that no frequencies follow.
 const ONCE: u8 = 1 << 7;
 
+/// Of each set of fields, at which place each of them stands among those that have the term; the place behind all others for those
+/// that have it not. A loop over the fields takes longer, since its end depends on the data.
+const PLACES: [[u8; FIELDS]; 1 << FIELDS] = places();
+
+const fn places() -> [[u8; FIELDS]; 1 << FIELDS] {
+    let mut places = [[FIELDS as u8; FIELDS]; 1 << FIELDS];
+    let mut fields = 0;
+    while fields < places.len() {
+        let (mut field, mut next) = (0, 0);
+        while field < FIELDS {
+            if fields & 1 << field != 0 {
+                places[fields][field] = next;
+                next += 1;
+            }
+            field += 1;
+        }
+        fields += 1;
+    }
+    places
+}
+
 /// A document that has a term.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Posting {
@@ -71,20 +92,19 @@ impl Iterator for Postings<'_> {
             distance |= u32::from(byte & 0x7f) << shift;
             shift += 7;
         }
-        let mut frequencies = [0; FIELDS];
-        let mut fields = head & !ONCE;
-        while fields != 0 {
-            let field = fields.trailing_zeros() as usize;
-            fields &= fields - 1;
-            let frequency = if head & ONCE != 0 {
-                1
-            } else {
-                let [next, after @ ..] = rest else { return None };
-                rest = after;
-                *next
-            };
-            *frequencies.get_mut(field)? = frequency;
+        let fields = head & !ONCE;
+        let places = PLACES.get(usize::from(fields))?;
+        let mut each = [1, 1, 1, 1, 1, 1, 0, 0];
+        if head & ONCE == 0 {
+            let (these, after) = rest.split_at_checked(fields.count_ones() as usize)?;
+            // A copy whose length is known is faster; what is behind these has no place.
+            match rest.first_chunk::<FIELDS>() {
+                Some(first) => each[..FIELDS].copy_from_slice(first),
+                None => each[..these.len()].copy_from_slice(these),
+            }
+            rest = after;
         }
+        let frequencies = places.map(|place| each[usize::from(place % 8)]);
         self.bytes = rest;
         self.last = self.last.checked_add(distance)?;
         Some(Posting { document: self.last, frequencies })

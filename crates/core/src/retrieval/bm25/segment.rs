@@ -40,6 +40,9 @@ pub(crate) struct Segment {
     /// The first eight bytes of each term.
     #[serde(skip)]
     heads: OnceLock<Vec<u64>>,
+    /// How long each field of each document is, as [`length_code`]: what is looked at for every posting should be small.
+    #[serde(skip)]
+    codes: OnceLock<Vec<[u8; FIELDS]>>,
     #[serde(skip)]
     vocabulary: OnceLock<Vec<(u32, u32)>>,
     #[serde(skip)]
@@ -136,7 +139,7 @@ impl Segment {
     /// The bytes that it takes, but for what is made when a word is misspelt.
     pub(super) fn bytes(&self) -> usize {
         let of_term = 3 * size_of::<u32>() + size_of::<u64>();
-        let of_document = size_of::<Lengths>();
+        let of_document = size_of::<Lengths>() + FIELDS;
         self.terms.len() + self.ends.len() * of_term + self.lengths.len() * of_document + self.postings.len()
     }
 
@@ -161,6 +164,11 @@ impl Segment {
             && self.lasts.last().is_none_or(|last| *last as usize <= self.postings.len())
             && (0..self.ends.len()).all(|at| self.term(at).is_some())
             && (1..self.ends.len()).all(|at| self.term(at - 1) < self.term(at))
+    }
+
+    /// The codes of the lengths of each document.
+    pub(super) fn codes(&self) -> &[[u8; FIELDS]] {
+        self.codes.get_or_init(|| self.lengths.iter().map(|lengths| lengths.map(length_code)).collect())
     }
 
     fn term(&self, at: usize) -> Option<&str> {
@@ -225,6 +233,32 @@ impl Segment {
     }
 }
 
+/// Lengths up to here are exact.
+const EXACT: u32 = 128;
+
+/// A length in a byte: itself if it is less than [`EXACT`], else its first five bits and how many follow; of what is longer
+/// than 32 767 not more.
+fn length_code(length: u32) -> u8 {
+    match length {
+        0..EXACT => length as u8,
+        _ => {
+            ((length as f32).to_bits() >> 19).saturating_sub(FIRST_INEXACT).min(255 - EXACT) as u8
+                + EXACT as u8
+        }
+    }
+}
+
+/// The length of a code, in the middle of those that have it.
+pub(super) fn length(code: u8) -> f32 {
+    match u32::from(code) {
+        exact @ 0..EXACT => exact as f32,
+        code => f32::from_bits(((code - EXACT + FIRST_INEXACT) << 19) + (1 << 18)),
+    }
+}
+
+/// The exponent and the first four bits of the mantissa of [`EXACT`] as a float.
+const FIRST_INEXACT: u32 = (EXACT as f32).to_bits() >> 19;
+
 /// The letters that occur in a word, as bits.
 pub(super) fn letters(word: &str) -> u32 {
     word.chars().fold(0, |bits, letter| bits | 1 << (letter as u32 % 32))
@@ -283,5 +317,21 @@ impl Document {
                 self.terms.insert(token.into(), frequencies);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_keep_their_size() {
+        assert!((0..EXACT).all(|exact| length(length_code(exact)) == exact as f32));
+        for long in (EXACT..32_768).step_by(7) {
+            let kept = length(length_code(long));
+            assert!((kept / long as f32 - 1.0).abs() < 1.0 / 30.0, "{long} became {kept}");
+            assert!(length_code(long) >= length_code(long - 1));
+        }
+        assert_eq!(length_code(u32::MAX), length_code(32_767));
     }
 }

@@ -6,7 +6,7 @@ use fixedbitset::FixedBitSet;
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::kernels::GROUP;
+use super::kernels::{GROUP, Scale};
 use super::probe::Probe;
 use super::rows::{Placed, Vectors};
 use super::set::Scan;
@@ -18,8 +18,11 @@ const ESTIMATE_FROM: usize = 2048;
 const PARALLEL_FROM: usize = 250_000;
 
 /// By how many standard deviations an estimate may be wrong before a vector is missed. Those that just belong to the best are
-/// estimated lower one time in 28, better ones less often. Measured by `--bin vectors`.
-const CAUTION: f32 = 1.8;
+/// estimated lower one time in 44, better ones less often. Measured by `--bin vectors`.
+const CAUTION: f32 = 2.0;
+
+/// So many times the rows that are wanted are scored before it is known what the others have to reach.
+const PROMISING: usize = 2;
 
 /// A search among the vectors of one version.
 #[derive(Clone, Copy, Debug)]
@@ -129,55 +132,42 @@ impl Nearest<'_> {
                 (0..blocks).into_par_iter().with_min_len(blocks.div_ceil(4 * rayon::current_num_threads()));
             several.fold(|| Estimates::new(count), estimate).reduce(|| Estimates::new(count), Estimates::and)
         };
-        let score = |row| {
-            let (block, at) = self.vectors.locate(row);
-            probe.score(block.row(at), block.scales()[at])
-        };
-        // Some that are surely good, to know what the others have to reach.
-        let good = estimates.low.finish();
-        let reached = good.iter().map(|found| score(found.row)).fold(f32::INFINITY, f32::min);
-        let needed = good.last().map_or(f32::NEG_INFINITY, |last| last.score.max(reached));
-        let high = estimates.high.iter().filter(|(_, high)| *high >= needed).map(|(row, _)| *row);
-        // However wrong the estimates are, there are never fewer than were asked for.
-        let mut rows: Vec<u32> = high.chain(good.iter().map(|found| found.row)).collect();
-        rows.sort();
-        rows.dedup();
+        let needed = estimates.needed();
+        let rows: Vec<(u32, f32)> = estimates.high.into_iter().filter(|(_, high)| *high >= needed).collect();
+        // The most promising first, to know what the others have to reach.
+        let promising =
+            nth_best(rows.iter().map(|(_, high)| *high).collect(), count.saturating_mul(PROMISING));
+        let (first, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, high)| *high >= promising);
         let mut best = Best::new(count);
-        for row in rows {
-            let score = score(row);
+        self.score_rows(probe, &first, f32::NEG_INFINITY, &mut best);
+        best.trim();
+        // This must not depend on the order in which the others are scored, which is that of the history of a version.
+        let reached = best.least;
+        self.score_rows(probe, &others, reached, &mut best);
+        best.finish()
+    }
+
+    /// Scores those of `rows` whose scores may be as high as `needed`, in their order, which is that in memory.
+    fn score_rows(&self, probe: &Probe, rows: &[(u32, f32)], needed: f32, best: &mut Best) {
+        for (row, _) in rows.iter().filter(|(_, high)| *high >= needed) {
+            let (block, at) = self.vectors.locate(*row);
+            let score = probe.score(block.row(at), block.scales()[at]);
             if score >= best.least {
-                best.push(self.found(row, score));
+                best.push(self.found(*row, score));
             }
         }
-        best.finish()
     }
 
     fn estimate(&self, probe: &Probe, at: usize, estimates: &mut Estimates) {
         let (block, start, masks) = self.block(at);
+        let scale = Scale { step: probe.step, least: probe.least, caution: CAUTION };
         for (group, mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
             let sums = probe.level.sums(&probe.tables, block.group(group));
             let (factors, errors) = (&block.factors()[group], &block.errors()[group]);
-            let least = estimates.low.least;
-            let mut high = [0.0; GROUP];
-            let mut is_any = false;
-            for row in 0..GROUP {
-                let estimate = (f32::from(sums[row]) * probe.step + probe.least) * factors[row];
-                high[row] = estimate + CAUTION * errors[row];
-                is_any |= high[row] >= least;
-            }
-            if !is_any {
-                continue;
-            }
-            for row in rows(0, *mask) {
-                if high[row] < estimates.low.least {
-                    continue;
-                }
+            let (high, may_be) = probe.level.highest(&sums, factors, errors, &scale, estimates.least);
+            for row in rows(0, mask & may_be) {
                 let number = start + (group * GROUP + row) as u32;
-                estimates.high.push((number, high[row]));
-                let low = high[row] - 2.0 * CAUTION * errors[row];
-                if low >= estimates.low.least {
-                    estimates.low.push(self.found(number, low));
-                }
+                estimates.push(number, high[row], high[row] - 2.0 * CAUTION * errors[row]);
             }
         }
     }
@@ -193,23 +183,60 @@ fn rows(group: usize, mask: u32) -> impl Iterator<Item = usize> {
     })
 }
 
+/// The value of which so many are as good; less than all, if there are fewer.
+fn nth_best(mut values: Vec<f32>, count: usize) -> f32 {
+    match count.checked_sub(1).filter(|at| *at < values.len()) {
+        Some(at) => *values.select_nth_unstable_by(at, |a, b| b.total_cmp(a)).1,
+        None => f32::NEG_INFINITY,
+    }
+}
+
 /// What is known of rows before they are scored.
 struct Estimates {
+    count: usize,
     /// The rows whose scores may be that high, but for those that cannot be among the best.
     high: Vec<(u32, f32)>,
-    /// The best by what their scores are at least.
-    low: Best,
+    /// What the scores of the best are at least, and of some more.
+    low: Vec<f32>,
+    /// What may not be as high as this is not among the best.
+    least: f32,
 }
 
 impl Estimates {
     fn new(count: usize) -> Estimates {
-        Estimates { high: Vec::new(), low: Best::new(count) }
+        Estimates { count, high: Vec::new(), low: Vec::new(), least: f32::NEG_INFINITY }
+    }
+
+    /// Adds a row whose score is at least `low` and at most `high`.
+    #[inline]
+    fn push(&mut self, row: u32, high: f32, low: f32) {
+        self.high.push((row, high));
+        if low >= self.least {
+            self.low.push(low);
+            if self.low.len() > self.count.saturating_mul(2).max(64) {
+                self.trim();
+            }
+        }
+    }
+
+    fn trim(&mut self) {
+        if self.low.len() > self.count {
+            self.low.select_nth_unstable_by(self.count - 1, |a, b| b.total_cmp(a));
+            self.low.truncate(self.count);
+            self.least = self.low[self.count - 1];
+        }
     }
 
     fn and(mut self, other: Estimates) -> Estimates {
         self.high.extend(other.high);
-        other.low.found.into_iter().for_each(|found| self.low.push(found));
+        self.low.extend(other.low);
+        self.trim();
         self
+    }
+
+    /// What the best reach for sure.
+    fn needed(&self) -> f32 {
+        nth_best(self.low.clone(), self.count)
     }
 }
 

@@ -36,6 +36,16 @@ pub(super) struct Codes(pub(super) [u8; 16 * TABLES]);
 #[repr(C, align(64))]
 pub(super) struct Tables(pub(super) [u8; 16 * TABLES]);
 
+/// What turns a sum of entries into the most that a product may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    /// What a sum is multiplied with, and what is added then; that is to be multiplied with a factor of the row.
+    pub(super) step: f32,
+    pub(super) least: f32,
+    /// By how many errors of the row it may be more.
+    pub(super) caution: f32,
+}
+
 /// Which instructions are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
@@ -111,6 +121,41 @@ impl Level {
             Level::Neon => unsafe { neon::sums(tables, codes) },
         }
     }
+
+    /// The most that the product with each row of a group may be, and which rows reach `needed`, as bits.
+    pub(super) fn highest(
+        self,
+        sums: &[u16; GROUP],
+        factors: &[f32; GROUP],
+        errors: &[f32; GROUP],
+        scale: &Scale,
+        needed: f32,
+    ) -> ([f32; GROUP], u32) {
+        match self {
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { x86::highest_avx2(sums, factors, errors, scale, needed) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { x86::highest_avx512(sums, factors, errors, scale, needed) },
+            _ => highest(sums, factors, errors, scale, needed),
+        }
+    }
+}
+
+fn highest(
+    sums: &[u16; GROUP],
+    factors: &[f32; GROUP],
+    errors: &[f32; GROUP],
+    scale: &Scale,
+    needed: f32,
+) -> ([f32; GROUP], u32) {
+    let high: [f32; GROUP] = std::array::from_fn(|row| {
+        let estimate = (f32::from(sums[row]) * scale.step + scale.least) * factors[row];
+        estimate + scale.caution * errors[row]
+    });
+    let reach = high.iter().enumerate().fold(0, |bits, (row, high)| bits | u32::from(*high >= needed) << row);
+    (high, reach)
 }
 
 fn dot(question: &[Wide], row: &[Line]) -> i32 {
@@ -173,6 +218,25 @@ mod tests {
                 parts.into_iter().map(|(tables, codes)| (Tables(tables), Codes(codes))).unzip();
             for level in Level::all() {
                 prop_assert_eq!(level.sums(&tables, &codes), sums(&tables, &codes), "{:?}", level);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_are_the_same_on_every_level(
+            sums in prop::array::uniform32(any::<u16>()),
+            factors in prop::array::uniform32(0.0f32..2.0),
+            errors in prop::array::uniform32(0.0f32..0.2),
+            needed in -1.0f32..1.0,
+        ) {
+            let scale = Scale { step: 1e-4, least: -3.0, caution: 2.0 };
+            let expected = highest(&sums, &factors, &errors, &scale, needed);
+            for row in 0..GROUP {
+                prop_assert_eq!(expected.1 >> row & 1 == 1, expected.0[row] >= needed);
+            }
+            for level in Level::all() {
+                prop_assert_eq!(level.highest(&sums, &factors, &errors, &scale, needed), expected, "{:?}", level);
             }
         }
     }
