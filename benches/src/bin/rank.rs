@@ -3,19 +3,20 @@
 //! `cargo run --release -p aludel-benches --no-default-features --bin rank -- --root DIR --queries IN.jsonl --out OUT.jsonl
 //! [--limit N] [--words] [--encoder FILE]`
 //!
-//! Meaning is that of the static model, of another file of it with `--encoder`; `--words` leaves it out.
+//! Meaning is that of the static model, with `--encoder` that of another file of it, or that of the encoder in a folder, in INT8, if
+//! the program was built with `inference`; `--words` leaves it out.
 //!
 //! IN has `query_id` and `query` a line; OUT `{"query_id", "results": [{"file", "line_start", "line_end", "score", "features"}]}`, best
 //! first, with the features that are not 0.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aludel_core::Cancel;
-use aludel_core::retrieval::{BuildOptions, Embedder, Hit, Index, Query, StaticEncoder, embed_all};
+use aludel_core::retrieval::{BuildOptions, Embedder, Hit, Index, Query, StaticEncoder};
 use serde_json::{Map, Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,10 +39,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let encoder = match encoder {
         _ if words => None,
-        Some(path) => Some(StaticEncoder::load(&path)?),
-        None => Some(StaticEncoder::shipped()?),
+        Some(path) => Some(load(&path)?),
+        None => Some(Arc::new(StaticEncoder::shipped()?) as _),
     };
-    rank(&root, &queries, &out, limit, encoder.as_ref())
+    rank(&root, &queries, &out, limit, encoder)
+}
+
+type Shared = Arc<dyn Embedder + Send + Sync>;
+
+fn load(path: &Path) -> Result<Shared, Box<dyn Error>> {
+    #[cfg(feature = "inference")]
+    if path.is_dir() {
+        use aludel_core::inference::{Encoder, LoadOptions, Precision};
+        let options = LoadOptions { precision: Precision::Int8, ..LoadOptions::default() };
+        return Ok(Arc::new(Encoder::load(path, &options)?));
+    }
+    Ok(Arc::new(StaticEncoder::load(path)?))
 }
 
 fn rank(
@@ -49,26 +62,18 @@ fn rank(
     queries: &Path,
     out: &Path,
     limit: usize,
-    encoder: Option<&StaticEncoder>,
+    encoder: Option<Shared>,
 ) -> Result<(), Box<dyn Error>> {
     let cancel = Cancel::new();
     let mut index = Index::build(root, &BuildOptions::default(), &mut |_| {}, &cancel)?;
     if let Some(encoder) = encoder {
-        let cell = RefCell::new(index);
-        let mut publish = |batch, _| {
-            let next = cell.borrow().with_vectors(batch)?;
-            cell.replace(next);
-            Ok(())
-        };
-        embed_all(&|| cell.borrow().clone(), encoder, 4096, &mut publish, &cancel)?;
-        index = cell.into_inner();
+        index = index.with_encoder(encoder, &cancel)?;
     }
     let mut out = BufWriter::new(fs::File::create(out)?);
     for line in fs::read_to_string(queries)?.lines().filter(|line| !line.trim().is_empty()) {
         let row: Value = serde_json::from_str(line)?;
         let text = row["query"].as_str().ok_or("a query without `query`")?;
-        let vector = encoder.map(|encoder| encoder.embed_query(text, &cancel)).transpose()?;
-        let answer = index.search(&Query { limit, vector, ..Query::new(text) }, &cancel)?;
+        let answer = index.search(&Query { limit, ..Query::new(text) }, &cancel)?;
         let results: Vec<Value> = answer.results.iter().map(result).collect();
         writeln!(out, "{}", json!({"query_id": row["query_id"], "results": results}))?;
     }

@@ -10,7 +10,7 @@ use crate::source::History;
 use crate::syntax::{Definition, DefinitionKind};
 
 /// Of a longer text only so many different words are looked for.
-const MOST_WORDS: usize = 512;
+pub(super) const MOST_WORDS: usize = 512;
 
 /// What an answer is made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

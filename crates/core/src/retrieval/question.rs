@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::index::Index;
 use super::places::{Place, places};
-use super::query::{Mention, Query, Word, mentions};
+use super::query::{MOST_WORDS, Mention, Query, Word, mentions};
 use super::rank::Phrases;
 use super::weights::CORRECTED;
 
@@ -33,6 +33,7 @@ impl Question {
                 words.extend(nearest.iter().flat_map(|word| Word::all_of(word, CORRECTED)));
             }
         }
+        words.truncate(MOST_WORDS);
         let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         let bare: Vec<String> = query.text.split_whitespace().map(bare).collect();
         let asks = |some: &[&str]| bare.iter().any(|word| some.contains(&&**word));
