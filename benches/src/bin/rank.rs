@@ -1,7 +1,7 @@
 //! The candidates of questions with their features, from which `scripts/learn_ranking.py` learns what each counts.
 //!
 //! `cargo run --release -p aludel-benches --no-default-features --bin rank -- --root DIR --queries IN.jsonl --out OUT.jsonl
-//! [--limit N] [--words] [--encoder FILE]`
+//! [--limit N] [--words] [--encoder PATH]`
 //!
 //! Meaning is that of the static model, with `--encoder` that of another file of it, or that of the encoder in a folder, in INT8, if
 //! the program was built with `inference`; `--words` leaves it out.
