@@ -18,8 +18,8 @@ defmodule Aludel.Test.Wait do
         do: path
   end
 
-  @doc "Whether `condition` becomes true within two seconds; collects garbage before each look."
-  def eventually(condition, attempts \\ 200) do
+  @doc "Whether `condition` becomes true within ten seconds; collects garbage before each look."
+  def eventually(condition, attempts \\ 1000) do
     :erlang.garbage_collect()
 
     cond do
