@@ -285,7 +285,7 @@ defmodule Aludel.GraphTest do
         {:ok, index} = Index.build(root)
         assert {job, ref} = start(name, index, arguments)
         assert is_reference(job), "#{name} answered from a graph that it made"
-        assert_receive {^ref, {:ok, _}}, 5_000
+        assert_receive {^ref, {:ok, _}}
       end
     end
 
@@ -300,7 +300,7 @@ defmodule Aludel.GraphTest do
       for {name, arguments} <- @whole do
         assert {job, ref} = start(name, index, arguments)
         assert is_reference(job)
-        assert_receive {^ref, {:ok, _}}, 5_000
+        assert_receive {^ref, {:ok, _}}
       end
     end
 
@@ -318,7 +318,7 @@ defmodule Aludel.GraphTest do
       for {name, arguments} <- @near do
         assert {job, ref} = start(name, index, arguments)
         assert is_reference(job)
-        assert_receive {^ref, {:ok, [_ | _]}}, 5_000
+        assert_receive {^ref, {:ok, [_ | _]}}
       end
     end
   end

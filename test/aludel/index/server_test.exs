@@ -214,7 +214,7 @@ defmodule Aludel.Index.ServerTest do
     end
 
     defp finish(work, result) do
-      assert_receive {:began, ^work, index, encoder, pid}, 5_000
+      assert_receive {:began, ^work, index, encoder, pid}
       send(pid, {:end, result})
       {index, encoder}
     end
