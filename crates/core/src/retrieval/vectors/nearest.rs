@@ -6,7 +6,7 @@ use fixedbitset::FixedBitSet;
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::kernels::{GROUP, Scale};
+use super::kernels::{GROUP, Scale, Sums};
 use super::probe::Probe;
 use super::rows::{Placed, Vectors};
 use super::set::Scan;
@@ -164,7 +164,8 @@ impl Nearest<'_> {
         for (group, mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
             let sums = probe.level.sums(&probe.tables, block.group(group));
             let (factors, errors) = (&block.factors()[group], &block.errors()[group]);
-            let (high, may_be) = probe.level.highest(&sums, factors, errors, &scale, estimates.least);
+            let sums = Sums { sums: &sums, factors, errors };
+            let (high, may_be) = probe.level.highest(&sums, &scale, estimates.least);
             for row in rows(0, mask & may_be) {
                 let number = start + (group * GROUP + row) as u32;
                 estimates.push(number, high[row], high[row] - 2.0 * CAUTION * errors[row]);

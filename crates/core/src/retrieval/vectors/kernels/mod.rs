@@ -36,6 +36,14 @@ pub(super) struct Codes(pub(super) [u8; 16 * TABLES]);
 #[repr(C, align(64))]
 pub(super) struct Tables(pub(super) [u8; 16 * TABLES]);
 
+/// The sums of a group's rows, and what turns each into an estimate and says how wrong that is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sums<'g> {
+    pub(super) sums: &'g [u16; GROUP],
+    pub(super) factors: &'g [f32; GROUP],
+    pub(super) errors: &'g [f32; GROUP],
+}
+
 /// What turns a sum of entries into the most that a product may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
@@ -123,36 +131,23 @@ impl Level {
     }
 
     /// The most that the product with each row of a group may be, and which rows reach `needed`, as bits.
-    pub(super) fn highest(
-        self,
-        sums: &[u16; GROUP],
-        factors: &[f32; GROUP],
-        errors: &[f32; GROUP],
-        scale: &Scale,
-        needed: f32,
-    ) -> ([f32; GROUP], u32) {
+    pub(super) fn highest(self, group: &Sums<'_>, scale: &Scale, needed: f32) -> ([f32; GROUP], u32) {
         match self {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { x86::highest_avx2(sums, factors, errors, scale, needed) },
+            Level::Avx2 => unsafe { x86::highest_avx2(group, scale, needed) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { x86::highest_avx512(sums, factors, errors, scale, needed) },
-            _ => highest(sums, factors, errors, scale, needed),
+            Level::Avx512 => unsafe { x86::highest_avx512(group, scale, needed) },
+            _ => highest(group, scale, needed),
         }
     }
 }
 
-fn highest(
-    sums: &[u16; GROUP],
-    factors: &[f32; GROUP],
-    errors: &[f32; GROUP],
-    scale: &Scale,
-    needed: f32,
-) -> ([f32; GROUP], u32) {
+fn highest(group: &Sums<'_>, scale: &Scale, needed: f32) -> ([f32; GROUP], u32) {
     let high: [f32; GROUP] = std::array::from_fn(|row| {
-        let estimate = (f32::from(sums[row]) * scale.step + scale.least) * factors[row];
-        estimate + scale.caution * errors[row]
+        let estimate = (f32::from(group.sums[row]) * scale.step + scale.least) * group.factors[row];
+        estimate + scale.caution * group.errors[row]
     });
     let reach = high.iter().enumerate().fold(0, |bits, (row, high)| bits | u32::from(*high >= needed) << row);
     (high, reach)
@@ -231,12 +226,13 @@ mod tests {
             needed in -1.0f32..1.0,
         ) {
             let scale = Scale { step: 1e-4, least: -3.0, caution: 2.0 };
-            let expected = highest(&sums, &factors, &errors, &scale, needed);
+            let group = Sums { sums: &sums, factors: &factors, errors: &errors };
+            let expected = highest(&group, &scale, needed);
             for row in 0..GROUP {
                 prop_assert_eq!(expected.1 >> row & 1 == 1, expected.0[row] >= needed);
             }
             for level in Level::all() {
-                prop_assert_eq!(level.highest(&sums, &factors, &errors, &scale, needed), expected, "{:?}", level);
+                prop_assert_eq!(level.highest(&group, &scale, needed), expected, "{:?}", level);
             }
         }
     }

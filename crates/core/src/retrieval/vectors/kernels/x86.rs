@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Codes, GROUP, Line, Scale, Tables, Wide};
+use super::{Codes, GROUP, Line, Scale, Sums, Tables, Wide};
 
 /// # Safety
 /// The processor must have AVX2, and the slices must be equally long.
@@ -124,13 +124,7 @@ pub(super) unsafe fn sums_avx512(tables: &[Tables], codes: &[Codes]) -> [u16; GR
 /// # Safety
 /// The processor must have AVX2.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn highest_avx2(
-    sums: &[u16; GROUP],
-    factors: &[f32; GROUP],
-    errors: &[f32; GROUP],
-    scale: &Scale,
-    needed: f32,
-) -> ([f32; GROUP], u32) {
+pub(super) unsafe fn highest_avx2(group: &Sums<'_>, scale: &Scale, needed: f32) -> ([f32; GROUP], u32) {
     let (step, least) = (_mm256_set1_ps(scale.step), _mm256_set1_ps(scale.least));
     let (caution, needed) = (_mm256_set1_ps(scale.caution), _mm256_set1_ps(needed));
     let mut high = [0.0; GROUP];
@@ -138,10 +132,10 @@ pub(super) unsafe fn highest_avx2(
     for row in (0..GROUP).step_by(8) {
         // SAFETY: eight of each are left from here.
         unsafe {
-            let sums = _mm256_cvtepu16_epi32(_mm_loadu_si128(sums.as_ptr().add(row).cast()));
+            let sums = _mm256_cvtepu16_epi32(_mm_loadu_si128(group.sums.as_ptr().add(row).cast()));
             let product = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), step), least);
-            let estimate = _mm256_mul_ps(product, _mm256_loadu_ps(factors.as_ptr().add(row)));
-            let error = _mm256_mul_ps(caution, _mm256_loadu_ps(errors.as_ptr().add(row)));
+            let estimate = _mm256_mul_ps(product, _mm256_loadu_ps(group.factors.as_ptr().add(row)));
+            let error = _mm256_mul_ps(caution, _mm256_loadu_ps(group.errors.as_ptr().add(row)));
             let most = _mm256_add_ps(estimate, error);
             _mm256_storeu_ps(high.as_mut_ptr().add(row), most);
             let reaches = _mm256_cmp_ps::<_CMP_GE_OQ>(most, needed);
@@ -154,13 +148,7 @@ pub(super) unsafe fn highest_avx2(
 /// # Safety
 /// The processor must have AVX-512.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn highest_avx512(
-    sums: &[u16; GROUP],
-    factors: &[f32; GROUP],
-    errors: &[f32; GROUP],
-    scale: &Scale,
-    needed: f32,
-) -> ([f32; GROUP], u32) {
+pub(super) unsafe fn highest_avx512(group: &Sums<'_>, scale: &Scale, needed: f32) -> ([f32; GROUP], u32) {
     let (step, least) = (_mm512_set1_ps(scale.step), _mm512_set1_ps(scale.least));
     let (caution, needed) = (_mm512_set1_ps(scale.caution), _mm512_set1_ps(needed));
     let mut high = [0.0; GROUP];
@@ -168,10 +156,10 @@ pub(super) unsafe fn highest_avx512(
     for row in (0..GROUP).step_by(16) {
         // SAFETY: sixteen of each are left from here.
         unsafe {
-            let sums = _mm512_cvtepu16_epi32(_mm256_loadu_si256(sums.as_ptr().add(row).cast()));
+            let sums = _mm512_cvtepu16_epi32(_mm256_loadu_si256(group.sums.as_ptr().add(row).cast()));
             let product = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), step), least);
-            let estimate = _mm512_mul_ps(product, _mm512_loadu_ps(factors.as_ptr().add(row)));
-            let error = _mm512_mul_ps(caution, _mm512_loadu_ps(errors.as_ptr().add(row)));
+            let estimate = _mm512_mul_ps(product, _mm512_loadu_ps(group.factors.as_ptr().add(row)));
+            let error = _mm512_mul_ps(caution, _mm512_loadu_ps(group.errors.as_ptr().add(row)));
             let most = _mm512_add_ps(estimate, error);
             _mm512_storeu_ps(high.as_mut_ptr().add(row), most);
             reach |= u32::from(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(most, needed)) << row;
