@@ -15,9 +15,9 @@ pub fn store(data: &[u8]) {
     let path = folder.path().join("index");
     fs::write(&path, data).expect("a file for temporary data");
     match open(&path, &Cancel::new()) {
-        Ok(stored) => {
-            let answer = answer(&stored.index);
-            stored.index.graph();
+        Ok(opened) => {
+            let answer = answer(&opened);
+            opened.graph();
             assert!(saved().answers.contains(&answer), "no index that was saved gives {answer:?}");
         }
         Err(error) => assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Version), "{error:?}"),

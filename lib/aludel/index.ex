@@ -257,15 +257,19 @@ defmodule Aludel.Index do
       default: nil,
       doc: "the folder that the index is to be of, instead of that which it was saved with"
     ],
+    max_file_bytes: [
+      type: :pos_integer,
+      default: 1_048_576,
+      doc: "larger files give a diagnostic when it is updated"
+    ],
     max_memory: @max_memory
   ]
 
   @doc """
-  Opens an index file that `save/3` wrote. Of one that an older Aludel wrote, vectors are kept, but those of chunks that
-  an encoder sees otherwise now, and everything else is made anew from the texts in it, which takes as long as it does in `build/2`, until it is saved.
+  Opens an index file that `save/3` wrote.
 
   Errors: `:not_found`, `:corrupt` (truncated, damaged or no index), `:version` (written by a newer Aludel), `:outdated`
-  (written by an older one whose indexes are no more read), `:invalid_argument` (exported, and opened without `:root`).
+  (written by an older one), `:invalid_argument` (exported, and opened without `:root`).
 
   An index that was made somewhere else, by `export/3` on another machine or in another checkout, becomes that of the folder `:root`.
   It answers as it did there, until `update/2` has read the folder; only files with another content are analysed then.
@@ -284,22 +288,14 @@ defmodule Aludel.Index do
   @spec open(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open(path, opts \\ []) do
     opts = Options.validate!(opts, @open_options)
-
-    with {:ok, {index, _older?}} <- open_any(path, opts[:root] && Path.expand(opts[:root]), opts),
-         do: {:ok, index}
-  end
-
-  @doc false
-  # Also whether the file is of an older format, and should be written again.
-  @spec open_any(Path.t(), Path.t() | nil, keyword) :: {:ok, {t, boolean}} | {:error, Error.t()}
-  def open_any(path, root \\ nil, opts \\ []) do
     path = Path.expand(path)
+    root = opts[:root] && Path.expand(opts[:root])
 
     Telemetry.span([:aludel, :index, :open], %{}, fn ->
-      with {:ok, {resource, root, older?}} <-
+      with {:ok, {resource, root}} <-
              run(&Native.index_open(&1, path, root, ceilings(opts)), opts[:progress]) do
         Cache.used(path)
-        {:ok, {%__MODULE__{resource: resource, root: root}, older?}}
+        {:ok, %__MODULE__{resource: resource, root: root}}
       end
     end)
   end
@@ -330,8 +326,8 @@ defmodule Aludel.Index do
   ]
 
   @doc """
-  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One of a
-  format that is no more read is built again.
+  Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One of an
+  older format is built again.
 
   An index file that is damaged or was written by a newer version is an error and stays as it is.
 
@@ -354,16 +350,16 @@ defmodule Aludel.Index do
   end
 
   @doc false
-  # The index as it was saved, renewed if an older Aludel wrote it, or else a new one.
-  @spec open_last(Path.t(), keyword) :: {:ok, t, :opened | :renewed | :built} | {:error, Error.t()}
+  # The index as it was saved, or else a new one.
+  @spec open_last(Path.t(), keyword) :: {:ok, t, :opened | :built} | {:error, Error.t()}
   def open_last(root, opts) do
     root = Path.expand(root)
     path = opts[:index] || default_path(root)
 
     with true <- File.exists?(path),
-         {:ok, {index, older?}} <- open_any(path, nil, opts),
+         {:ok, index} <- open(path, Keyword.take(opts, [:progress, :max_file_bytes, :max_memory])),
          true <- same_folder?(index.root, root) do
-      {:ok, index, if(older?, do: :renewed, else: :opened)}
+      {:ok, index, :opened}
     else
       {:error, %{kind: kind} = error} when kind != :outdated ->
         {:error, error}
@@ -377,10 +373,9 @@ defmodule Aludel.Index do
 
   defp up_to_date(_index, :built, _opts), do: {:ok, true}
 
-  defp up_to_date(index, how, opts) do
+  defp up_to_date(index, :opened, opts) do
     with {:ok, changes} <- update(index, Keyword.take(opts, [:progress])) do
-      changed? = changes.dependencies or changes.added + changes.changed + changes.removed > 0
-      {:ok, how == :renewed or changed?}
+      {:ok, changes.dependencies or changes.added + changes.changed + changes.removed > 0}
     end
   end
 

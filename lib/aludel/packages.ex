@@ -270,13 +270,9 @@ defmodule Aludel.Packages do
       name = Enum.join(Enum.reject([package.name, package.version, print], &is_nil/1), "-")
       path = Path.join(Cache.packages(), String.replace(name, ~r/[^\w.+-]/u, "_"))
 
-      case Index.open_any(path <> ".aludel") do
-        {:ok, {index, false}} ->
+      case Index.open(path <> ".aludel") do
+        {:ok, index} ->
           {:ok, index}
-
-        # Else it would be made anew from its texts each time.
-        {:ok, {index, true}} ->
-          with :ok <- Index.save(index, path <> ".aludel"), do: {:ok, index}
 
         # It can be made again from what it was made from.
         {:error, %{kind: kind}} when kind in [:not_found, :outdated, :version, :corrupt] ->

@@ -147,21 +147,6 @@ defmodule Aludel.IndexTest do
     assert Index.info(again) == Index.info(index)
   end
 
-  test "an index of an older format keeps its vectors, and is saved in the present one", %{tmp_dir: dir} do
-    older = Path.expand("../../crates/core/tests/fixtures/index/format-2.aludel", __DIR__)
-    {:ok, index} = Index.open(older)
-    # All but that of the one chunk that goes by an alias, which its header names now.
-    {:ok, %{vectors: 12, chunks: 13}} = Index.info(index, edges: false)
-    assert {:ok, [%{symbol: "Shop.Cart"}]} = Aludel.Graph.implementations(index, "GenServer")
-
-    newer = Path.join(dir, "newer")
-    :ok = Index.save(index, newer)
-    format = fn file -> binary_part(File.read!(file), 8, 4) |> :binary.decode_unsigned(:little) end
-    assert format.(newer) > format.(older)
-    {:ok, opened} = Index.open(newer)
-    assert Index.info(opened) == Index.info(index)
-  end
-
   test "files that are no index are errors and stay as they are", %{tmp_dir: dir} do
     root = project(dir)
     {:ok, index} = Index.build(root)

@@ -51,7 +51,7 @@ fn with_encoder(index: &Index) -> Index {
 }
 
 fn open(path: &Path) -> Index {
-    with_encoder(&store::open(path, &Cancel::new()).unwrap().index)
+    with_encoder(&store::open(path, &Cancel::new()).unwrap())
 }
 
 /// What an index says, without where it is.

@@ -225,16 +225,15 @@ fn index_open<'a>(
     job::start(env, reference, move |reporter| {
         let options = BuildOptions::from(ceilings);
         let (path, cancel) = (Path::new(&path), reporter.cancel());
-        let (index, is_older) = job::install(|| {
+        let index = job::install(|| {
             let stored = match &root {
                 Some(root) => store::import(path, Path::new(root), cancel)?,
                 None => store::open(path, cancel)?,
             };
-            let index = stored.index.with_encoder(shipped_encoder()?, cancel)?;
-            Ok((index.with_ceiling(options.max_memory, cancel)?, stored.is_older))
+            stored.with_encoder(shipped_encoder()?, cancel)?.with_ceiling(options.max_memory, cancel)
         })?;
         let root = index.root().to_string_lossy().into_owned();
-        Ok((IndexRef::new(index, options), root, is_older))
+        Ok((IndexRef::new(index, options), root))
     })
 }
 

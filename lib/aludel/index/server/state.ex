@@ -127,8 +127,7 @@ defmodule Aludel.Index.Server.State do
   # A saved index answers before it is compared with the folder; one that was built has just been.
   defp over(:open, {:ok, index, how}, state) do
     built? = how == :built
-    unsaved? = how != :opened
-    state = %{state | index: index, error: nil, bare: true, behind: not built?, unsaved: unsaved?}
+    state = %{state | index: index, error: nil, bare: true, behind: not built?, unsaved: built?}
     {state, replies} = if built?, do: answer(state, {:ok, :opened}), else: again(state)
     {state, awaited} = awaited(state, {:ok, index})
     next(state, [{:publish, {:ok, index}} | awaited] ++ replies ++ [{:tell, %{event: :ready}}])

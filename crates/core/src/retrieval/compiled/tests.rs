@@ -45,7 +45,7 @@ fn reopened(index: &Index) -> Index {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     store::save(index, &path, &SaveOptions::default(), &Cancel::new()).unwrap();
-    store::open(&path, &Cancel::new()).unwrap().index
+    store::open(&path, &Cancel::new()).unwrap()
 }
 
 fn observe(index: &Index, folder: &Path) -> (Index, Observations) {

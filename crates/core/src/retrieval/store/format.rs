@@ -29,16 +29,9 @@ use crate::source::{ContentHash, Diagnostic, Language, Stamp};
 use crate::syntax::Chunk;
 use crate::{Error, ErrorKind, Result};
 
-use super::older;
-
 /// The version that is written. It goes up when the bytes mean something else, and also when reading the same source gives
-/// other facts, for facts are stored and not made again. Of an older version texts and vectors are read, which vectors make
-/// worth it, and the facts are made anew from the texts.
-///
-/// 5: aliases in the headers of chunks. 4: facts apart from what a search needs, tables of words and names, what files looked like. 3: what the compiler said; live routes lead to functions of the live view; vectors as bytes, times of files.
+/// other facts, for facts are stored and not made again. An index of another version is not read: it is built again.
 pub(crate) const FORMAT_VERSION: u32 = 5;
-/// The oldest version that is read.
-pub(crate) const OLDEST_SUPPORTED: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"aludelix";
 const HEADER: usize = 16;
@@ -80,9 +73,9 @@ pub(super) struct Directory {
     pub(super) fingerprint: ContentHash,
     pub(super) dimensions: u32,
     pub(super) blocks: Vec<BlockRecord>,
-    /// Sorted by path. Since version 3.
+    /// Sorted by path.
     pub(super) artifacts: Vec<ArtifactRecord>,
-    /// Tables of words and of names. Since version 4.
+    /// Tables of words and of names.
     pub(super) segments: Vec<BlockRecord>,
     pub(super) names: Vec<BlockRecord>,
 }
@@ -93,7 +86,7 @@ pub(super) struct FileRecord {
     /// Of the file's text.
     pub(super) hash: ContentHash,
     pub(super) modified: Option<u64>,
-    /// What it looked like when it was read. Since version 4.
+    /// What it looked like when it was read.
     pub(super) stamp: Option<Stamp>,
     pub(super) place: Place,
 }
@@ -198,10 +191,8 @@ fn parse_slot(bytes: &[u8]) -> Option<Slot> {
 /// What can be said of a file at first sight.
 pub(super) enum Opened {
     /// The newest whole state.
-    State(Slot, Directory),
-    /// That of an index of an older version, which is read and not added to.
-    Older(Directory, u32),
-    /// An index, but damaged or of a version that is no more read: it may be replaced.
+    State(Slot, Box<Directory>),
+    /// An index, but damaged or of an older version: it may be replaced.
     Unusable(Error),
 }
 
@@ -223,13 +214,13 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
     let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
     if version > FORMAT_VERSION {
         let message = format!(
-            "{} was written by a newer Aludel (format {version}, this one reads up to {FORMAT_VERSION}): update Aludel, \
+            "{} was written by a newer Aludel (format {version}, this one reads format {FORMAT_VERSION}): update Aludel, \
              or delete the file and build the index again",
             path.display()
         );
         return Err(Error::new(ErrorKind::Version, message).with_path(path));
     }
-    if version < OLDEST_SUPPORTED {
+    if version < FORMAT_VERSION {
         return Ok(Opened::Unusable(outdated(path, version)));
     }
     let mut slots: Vec<Slot> = SLOTS.iter().filter_map(|at| parse_slot(&head[*at as usize..])).collect();
@@ -240,16 +231,9 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
         Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Opened::Unusable(error)),
         Err(error) => return Err(error),
     };
-    if version == FORMAT_VERSION {
-        return Ok(match decode(&bytes, path) {
-            Ok(directory) => Opened::State(slot, directory),
-            Err(error) => Opened::Unusable(error),
-        });
-    }
-    Ok(match older::directory(&bytes, path, version) {
-        Ok(directory) => Opened::Older(directory, version),
-        // Its bytes are whole, but have a meaning that is no more known.
-        Err(_) => Opened::Unusable(outdated(path, version)),
+    Ok(match decode(&bytes, path) {
+        Ok(directory) => Opened::State(slot, Box::new(directory)),
+        Err(error) => Opened::Unusable(error),
     })
 }
 

@@ -5,7 +5,6 @@
 //! written, and must not wait for a writer.
 
 mod format;
-mod older;
 
 #[cfg(test)]
 mod tests;
@@ -55,16 +54,6 @@ impl Default for SaveOptions {
     }
 }
 
-/// An index that was opened.
-#[derive(Clone, Debug)]
-pub struct Stored {
-    /// The index.
-    pub index: Index,
-    /// Whether its file is of an older format. Then all files were analysed anew, which takes as long as it does when an index
-    /// is built, until the index is saved.
-    pub is_older: bool,
-}
-
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
@@ -91,8 +80,8 @@ pub fn save(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel) 
     let before = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(mut file) if file.metadata().is_ok_and(|data| data.len() > 0) => {
             match open_directory(&mut file, path)? {
-                Opened::State(slot, directory) => Some((file, slot, directory)),
-                Opened::Older(..) | Opened::Unusable(_) => None,
+                Opened::State(slot, directory) => Some((file, slot, *directory)),
+                Opened::Unusable(_) => None,
             }
         }
         Ok(_) => None,
@@ -119,44 +108,41 @@ pub fn export(index: &Index, path: &Path, options: &SaveOptions, cancel: &Cancel
 ///
 /// # Errors
 /// Those of [`open`], and `NotFound` without `root`.
-pub fn import(path: &Path, root: &Path, cancel: &Cancel) -> Result<Stored> {
+pub fn import(path: &Path, root: &Path, cancel: &Cancel) -> Result<Index> {
     let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
-    let stored = read(path, cancel)?;
-    Ok(Stored { index: stored.index.with_root(root), ..stored })
+    Ok(read(path, cancel)?.with_root(root))
 }
 
-/// Reads the index in the file `path`. It answers as the one that was saved did; one of an older format that is still read
-/// answers as if its files had been read now. Nothing is locked or written.
+/// Reads the index in the file `path`. It answers as the one that was saved did. Nothing is locked or written.
 ///
 /// # Errors
 /// `Corrupt` if the file is no index, or is damaged or cut off; `Version` if a newer version wrote it, and `Outdated` if an
-/// older one did, that this one cannot read; `InvalidArgument` for one that was exported ([`import`]); `NotFound` and `Io` from the operating system; those of [`Cancel::check`].
-pub fn open(path: &Path, cancel: &Cancel) -> Result<Stored> {
-    let stored = read(path, cancel)?;
-    if stored.index.root().as_os_str().is_empty() {
+/// older one did; `InvalidArgument` for one that was exported ([`import`]); `NotFound` and `Io` from the operating system; those of [`Cancel::check`].
+pub fn open(path: &Path, cancel: &Cancel) -> Result<Index> {
+    let index = read(path, cancel)?;
+    if index.root().as_os_str().is_empty() {
         let message = format!(
             "{} was exported, and does not know its folder: open it with the folder that it is to be of (root)",
             path.display()
         );
         return Err(Error::invalid(message).with_path(path));
     }
-    Ok(stored)
+    Ok(index)
 }
 
-fn read(path: &Path, cancel: &Cancel) -> Result<Stored> {
+fn read(path: &Path, cancel: &Cancel) -> Result<Index> {
     let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-    let (directory, older) = match open_directory(&mut file, path)? {
-        Opened::State(_, directory) => (directory, None),
-        Opened::Older(directory, version) => (directory, Some(version)),
+    let directory = match open_directory(&mut file, path)? {
+        Opened::State(_, directory) => *directory,
         Opened::Unusable(error) => return Err(error),
     };
     let entry = |bytes: &[u8], record: &FileRecord| {
-        let entry = if older.is_some() { older::entry(bytes, path)? } else { entry(bytes, path)? };
+        let entry = entry(bytes, path)?;
         let is_same = entry.file.path == record.path && entry.file.hash == record.hash;
         if is_same { Ok(Arc::new(entry)) } else { Err(does_not_fit(path)) }
     };
     let entries = read_all(&mut file, path, &directory.files, |record| &record.place, entry, cancel)?;
-    let vectors = vectors(&mut file, path, &directory, older, cancel)?;
+    let vectors = vectors(&mut file, path, &directory, cancel)?;
     let segment = |bytes: &[u8], record: &BlockRecord| {
         let segment: Segment = decode(bytes, path)?;
         let fits = segment.is_sound() && segment.id() == record.id;
@@ -185,7 +171,7 @@ fn read(path: &Path, cancel: &Cancel) -> Result<Stored> {
         compiled,
         ..Parts::new(entries, unread, outside)
     };
-    Ok(Stored { index: Index::of(root, parts), is_older: older.is_some() })
+    Ok(Index::of(root, parts))
 }
 
 /// What all `records` say: their bytes are read one after the other, and compared with their checksums and interpreted by `value` on all
@@ -222,21 +208,8 @@ fn read_all<R: Sync, T: Send>(
     Ok(values)
 }
 
-fn vectors(
-    file: &mut File,
-    path: &Path,
-    directory: &Directory,
-    older: Option<u32>,
-    cancel: &Cancel,
-) -> Result<Vectors> {
+fn vectors(file: &mut File, path: &Path, directory: &Directory, cancel: &Cancel) -> Result<Vectors> {
     let dimensions = directory.dimensions as usize;
-    if older == Some(2) {
-        let batch = |bytes: &[u8], _: &BlockRecord| {
-            older::batch(bytes, directory, path).map_err(|_| does_not_fit(path))
-        };
-        let batches = read_all(file, path, &directory.blocks, |record| &record.place, batch, cancel)?;
-        return batches.iter().try_fold(Vectors::default(), |vectors, batch| vectors.with(batch));
-    }
     let block = |bytes: &[u8], record: &BlockRecord| {
         let block: Block = decode(bytes, path)?;
         let fits = block.id == record.id && block.dimensions() == dimensions;
