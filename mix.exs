@@ -1,23 +1,23 @@
 Code.require_file("native/cargo.exs", __DIR__)
 
-defmodule Aludel.MixProject do
+defmodule Ambix.MixProject do
   use Mix.Project
 
   @version "0.1.0"
 
   def project do
     [
-      app: :aludel,
+      app: :ambix,
       version: @version,
       elixir: "~> 1.14",
       description: "Gives an Elixir application or tool the powers of a coding assistant",
       start_permanent: Mix.env() == :prod,
       compilers: [:cargo] ++ Mix.compilers(),
-      aliases: ["compile.cargo": &Aludel.Cargo.run/1],
+      aliases: ["compile.cargo": &Ambix.Cargo.run/1],
       # What a host may have and we call only when it does: it is neither undefined nor a dependency that we forgot.
       xref: [exclude: [:telemetry]],
       elixirc_paths: elixirc_paths(Mix.env()),
-      test_coverage: [ignore_modules: [Aludel.Native]],
+      test_coverage: [ignore_modules: [Ambix.Native]],
       deps: [],
       package: package()
     ]

@@ -1,11 +1,11 @@
-defmodule Aludel.Cargo do
+defmodule Ambix.Cargo do
   @moduledoc false
   # The Mix compiler that brings the native library to where the VM looks for it. It is a script and not a module of the
   # library because it has to run before the library is compiled. Environment:
   #
-  #   ALUDEL_NIF_PATH   a library that is already built; nothing is compiled
-  #   ALUDEL_SKIP_NIF   "1": no library at all, for building documentation or working on plain Elixir code
-  #   ALUDEL_FEATURES   cargo features to add, such as "cuda" or "metal"
+  #   AMBIX_NIF_PATH   a library that is already built; nothing is compiled
+  #   AMBIX_SKIP_NIF   "1": no library at all, for building documentation or working on plain Elixir code
+  #   AMBIX_FEATURES   cargo features to add, such as "cuda" or "metal"
   #   CARGO_TARGET_DIR  where cargo builds, as cargo itself understands it
 
   @root Path.expand("..", __DIR__)
@@ -15,8 +15,8 @@ defmodule Aludel.Cargo do
     target = Path.join([Mix.Project.app_path(), "priv", "native", library_name()])
 
     cond do
-      System.get_env("ALUDEL_SKIP_NIF") == "1" -> {:noop, []}
-      path = System.get_env("ALUDEL_NIF_PATH") -> take(Path.expand(path), target)
+      System.get_env("AMBIX_SKIP_NIF") == "1" -> {:noop, []}
+      path = System.get_env("AMBIX_NIF_PATH") -> take(Path.expand(path), target)
       fresh?(target) -> {:noop, []}
       true -> build(target)
     end
@@ -25,7 +25,7 @@ defmodule Aludel.Cargo do
   defp take(path, target) do
     cond do
       not File.regular?(path) ->
-        fail("ALUDEL_NIF_PATH names #{path}, which is not a file; unset it to build the library from source")
+        fail("AMBIX_NIF_PATH names #{path}, which is not a file; unset it to build the library from source")
 
       Mix.Utils.stale?([path], [target]) or File.stat!(path).size != File.stat!(target).size ->
         install(path, target)
@@ -39,13 +39,13 @@ defmodule Aludel.Cargo do
     case System.find_executable("cargo") do
       nil ->
         fail("""
-        cargo is not on the PATH, and Aludel's native library has to be compiled. Install Rust 1.91 or newer, \
-        or set ALUDEL_NIF_PATH to a library that is already built.\
+        cargo is not on the PATH, and Ambix's native library has to be compiled. Install Rust 1.91 or newer, \
+        or set AMBIX_NIF_PATH to a library that is already built.\
         """)
 
       cargo ->
-        Mix.shell().info("Compiling Aludel's native library with cargo (the first time takes minutes)")
-        args = ["build", "--locked", "--release", "-p", "aludel_native"] ++ features()
+        Mix.shell().info("Compiling Ambix's native library with cargo (the first time takes minutes)")
+        args = ["build", "--locked", "--release", "-p", "ambix_native"] ++ features()
 
         case System.cmd(cargo, args, cd: @root, into: IO.stream(:stdio, :line), stderr_to_stdout: true) do
           {_, 0} -> install(Path.join([target_dir(), "release", artifact_name()]), target)
@@ -77,7 +77,7 @@ defmodule Aludel.Cargo do
   end
 
   defp features do
-    case System.get_env("ALUDEL_FEATURES", "") do
+    case System.get_env("AMBIX_FEATURES", "") do
       "" -> []
       features -> ["--features", features]
     end
@@ -92,21 +92,21 @@ defmodule Aludel.Cargo do
 
   defp library_name do
     case :os.type() do
-      {:win32, _} -> "aludel_native.dll"
-      _ -> "aludel_native.so"
+      {:win32, _} -> "ambix_native.dll"
+      _ -> "ambix_native.so"
     end
   end
 
   defp artifact_name do
     case :os.type() do
-      {:win32, _} -> "aludel_native.dll"
-      {:unix, :darwin} -> "libaludel_native.dylib"
-      _ -> "libaludel_native.so"
+      {:win32, _} -> "ambix_native.dll"
+      {:unix, :darwin} -> "libambix_native.dylib"
+      _ -> "libambix_native.so"
     end
   end
 
   defp fail(sentence) do
-    Mix.shell().error("** (aludel) " <> sentence)
+    Mix.shell().error("** (ambix) " <> sentence)
     {:error, []}
   end
 end

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Loads an export of a code graph into a running FalkorDB and asks it five questions.
 
-    cargo run --release -p aludel-core --example graph -- examples/shop cypher > shop.cypher
+    cargo run --release -p ambix-core --example graph -- examples/shop cypher > shop.cypher
     scripts/check_cypher.py shop.cypher "Shop.Money.new/2" --port 6379
 
 It prints the answers as JSON, each of them sorted, to be compared with those of the core. A server comes with the
-package `falkordblite`; nothing but Python's own library is needed to talk to it. The graph `aludel_check` of the server
+package `falkordblite`; nothing but Python's own library is needed to talk to it. The graph `ambix_check` of the server
 is replaced.
 """
 
@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 
-GRAPH = "aludel_check"
+GRAPH = "ambix_check"
 
 # What CodeGraph::callers and CodeGraph::callees follow.
 CALLS = "CALLS|MESSAGES|DISPATCHES_TO|ROUTES_TO|PLUGS|RENDERS|DOCTESTS"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Reads a GraphML export of a code graph with two programs that know nothing of Aludel, and compares what they read.
+"""Reads a GraphML export of a code graph with two programs that know nothing of Ambix, and compares what they read.
 
-    cargo run --release -p aludel-core --example graph -- examples/shop graphml > shop.graphml
-    cargo run --release -p aludel-core --example graph -- examples/shop json > shop.json
+    cargo run --release -p ambix-core --example graph -- examples/shop graphml > shop.graphml
+    cargo run --release -p ambix-core --example graph -- examples/shop json > shop.json
     pip install networkx igraph lxml
     scripts/check_graphml.py shop.graphml shop.json [--schema FOLDER]
 

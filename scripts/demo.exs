@@ -25,7 +25,7 @@ defmodule Demo do
 
   @doc "Mends the bugs of the shop, then searches it and asks about it. Returns the exit code."
   def shop do
-    title("Aludel mends five bugs in copies of examples/shop, then answers questions about it")
+    title("Ambix mends five bugs in copies of examples/shop, then answers questions about it")
     bugs = Shop.bugs()
 
     Shop.in_temporary_folder(fn folder ->
@@ -34,7 +34,7 @@ defmodule Demo do
       seconds = System.monotonic_time(:second) - started
 
       guard(fn ->
-        with {:ok, index, encoder} <- read(Shop.copy(folder, "healthy"), Path.join(folder, "index.aludel")),
+        with {:ok, index, encoder} <- read(Shop.copy(folder, "healthy"), Path.join(folder, "index.ambix")),
              :ok <- search(index, encoder, @query),
              do: ask(index, encoder, @question)
       end)
@@ -49,7 +49,7 @@ defmodule Demo do
   Returns the exit code.
   """
   def project(root) do
-    title("Aludel reads #{Path.expand(root)}")
+    title("Ambix reads #{Path.expand(root)}")
 
     answered =
       guard(fn ->
@@ -93,7 +93,7 @@ defmodule Demo do
             say("No test fails.")
 
           :mended ->
-            say("Nothing was written to the project; in it, mix aludel.fix --apply writes such a patch.")
+            say("Nothing was written to the project; in it, mix ambix.fix --apply writes such a patch.")
 
           :none ->
             :not_mended
@@ -163,7 +163,7 @@ defmodule Demo do
 end
 
 code =
-  Aludel.CLI.Interrupt.run([], fn ->
+  Ambix.CLI.Interrupt.run([], fn ->
     case Enum.reject(System.argv(), &(&1 == "")) do
       [] -> Demo.shop()
       [root | _] -> Demo.project(root)

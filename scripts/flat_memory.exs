@@ -27,7 +27,7 @@ tenths = fn name, count, work ->
   end
 end
 
-{:ok, index} = Aludel.Index.build(root)
+{:ok, index} = Ambix.Index.build(root)
 
 words =
   ~w(parse decode error handle call start connection stream retry round total list map reduce module function)
@@ -35,7 +35,7 @@ words =
 tenths.("queries", queries, fn n ->
   :rand.seed(:exsss, n)
   query = 1..5 |> Enum.map(fn _ -> Enum.random(words) end) |> Enum.join(" ")
-  {:ok, _} = Aludel.Index.search(index, "#{query} typo#{rem(n, 1000)}")
+  {:ok, _} = Ambix.Index.search(index, "#{query} typo#{rem(n, 1000)}")
 end)
 
-tenths.("rebuilds", rebuilds, fn _ -> {:ok, _} = Aludel.Index.build(root) end)
+tenths.("rebuilds", rebuilds, fn _ -> {:ok, _} = Ambix.Index.build(root) end)

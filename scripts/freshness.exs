@@ -2,7 +2,7 @@
 #
 #   mix run scripts/freshness.exs FOLDER [CHANGES]
 #
-# Follows FOLDER, into which it writes a file `aludel_freshness.ex` of its own, changes that again and again, and prints the medians and the worst of
+# Follows FOLDER, into which it writes a file `ambix_freshness.ex` of its own, changes that again and again, and prints the medians and the worst of
 #
 #   update  what it took to take the change in, without waiting for quiet
 #   cpu     of the whole process, all threads, from one change to the next: what does not depend on who else uses the machine
@@ -10,11 +10,11 @@
 #   status  a comparison of all files with the index, and the same without it
 
 defmodule Freshness do
-  alias Aludel.Index
+  alias Ambix.Index
 
   def run(root, changes) do
-    store = Path.join(System.tmp_dir!(), "freshness-#{System.pid()}.aludel")
-    file = Path.join(root, "aludel_freshness.ex")
+    store = Path.join(System.tmp_dir!(), "freshness-#{System.pid()}.ambix")
+    file = Path.join(root, "ambix_freshness.ex")
     File.write!(file, text(0))
 
     try do
@@ -49,7 +49,7 @@ defmodule Freshness do
     end
   end
 
-  defp text(n), do: "defmodule AludelFreshness do\n  def quince#{n}(x), do: x\nend\n"
+  defp text(n), do: "defmodule AmbixFreshness do\n  def quince#{n}(x), do: x\nend\n"
 
   defp change(file, n) do
     {found, update} =
@@ -57,11 +57,11 @@ defmodule Freshness do
         File.write!(file, text(n))
 
         receive do
-          {:aludel_index, Code, %{event: :updated, ms: ms}} ->
+          {:ambix_index, Code, %{event: :updated, ms: ms}} ->
             {:ok, %{freshness: :fresh, results: [%{symbol: symbol} | _]}} =
-              Aludel.Index.search(Code, "AludelFreshness.quince#{n}/1", mode: :lexical)
+              Ambix.Index.search(Code, "AmbixFreshness.quince#{n}/1", mode: :lexical)
 
-            ^symbol = "AludelFreshness.quince#{n}/1"
+            ^symbol = "AmbixFreshness.quince#{n}/1"
             ms
         after
           60_000 -> raise "nothing was told"

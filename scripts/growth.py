@@ -4,7 +4,7 @@
   growth.py FOLDER... [--sizes 10000,100000] [--turns 3] [--svg OUT.svg] [--keep DIR]
 
 Trees of so many lines are made by repeat.py from the sources below the FOLDERs. Each is indexed from nothing by
-`mix aludel.search` with one query, which is what a user runs: reading, words, names and vectors of the static model, and the file
+`mix ambix.search` with one query, which is what a user runs: reading, words, names and vectors of the static model, and the file
 of the index. Times are medians of the turns; memory is the peak of the process. The slope is that between two sizes in logarithms:
 1 is in proportion to the lines.
 """
@@ -29,17 +29,17 @@ def measure(root, turns, folder):
         file.write(json.dumps({"query_id": "1", "query": "where is the connection closed"}) + "\n")
     seconds, last = [], None
     for _ in range(turns):
-        index = os.path.join(folder, "index.aludel")
+        index = os.path.join(folder, "index.ambix")
         if os.path.exists(index):
             os.remove(index)
-        command = ["mix", "aludel.search", "--root", root, "--index", index, "--queries", queries]
+        command = ["mix", "ambix.search", "--root", root, "--index", index, "--queries", queries]
         command += ["--out", os.path.join(folder, "out.jsonl"), "--json", "--quiet"]
         run = subprocess.run(command, cwd=os.path.join(HERE, ".."), capture_output=True, text=True)
         if run.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{run.stderr}")
         last = json.loads(run.stdout.strip().splitlines()[-1])
         seconds.append(last["index_seconds"])
-    return seconds, last, os.path.getsize(os.path.join(folder, "index.aludel"))
+    return seconds, last, os.path.getsize(os.path.join(folder, "index.ambix"))
 
 
 def slope(one, other, key):

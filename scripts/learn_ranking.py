@@ -4,7 +4,7 @@
   learn_ranking.py SET… [--write N] [--seed S]
 
 A SET is GROUP=QUERIES:CANDIDATES[:TREE]. GROUP names the repository; QUERIES is a file of questions, CANDIDATES what
-`cargo run --release -p aludel-benches --bin rank` made of them.
+`cargo run --release -p ambix-benches --bin rank` made of them.
 
  - Questions of documentation to function (with `file` and `lines`): the right candidates are those of the file that hold
    one of the lines, and have at most 120 lines that are not blank in TREE, the folder that was searched.

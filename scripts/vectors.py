@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Vectors of code, and Aludel's search among them beside hnswlib's and usearch's.
+"""Vectors of code, and Ambix's search among them beside hnswlib's and usearch's.
 
     pip install numpy safetensors tokenizers hnswlib usearch
-    cargo build --release -p aludel-benches --no-default-features --bin vectors
+    cargo build --release -p ambix-benches --no-default-features --bin vectors
     scripts/vectors.py make NAME MODEL FOLDER...      NAME.vectors and NAME.questions
     scripts/vectors.py compare NAME [ROUNDS]          recall and searches a second, on one core, in turn
 
@@ -100,13 +100,13 @@ def compare(name, rounds):
         indexes[kind].expansion_search = width
         return in_turn(lambda question: indexes[kind].search(question, COUNT, threads=1).keys)
 
-    def ask_aludel():
+    def ask_ambix():
         command = [BENCH, "--file", name, "--questions", str(QUESTIONS), "--scans", "chosen", "--answers", f"{name}.answers"]
         told = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True).stdout)
-        built["aludel"] = told["make_s"]
+        built["ambix"] = told["make_s"]
         return 1000 / told["processor_ms"], recall(np.fromfile(f"{name}.answers", "<u4").reshape(-1, COUNT))
 
-    peers = {"aludel": ask_aludel}
+    peers = {"ambix": ask_ambix}
     for width in (20, 40, 80, 160, 320):
         peers[f"hnswlib ef {width}"] = lambda width=width: ask_graph(width)
         for kind in indexes:

@@ -1,4 +1,4 @@
-defmodule Aludel.LivebookTest do
+defmodule Ambix.LivebookTest do
   # The notebooks of `examples`, run as Livebook runs them: cell by cell, each with what the ones before it bound.
   use ExUnit.Case, async: true
 

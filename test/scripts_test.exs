@@ -1,11 +1,11 @@
-defmodule Aludel.ScriptsTest do
+defmodule Ambix.ScriptsTest do
   # What the Makefile calls before anything is built, and what scores and makes questions.
   use ExUnit.Case, async: true
 
   @root Path.expand("..", __DIR__)
 
   setup do
-    cache = Path.join(System.tmp_dir!(), "aludel-scripts-#{System.unique_integer([:positive])}")
+    cache = Path.join(System.tmp_dir!(), "ambix-scripts-#{System.unique_integer([:positive])}")
     on_exit(fn -> File.rm_rf!(cache) end)
     %{cache: cache, models: Path.join(cache, "models")}
   end
@@ -75,7 +75,7 @@ defmodule Aludel.ScriptsTest do
 
       rows =
         for line <- lines, into: %{} do
-          {:ok, row} = Aludel.JSON.decode(line)
+          {:ok, row} = Ambix.JSON.decode(line)
           {{row["corpus"], row["kind"]}, row}
         end
 
@@ -116,7 +116,7 @@ defmodule Aludel.ScriptsTest do
 
       counts =
         for file <- files do
-          rows = for line <- File.stream!(file), {:ok, row} = Aludel.JSON.decode(line), do: row
+          rows = for line <- File.stream!(file), {:ok, row} = Ambix.JSON.decode(line), do: row
           split = if file =~ ".kept.", do: "kept", else: "dev"
           assert Enum.all?(rows, &(&1["split"] == split))
           Enum.frequencies_by(rows, & &1["kind"])
@@ -188,18 +188,18 @@ defmodule Aludel.ScriptsTest do
     {_, 0} =
       System.cmd("python3", [Path.join(@root, "scripts/perturb.py") | arguments], stderr_to_stdout: true)
 
-    for line <- File.stream!(out), {:ok, row} = Aludel.JSON.decode(line), do: row
+    for line <- File.stream!(out), {:ok, row} = Ambix.JSON.decode(line), do: row
   end
 
   defp models(cache, arguments) do
     script = Path.join(@root, "scripts/models.py")
-    System.cmd("python3", [script | arguments], env: [{"ALUDEL_CACHE", cache}], stderr_to_stdout: true)
+    System.cmd("python3", [script | arguments], env: [{"AMBIX_CACHE", cache}], stderr_to_stdout: true)
   end
 
   # Every file of the catalogue, with its size.
   defp catalogue(folder) do
     {:ok, %{"models" => models}} =
-      @root |> Path.join("lib/aludel/models.json") |> File.read!() |> Aludel.JSON.decode()
+      @root |> Path.join("lib/ambix/models.json") |> File.read!() |> Ambix.JSON.decode()
 
     for model <- models, file <- model["files"] do
       {Path.join([folder, model["name"], file["to"]]), file["bytes"]}

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 fn main() -> io::Result<()> {
-    for target in aludel_fuzz::TARGETS {
+    for target in ambix_fuzz::TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name);
         fs::create_dir_all(&folder)?;
         for (number, seed) in (target.seeds)().iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Compiled modules of anybody.
 
-use aludel_core::ErrorKind;
-use aludel_core::compiled::{CompiledModule, Limits};
+use ambix_core::ErrorKind;
+use ambix_core::compiled::{CompiledModule, Limits};
 
 /// Enough for what is worth trying.
 const LIMITS: Limits = Limits { inflated: 1 << 20, terms: 1 << 18, nesting: 1 << 10 };

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use aludel_core::inference::{LoadOptions, Model};
-use aludel_core::{Cancel, ErrorKind, Result};
+use ambix_core::inference::{LoadOptions, Model};
+use ambix_core::{Cancel, ErrorKind, Result};
 
 /// The file is refused as damaged, too new, too large or of a kind that cannot be run; or it is a model that gives a
 /// probability to each of its tokens and writes any text in tokens that it has.

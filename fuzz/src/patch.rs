@@ -1,7 +1,7 @@
 //! Edits that somebody else proposed.
 
-use aludel_core::ErrorKind;
-use aludel_core::edit::{Edit, Patch, unified_diff};
+use ambix_core::ErrorKind;
+use ambix_core::edit::{Edit, Patch, unified_diff};
 
 /// A patch is refused as an invalid argument, or it applies and its inverse brings the text back; a diff is empty just when
 /// nothing changed. The bytes are a number of edits, for each the start, the end and a length, then the replacements, then

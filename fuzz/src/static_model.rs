@@ -1,7 +1,7 @@
 //! Files that claim to be a static model.
 
-use aludel_core::retrieval::{Embedder, StaticEncoder};
-use aludel_core::{Cancel, ErrorKind};
+use ambix_core::retrieval::{Embedder, StaticEncoder};
+use ambix_core::{Cancel, ErrorKind};
 
 /// The file is refused as damaged or too new, or is a model that gives finite vectors of its dimensions, the same ones each
 /// time.
@@ -32,7 +32,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 /// Four tokens of three dimensions.
 fn tiny() -> Vec<u8> {
     let tokens = ["ab", "cd", "def", "|>"];
-    let mut file = b"ALUDELSE".to_vec();
+    let mut file = b"AMBIXSEM".to_vec();
     for number in [1, 3, tokens.len() as u32] {
         file.extend(number.to_le_bytes());
     }

@@ -4,9 +4,9 @@ use std::fs;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use aludel_core::retrieval::store::{SaveOptions, open, save};
-use aludel_core::retrieval::{Answer, BuildOptions, Index, Query};
-use aludel_core::{Cancel, ErrorKind};
+use ambix_core::retrieval::store::{SaveOptions, open, save};
+use ambix_core::retrieval::{Answer, BuildOptions, Index, Query};
+use ambix_core::{Cancel, ErrorKind};
 
 /// Damaged bytes are refused as such, or the index that they hold answers as one that was saved: as the last one, or, where
 /// only that was damaged, as the one before.

@@ -1,7 +1,7 @@
 //! Source code of any kind.
 
-use aludel_core::source::{File, Span};
-use aludel_core::syntax::{FileFacts, analyse};
+use ambix_core::source::{File, Span};
+use ambix_core::syntax::{FileFacts, analyse};
 
 #[path = "../../crates/core/tests/hostile/mod.rs"]
 #[allow(dead_code, reason = "the names of kinds are for tables")]

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aludel_fuzz::eex(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ambix_fuzz::eex(data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aludel_fuzz::patch(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ambix_fuzz::patch(data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aludel_fuzz::store(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ambix_fuzz::store(data));

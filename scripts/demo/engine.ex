@@ -2,7 +2,7 @@ defmodule Demo.Engine do
   @moduledoc false
   # All that the demo asks of the library.
 
-  alias Aludel.{Fix, Graph, Index, Model, Models}
+  alias Ambix.{Fix, Graph, Index, Model, Models}
 
   @encoder "all-MiniLM-L6-v2"
   @model "SmolLM2-135M-Instruct"

@@ -2,7 +2,7 @@ defmodule Demo.Screen do
   @moduledoc false
   # What the demo prints.
 
-  alias Aludel.CLI.{Progress, Style, Table}
+  alias Ambix.CLI.{Progress, Style, Table}
 
   def title(text), do: IO.puts(Style.paint(text, :bright))
   def heading(text), do: IO.puts(["\n", Style.paint(text, [:bright, :blue])])
@@ -37,7 +37,7 @@ defmodule Demo.Screen do
   def progress(fun), do: Progress.run([], fun)
 
   @doc "Calls `fun` with a function that shows the events of the fixer, then shows its result."
-  defdelegate watch(fun), to: Aludel.CLI.FixReport
+  defdelegate watch(fun), to: Ambix.CLI.FixReport
 
   @doc """
   Calls `fun`, which returns `:ok` if all is well. An error that it returns or raises is shown and not passed on, so that

@@ -14,7 +14,7 @@ defmodule Demo.Shop do
 
   @doc "Calls `fun` with a folder that is gone afterwards; its name is such that it is gone if the demo is interrupted, too."
   def in_temporary_folder(fun) do
-    folder = Path.join(System.tmp_dir!(), "aludel-#{System.pid()}-demo-#{System.unique_integer([:positive])}")
+    folder = Path.join(System.tmp_dir!(), "ambix-#{System.pid()}-demo-#{System.unique_integer([:positive])}")
     File.mkdir_p!(folder)
 
     try do

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the static embedding model that Aludel ships, from the sources to the file in the repository.
+"""Makes the static embedding model that Ambix ships, from the sources to the file in the repository.
 
     scripts/embedding/build.py --cache FOLDER [--corpora FOLDER NAME ...] [--out MODEL.npz] [--seed N] [--ship]
 

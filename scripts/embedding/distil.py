@@ -12,9 +12,9 @@ WORDS_AT_A_TIME = 4000
 
 def models_folder():
     """Where scripts/models.py puts them."""
-    if cache := os.environ.get("ALUDEL_CACHE"):
+    if cache := os.environ.get("AMBIX_CACHE"):
         return Path(cache) / "models"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aludel" / "models"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ambix" / "models"
 
 
 def word_vectors(cache, words):

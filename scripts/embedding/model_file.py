@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenise import FIELDS, QUERY, Vocabulary, fields, words
 
-MAGIC, VERSION, LARGEST_COUNT = b"ALUDELSE", 1, 255
+MAGIC, VERSION, LARGEST_COUNT = b"AMBIXSEM", 1, 255
 
 
 def quantised(vectors, weights):

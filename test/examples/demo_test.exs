@@ -1,8 +1,8 @@
-defmodule Aludel.Examples.DemoTest do
+defmodule Ambix.Examples.DemoTest do
   # What the demo shows of a run of the fixer, from the events alone.
   use ExUnit.Case, async: true
 
-  alias Aludel.CLI.FixReport, as: Report
+  alias Ambix.CLI.FixReport, as: Report
 
   @failing {:failing,
             [%{id: "ShopTest: test adds", file: "test/shop_test.exs", line: 3, message: "one\ntwo\n"}]}

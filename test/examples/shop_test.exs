@@ -1,6 +1,6 @@
 Code.require_file("../../scripts/demo/shop.ex", __DIR__)
 
-defmodule Aludel.Examples.ShopTest do
+defmodule Ambix.Examples.ShopTest do
   # The example project in a folder of its own: healthy, and with each of its bugs.
   use ExUnit.Case, async: true
 

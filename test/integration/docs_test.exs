@@ -1,10 +1,10 @@
-defmodule Aludel.Integration.DocsTest do
+defmodule Ambix.Integration.DocsTest do
   # The documentation is whole: what is public is described and typed, and README says what is so.
   use ExUnit.Case, async: true
 
   @root Path.expand("../..", __DIR__)
 
-  {:ok, modules} = :application.get_key(:aludel, :modules)
+  {:ok, modules} = :application.get_key(:ambix, :modules)
 
   public =
     for module <- modules,
@@ -42,11 +42,11 @@ defmodule Aludel.Integration.DocsTest do
   test "README's modules exist" do
     readme = File.read!(Path.join(@root, "README.md"))
 
-    for [name] <- Regex.scan(~r/\bAludel(?:\.[A-Z]\w+)+/, readme) do
+    for [name] <- Regex.scan(~r/\bAmbix(?:\.[A-Z]\w+)+/, readme) do
       assert Code.ensure_loaded?(Module.concat([name])), "README names #{name}, which does not exist"
     end
 
-    for [_, name, function, arity] <- Regex.scan(~r/`(Aludel(?:\.[A-Z]\w+)*)\.([a-z_]+)\/(\d)`/, readme) do
+    for [_, name, function, arity] <- Regex.scan(~r/`(Ambix(?:\.[A-Z]\w+)*)\.([a-z_]+)\/(\d)`/, readme) do
       module = Module.concat([name])
 
       assert function_exported?(module, String.to_atom(function), String.to_integer(arity)),

@@ -1,4 +1,4 @@
-defmodule Mix.Tasks.Aludel.BadInputTest do
+defmodule Mix.Tasks.Ambix.BadInputTest do
   # Disks that are full or read-only, files that are far too large, and two commands at a time. The environment says where
   # commands write.
   use ExUnit.Case, async: false
@@ -6,9 +6,9 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
   import ExUnit.CaptureIO
   import ExUnit.CaptureLog
 
-  alias Aludel.{Error, Fix, Index, JSON, Models}
-  alias Aludel.Test.{Command, SmallDisk}
-  alias Mix.Tasks.Aludel, as: Tasks
+  alias Ambix.{Error, Fix, Index, JSON, Models}
+  alias Ambix.Test.{Command, SmallDisk}
+  alias Mix.Tasks.Ambix, as: Tasks
 
   @moduletag :tmp_dir
 
@@ -26,7 +26,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
     )
 
     models = Path.join(Models.cache_dir(), "models")
-    put_env("ALUDEL_CACHE", Path.join(tmp, "cache"))
+    put_env("AMBIX_CACHE", Path.join(tmp, "cache"))
     %{root: root, models: models}
   end
 
@@ -43,7 +43,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
         capture_io(fn -> assert catch_exit(task.run(argv ++ ["--quiet"])) == {:shutdown, 1} end)
       end)
 
-    assert ["aludel: " <> sentence] = String.split(error, "\n", trim: true)
+    assert ["ambix: " <> sentence] = String.split(error, "\n", trim: true)
     sentence
   end
 
@@ -115,7 +115,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
     end
 
     test "a cache folder without room is a sentence", %{root: root, disk: disk} do
-      put_env("ALUDEL_CACHE", Path.join(disk.path, "cache"))
+      put_env("AMBIX_CACHE", Path.join(disk.path, "cache"))
       SmallDisk.fill(disk)
 
       for task <- [Tasks.Index, Tasks.Search, Tasks.Context],
@@ -126,7 +126,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
     defp cache_full(task, root), do: failure(task, ["zebra", "--root", root])
 
     test "a model that was there stays, and nothing is left of the new one", %{disk: disk} = context do
-      put_env("ALUDEL_CACHE", disk.path)
+      put_env("AMBIX_CACHE", disk.path)
       fake_pip(context)
       model = Enum.find(Models.list(), &(&1.kind == :encoder))
 
@@ -227,7 +227,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
                assert failure(Tasks.Graph, ["export", "--trace", "--root", project]) =~
                         "no space left on device"
 
-               assert {:error, %Error{kind: :io, message: message}} = Aludel.Sandbox.run({:elixir, "1"})
+               assert {:error, %Error{kind: :io, message: message}} = Ambix.Sandbox.run({:elixir, "1"})
                assert message =~ "the sandbox cannot be prepared"
              end) == ""
 
@@ -252,7 +252,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
       assert File.read!(file) == before
       zebra(file, root)
 
-      put_env("ALUDEL_CACHE", disk.path)
+      put_env("AMBIX_CACHE", disk.path)
       fake_pip(context)
       sentence = "cannot make the folder #{disk.path}/indexes: read-only file system"
       assert failure(Tasks.Index, ["--root", root]) == sentence
@@ -275,7 +275,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
   test "two commands write one index at a time, and a third searches", %{root: root, tmp_dir: tmp} do
     add_many(root)
     file = Path.join(tmp, "shared.index")
-    options = [cd: tmp, env: %{"ALUDEL_CACHE" => Models.cache_dir(), "LC_ALL" => "C.UTF-8"}]
+    options = [cd: tmp, env: %{"AMBIX_CACHE" => Models.cache_dir(), "LC_ALL" => "C.UTF-8"}]
 
     # Once while there is none, and once while there is an old one.
     for change <- [:none, :many] do
@@ -283,7 +283,7 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
         do: for(n <- 1..200, do: File.write!(Path.join(root, "m#{n}.ex"), "defmodule N#{n}, do: nil"))
 
       commands =
-        for words <- [["aludel.index"], ["aludel.search", "empty zebra"], ["aludel.index"]] do
+        for words <- [["ambix.index"], ["ambix.search", "empty zebra"], ["ambix.index"]] do
           (words ++ ["--root", root, "--index", file]) |> Command.mix() |> Command.start(options)
         end
 
@@ -318,11 +318,11 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
       File.write!(Path.join(large, "lines.ex"), :binary.copy("# a line of zebras\n", div(50 * @mebibyte, 19)))
       File.write!(Path.join(large, "one_line.ex"), ["# ", :binary.copy("zebras ", div(50 * @mebibyte, 7))])
       File.write!(Path.join(large, "binary.ex"), :binary.copy(<<0, 1, 254, 255>>, 10_000))
-      %{root: root, options: [cd: tmp, env: %{"ALUDEL_CACHE" => Models.cache_dir(), "LC_ALL" => "C.UTF-8"}]}
+      %{root: root, options: [cd: tmp, env: %{"AMBIX_CACHE" => Models.cache_dir(), "LC_ALL" => "C.UTF-8"}]}
     end
 
     test "are left out with a diagnostic, in little memory", %{root: root, options: options, tmp_dir: tmp} do
-      assert {output, 0} = Command.run(["aludel.index", "--root", root, "--diagnostics", "--json"], options)
+      assert {output, 0} = Command.run(["ambix.index", "--root", root, "--diagnostics", "--json"], options)
       {:ok, info} = output |> String.split("\n", trim: true) |> List.first() |> JSON.decode()
 
       assert Enum.sort(for(d <- info["diagnostics"], do: {d["file"], d["code"]})) == [
@@ -332,19 +332,19 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
              ]
 
       File.write!(Path.join(tmp, "in.jsonl"), ~s({"query_id": "q", "query": "zebras"}\n))
-      words = ~w(aludel.search --queries in.jsonl --out out.jsonl --json --root)
+      words = ~w(ambix.search --queries in.jsonl --out out.jsonl --json --root)
       assert {output, 0} = Command.run(words ++ [root], options)
       {:ok, measured} = JSON.decode(String.trim(output))
       # Less than one of the files would take with what is made of it.
       assert measured["peak_memory_bytes"] < 150 * @mebibyte
       assert File.read!(Path.join(tmp, "out.jsonl")) =~ "lib/herd.ex"
 
-      assert {output, 0} = Command.run(["aludel.context", "zebras", "--root", root], options)
+      assert {output, 0} = Command.run(["ambix.context", "zebras", "--root", root], options)
       assert output =~ "def zebras(x)"
     end
 
     test "do not keep the fixer from its work", %{root: root, options: options} do
-      assert {output, 0} = Command.run(["aludel.fix", "--root", root, "--apply"], options)
+      assert {output, 0} = Command.run(["ambix.fix", "--root", root, "--apply"], options)
       assert output =~ "Written to the project."
       assert File.read!(Path.join(root, "lib/herd.ex")) =~ "x + 2"
       assert files(Path.join(root, "lib")) == ["herd.ex"]
@@ -352,9 +352,9 @@ defmodule Mix.Tasks.Aludel.BadInputTest do
 
     test "that must be compiled are a sentence", %{root: root, options: options} do
       File.rename!(Path.join(root, "priv/lines.ex"), Path.join(root, "lib/lines.ex"))
-      {output, 1} = Command.run(["aludel.fix", "--root", root, "--quiet"], options)
+      {output, 1} = Command.run(["ambix.fix", "--root", root, "--quiet"], options)
 
-      assert ["aludel: the project does not compile: lib/lines.ex" <> _] =
+      assert ["ambix: the project does not compile: lib/lines.ex" <> _] =
                String.split(output, "\n", trim: true)
     end
   end

@@ -1,12 +1,12 @@
-defmodule Mix.Tasks.Aludel.GraphTest do
+defmodule Mix.Tasks.Ambix.GraphTest do
   # Standard output and error are captured for the whole VM, and the environment says where indexes are kept.
   use ExUnit.Case, async: false
 
   import ExUnit.CaptureIO
 
-  alias Aludel.JSON
-  alias Aludel.Test.CompiledFixture
-  alias Mix.Tasks.Aludel.Graph
+  alias Ambix.JSON
+  alias Ambix.Test.CompiledFixture
+  alias Mix.Tasks.Ambix.Graph
 
   @moduletag :tmp_dir
 
@@ -54,11 +54,11 @@ defmodule Mix.Tasks.Aludel.GraphTest do
       File.write!(path, text)
     end
 
-    before = System.get_env("ALUDEL_CACHE")
-    System.put_env("ALUDEL_CACHE", Path.join(tmp, "cache"))
+    before = System.get_env("AMBIX_CACHE")
+    System.put_env("AMBIX_CACHE", Path.join(tmp, "cache"))
 
     on_exit(fn ->
-      if before, do: System.put_env("ALUDEL_CACHE", before), else: System.delete_env("ALUDEL_CACHE")
+      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
     end)
 
     %{root: root}
@@ -96,7 +96,7 @@ defmodule Mix.Tasks.Aludel.GraphTest do
         end)
       end)
 
-    assert ["aludel: " <> sentence] = String.split(error, "\n", trim: true)
+    assert ["ambix: " <> sentence] = String.split(error, "\n", trim: true)
     sentence
   end
 
@@ -151,7 +151,7 @@ defmodule Mix.Tasks.Aludel.GraphTest do
     readme = File.read!(Path.expand("../../README.md", __DIR__))
 
     [_, words, shown] =
-      Regex.run(~r/^    \$ mix aludel\.graph (.+) --root examples\/shop\n((?:    .+\n)+)/m, readme)
+      Regex.run(~r/^    \$ mix ambix\.graph (.+) --root examples\/shop\n((?:    .+\n)+)/m, readme)
 
     printed = words |> String.split() |> out(Path.expand("../../examples/shop", __DIR__))
     assert printed == String.replace(shown, ~r/^    /m, "")

@@ -1,12 +1,12 @@
-defmodule Mix.Tasks.Aludel.InterruptTest do
+defmodule Mix.Tasks.Ambix.InterruptTest do
   # Every command, ended in its middle. None may go on, leave a process or a temporary file, or end with 0.
   use ExUnit.Case, async: false
 
-  import Aludel.Test.Wait
+  import Ambix.Test.Wait
 
-  alias Aludel.{Index, Models}
-  alias Aludel.Sandbox.Fixture
-  alias Aludel.Test.Command
+  alias Ambix.{Index, Models}
+  alias Ambix.Sandbox.Fixture
+  alias Ambix.Test.Command
 
   @demo Path.expand("../../scripts/demo.exs", __DIR__)
 
@@ -25,7 +25,7 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
 
     env = %{
       "TMPDIR" => Path.join(folder, "tmp"),
-      "ALUDEL_CACHE" => Path.join(folder, "cache"),
+      "AMBIX_CACHE" => Path.join(folder, "cache"),
       "PATH" => Path.join(folder, "bin") <> ":" <> System.get_env("PATH"),
       "LC_ALL" => "C.UTF-8"
     }
@@ -50,7 +50,7 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
   defp assert_interrupted({output, code}, expected \\ 143) do
     assert code == expected
     # Something may be printed until the end, and what was printed before need not have ended its line.
-    assert [_, _] = String.split(output, "aludel: interrupted\n")
+    assert [_, _] = String.split(output, "ambix: interrupted\n")
   end
 
   defp link_models(%{folder: folder}) do
@@ -74,10 +74,10 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
 
   # Saving an index waits for others to have saved theirs, here for one that never does.
   for words <- [
-        ~w(aludel.index),
-        ~w(aludel.search cart),
-        ~w(aludel.context cart),
-        ~w(aludel.graph export --out edges.jsonl)
+        ~w(ambix.index),
+        ~w(ambix.search cart),
+        ~w(ambix.context cart),
+        ~w(ambix.graph export --out edges.jsonl)
       ] do
     test "mix #{Enum.join(words, " ")}", %{folder: folder, code: code, opts: opts} = context do
       index = Path.join(folder, "my.index")
@@ -106,39 +106,39 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
     end
   end
 
-  test "mix aludel.ask", %{code: code, opts: opts} = context do
+  test "mix ambix.ask", %{code: code, opts: opts} = context do
     link_models(context)
-    words = ~w(aludel.ask how is a cart emptied --max-tokens 4000 --root) ++ [code]
+    words = ~w(ambix.ask how is a cart emptied --max-tokens 4000 --root) ++ [code]
     command = words |> Command.mix() |> Command.start(opts)
     Command.await_output(command, ~r/\w+ \w+ \w+/)
     command |> interrupt(context) |> assert_interrupted()
   end
 
   for {words, signal, code} <- [
-        {~w(aludel.fix), "TERM", 143},
-        {~w(aludel.fix --apply --json), "TERM", 143},
-        {~w(aludel.fix), "KILL", 137}
+        {~w(ambix.fix), "TERM", 143},
+        {~w(ambix.fix --apply --json), "TERM", 143},
+        {~w(ambix.fix), "KILL", 137}
       ] do
     test "mix #{Enum.join(words, " ")}, SIG#{signal}", %{opts: opts} = context do
       root = hanging()
       before = contents(root)
       command = (unquote(words) ++ ["--root", root]) |> Command.mix() |> Command.start(opts)
-      Command.await_program(command, "Aludel.Sandbox.Driver.start()")
+      Command.await_program(command, "Ambix.Sandbox.Driver.start()")
       command |> interrupt(context, unquote(signal)) |> assert_interrupted(unquote(code))
       assert contents(root) == before
     end
   end
 
-  test "mix aludel.graph export --trace", %{opts: opts} = context do
+  test "mix ambix.graph export --trace", %{opts: opts} = context do
     root = Fixture.create(%{"lib/slow.ex" => "Process.sleep(:infinity)"})
-    words = ["aludel.graph", "export", "--trace", "--out", "edges.jsonl", "--root", root]
+    words = ["ambix.graph", "export", "--trace", "--out", "edges.jsonl", "--root", root]
     command = words |> Command.mix() |> Command.start(opts)
     Command.await_program(command, "Tracer.main()")
     command |> interrupt(context) |> assert_interrupted()
     refute File.exists?(Path.join(context.folder, "edges.jsonl"))
   end
 
-  test "mix aludel.eval", %{folder: folder, opts: opts} = context do
+  test "mix ambix.eval", %{folder: folder, opts: opts} = context do
     link_models(context)
 
     problem = %{
@@ -148,8 +148,8 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
       stop_tokens: ["\n", " ", "a", "e", "d"]
     }
 
-    File.write!(Path.join(folder, "in.jsonl"), [Aludel.JSON.encode!(problem), "\n"])
-    command = ~w(aludel.eval programs in.jsonl --out out.jsonl) |> Command.mix() |> Command.start(opts)
+    File.write!(Path.join(folder, "in.jsonl"), [Ambix.JSON.encode!(problem), "\n"])
+    command = ~w(ambix.eval programs in.jsonl --out out.jsonl) |> Command.mix() |> Command.start(opts)
     # It asks first whether there are sandboxes at all.
     wait_until(fn -> File.exists?(Path.join(folder, "out.jsonl.part")) end)
     Command.await_program(command, "bwrap")
@@ -158,7 +158,7 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
   end
 
   for {signal, code} <- [TERM: 143, KILL: 137] do
-    test "mix aludel.models pull, SIG#{signal}", %{folder: folder, opts: opts} = context do
+    test "mix ambix.models pull, SIG#{signal}", %{folder: folder, opts: opts} = context do
       # A pip that never comes to its end, and has a process of its own.
       python = Path.join(folder, "bin/python3")
 
@@ -173,7 +173,7 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
       """)
 
       File.chmod!(python, 0o755)
-      command = ~w(aludel.models pull) |> Command.mix() |> Command.start(opts)
+      command = ~w(ambix.models pull) |> Command.mix() |> Command.start(opts)
       Command.await_program(command, "sleep 2000")
       command |> interrupt(context, unquote(to_string(signal))) |> assert_interrupted(unquote(code))
       assert Path.wildcard(Path.join(folder, "cache/models/*"), match_dot: true) == []
@@ -182,7 +182,7 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
 
   test "the demo", %{opts: opts} = context do
     command = @demo |> Command.script([hanging()]) |> Command.start(opts)
-    Command.await_program(command, "Aludel.Sandbox.Driver.start()")
+    Command.await_program(command, "Ambix.Sandbox.Driver.start()")
     command |> interrupt(context) |> assert_interrupted()
   end
 
@@ -192,11 +192,11 @@ defmodule Mix.Tasks.Aludel.InterruptTest do
 
       start = fn env ->
         command =
-          ["aludel.fix", "--root", root]
+          ["ambix.fix", "--root", root]
           |> Command.mix()
           |> Command.start(terminal: true, cd: context.folder, env: env)
 
-        Command.await_program(command, "Aludel.Sandbox.Driver.start()")
+        Command.await_program(command, "Ambix.Sandbox.Driver.start()")
         command
       end
 

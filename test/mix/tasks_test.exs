@@ -1,11 +1,11 @@
-defmodule Mix.Tasks.Aludel.TasksTest do
+defmodule Mix.Tasks.Ambix.TasksTest do
   # Standard output and error are captured for the whole VM, and the environment says where indexes are kept.
   use ExUnit.Case, async: false
 
   import ExUnit.CaptureIO
 
-  alias Aludel.{JSON, Models}
-  alias Mix.Tasks.Aludel, as: Tasks
+  alias Ambix.{JSON, Models}
+  alias Mix.Tasks.Ambix, as: Tasks
 
   @moduletag :tmp_dir
 
@@ -43,11 +43,11 @@ defmodule Mix.Tasks.Aludel.TasksTest do
     File.write!(Path.join(root, "src/broken.ex"), "defmodule Broken do\n  def half(x), do: (\n")
 
     models = Path.join(Models.cache_dir(), "models")
-    before = System.get_env("ALUDEL_CACHE")
-    System.put_env("ALUDEL_CACHE", cache)
+    before = System.get_env("AMBIX_CACHE")
+    System.put_env("AMBIX_CACHE", cache)
 
     on_exit(fn ->
-      if before, do: System.put_env("ALUDEL_CACHE", before), else: System.delete_env("ALUDEL_CACHE")
+      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
     end)
 
     %{root: root, cache: cache, models: models}
@@ -107,16 +107,16 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   end
 
   test "index keeps the index where it is told to", %{root: root, tmp_dir: tmp} do
-    file = Path.join(tmp, "my.aludel")
+    file = Path.join(tmp, "my.ambix")
     assert json(Tasks.Index, ["--root", root, "--index", file])["index"] == file
     assert File.regular?(file)
     assert Path.wildcard(Path.join(tmp, "cache/indexes/*")) == []
   end
 
   test "an index that is damaged is a sentence, and stays as it is", %{root: root, tmp_dir: tmp} do
-    file = Path.join(tmp, "damaged.aludel")
+    file = Path.join(tmp, "damaged.ambix")
     File.write!(file, "this is no index")
-    assert failure(Tasks.Search, ["rounding", "--root", root, "--index", file]) =~ "damaged.aludel"
+    assert failure(Tasks.Search, ["rounding", "--root", root, "--index", file]) =~ "damaged.ambix"
     assert File.read!(file) == "this is no index"
   end
 
@@ -182,22 +182,22 @@ defmodule Mix.Tasks.Aludel.TasksTest do
   end
 
   test "an index is exported, and imported in another checkout", %{root: root, tmp_dir: tmp} do
-    file = Path.join(tmp, "exported.aludel")
+    file = Path.join(tmp, "exported.ambix")
     out(Tasks.Index, ["--root", root, "--export", file])
     other = Path.join(tmp, "other")
     File.cp_r!(root, other)
     File.write!(Path.join(other, "src/till.ex"), "defmodule Till do\n  def open(cart), do: cart\nend\n")
 
     imported = json(Tasks.Index, ["--root", other, "--import", file])
-    assert imported["index"] == Aludel.Index.default_path(other)
+    assert imported["index"] == Ambix.Index.default_path(other)
     # It is the index that a build of this folder is, and was saved as such.
-    built = json(Tasks.Index, ["--root", other, "--index", Path.join(tmp, "built.aludel")])
+    built = json(Tasks.Index, ["--root", other, "--index", Path.join(tmp, "built.ambix")])
     same = ["files", "bytes", "chunks", "definitions", "references", "vectors", "diagnostics", "edges"]
     assert Map.take(imported, same) == Map.take(built, same)
 
     for query <- ["Till.open/1", "round whole cents"] do
       search = fn argv -> json(Tasks.Search, [query, "--root", other | argv])["results"] end
-      assert search.([]) == search.(["--index", Path.join(tmp, "built.aludel")])
+      assert search.([]) == search.(["--index", Path.join(tmp, "built.ambix")])
     end
 
     assert failure(Tasks.Index, ["--root", root, "--import", Path.join(root, "src/cart.ex")]) =~
@@ -211,7 +211,7 @@ defmodule Mix.Tasks.Aludel.TasksTest do
     )
 
     assert failure(Tasks.Index, ["--root", root, "--max-memory", "1"]) =~ "raise max_memory"
-    file = Path.join(tmp, "small.aludel")
+    file = Path.join(tmp, "small.ambix")
     assert failure(Tasks.Index, ["--root", root, "--max-disk", "1", "--index", file]) =~ "raise max_disk"
     refute File.exists?(file)
     File.rm!(Path.join(root, "src/large.ex"))
@@ -379,9 +379,9 @@ defmodule Mix.Tasks.Aludel.TasksTest do
 
   test "without models, what needs one says how to get it", %{root: root} do
     assert failure(Tasks.Ask, ["a question", "--root", root]) =~
-             "run mix aludel.models pull SmolLM2-135M-Instruct"
+             "run mix ambix.models pull SmolLM2-135M-Instruct"
 
     assert failure(Tasks.Search, ["x", "--encoder", "all-MiniLM-L6-v2", "--root", root]) =~
-             "run mix aludel.models pull all-MiniLM-L6-v2"
+             "run mix ambix.models pull all-MiniLM-L6-v2"
   end
 end

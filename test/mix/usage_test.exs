@@ -1,10 +1,10 @@
-defmodule Mix.Tasks.Aludel.UsageTest do
+defmodule Mix.Tasks.Ambix.UsageTest do
   # Standard output and error are captured for the whole VM.
   use ExUnit.Case, async: false
 
   import ExUnit.CaptureIO
 
-  alias Mix.Tasks.Aludel, as: Tasks
+  alias Mix.Tasks.Ambix, as: Tasks
 
   @moduletag :tmp_dir
 
@@ -49,24 +49,24 @@ defmodule Mix.Tasks.Aludel.UsageTest do
     test "#{inspect(task)} refuses an unknown option with one sentence" do
       {error, code} = run(unquote(task), ["--no-such-thing"])
       assert code == 1
-      assert ["aludel: unknown option --no-such-thing" <> _] = String.split(error, "\n", trim: true)
+      assert ["ambix: unknown option --no-such-thing" <> _] = String.split(error, "\n", trim: true)
     end
 
     test "#{inspect(task)} has a short and a long documentation" do
       assert Mix.Task.shortdoc(unquote(task))
       help = capture_io(fn -> unquote(task).run(["--help"]) end)
       assert help =~ "## Options"
-      assert help =~ "mix aludel."
+      assert help =~ "mix ambix."
     end
   end
 
   for {task, argv, sentence} <- [
-        {Tasks.Index, ["x"], "mix aludel.index takes no argument, got x"},
-        {Tasks.Watch, ["x"], "mix aludel.watch takes no argument, got x"},
+        {Tasks.Index, ["x"], "mix ambix.index takes no argument, got x"},
+        {Tasks.Watch, ["x"], "mix ambix.watch takes no argument, got x"},
         {Tasks.Watch, ["--root", "/no/such/folder"], "there is no folder /no/such/folder"},
-        {Tasks.Status, ["x"], "mix aludel.status takes no argument, got x"},
+        {Tasks.Status, ["x"], "mix ambix.status takes no argument, got x"},
         {Tasks.Status, ["--root", "mix.exs"], "mix.exs is a file, --root expects a folder"},
-        {Tasks.Search, [], "mix aludel.search expects a query"},
+        {Tasks.Search, [], "mix ambix.search expects a query"},
         {Tasks.Search, ["--queries", "in.jsonl"], "--queries needs --out"},
         {Tasks.Search, ["a", "--queries", "in.jsonl", "--out", "o"], "give a query or --queries, not both"},
         {Tasks.Search, ["a", "--limit", "0"], "expected --limit to be a positive integer, got: 0"},
@@ -76,26 +76,26 @@ defmodule Mix.Tasks.Aludel.UsageTest do
          "there is no folder /no/such/folder"},
         {Tasks.Search, ["a", "--mode", "lexical", "--root", "mix.exs"],
          "mix.exs is a file, --root expects a folder"},
-        {Tasks.Lookup, [], "mix aludel.lookup expects one name, such as Shop.Cart.add/2"},
-        {Tasks.Lookup, ["a", "b"], "mix aludel.lookup expects one name, such as Shop.Cart.add/2, got a b"},
+        {Tasks.Lookup, [], "mix ambix.lookup expects one name, such as Shop.Cart.add/2"},
+        {Tasks.Lookup, ["a", "b"], "mix ambix.lookup expects one name, such as Shop.Cart.add/2, got a b"},
         {Tasks.Lookup, ["a", "--kinds", "none"],
          "expected --kinds to be words with commas between them, out of module, protocol, "},
         {Tasks.Lookup, ["a", "--root", "/no/such/folder"], "there is no folder /no/such/folder"},
-        {Tasks.Grep, [], "mix aludel.grep expects a pattern, as in: "},
-        {Tasks.Grep, ["a", "b"], "mix aludel.grep expects one pattern, in quotes if it has spaces, got a b"},
+        {Tasks.Grep, [], "mix ambix.grep expects a pattern, as in: "},
+        {Tasks.Grep, ["a", "b"], "mix ambix.grep expects one pattern, in quotes if it has spaces, got a b"},
         {Tasks.Grep, ["a", "--case", "upper"], "--case expects one of sensitive, insensitive, smart"},
         {Tasks.Grep, ["a", "--languages", "cobol"],
          "expected --languages to be words with commas between them, out of elixir, heex, "},
         {Tasks.Grep, ["a", "--limit", "0"], "expected --limit to be a positive integer, got: 0"},
-        {Tasks.Context, [], "mix aludel.context expects a query"},
-        {Tasks.Graph, [], "mix aludel.graph expects callers, callees, references, "},
-        {Tasks.Graph, ["callers"], "mix aludel.graph callers expects a symbol"},
+        {Tasks.Context, [], "mix ambix.context expects a query"},
+        {Tasks.Graph, [], "mix ambix.graph expects callers, callees, references, "},
+        {Tasks.Graph, ["callers"], "mix ambix.graph callers expects a symbol"},
         {Tasks.Graph, ["near", "A", "B"],
-         "mix aludel.graph near expects a symbol, such as Shop.Cart.add/2, got A B"},
-        {Tasks.Graph, ["impact"], "mix aludel.graph impact expects a path or a symbol"},
-        {Tasks.Graph, ["path", "A"], "mix aludel.graph path expects two symbols"},
-        {Tasks.Graph, ["cycles", "A"], "mix aludel.graph cycles expects no further argument, got A"},
-        {Tasks.Graph, ["svg", "A", "B"], "mix aludel.graph svg expects at most one symbol"},
+         "mix ambix.graph near expects a symbol, such as Shop.Cart.add/2, got A B"},
+        {Tasks.Graph, ["impact"], "mix ambix.graph impact expects a path or a symbol"},
+        {Tasks.Graph, ["path", "A"], "mix ambix.graph path expects two symbols"},
+        {Tasks.Graph, ["cycles", "A"], "mix ambix.graph cycles expects no further argument, got A"},
+        {Tasks.Graph, ["svg", "A", "B"], "mix ambix.graph svg expects at most one symbol"},
         {Tasks.Graph, ["diff", "--root", "/no/such/folder"], "there is no folder /no/such/folder"},
         {Tasks.Graph, ["callers", "A", "--kinds", "phone"],
          "expected --kinds to be kinds with commas between them, out of call, message,"},
@@ -113,9 +113,9 @@ defmodule Mix.Tasks.Aludel.UsageTest do
         {Tasks.Graph, ["export", "--format", "dot", "--trace"],
          "--trace exports the calls that the compiler sees"},
         {Tasks.Graph, ["near", "A", "--model", "/no/such.gguf"], "there is no /no/such.gguf"},
-        {Tasks.Ask, [], "mix aludel.ask expects a question"},
+        {Tasks.Ask, [], "mix ambix.ask expects a question"},
         {Tasks.Ask, ["a", "--model", "/no/such.gguf"], "there is no /no/such.gguf"},
-        {Tasks.Models, [], "mix aludel.models expects list, pull or path"},
+        {Tasks.Models, [], "mix ambix.models expects list, pull or path"},
         {Tasks.Models, ["path", "nothing-like-it"], "there is no model nothing-like-it"},
         {Tasks.Eval, ["programs", "x"], "the option --out is required"},
         {Tasks.Eval, ["programs", "/no/such.jsonl", "--out", "o"], "there is no file /no/such.jsonl"},
@@ -125,7 +125,7 @@ defmodule Mix.Tasks.Aludel.UsageTest do
     test "#{inspect(task)} #{Enum.join(argv, " ")}" do
       {error, code} = run(unquote(task), unquote(argv))
       assert code == 1
-      assert ["aludel: " <> sentence] = String.split(error, "\n", trim: true)
+      assert ["ambix: " <> sentence] = String.split(error, "\n", trim: true)
       assert String.starts_with?(sentence, unquote(sentence))
     end
   end
@@ -136,6 +136,6 @@ defmodule Mix.Tasks.Aludel.UsageTest do
     assert [line] =
              capture_io(fn -> Tasks.Models.run(["list", "--json"]) end) |> String.split("\n", trim: true)
 
-    assert {:ok, [%{"name" => _, "kind" => _, "pulled" => _} | _]} = Aludel.JSON.decode(line)
+    assert {:ok, [%{"name" => _, "kind" => _, "pulled" => _} | _]} = Ambix.JSON.decode(line)
   end
 end

@@ -1,11 +1,11 @@
-defmodule Mix.Tasks.Aludel.WatchTest do
-  # `mix aludel.watch` and `mix aludel.status` as a person starts them: a VM each, which need not compete with other tests.
+defmodule Mix.Tasks.Ambix.WatchTest do
+  # `mix ambix.watch` and `mix ambix.status` as a person starts them: a VM each, which need not compete with other tests.
   use ExUnit.Case, async: false
 
-  import Aludel.Test.Wait
+  import Ambix.Test.Wait
 
-  alias Aludel.{Index, JSON}
-  alias Aludel.Test.Command
+  alias Ambix.{Index, JSON}
+  alias Ambix.Test.Command
 
   @moduletag :tmp_dir
 
@@ -15,7 +15,7 @@ defmodule Mix.Tasks.Aludel.WatchTest do
     File.write!(Path.join(root, "lib/cart.ex"), "defmodule Cart do\n  def empty(_), do: []\nend\n")
 
     env = %{
-      "ALUDEL_CACHE" => Path.join(tmp, "cache"),
+      "AMBIX_CACHE" => Path.join(tmp, "cache"),
       "TMPDIR" => Path.join(tmp, "tmp"),
       "LC_ALL" => "C.UTF-8"
     }
@@ -25,7 +25,7 @@ defmodule Mix.Tasks.Aludel.WatchTest do
   end
 
   defp watch(%{words: words, opts: opts}, more \\ []) do
-    command = ["aludel.watch" | words ++ more] |> Command.mix() |> Command.start(opts)
+    command = ["ambix.watch" | words ++ more] |> Command.mix() |> Command.start(opts)
     # It would not end by itself if the test fails.
     on_exit(fn ->
       for pid <- [command.pid | Command.descendants(command.pid)], do: Command.signal(pid, "KILL")
@@ -48,12 +48,12 @@ defmodule Mix.Tasks.Aludel.WatchTest do
 
     # It is saved a little later, for the other commands.
     wait_until(fn -> match?({:ok, %{state: :fresh}}, Index.Status.saved(root, store)) end)
-    assert {output, 0} = Command.run(["aludel.status" | words], opts)
+    assert {output, 0} = Command.run(["ambix.status" | words], opts)
     assert output =~ ~r/^state +fresh$/m
 
     Command.signal(command.pid, "TERM")
     assert {output, 143} = Command.finish(command)
-    assert output =~ "aludel: interrupted\n"
+    assert output =~ "ambix: interrupted\n"
     assert File.ls!(Path.join(context.tmp_dir, "tmp")) == []
   end
 
@@ -82,7 +82,7 @@ defmodule Mix.Tasks.Aludel.WatchTest do
     ExUnit.CaptureIO.with_io(fn ->
       ExUnit.CaptureIO.with_io(:stderr, fn ->
         try do
-          Mix.Tasks.Aludel.Status.run(words) && 0
+          Mix.Tasks.Ambix.Status.run(words) && 0
         catch
           :exit, {:shutdown, code} -> code
         end
@@ -94,7 +94,7 @@ defmodule Mix.Tasks.Aludel.WatchTest do
   test "the exit code of the status tells whether the index is up to date", context do
     %{root: root, words: words, store: store} = context
     assert {3, output} = status(words)
-    assert output =~ "there is no index of #{root}, run mix aludel.index"
+    assert output =~ "there is no index of #{root}, run mix ambix.index"
     {:ok, _} = Index.open_or_build(root, index: store)
     before = File.read!(store)
     assert {0, _} = status(words)
@@ -111,6 +111,6 @@ defmodule Mix.Tasks.Aludel.WatchTest do
     assert output =~ "there is no index"
     File.write!(store, "no index")
     assert {1, output} = status(words)
-    assert output =~ ~r/^aludel: .*my.index/
+    assert output =~ ~r/^ambix: .*my.index/
   end
 end

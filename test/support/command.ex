@@ -1,13 +1,13 @@
-defmodule Aludel.Test.Command do
+defmodule Ambix.Test.Command do
   @moduledoc """
-  Mix tasks of Aludel as a person starts them: a process of the system, in a folder that is no mix project.
+  Mix tasks of Ambix as a person starts them: a process of the system, in a folder that is no mix project.
 
   All functions are for the process that called `start/2`.
   """
 
-  import Aludel.Test.Wait
+  import Ambix.Test.Wait
 
-  @ebin Path.join(Mix.Project.build_path(), "lib/aludel/ebin")
+  @ebin Path.join(Mix.Project.build_path(), "lib/ambix/ebin")
   @seconds 30
 
   @doc "What to give to `elixir`."

@@ -1,7 +1,7 @@
-defmodule Aludel.Test.CompiledFixture do
-  @moduledoc "A small mix project whose macros make functions, compiled with `Aludel.Tracer`."
+defmodule Ambix.Test.CompiledFixture do
+  @moduledoc "A small mix project whose macros make functions, compiled with `Ambix.Tracer`."
 
-  alias Aludel.Test.Command
+  alias Ambix.Test.Command
 
   @files %{
     "mix.exs" => """
@@ -45,7 +45,7 @@ defmodule Aludel.Test.CompiledFixture do
       File.write!(path, text)
     end
 
-    {output, code} = Command.run(["compile", "--force", "--tracer", "Aludel.Tracer"], cd: folder)
+    {output, code} = Command.run(["compile", "--force", "--tracer", "Ambix.Tracer"], cd: folder)
     if code != 0, do: ExUnit.Assertions.flunk("it does not compile: #{output}")
     folder
   end

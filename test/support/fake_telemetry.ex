@@ -1,4 +1,4 @@
-defmodule Aludel.FakeTelemetry do
+defmodule Ambix.FakeTelemetry do
   @moduledoc "A stand-in for the telemetry library, by the convention of its `span/3`, which sends each event to a process."
 
   @doc """
@@ -19,7 +19,7 @@ defmodule Aludel.FakeTelemetry do
     ExUnit.Callbacks.on_exit(fn ->
       :code.purge(:telemetry)
       :code.delete(:telemetry)
-      :persistent_term.erase({Aludel.Optional, :telemetry})
+      :persistent_term.erase({Ambix.Optional, :telemetry})
       :persistent_term.erase(__MODULE__)
     end)
   end

@@ -1,4 +1,4 @@
-defmodule Aludel.Sandbox.Fixture do
+defmodule Ambix.Sandbox.Fixture do
   @moduledoc false
   # Small Mix projects in temporary folders.
 
@@ -109,7 +109,7 @@ defmodule Aludel.Sandbox.Fixture do
   @doc "Writes the tiny project with `changes` (`nil` deletes a file) to a new folder, and answers with its path."
   def create(changes \\ %{}) do
     folder =
-      Path.join(System.tmp_dir!(), "aludel-fixture-#{System.unique_integer([:positive])}-#{System.pid()}")
+      Path.join(System.tmp_dir!(), "ambix-fixture-#{System.unique_integer([:positive])}-#{System.pid()}")
 
     for {path, text} <- Map.merge(@tiny, changes), text != nil, do: write(folder, path, text)
     ExUnit.Callbacks.on_exit(fn -> File.rm_rf!(folder) end)

@@ -1,4 +1,4 @@
-defmodule Aludel.Test.SmallDisk do
+defmodule Ambix.Test.SmallDisk do
   @moduledoc """
   File systems that are full, or that cannot be written to: a tmpfs in a mount namespace of its own, which a program holds and
   which is gone when that ends. From here it is seen below `/proc`.

@@ -1,4 +1,4 @@
-defmodule Aludel.Test.Wait do
+defmodule Ambix.Test.Wait do
   @moduledoc "Waiting for what happens soon but at no known moment, such as the freeing of a resource."
 
   @doc "Returns when `condition` is true; fails the test when it is not within ten seconds."

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Where `mix compile` puts the library when it compiles for tests.
-const LIBRARY: &str = "_build/test/lib/aludel/priv/native/aludel_native.so";
+const LIBRARY: &str = "_build/test/lib/ambix/priv/native/ambix_native.so";
 
 /// Fails when the library needs C++: an exception that leaves C++ code ends the VM, and no guard of ours can catch it.
 pub fn check(root: &Path) -> Result<(), String> {
@@ -16,7 +16,7 @@ pub fn check(root: &Path) -> Result<(), String> {
             Ok(())
         }
         Some(name) => Err(format!(
-            "the library is linked with {name}; `cargo tree --package aludel_native --invert cc` shows by which crate"
+            "the library is linked with {name}; `cargo tree --package ambix_native --invert cc` shows by which crate"
         )),
     }
 }

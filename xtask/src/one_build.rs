@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What `native/cargo.exs` builds, and what `cargo xtask ci` tests.
-const LIBRARY: &[&str] = &["--package", "aludel_native", "--edges", "normal,build"];
+const LIBRARY: &[&str] = &["--package", "ambix_native", "--edges", "normal,build"];
 const TESTS: &[&str] = &["--workspace", "--edges", "all"];
 
 /// Fails with the crates that would be compiled twice.
@@ -21,7 +21,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     }
     Err(format!(
         "tests compile these with other features than the library:\n  {}\n\
-         Name the features that are missing in native/aludel/Cargo.toml.",
+         Name the features that are missing in native/ambix/Cargo.toml.",
         apart.join("\n  ")
     ))
 }

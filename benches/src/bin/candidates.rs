@@ -10,10 +10,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use aludel_core::Cancel;
-use aludel_core::propose::{Candidate, Request, Suspect, candidates};
-use aludel_core::source::File;
-use aludel_core::syntax::{FileFacts, analyse};
+use ambix_core::Cancel;
+use ambix_core::propose::{Candidate, Request, Suspect, candidates};
+use ambix_core::source::File;
+use ambix_core::syntax::{FileFacts, analyse};
 use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

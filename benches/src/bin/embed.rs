@@ -7,9 +7,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use aludel_benches::{Options, cpu_seconds, median, peak_memory};
-use aludel_core::Cancel;
-use aludel_core::inference::{Encoder, Kernel, LoadOptions, Precision};
+use ambix_benches::{Options, cpu_seconds, median, peak_memory};
+use ambix_core::Cancel;
+use ambix_core::inference::{Encoder, Kernel, LoadOptions, Precision};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse(&[

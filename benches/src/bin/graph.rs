@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use aludel_core::Cancel;
-use aludel_core::graph::{CodeGraph, Edge};
-use aludel_core::retrieval::{BuildOptions, Index};
-use aludel_core::source::{File, WalkOptions, walk};
-use aludel_core::syntax::analyse;
+use ambix_core::Cancel;
+use ambix_core::graph::{CodeGraph, Edge};
+use ambix_core::retrieval::{BuildOptions, Index};
+use ambix_core::source::{File, WalkOptions, walk};
+use ambix_core::syntax::analyse;
 use lexopt::prelude::*;
 use rayon::prelude::*;
 use serde_json::json;
@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         out.flush()?;
     }
-    let sum = |count: fn(&aludel_core::syntax::FileFacts) -> usize| {
+    let sum = |count: fn(&ambix_core::syntax::FileFacts) -> usize| {
         facts.iter().map(|facts| count(facts)).sum::<usize>()
     };
     let report = json!({

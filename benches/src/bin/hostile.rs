@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
 
-use aludel_core::source::File;
-use aludel_core::syntax::analyse;
+use ambix_core::source::File;
+use ambix_core::syntax::analyse;
 use lexopt::prelude::*;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Figures of an index: time to build, update, save, open and ask, and memory.
 //!
-//! `cargo run --release -p aludel-benches --no-default-features --bin index -- --root DIR [--turns N] [--json]`
+//! `cargo run --release -p ambix-benches --no-default-features --bin index -- --root DIR [--turns N] [--json]`
 //!
 //! DIR is copied to a temporary folder and never written to. Times are medians of N turns, in milliseconds, but for the
 //! first build, which is measured once, as a user meets it. Vectors are made up (384 numbers from a hash of the text): they
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use aludel_core::Cancel;
-use aludel_core::retrieval::store::{self, SaveOptions};
-use aludel_core::retrieval::{BuildOptions, Embedder, Index, Mode, Query, StaticEncoder, embed_all};
-use aludel_core::source::ContentHash;
+use ambix_core::Cancel;
+use ambix_core::retrieval::store::{self, SaveOptions};
+use ambix_core::retrieval::{BuildOptions, Embedder, Index, Mode, Query, StaticEncoder, embed_all};
+use ambix_core::source::ContentHash;
 
 const DIMENSIONS: usize = 384;
 const QUESTIONS: usize = 400;
@@ -70,7 +70,7 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
     put("first_build_ms", first_build);
     put("index_memory_mib", memory("VmRSS") - before);
     put("build_ms", median(turns, || timed(|| build(root)).map(|it| it.1))?);
-    put("graph_ms", timed(|| Ok::<_, aludel_core::Error>(index.graph().edges().count()))?.1);
+    put("graph_ms", timed(|| Ok::<_, ambix_core::Error>(index.graph().edges().count()))?.1);
 
     let copy = scratch()?;
     for file in index.files() {
@@ -82,7 +82,7 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
     let update = |index: &Index| index.update(&options, &mut |_| {}, &cancel);
     put("update_unchanged_ms", median(turns, || timed(|| update(&index)).map(|it| it.1))?);
 
-    let stored = copy.join("index.aludel");
+    let stored = copy.join("index.ambix");
     let save = |index: &Index| store::save(index, &stored, &SaveOptions::default(), &cancel);
     let (_, saving) = timed(|| save(&index))?;
     put("save_ms", saving);
@@ -113,7 +113,7 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
             let found = symbol.as_deref().map(|symbol| next.graph().find(symbol)).transpose()?;
             let ids: Vec<_> = found.iter().flatten().map(|symbol| symbol.id).collect();
             std::hint::black_box(next.graph().callers(&ids, 1));
-            Ok::<_, aludel_core::Error>(next)
+            Ok::<_, ambix_core::Error>(next)
         })?;
         seen.push(time);
         known = next;
@@ -217,7 +217,7 @@ fn memory(name: &str) -> f64 {
 }
 
 fn scratch() -> std::io::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("aludel-bench-index-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("ambix-bench-index-{}", std::process::id()));
     fs::create_dir_all(&path)?;
     path.canonicalize()
 }
@@ -234,7 +234,7 @@ impl Embedder for Hashes {
         ContentHash::of(b"hashes")
     }
 
-    fn embed(&self, texts: &[&str], _: &Cancel) -> aludel_core::Result<Vec<Vec<f32>>> {
+    fn embed(&self, texts: &[&str], _: &Cancel) -> ambix_core::Result<Vec<Vec<f32>>> {
         let vector = |text: &&str| {
             let seed = ContentHash::of(text.as_bytes()).0;
             (0..DIMENSIONS).map(|at| f32::from(seed[at % 16].wrapping_mul(at as u8 | 1)) - 127.0).collect()

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use aludel_benches::{Options, median, peak_memory};
-use aludel_core::Cancel;
-use aludel_core::inference::{Kernel, LoadOptions, Model};
+use ambix_benches::{Options, median, peak_memory};
+use ambix_core::Cancel;
+use ambix_core::inference::{Kernel, LoadOptions, Model};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse(&["model", "prompt", "generate", "threads", "kernel", "repetitions"])?;

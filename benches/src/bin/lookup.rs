@@ -1,6 +1,6 @@
 //! Figures of looking things up: names and patterns in an index, and the same patterns with ripgrep in one run.
 //!
-//! `cargo run --release -p aludel-benches --no-default-features --bin lookup -- --root DIR [--turns N] [--json]`
+//! `cargo run --release -p ambix-benches --no-default-features --bin lookup -- --root DIR [--turns N] [--json]`
 //!
 //! DIR is copied to a temporary folder and never written to. Each pattern is searched for by both in turn, all lines being
 //! counted, and again for the first hundred lines as an agent asks for them; times are medians of N turns, in milliseconds.
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use aludel_core::Cancel;
-use aludel_core::retrieval::{BuildOptions, Case, Grep, Index, Lookup};
-use aludel_core::syntax::DefinitionKind;
+use ambix_core::Cancel;
+use ambix_core::retrieval::{BuildOptions, Case, Grep, Index, Lookup};
+use ambix_core::syntax::DefinitionKind;
 use serde_json::{Value, json};
 
 /// A kind of pattern, the pattern, and what both are told of it.
@@ -232,7 +232,7 @@ fn middle(times: &mut [f64]) -> f64 {
 }
 
 fn scratch() -> std::io::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("aludel-bench-lookup-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("ambix-bench-lookup-{}", std::process::id()));
     fs::create_dir_all(&path)?;
     path.canonicalize()
 }

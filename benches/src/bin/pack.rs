@@ -1,6 +1,6 @@
 //! What a pack for a budget of tokens holds of the judged answers, and how long packing takes.
 //!
-//! `cargo run --release -p aludel-benches --no-default-features --bin pack -- --root DIR --questions FILE.jsonl
+//! `cargo run --release -p ambix-benches --no-default-features --bin pack -- --root DIR --questions FILE.jsonl
 //! [--budgets 1000,4000,16000] [--limit N] [--reach N]`
 //!
 //! Prints a line of JSON for each budget:
@@ -21,10 +21,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use aludel_core::Cancel;
-use aludel_core::context::{Context, PackOptions, Section, pack};
-use aludel_core::retrieval::{BuildOptions, Embedder, Index, Query, StaticEncoder, embed_all};
-use aludel_core::source::Span;
+use ambix_core::Cancel;
+use ambix_core::context::{Context, PackOptions, Section, pack};
+use ambix_core::retrieval::{BuildOptions, Embedder, Index, Query, StaticEncoder, embed_all};
+use ambix_core::source::Span;
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,10 +1,10 @@
 //! The lexical side of an index beside tantivy, on the same chunks and the same questions, in one run.
 //!
-//! `cargo run --release -p aludel-benches --no-default-features --features peers --bin peers -- --root DIR --queries IN.jsonl [--turns N]`
+//! `cargo run --release -p ambix-benches --no-default-features --features peers --bin peers -- --root DIR --queries IN.jsonl [--turns N]`
 //!
 //! IN has a `query` a line. Both hold the chunks of DIR in memory, answer on one thread, and give ten places; they are asked in turn,
 //! so that what else the machine does is shared. tantivy ranks by BM25 over one field, with its default tokenizer, and finds what has
-//! any of the words. Aludel is asked twice: for its ranking by words (`Mode::Lexical`, six fields, features and all) and with the
+//! any of the words. Ambix is asked twice: for its ranking by words (`Mode::Lexical`, six fields, features and all) and with the
 //! static model.
 
 use std::error::Error;
@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use aludel_core::Cancel;
-use aludel_core::retrieval::{BuildOptions, Index, Mode, Query, StaticEncoder};
+use ambix_core::Cancel;
+use ambix_core::retrieval::{BuildOptions, Index, Mode, Query, StaticEncoder};
 use serde_json::Value;
 use tantivy::collector::TopDocs;
 use tantivy::query::QueryParser;
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let parser = QueryParser::for_index(&peer, vec![body]);
 
     println!("{} chunks, {} questions", index.stats().chunks, texts.len());
-    println!("aludel: files read, analysed and indexed {building:.0} ms, vectors {encoding:.0} ms");
+    println!("ambix: files read, analysed and indexed {building:.0} ms, vectors {encoding:.0} ms");
     println!("tantivy: chunks indexed {indexing:.0} ms on two threads");
     for turn in 0..turns {
         let ask =
@@ -85,11 +85,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let documents = found.iter().map(|(_, at)| searcher.doc::<TantivyDocument>(*at));
             Ok(documents.collect::<Result<Vec<_>, _>>()?.len())
         })?;
-        let aludel = |index: &Index, mode, text: &str| -> Result<usize, Box<dyn Error>> {
+        let ambix = |index: &Index, mode, text: &str| -> Result<usize, Box<dyn Error>> {
             Ok(index.search(&Query { mode, ..Query::new(text) }, &cancel)?.results.len())
         };
-        ask("aludel, words", &|text| aludel(&index, Mode::Lexical, text))?;
-        ask("aludel, all", &|text| aludel(&full, Mode::Hybrid, text))?;
+        ask("ambix, words", &|text| ambix(&index, Mode::Lexical, text))?;
+        ask("ambix, all", &|text| ambix(&full, Mode::Hybrid, text))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The candidates of questions with their features, from which `scripts/learn_ranking.py` learns what each counts.
 //!
-//! `cargo run --release -p aludel-benches --no-default-features --bin rank -- --root DIR --queries IN.jsonl --out OUT.jsonl
+//! `cargo run --release -p ambix-benches --no-default-features --bin rank -- --root DIR --queries IN.jsonl --out OUT.jsonl
 //! [--limit N] [--words] [--encoder PATH]`
 //!
 //! Meaning is that of the static model, with `--encoder` that of another file of it, or that of the encoder in a folder, in INT8, if
@@ -15,8 +15,8 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aludel_core::Cancel;
-use aludel_core::retrieval::{BuildOptions, Embedder, Hit, Index, Query, StaticEncoder};
+use ambix_core::Cancel;
+use ambix_core::retrieval::{BuildOptions, Embedder, Hit, Index, Query, StaticEncoder};
 use serde_json::{Map, Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -50,7 +50,7 @@ type Shared = Arc<dyn Embedder + Send + Sync>;
 fn load(path: &Path) -> Result<Shared, Box<dyn Error>> {
     #[cfg(feature = "inference")]
     if path.is_dir() {
-        use aludel_core::inference::{Encoder, LoadOptions, Precision};
+        use ambix_core::inference::{Encoder, LoadOptions, Precision};
         let options = LoadOptions { precision: Precision::Int8, ..LoadOptions::default() };
         return Ok(Arc::new(Encoder::load(path, &options)?));
     }

@@ -12,8 +12,8 @@ use std::error::Error;
 use std::fs;
 use std::time::Instant;
 
-use aludel_benches::{Options, median};
-use aludel_core::retrieval::{Scan, VectorSet};
+use ambix_benches::{Options, median};
+use ambix_core::retrieval::{Scan, VectorSet};
 use rayon::prelude::*;
 use serde_json::json;
 

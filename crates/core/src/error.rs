@@ -56,7 +56,7 @@ kinds! {
     Sandbox => "sandbox",
     /// The folder is not a project that can be worked on.
     Project => "project",
-    /// A bug in Aludel: native code panicked, and the panic was caught.
+    /// A bug in Ambix: native code panicked, and the panic was caught.
     Panic => "panic",
 }
 

@@ -1,4 +1,4 @@
-//! Aludel's engine: it reads Elixir code, finds what matters for a question, proposes changes, searches among them and
+//! Ambix's engine: it reads Elixir code, finds what matters for a question, proposes changes, searches among them and
 //! runs local models, all in this process.
 //!
 //! The crate knows nothing of the BEAM, starts no process, opens no socket and reads no environment variable: policy

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aludel_core::graph::CodeGraph;
-use aludel_core::source::File;
-use aludel_core::syntax::analyse;
+use ambix_core::graph::CodeGraph;
+use ambix_core::source::File;
+use ambix_core::syntax::analyse;
 use proptest::prelude::ProptestConfig;
 
 /// A small generator of numbers (SplitMix64, Steele, Lea and Flood 2014): the same seed gives the same edits.

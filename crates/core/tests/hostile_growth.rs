@@ -5,8 +5,8 @@ use std::fs;
 use std::thread;
 use std::time::Instant;
 
-use aludel_core::source::File;
-use aludel_core::syntax::analyse;
+use ambix_core::source::File;
+use ambix_core::syntax::analyse;
 
 #[path = "hostile/mod.rs"]
 mod hostile;

@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use aludel_core::graph::CodeGraph;
-use aludel_core::source::File;
-use aludel_core::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
+use ambix_core::graph::CodeGraph;
+use ambix_core::source::File;
+use ambix_core::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
 use proptest::prelude::*;
 
 /// Less than the 320 KiB that a dirty scheduler of the BEAM has.

@@ -3,17 +3,17 @@
 
 use std::path::PathBuf;
 
-use aludel_core::Cancel;
-use aludel_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, Precision, log_probability};
+use ambix_core::Cancel;
+use ambix_core::inference::{Encoder, Kernel, LoadOptions, Message, Model, Precision, log_probability};
 
-/// The folder of a model: in `$ALUDEL_MODELS`, or else in the user's cache.
+/// The folder of a model: in `$AMBIX_MODELS`, or else in the user's cache.
 #[expect(clippy::disallowed_methods, reason = "a test is its own caller, and knows where the models are")]
 fn folder(name: &str) -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/aludel/models");
-    let folder = std::env::var_os("ALUDEL_MODELS").map_or_else(home, PathBuf::from).join(name);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/ambix/models");
+    let folder = std::env::var_os("AMBIX_MODELS").map_or_else(home, PathBuf::from).join(name);
     assert!(
         folder.is_dir(),
-        "there is no {}: run `make models`, or set ALUDEL_MODELS to the folder of the models",
+        "there is no {}: run `make models`, or set AMBIX_MODELS to the folder of the models",
         folder.display()
     );
     folder

@@ -1,7 +1,7 @@
 //! What is saved stays whole, whatever happens to the process that saves: it is killed at any moment, or its disk is full; and
 //! an index that was changed, saved and opened any number of times is the one that a fresh build gives.
 //!
-//! `ALUDEL_KILLS` and `ALUDEL_OPERATIONS` say how often, instead of few enough for each test run.
+//! `AMBIX_KILLS` and `AMBIX_OPERATIONS` say how often, instead of few enough for each test run.
 
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "a test of processes that are killed starts them")]
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use aludel_core::retrieval::store::{self, SaveOptions};
-use aludel_core::retrieval::{BuildOptions, Grep, Index, Lookup, Query, StaticEncoder};
-use aludel_core::{Cancel, ErrorKind};
+use ambix_core::retrieval::store::{self, SaveOptions};
+use ambix_core::retrieval::{BuildOptions, Grep, Index, Lookup, Query, StaticEncoder};
+use ambix_core::{Cancel, ErrorKind};
 
 /// Tells this program that it is the process that is to be killed, and where the project is.
-const CHILD: &str = "ALUDEL_STORE_CHILD";
+const CHILD: &str = "AMBIX_STORE_CHILD";
 /// How many bytes of text each of its files has more with each turn.
-const PADDING: &str = "ALUDEL_STORE_PADDING";
+const PADDING: &str = "AMBIX_STORE_PADDING";
 const FILES: usize = 6;
 
 fn number(name: &str, otherwise: usize) -> usize {
@@ -139,7 +139,7 @@ fn what_is_killed_leaves_a_whole_state() {
     let scratch = tempfile::tempdir().unwrap();
     let mut random = Random(7);
     let (mut last, mut saves) = (1, 0);
-    for _ in 0..number("ALUDEL_KILLS", 10) {
+    for _ in 0..number("AMBIX_KILLS", 10) {
         let mut child = start(folder.path(), "", 0);
         let output = BufReader::new(child.stdout.take().unwrap());
         let (ready, waiting) = channel();
@@ -227,7 +227,7 @@ fn any_history_of_changes_saves_and_openings_ends_in_a_fresh_build() {
     let questions: Vec<String> =
         ["A.alpha/1", "total of beta", "alhpa", "gamma delta total", "größe"].map(String::from).into();
     let (options, cancel) = (BuildOptions::default(), Cancel::new());
-    for operation in 0..number("ALUDEL_OPERATIONS", 200) {
+    for operation in 0..number("AMBIX_OPERATIONS", 200) {
         let name = names[random.below(names.len())];
         let file = root.join(name);
         let mut word = || words[random.below(words.len())];

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use aludel_core::inference::{Encoder, Kernel, LoadOptions, Precision};
-use aludel_core::{Cancel, ErrorKind};
+use ambix_core::inference::{Encoder, Kernel, LoadOptions, Precision};
+use ambix_core::{Cancel, ErrorKind};
 
 const WORDS: usize = 50;
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aludel_core::inference::{
+use ambix_core::inference::{
     Encoder, Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
     generate_with, log_probability, score,
 };
-use aludel_core::{Cancel, ErrorKind};
+use ambix_core::{Cancel, ErrorKind};
 use proptest::prelude::*;
 
 fn reference(name: &str) -> PathBuf {
@@ -110,7 +110,7 @@ fn threads_change_nothing_and_are_told_when_they_start() {
 #[test]
 fn caches_have_limits_and_belong_to_a_model() {
     let (model, cancel) = (load("llama", Kernel::Own), Cancel::new());
-    let kind = |result: aludel_core::Result<Vec<f32>>| result.err().map(|error| error.kind());
+    let kind = |result: ambix_core::Result<Vec<f32>>| result.err().map(|error| error.kind());
     let mut cache = model.cache(4).unwrap();
     assert_eq!(kind(model.forward(&[1; 5], &mut cache, &cancel)), Some(ErrorKind::Limit));
     assert_eq!(kind(model.forward(&[], &mut cache, &cancel)), Some(ErrorKind::InvalidArgument));
@@ -402,7 +402,7 @@ fn folders_without_an_encoder_are_errors() {
 }
 
 /// Loads bytes as a model and, if that works, computes with it.
-fn try_bytes(bytes: &[u8]) -> aludel_core::Result<Vec<f32>> {
+fn try_bytes(bytes: &[u8]) -> ambix_core::Result<Vec<f32>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     std::fs::write(&path, bytes).unwrap();

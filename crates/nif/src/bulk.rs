@@ -1,6 +1,6 @@
 //! What is taken out of an index, or made of texts, in bulk: chunks page by page, and vectors as one piece of memory.
 
-use aludel_core::{Error, Result};
+use ambix_core::{Error, Result};
 use rustler::{Encoder, Env, NifMap, Resource, ResourceArc, Term};
 
 use crate::guard::guard;

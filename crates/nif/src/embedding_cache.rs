@@ -1,9 +1,9 @@
-//! Embeddings by content: `Aludel.EmbeddingCache`.
+//! Embeddings by content: `Ambix.EmbeddingCache`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aludel_core::retrieval::EmbeddingCache;
+use ambix_core::retrieval::EmbeddingCache;
 use rustler::{Env, NifMap, Resource, ResourceArc, Term};
 
 use crate::guard::guard;

@@ -1,12 +1,12 @@
-//! `%Aludel.Error{}`, made in one place.
+//! `%Ambix.Error{}`, made in one place.
 
 use std::collections::HashMap;
 
-use aludel_core::{Error, ErrorKind};
+use ambix_core::{Error, ErrorKind};
 use rustler::{Atom, Encoder, Env, NifException, Term};
 
 #[derive(NifException)]
-#[module = "Aludel.Error"]
+#[module = "Ambix.Error"]
 struct ExError<'a> {
     kind: Atom,
     message: String,
@@ -24,7 +24,7 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
 
 /// The term of a caught panic.
 pub fn encode_panic<'a>(env: Env<'a>, text: &str) -> Term<'a> {
-    let message = format!("Aludel's native code panicked, which is a bug in Aludel: {text}");
+    let message = format!("Ambix's native code panicked, which is a bug in Ambix: {text}");
     exception(env, ErrorKind::Panic, message, Term::map_new(env))
 }
 

@@ -1,4 +1,4 @@
-//! Questions to the graph of an index: `Aludel.Graph`.
+//! Questions to the graph of an index: `Ambix.Graph`.
 
 mod rows;
 
@@ -6,8 +6,8 @@ mod near;
 mod part;
 mod whole;
 
-use aludel_core::graph::{CodeGraph, LinkKind, SymbolId};
-use aludel_core::{Error, Result};
+use ambix_core::graph::{CodeGraph, LinkKind, SymbolId};
+use ambix_core::{Error, Result};
 use rustler::{Encoder, Env, ResourceArc, Term};
 
 use crate::guard::guard;

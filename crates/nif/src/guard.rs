@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use aludel_core::Result;
+use ambix_core::Result;
 use rustler::types::atom;
 use rustler::{Encoder, Env, Term};
 
@@ -20,7 +20,7 @@ pub enum Outcome<T> {
 }
 
 impl<T> Outcome<T> {
-    /// `{:ok, value}` or `{:error, %Aludel.Error{}}`.
+    /// `{:ok, value}` or `{:error, %Ambix.Error{}}`.
     pub fn encode<'a>(self, env: Env<'a>, value: impl FnOnce(Env<'a>, T) -> Term<'a>) -> Term<'a> {
         match self {
             Outcome::Done(Ok(done)) => (atom::ok(), value(env, done)).encode(env),
@@ -44,7 +44,7 @@ pub fn run<T>(work: impl FnOnce() -> Result<T>) -> Outcome<T> {
     }
 }
 
-/// The body of a NIF: runs `work` and answers `{:ok, value}` or `{:error, %Aludel.Error{}}`.
+/// The body of a NIF: runs `work` and answers `{:ok, value}` or `{:error, %Ambix.Error{}}`.
 pub fn guard<'a, T: Encoder>(env: Env<'a>, work: impl FnOnce() -> Result<T>) -> Term<'a> {
     run(|| work().map(|value| value.encode(env))).encode(env, |_, term| term)
 }

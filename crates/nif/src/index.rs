@@ -1,4 +1,4 @@
-//! Indexes: `Aludel.Index`.
+//! Indexes: `Ambix.Index`.
 
 mod context;
 mod query;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aludel_core::retrieval::{
+use ambix_core::retrieval::{
     self, BuildOptions, CachedEmbedder, Embedder, Index, StaticEncoder,
     store::{self, SaveOptions},
 };
-use aludel_core::source::{Diagnostic, History, Severity, Stamps, WalkOptions};
-use aludel_core::{Error, ErrorKind, Result};
+use ambix_core::source::{Diagnostic, History, Severity, Stamps, WalkOptions};
+use ambix_core::{Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
 use rustler::{Atom, Binary, Env, NifMap, Resource, ResourceArc, Term};
 

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use aludel_core::job::Progress;
-use aludel_core::{Cancel, Error, ErrorKind, Result};
+use ambix_core::job::Progress;
+use ambix_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
 use rustler::env::SavedTerm;
 use rustler::types::atom;
@@ -196,7 +196,7 @@ impl Pool {
             return Ok(());
         }
         state.workers += 1;
-        let name = format!("aludel-job-{}", state.workers);
+        let name = format!("ambix-job-{}", state.workers);
         let pool = self.clone();
         let spawned = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || pool.work());
         if let Err(refused) = spawned {
@@ -234,7 +234,7 @@ pub fn install<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static THREADS: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
     let threads = THREADS.get_or_init(|| {
         rayon::ThreadPoolBuilder::new()
-            .thread_name(|nth| format!("aludel-loop-{nth}"))
+            .thread_name(|nth| format!("ambix-loop-{nth}"))
             .start_handler(|_| lower_priority())
             .stack_size(STACK_BYTES)
             .build()

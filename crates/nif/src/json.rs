@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aludel_core::{Error, ErrorKind, Result};
+use ambix_core::{Error, ErrorKind, Result};
 use rustler::types::atom;
 use rustler::{Binary, Encoder, Env, MapIterator, Term, TermType};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -1,6 +1,6 @@
-//! The border between the BEAM and `aludel-core`: decode, call, encode, and nothing else.
+//! The border between the BEAM and `ambix-core`: decode, call, encode, and nothing else.
 //!
-//! Every NIF answers `{:ok, value}` or `{:error, %Aludel.Error{}}`. A panic is caught and becomes such an error with its
+//! Every NIF answers `{:ok, value}` or `{:error, %Ambix.Error{}}`. A panic is caught and becomes such an error with its
 //! text ([`guard`]). Work that may take longer than a tenth of a second runs on threads of our own ([`job`]) and answers
 //! by messages; it stops when its job is cancelled and when the process that ordered it ends.
 

@@ -11,7 +11,7 @@ pub fn load(_env: Env<'_>, version: Term<'_>) -> bool {
     version.decode::<&str>().is_ok_and(|version| version == env!("CARGO_PKG_VERSION"))
 }
 
-/// Name and arity of every NIF, to be compared with the stubs of `Aludel.Native`.
+/// Name and arity of every NIF, to be compared with the stubs of `Ambix.Native`.
 #[rustler::nif]
 // normal: a short constant list
 fn nif_functions() -> Vec<(String, u32)> {

@@ -1,9 +1,9 @@
-//! Names and patterns that are looked up in an index: `Aludel.Index.lookup/3` and `Aludel.Index.grep/3`.
+//! Names and patterns that are looked up in an index: `Ambix.Index.lookup/3` and `Ambix.Index.grep/3`.
 
-use aludel_core::retrieval::{Case, Found, FoundLine, Grep, Lookup, Named};
-use aludel_core::source::Language;
-use aludel_core::syntax::DefinitionKind;
-use aludel_core::{Cancel, Error, Result};
+use ambix_core::retrieval::{Case, Found, FoundLine, Grep, Lookup, Named};
+use ambix_core::source::Language;
+use ambix_core::syntax::DefinitionKind;
+use ambix_core::{Cancel, Error, Result};
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use crate::guard::guard;

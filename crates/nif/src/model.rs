@@ -1,16 +1,16 @@
-//! Models and encoders: `Aludel.Model`.
+//! Models and encoders: `Ambix.Model`.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use aludel_core::inference::{
+use ambix_core::inference::{
     self, Device, Encoder, Event, LoadOptions, Message, Model, Precision, Request, Sampling,
 };
-use aludel_core::retrieval::{Embedder, Reranker};
-use aludel_core::source::ContentHash;
-use aludel_core::{Cancel, Error, Result};
+use ambix_core::retrieval::{Embedder, Reranker};
+use ambix_core::source::ContentHash;
+use ambix_core::{Cancel, Error, Result};
 use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
 
 use crate::guard::guard;

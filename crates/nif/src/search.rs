@@ -1,9 +1,7 @@
-//! Search trees: `Aludel.Search`.
+//! Search trees: `Ambix.Search`.
 
-use aludel_core::search::{
-    Budget, Cost, NodeId, Policy, Reason, State, Status, Task, Thought, Tree, Verdict,
-};
-use aludel_core::{Error, Result};
+use ambix_core::search::{Budget, Cost, NodeId, Policy, Reason, State, Status, Task, Thought, Tree, Verdict};
+use ambix_core::{Error, Result};
 use parking_lot::Mutex;
 use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use aludel_core::Result;
+use ambix_core::Result;
 use parking_lot::Mutex;
 
 /// The things that live, by what they were made from.

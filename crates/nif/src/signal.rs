@@ -1,10 +1,10 @@
-//! Ctrl-C as an orderly end, for the commands of `lib/mix`: `Aludel.CLI.Interrupt`.
+//! Ctrl-C as an orderly end, for the commands of `lib/mix`: `Ambix.CLI.Interrupt`.
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use aludel_core::{Error, ErrorKind};
+use ambix_core::{Error, ErrorKind};
 use rustler::{Env, Term};
 
 use crate::guard::guard;
@@ -53,7 +53,7 @@ fn handler() -> libc::sigaction {
 }
 
 /// Sets what SIGINT does, and answers what it did.
-fn set(action: &libc::sigaction) -> aludel_core::Result<libc::sigaction> {
+fn set(action: &libc::sigaction) -> ambix_core::Result<libc::sigaction> {
     let mut before = MaybeUninit::uninit();
     // SAFETY: both pointers are valid for the time of the call, which writes `before` when it answers 0.
     if unsafe { libc::sigaction(libc::SIGINT, action, before.as_mut_ptr()) } == 0 {

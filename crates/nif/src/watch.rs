@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use aludel_core::source::{self, Batch, Changed, Means, Watch, WatchOptions, WatchState};
-use aludel_core::{Error, ErrorKind, Result};
+use ambix_core::source::{self, Batch, Changed, Means, Watch, WatchOptions, WatchState};
+use ambix_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use rustler::types::atom;
 use rustler::{Atom, Encoder, Env, LocalPid, Monitor, NifMap, Resource, ResourceArc, Term};

@@ -12,7 +12,7 @@ defmodule Host.MixProject do
   # The test says which there are and in which order.
   defp deps do
     for name <- String.split(System.fetch_env!("HOST_DEPS")) do
-      path = if name == "aludel", do: System.fetch_env!("HOST_ALUDEL_PATH"), else: "fakes/" <> name
+      path = if name == "ambix", do: System.fetch_env!("HOST_AMBIX_PATH"), else: "fakes/" <> name
       {String.to_atom(name), path: path}
     end
   end

@@ -229,16 +229,16 @@ fn code_spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The names of this project's tasks in `text`: `aludel.index` in `mix aludel.index --json`.
+/// The names of this project's tasks in `text`: `ambix.index` in `mix ambix.index --json`.
 fn mix_task_names(text: &str) -> impl Iterator<Item = &str> {
-    let names = text.match_indices("mix aludel.").map(|(start, _)| {
+    let names = text.match_indices("mix ambix.").map(|(start, _)| {
         let rest = &text[start + "mix ".len()..];
         let end =
             rest.find(|c: char| !(c.is_ascii_lowercase() || c == '.' || c == '_')).unwrap_or(rest.len());
         rest[..end].trim_end_matches('.')
     });
-    // `mix aludel.*` means them all.
-    names.filter(|name| *name != "aludel")
+    // `mix ambix.*` means them all.
+    names.filter(|name| *name != "ambix")
 }
 
 /// The modules of a Rust crate, or of a folder of Elixir files.
@@ -290,20 +290,20 @@ mod tests {
     #[test]
     fn tables_of_modules_are_the_tree() {
         let text = "| module of `crates/core` | what |\n| --- | --- |\n| `a`, `b` | c |\n\n\
-                    | module of `lib/aludel` | what |\n| --- | --- |\n| `index` | d |\n";
+                    | module of `lib/ambix` | what |\n| --- | --- |\n| `index` | d |\n";
         let good = [
             (ARCHITECTURE, text),
             ("crates/core/src/a/mod.rs", ""),
             ("crates/core/src/b.rs", ""),
             ("crates/core/src/lib.rs", ""),
-            ("lib/aludel/index.ex", ""),
+            ("lib/ambix/index.ex", ""),
         ];
         assert_places(modules, &good, &[]);
         let bad = [
             (ARCHITECTURE, text),
             ("crates/core/src/a.rs", ""),
-            ("lib/aludel/index.ex", ""),
-            ("lib/aludel/x/y.ex", ""),
+            ("lib/ambix/index.ex", ""),
+            ("lib/ambix/x/y.ex", ""),
         ];
         assert_places(modules, &bad, &["ARCHITECTURE.md:3", "ARCHITECTURE.md:5"]);
         assert_places(modules, &[(ARCHITECTURE, LAYOUT)], &["ARCHITECTURE.md:1"]);
@@ -336,17 +336,17 @@ mod tests {
 
     #[test]
     fn tasks_are_documented_and_exist() {
-        let task = ("lib/mix/tasks/aludel.index.ex", "@shortdoc \"a\"\n");
-        assert_places(mix_tasks, &[task, ("README.md", "| `mix aludel.index` | a |\n")], &[]);
+        let task = ("lib/mix/tasks/ambix.index.ex", "@shortdoc \"a\"\n");
+        assert_places(mix_tasks, &[task, ("README.md", "| `mix ambix.index` | a |\n")], &[]);
         let bad = [
             task,
-            ("lib/mix/tasks/aludel.x.ex", ""),
-            ("README.md", "Run mix aludel.index or mix aludel.*.\n| mix aludel.y |\n"),
+            ("lib/mix/tasks/ambix.x.ex", ""),
+            ("README.md", "Run mix ambix.index or mix ambix.*.\n| mix ambix.y |\n"),
         ];
         let places = [
-            "lib/mix/tasks/aludel.index.ex:1",
-            "lib/mix/tasks/aludel.x.ex:1",
-            "lib/mix/tasks/aludel.x.ex:1",
+            "lib/mix/tasks/ambix.index.ex:1",
+            "lib/mix/tasks/ambix.x.ex:1",
+            "lib/mix/tasks/ambix.x.ex:1",
             "README.md:2",
         ];
         assert_places(mix_tasks, &bad, &places);

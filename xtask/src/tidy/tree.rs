@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn folders_exist_by_their_files() {
-        let tree = Tree::of(&[("lib/aludel/index.ex", "")]);
-        assert!(tree.exists("lib") && tree.exists("lib/aludel") && tree.exists("lib/aludel/index.ex"));
-        assert!(!tree.exists("lib/alu") && !tree.exists("aludel"));
+        let tree = Tree::of(&[("lib/ambix/index.ex", "")]);
+        assert!(tree.exists("lib") && tree.exists("lib/ambix") && tree.exists("lib/ambix/index.ex"));
+        assert!(!tree.exists("lib/alu") && !tree.exists("ambix"));
     }
 }

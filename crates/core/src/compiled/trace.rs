@@ -1,4 +1,4 @@
-//! What `Aludel.Tracer` writes: for each source file one file of lines of JSON. The first is `{"source": PATH}`, each other
+//! What `Ambix.Tracer` writes: for each source file one file of lines of JSON. The first is `{"source": PATH}`, each other
 //! one a call: `{"m", "f", "a", "l", "cm", "cf", "ca", "k"}`, that is module, name, arity and line of what is called, module,
 //! name and arity of the caller, and 1 for a macro.
 

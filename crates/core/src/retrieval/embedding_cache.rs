@@ -17,7 +17,7 @@ use super::vectors::Embedder;
 use crate::source::ContentHash;
 use crate::{Cancel, Error, Result};
 
-const MAGIC: &[u8; 8] = b"ALUDEMB1";
+const MAGIC: &[u8; 8] = b"AMBIXEM1";
 const HEADER: u64 = 16;
 /// What a record has besides its numbers: how many these are, two hashes and a checksum.
 const RECORD: usize = 4 + 16 + 16 + 8;

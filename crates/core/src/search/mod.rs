@@ -5,7 +5,7 @@
 //! workers in any process can serve it, and the same answers give the same tree.
 //!
 //! ```
-//! use aludel_core::search::{Budget, Policy, Task, Thought, Tree, Verdict};
+//! use ambix_core::search::{Budget, Policy, Task, Thought, Tree, Verdict};
 //!
 //! let mut tree = Tree::new(Policy::BestFirst, Budget::default(), 0).unwrap();
 //! while let [task, ..] = tree.ask(1)[..] {

@@ -1,8 +1,8 @@
 //! Questions about one symbol, which look at little more than what is tied to it: a job only where the graph is large, or is
 //! not made yet.
 
-use aludel_core::graph::LinkKind;
-use aludel_core::{Error, Result};
+use ambix_core::graph::LinkKind;
+use ambix_core::{Error, Result};
 use rustler::{Atom, Env, ResourceArc, Term};
 
 use super::rows::{ExHit, ExReference, ExSymbol};

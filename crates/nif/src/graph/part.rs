@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use aludel_core::graph::{CodeGraph, Export, Format, LinkKind, Picture, SymbolId};
-use aludel_core::{Error, Result};
+use ambix_core::graph::{CodeGraph, Export, Format, LinkKind, Picture, SymbolId};
+use ambix_core::{Error, Result};
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::{kinds_or, named_or_in};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use aludel_core::graph::{
+use ambix_core::graph::{
     CodeGraph, Dead, Hit, Impact, Implementation, LinkKind, Relation, Symbol, SymbolId, SymbolPath,
 };
-use aludel_core::source::Span;
-use aludel_core::syntax::DefinitionKind;
+use ambix_core::source::Span;
+use ambix_core::syntax::DefinitionKind;
 use rustler::NifMap;
 
 #[derive(NifMap)]

@@ -1,7 +1,7 @@
 //! Questions that look at the whole graph, or at as much of it as depends on a change: each is a job.
 
-use aludel_core::Error;
-use aludel_core::graph::{
+use ambix_core::Error;
+use ambix_core::graph::{
     CommunityOptions, CycleOptions, DeadOptions, LinkKind, NeighbourhoodOptions, Phase, Symbol,
 };
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};

@@ -1,10 +1,10 @@
-//! What a model reads to answer a question: `Aludel.Index.context/3`.
+//! What a model reads to answer a question: `Ambix.Index.context/3`.
 
 use std::sync::Arc;
 
-use aludel_core::context::{self, Estimate, Order, PackOptions, Section, Source, TokenCounter};
-use aludel_core::retrieval::{self, Index};
-use aludel_core::{Cancel, Result};
+use ambix_core::context::{self, Estimate, Order, PackOptions, Section, Source, TokenCounter};
+use ambix_core::retrieval::{self, Index};
+use ambix_core::{Cancel, Result};
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::query::{ExMadeFrom, ExWishes, named, query_for, query_of};

@@ -1,11 +1,11 @@
-//! Questions in words: `Aludel.Index.search/3`.
+//! Questions in words: `Ambix.Index.search/3`.
 
 use std::sync::Arc;
 
-use aludel_core::retrieval::{self, Answer, Filter, Hit, Index, MadeFrom, Mode, Query, Reranker};
-use aludel_core::source::{History, Language};
-use aludel_core::syntax::DefinitionKind;
-use aludel_core::{Cancel, Error, Result};
+use ambix_core::retrieval::{self, Answer, Filter, Hit, Index, MadeFrom, Mode, Query, Reranker};
+use ambix_core::source::{History, Language};
+use ambix_core::syntax::DefinitionKind;
+use ambix_core::{Cancel, Error, Result};
 use rustler::{Atom, Env, NifMap, NifUntaggedEnum, ResourceArc, Term};
 
 use crate::guard::guard;

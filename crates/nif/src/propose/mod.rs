@@ -1,17 +1,17 @@
-//! Where a fault may be and what to try there: `Aludel.Fix`.
+//! Where a fault may be and what to try there: `Ambix.Fix`.
 
 mod model;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use aludel_core::edit::{Edit, Patch, unified_diff};
-use aludel_core::inference::Model;
-use aludel_core::propose::{self, Candidate, Frame, Function, Suspect, TestRun};
-use aludel_core::retrieval::Index;
-use aludel_core::source::File;
-use aludel_core::syntax::{self, Definition, DefinitionKind, FileFacts};
-use aludel_core::{Cancel, Error, ErrorKind, Result};
+use ambix_core::edit::{Edit, Patch, unified_diff};
+use ambix_core::inference::Model;
+use ambix_core::propose::{self, Candidate, Frame, Function, Suspect, TestRun};
+use ambix_core::retrieval::Index;
+use ambix_core::source::File;
+use ambix_core::syntax::{self, Definition, DefinitionKind, FileFacts};
+use ambix_core::{Cancel, Error, ErrorKind, Result};
 use rustler::{Env, NifMap, ResourceArc, Term};
 
 use crate::guard::guard;

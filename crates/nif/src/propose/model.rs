@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use aludel_core::inference::{self, Message, Model, Request as Generation};
-use aludel_core::propose::{self, Candidate, ModelAnswers, Proposer, Request};
-use aludel_core::{Cancel, Result};
+use ambix_core::inference::{self, Message, Model, Request as Generation};
+use ambix_core::propose::{self, Candidate, ModelAnswers, Proposer, Request};
+use ambix_core::{Cancel, Result};
 
 /// Suspicious lines that the model is asked to write anew.
 const FILLED_LINES: usize = 3;

@@ -55,7 +55,7 @@ impl ChatTemplate {
         );
         let source = source.to_owned();
         let compile = move || environment.add_template_owned(NAME, source).map(|()| environment);
-        let compiler = thread::Builder::new().name("aludel-template".into()).stack_size(COMPILER_STACK);
+        let compiler = thread::Builder::new().name("ambix-template".into()).stack_size(COMPILER_STACK);
         let compiler = compiler.spawn(compile).map_err(failed)?;
         let compiled = compiler.join().map_err(|_| failed("its compiler panicked"))?;
         Ok(ChatTemplate { environment: compiled.map_err(failed)?, begin, end })

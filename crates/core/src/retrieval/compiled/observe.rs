@@ -43,7 +43,7 @@ pub struct Observations {
 
 impl Index {
     /// This index with what the compiler said: the `.beam` files below `folders`, such as `_build/dev/lib/shop/ebin`, and the
-    /// `.trace` files that `Aludel.Tracer` leaves. Only those that changed since the last time are read; what is not there
+    /// `.trace` files that `Ambix.Tracer` leaves. Only those that changed since the last time are read; what is not there
     /// any more, or lies in other folders, is forgotten. A module counts only if its source has not been changed since it was
     /// compiled, and the index has it as it is on the disk.
     ///

@@ -4,7 +4,7 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 8 | `ALUDELSE` |
+//! | 8 | `AMBIXSEM` |
 //! | 4 | version of the format: 1 |
 //! | 4 | dimensions, at most 1024 |
 //! | 4 | tokens, at most 2^20 |
@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use super::words::LONGEST_WORD;
 use crate::{Error, ErrorKind, Result};
 
-const MAGIC: &[u8; 8] = b"ALUDELSE";
+const MAGIC: &[u8; 8] = b"AMBIXSEM";
 const VERSION: u32 = 1;
 const MOST_DIMENSIONS: usize = 1024;
 const MOST_TOKENS: usize = 1 << TOKEN_BITS;
@@ -61,13 +61,13 @@ impl Model {
     pub(super) fn read(bytes: Cow<'static, [u8]>) -> Result<Model> {
         let mut reader = Reader { bytes: &bytes, at: 0 };
         if reader.take(MAGIC.len())? != MAGIC {
-            return Err(corrupt("it does not begin with ALUDELSE"));
+            return Err(corrupt("it does not begin with AMBIXSEM"));
         }
         let version = reader.number()?;
         if version != VERSION as usize {
             let kind = if version > VERSION as usize { ErrorKind::Version } else { ErrorKind::Corrupt };
             let message = format!(
-                "the static model has format version {version}, and this version of Aludel reads version {VERSION}; use the model \
+                "the static model has format version {version}, and this version of Ambix reads version {VERSION}; use the model \
                  that came with it"
             );
             return Err(Error::new(kind, message));
@@ -191,6 +191,6 @@ impl<'a> Reader<'a> {
 fn corrupt(why: impl std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Corrupt,
-        format!("this is not a static model of Aludel: {why}; take the file that was shipped"),
+        format!("this is not a static model of Ambix: {why}; take the file that was shipped"),
     )
 }

@@ -33,7 +33,7 @@ use crate::{Error, ErrorKind, Result};
 /// other facts, for facts are stored and not made again. An index of another version is not read: it is built again.
 pub(crate) const FORMAT_VERSION: u32 = 5;
 
-const MAGIC: [u8; 8] = *b"aludelix";
+const MAGIC: [u8; 8] = *b"ambixidx";
 const HEADER: usize = 16;
 const SLOTS: [u64; 2] = [64, 128];
 const SLOT: usize = 56;
@@ -214,7 +214,7 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
     let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
     if version > FORMAT_VERSION {
         let message = format!(
-            "{} was written by a newer Aludel (format {version}, this one reads format {FORMAT_VERSION}): update Aludel, \
+            "{} was written by a newer Ambix (format {version}, this one reads format {FORMAT_VERSION}): update Ambix, \
              or delete the file and build the index again",
             path.display()
         );

@@ -1,6 +1,6 @@
 //! An index in a file: saved by what changed, opened as it was.
 //!
-//! The file is Aludel's own (see `format`), not an embedded database: it is always read as a whole, once, into memory, so that
+//! The file is Ambix's own (see `format`), not an embedded database: it is always read as a whole, once, into memory, so that
 //! pages and cursors would buy nothing, while opening must never panic on damaged bytes, must work where nothing can be
 //! written, and must not wait for a writer.
 

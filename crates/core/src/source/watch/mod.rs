@@ -184,7 +184,7 @@ pub fn watch(root: &Path, options: &WatchOptions, tell: impl FnMut(Batch) + Send
     let state = WatchState::new();
     let driver = Driver::new(root, options, state.clone(), (stop.clone(), inbox), Box::new(tell));
     thread::Builder::new()
-        .name("aludel-watch".into())
+        .name("ambix-watch".into())
         .spawn(move || driver.run())
         .map_err(|error| Error::new(ErrorKind::Limit, format!("no thread can be started: {error}")))?;
     Ok(Watch { stop, state })

@@ -4,7 +4,7 @@ defmodule Host.Application do
 
   @impl true
   def start(_type, _args) do
-    Supervisor.start_link([{Aludel, name: Host.Aludel, root: "lib"}],
+    Supervisor.start_link([{Ambix, name: Host.Ambix, root: "lib"}],
       strategy: :one_for_one,
       name: Host.Supervisor
     )

@@ -72,7 +72,7 @@ impl Cpu {
         let threads = options.thread_count();
         let mut builder = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
-            .thread_name(|index| format!("aludel-model-{index}"));
+            .thread_name(|index| format!("ambix-model-{index}"));
         if let Some(start) = options.on_thread_start.clone() {
             builder = builder.start_handler(move |_| start());
         }

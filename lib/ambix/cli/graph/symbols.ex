@@ -1,0 +1,94 @@
+defmodule Ambix.CLI.Graph.Symbols do
+  @moduledoc false
+  # The verbs of `mix ambix.graph` that ask about one symbol, or about what a change touches.
+
+  import Ambix.CLI.Graph, only: [answer: 3, how: 1, open: 1, place: 1, show: 3, table: 3]
+
+  alias Ambix.{CLI, Error, Graph}
+  alias Ambix.CLI.Graph.Output
+
+  # What is only brought near changes nothing by itself.
+  @touching Graph.kinds() -- [:alias, :import, :require]
+  # More steps than any project has.
+  @all 1_000_000
+
+  @doc "`callers`, `callees` and `impact`, with a picture or a graph of the answer where one is asked for."
+  @spec reach(String.t(), String.t(), keyword) :: :ok | {:error, Error.t()}
+  def reach(verb, symbol, opts) do
+    with {:ok, index} <- open(opts),
+         {:ok, hits} <- ask(verb, index, symbol, opts),
+         :ok <- Output.drawn(index, [around: symbol] ++ part(verb, opts), opts) do
+      show(opts, hits, &hits/1)
+    end
+  end
+
+  defp ask("callers", index, symbol, opts), do: Graph.callers(index, symbol, walk(opts))
+  defp ask("callees", index, symbol, opts), do: Graph.callees(index, symbol, walk(opts))
+  defp ask("impact", index, symbol, _opts), do: Graph.impact(index, symbol)
+
+  defp walk(opts), do: Keyword.take(opts, [:depth, :kinds])
+
+  defp part("impact", _opts), do: [reach: :dependents, depth: @all, kinds: @touching]
+  defp part("callers", opts), do: [reach: :dependents, depth: opts[:depth], kinds: opts[:kinds]]
+  defp part("callees", opts), do: [reach: :dependencies, depth: opts[:depth], kinds: opts[:kinds]]
+
+  @spec references(String.t(), keyword) :: :ok | {:error, Error.t()}
+  def references(symbol, opts) do
+    answer(opts, &Graph.references(&1, symbol), fn references ->
+      row = &[place(&1), &1.symbol, how(%{&1 | how: &1.how <> " " <> &1.to})]
+      table([{"place", :left}, {"in", :left}, {"how", :left}], references, row)
+    end)
+  end
+
+  @spec definition(String.t(), keyword) :: :ok | {:error, Error.t()}
+  def definition(symbol, opts), do: answer(opts, &Graph.definition(&1, symbol), &symbols/1)
+
+  @spec tests(String.t(), keyword) :: :ok | {:error, Error.t()}
+  def tests(symbol, opts), do: answer(opts, &Graph.tests(&1, symbol), &symbols/1)
+
+  @spec implementations(String.t(), keyword) :: :ok | {:error, Error.t()}
+  def implementations(symbol, opts), do: answer(opts, &Graph.implementations(&1, symbol), &hits/1)
+
+  @doc "What the files that changed since a commit touch."
+  @spec diff(String.t(), keyword) :: :ok | {:error, Error.t()}
+  def diff(ref, opts) do
+    answer(opts, &Graph.diff(&1, ref), fn change ->
+      listed("changed", change.changed)
+      listed("deleted", change.deleted)
+      if change.touched != [], do: titled("touched", fn -> symbols(change.touched) end)
+
+      for key <- [:tests, :routes, :templates],
+          change[key] != [],
+          do: titled("#{key}", fn -> symbols(change[key]) end)
+
+      if change.hits != [], do: titled("depends on it", fn -> hits(change.hits) end)
+
+      if change.touched == [],
+        do: CLI.remark("no definition of the index was changed since #{ref}"),
+        else:
+          CLI.remark("#{length(change.touched)} definitions touched, #{length(change.hits)} depend on them")
+    end)
+  end
+
+  defp listed(_title, []), do: :ok
+  defp listed(title, paths), do: titled(title, fn -> Enum.each(paths, &CLI.say/1) end)
+
+  defp titled(title, print) do
+    CLI.say(title <> ":")
+    print.()
+    CLI.say("")
+  end
+
+  defp hits(hits) do
+    columns = [{"symbol", :left}, {"kind", :left}, {"depth", :right}, {"place", :left}]
+    # Most answers are calls without any doubt; where all are, there is nothing to add.
+    columns = if Enum.all?(hits, &(how(&1) == "")), do: columns, else: columns ++ [{"how", :left}]
+    row = &[&1.symbol, &1.kind, &1.depth, place(&1), how(&1)]
+    table(columns, hits, fn hit -> Enum.take(row.(hit), length(columns)) end)
+  end
+
+  defp symbols(symbols) do
+    row = &[&1.symbol, &1.kind, place(&1), &1.generated_by && "made by #{&1.generated_by}"]
+    table([{"symbol", :left}, {"kind", :left}, {"place", :left}, {"", :left}], symbols, row)
+  end
+end

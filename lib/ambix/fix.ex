@@ -1,0 +1,200 @@
+defmodule Ambix.Fix do
+  @moduledoc """
+  Mends the failing tests of a mix project.
+
+  It runs the project's tests in a sandbox (`Ambix.Sandbox`), suspects the lines that failing tests run and passing tests
+  do not, proposes changes there, and searches among them for one with which the failing tests pass and no passing test
+  fails. The patch that it returns was confirmed by the whole suite in a fresh VM. The project itself is never written to,
+  except by `apply_patches/2`.
+
+      {:ok, result} = Ambix.Fix.run("path/to/project", budget: 60)
+      result.status
+      for patch <- result.patches, do: IO.puts(patch.diff)
+
+  A patch passes the tests; whether it is right is for a person to say.
+
+  While it works, `:on_event` is called, in the process that does the work, with
+
+    * `{:failing, tests}`: maps with `:id`, `:file`, `:line` and `:message`
+    * `{:localised, suspects}`: maps with `:file`, `:line`, `:score` and `:why`, most suspicious first
+    * `{:proposed, count}`: how many candidates there are
+    * `{:candidate, candidate}`: a map with `:label`, `:file`, `:line`, `:kind`, `:score`, `:solved` and `:note`, when it was tried
+    * `{:tree, text}`: the tree, when it has grown enough to be worth a look
+    * `{:mended, patches}`
+  """
+
+  alias Ambix.{Error, Options, Telemetry}
+  alias Ambix.Fix.Session
+
+  @typedoc "What a run found. `tried` counts the candidates by kind that were executed."
+  @type result :: %{
+          status: :mended | :none | :nothing_failing,
+          patches: [%{file: Path.t(), diff: String.t(), text: String.t(), original: String.t()}],
+          localised: [%{file: Path.t(), line: pos_integer, score: float, why: String.t()}],
+          failing: [map],
+          executions: non_neg_integer,
+          candidates: non_neg_integer,
+          seconds: float,
+          tried: %{String.t() => pos_integer},
+          reason: String.t(),
+          trace: String.t(),
+          mermaid: String.t()
+        }
+
+  @options [
+    budget: [type: :number, default: 120, doc: "seconds after which it gives up"],
+    seed: [
+      type: :non_neg_integer,
+      default: 0,
+      doc: "same project, options and seed: same candidates in the same order"
+    ],
+    max_candidates: [type: :pos_integer, default: 5000, doc: "candidates to consider at the most"],
+    depth: [type: :pos_integer, default: 2, doc: "changes that one patch may combine"],
+    workers: [
+      type: :pos_integer,
+      default: nil,
+      doc: "sandboxes that try candidates at the same time; by default one for each scheduler, at most four"
+    ],
+    target: [
+      type: :string,
+      default: nil,
+      doc:
+        "`FILE` or `FILE:LINE`: a test file, to mend its tests only, or a source file, to change nothing else"
+    ],
+    policy: [
+      type: {:in, [:best_first, :beam, :depth_first]},
+      default: :best_first,
+      doc: "as for `Ambix.Search.new/1`"
+    ],
+    model: [
+      type: :any,
+      default: nil,
+      doc: "an `Ambix.Model` that ranks candidates and proposes some of its own"
+    ],
+    unsafe_without_isolation: [
+      type: :boolean,
+      default: false,
+      doc: "run the project's code with the rights of this VM where there is no bubblewrap"
+    ],
+    on_event: [type: {:fun, 1}, default: nil, doc: "called with what happens"]
+  ]
+
+  @doc false
+  # The options, completed: for the agent, which takes the same.
+  def options(opts), do: Options.validate!(opts, @options)
+
+  @doc """
+  Looks for a patch that mends the failing tests of the mix project in `root`.
+
+  Errors: `:project` (no mix project, no tests, it does not compile), `:unavailable` (no bubblewrap), `:sandbox`.
+
+  ## Options
+  #{Options.docs(@options)}
+  """
+  @spec run(Path.t(), keyword) :: {:ok, result} | {:error, Error.t()}
+  def run(root, opts \\ []) do
+    {on_event, opts} = opts |> Options.validate!(@options) |> Keyword.pop(:on_event)
+    emit = on_event || fn _ -> :ok end
+
+    Telemetry.span([:ambix, :fix, :run], %{}, fn ->
+      with {:ok, session} <- Session.new(root, opts) do
+        # In a process of its own: the sandboxes are linked to it and end with it, however it ends.
+        fn -> loop(session, emit) end |> Task.async() |> Task.await(:infinity)
+      end
+    end)
+  end
+
+  defp loop(session, emit) do
+    case Session.step(session, emit) do
+      {:continue, session} -> loop(session, emit)
+      {:done, result, _session} -> {:ok, result}
+      {:error, error, _session} -> {:error, error}
+    end
+  end
+
+  @doc """
+  Writes the patches of a result into the project; all of them or, after an error, none.
+
+  A file that has changed since the run is an error, and nothing is written.
+  """
+  @spec apply_patches(Path.t(), result) :: :ok | {:error, Error.t()}
+  def apply_patches(root, %{patches: patches}) do
+    root = Path.expand(root)
+
+    with :ok <- each(patches, &unchanged(root, &1)),
+         :ok <- undoing(patches, &write_beside(root, &1), &File.rm(temporary(root, &1))) do
+      undoing(patches, &rename(root, &1), &put_back(root, &1))
+    end
+  end
+
+  # When one cannot be done, what was done for all is undone.
+  defp undoing(patches, fun, undo) do
+    with {:error, error} <- each(patches, fun) do
+      Enum.each(patches, undo)
+      {:error, error}
+    end
+  end
+
+  defp unchanged(root, patch) do
+    path = Path.join(root, patch.file)
+
+    case File.read(path) do
+      {:ok, text} when text == patch.original ->
+        :ok
+
+      {:ok, _} ->
+        {:error,
+         Error.new(:locked, "#{path} was changed since the patch was made; run it again", %{path: path})}
+
+      {:error, reason} ->
+        {:error, io_error(path, "read", reason)}
+    end
+  end
+
+  defp temporary(root, patch), do: Path.join(root, patch.file) <> ".ambix"
+
+  defp write_beside(root, patch) do
+    path = Path.join(root, patch.file)
+    temporary = temporary(root, patch)
+
+    with {:ok, %{mode: mode}} <- File.stat(path),
+         :ok <- File.write(temporary, patch.text),
+         :ok <- File.chmod(temporary, mode) do
+      :ok
+    else
+      {:error, reason} -> {:error, io_error(path, "write", reason)}
+    end
+  end
+
+  defp rename(root, patch) do
+    path = Path.join(root, patch.file)
+
+    case File.rename(temporary(root, patch), path) do
+      :ok -> :ok
+      {:error, reason} -> {:error, io_error(path, "write", reason)}
+    end
+  end
+
+  # Either the new file has not taken the old one's place yet, or it has, and there is room for the old text.
+  defp put_back(root, patch) do
+    path = Path.join(root, patch.file)
+
+    with {:error, _} <- File.rm(temporary(root, patch)),
+         {:ok, text} <- File.read(path),
+         true <- text == patch.text,
+         do: File.write(path, patch.original)
+  end
+
+  defp each(patches, fun) do
+    Enum.reduce_while(patches, :ok, fn patch, :ok ->
+      case fun.(patch) do
+        :ok -> {:cont, :ok}
+        error -> {:halt, error}
+      end
+    end)
+  end
+
+  defp io_error(path, doing, reason) do
+    Error.new(:io, "cannot #{doing} #{path}: #{:file.format_error(reason)}", %{path: path})
+  end
+end

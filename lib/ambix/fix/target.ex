@@ -1,0 +1,47 @@
+defmodule Ambix.Fix.Target do
+  @moduledoc false
+  # `FILE` or `FILE:LINE`, as people write it: which tests are to be mended, or what may be changed.
+
+  alias Ambix.Error
+
+  defstruct file: nil, line: nil, test?: false
+
+  def parse(_root, nil), do: {:ok, %__MODULE__{}}
+
+  def parse(root, text) do
+    {file, line} =
+      case Regex.run(~r/\A(.+):(\d+)\z/, text) do
+        [_, file, line] -> {file, String.to_integer(line)}
+        nil -> {text, nil}
+      end
+
+    path = Path.expand(file, root)
+    relative = Path.relative_to(path, root)
+
+    cond do
+      not File.regular?(path) ->
+        {:error, Error.new(:not_found, "there is no file #{file} in #{root}", %{path: path})}
+
+      Path.type(relative) == :absolute ->
+        {:error, Error.new(:invalid_argument, "#{file} is not inside #{root}", %{path: path})}
+
+      true ->
+        {:ok, %__MODULE__{file: relative, line: line, test?: String.ends_with?(relative, "_test.exs")}}
+    end
+  end
+
+  # A line inside a test names that test, as `mix test FILE:LINE` has it: the last one that begins at or above it. Here
+  # every test knows only where it begins, so a line selects tests that begin within ten lines above it.
+  def wants_test?(%__MODULE__{test?: false}, _test), do: true
+  def wants_test?(%__MODULE__{file: file, line: nil}, test), do: test.file == file
+
+  def wants_test?(%__MODULE__{file: file, line: line}, test),
+    do: test.file == file and test.line <= line and line - test.line <= 10
+
+  def wants_place?(%__MODULE__{file: nil}, _suspect), do: true
+  def wants_place?(%__MODULE__{test?: true}, _suspect), do: true
+  def wants_place?(%__MODULE__{file: file, line: nil}, suspect), do: suspect.file == file
+
+  def wants_place?(%__MODULE__{file: file, line: line}, suspect),
+    do: suspect.file == file and suspect.line == line
+end

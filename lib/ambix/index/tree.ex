@@ -1,0 +1,91 @@
+defmodule Ambix.Index.Tree do
+  @moduledoc false
+  # The tree that `{Ambix.Index, name: …}` starts: an index server and the supervisor of its work. Its options are also those of `Ambix`.
+
+  use Supervisor
+
+  alias Ambix.{Index, Model, Options}
+
+  @options [
+    name: [
+      type: :atom,
+      required: true,
+      doc: "what the index is called, such as `MyApp.Code`; its processes are named after it"
+    ],
+    root: [type: :string, required: true, doc: "the folder of code"],
+    index: [
+      type: :string,
+      default: nil,
+      doc: "the index file; by default one in the cache folder for each root"
+    ],
+    encoder: [type: {:struct, Model.Encoder}, default: nil, doc: "for search by meaning"],
+    max_memory: [
+      type: :pos_integer,
+      default: nil,
+      doc: "bytes of memory that the index may take, as in `Ambix.Index.build/2`"
+    ],
+    max_disk: [
+      type: :pos_integer,
+      default: nil,
+      doc: "bytes that the index file may have, as in `Ambix.Index.save/3`"
+    ]
+  ]
+
+  @watch_options [
+    watch: [
+      type: {:in, [true, false, :poll]},
+      default: false,
+      doc:
+        "whether the index follows its folder; `:poll` looks for changes even where the system would tell them, as is " <>
+          "always done on file systems of the network"
+    ],
+    quiet: [
+      type: :non_neg_integer,
+      default: 75,
+      doc: "changes are taken in when there was none for so many milliseconds"
+    ],
+    max_delay: [
+      type: :pos_integer,
+      default: 1000,
+      doc: "or so many milliseconds after the first of them; an operation of git is waited for"
+    ],
+    poll: [
+      type: :pos_integer,
+      default: 2000,
+      doc:
+        "milliseconds between two looks at whether the root is still there, and at all files where there are no events"
+    ],
+    save_after: [
+      type: :pos_integer,
+      default: 5000,
+      doc: "an index that follows its folder is saved so many milliseconds after a change"
+    ]
+  ]
+
+  @doc "The options, for the documentation of `Ambix.Index`."
+  @spec options() :: Options.schema()
+  def options, do: @options ++ @watch_options
+
+  @doc "Those of them that say how the folder is followed."
+  @spec watch_options() :: Options.schema()
+  def watch_options, do: @watch_options
+
+  @doc "A child specification; two indexes of different names can be children of one supervisor."
+  @spec child_spec(keyword) :: Supervisor.child_spec()
+  def child_spec(opts),
+    do: %{id: opts[:name] || Ambix.Index, start: {__MODULE__, :start_link, [opts]}, type: :supervisor}
+
+  @doc "Starts the tree. The index is opened after it is up."
+  @spec start_link(keyword) :: Supervisor.on_start()
+  def start_link(opts) do
+    opts = Options.validate!(opts, options())
+    Supervisor.start_link(__MODULE__, opts, name: opts[:name])
+  end
+
+  @impl Supervisor
+  def init(opts) do
+    tasks = Module.concat(opts[:name], Tasks)
+    children = [{Task.Supervisor, name: tasks}, {Index.Server, Keyword.put(opts, :tasks, tasks)}]
+    Supervisor.init(children, strategy: :rest_for_one)
+  end
+end

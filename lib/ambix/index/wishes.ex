@@ -1,0 +1,147 @@
+defmodule Ambix.Index.Wishes do
+  @moduledoc false
+  # What a caller may wish of a search, and how native code wants to be told.
+
+  alias Ambix.{Error, Model, Options}
+
+  @definition_kinds [
+    :module,
+    :protocol,
+    :implementation,
+    :function,
+    :macro,
+    :guard,
+    :delegate,
+    :struct,
+    :exception,
+    :type,
+    :callback,
+    :attribute,
+    :test,
+    :describe,
+    :app,
+    :doctest,
+    :route,
+    :pipeline,
+    :template,
+    :schema,
+    :config,
+    :record,
+    :file
+  ]
+
+  @languages [:elixir, :heex, :eex, :erlang, :markdown, :text, :livebook]
+
+  @options [
+    mode: [
+      type: {:in, [:hybrid, :lexical, :semantic]},
+      default: :hybrid,
+      doc: "what to rank by: words, meaning or both"
+    ],
+    encoder: [
+      type: :any,
+      default: nil,
+      doc: "the encoder of the index's vectors, if `embed/3` put others in the place of its own"
+    ],
+    near: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "paths of files that you are at: of two places that are equally good the nearer one comes first, in these files, in those " <>
+          "that changed together with them as git knows, that use them or are used by them, or in their folders"
+    ],
+    paths: [
+      type: {:list, :string},
+      default: [],
+      doc:
+        "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
+    ],
+    kinds: [
+      type: {:list, {:in, @definition_kinds}},
+      default: [],
+      doc: "only what defines one of these, out of `definition_kinds/0`"
+    ],
+    modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
+    languages: [
+      type: {:list, {:in, @languages}},
+      default: [],
+      doc: "only in files of these, out of `languages/0`"
+    ],
+    public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
+    modified_since: [
+      type: :non_neg_integer,
+      default: nil,
+      doc: "only in files that were written since, in milliseconds since 1970"
+    ]
+  ]
+
+  @packing [
+    tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
+    model: [
+      type: :any,
+      default: nil,
+      doc:
+        "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
+    ],
+    order: [
+      type: {:in, [:ends, :best, :last, :path]},
+      default: :ends,
+      doc:
+        "which section stands where: `:ends`: the best first and the second best last, since models use what is at the ends " <>
+          "of a prompt more than what is in its middle; `:best`: the best first; `:last`: the best last; `:path`: by path"
+    ],
+    limit: [
+      type: :pos_integer,
+      default: nil,
+      doc: "how many places to choose from; by default one for each 100 tokens of the budget, but 20 to 80"
+    ]
+  ]
+
+  @doc "The options of whatever packs a context."
+  @spec packing() :: Options.schema()
+  def packing, do: @packing
+
+  @doc "The kinds of definitions."
+  @spec definition_kinds() :: [atom]
+  def definition_kinds, do: @definition_kinds
+
+  @doc "The languages of files."
+  @spec languages() :: [atom]
+  def languages, do: @languages
+
+  @doc "The options of whatever searches."
+  @spec options() :: Options.schema()
+  def options, do: @options
+
+  @doc "The wishes as native code has them."
+  @spec to_native(keyword) :: map
+  def to_native(opts) do
+    keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
+    named = %{kinds: names(opts[:kinds]), languages: names(opts[:languages])}
+    opts |> Keyword.take(keys) |> Map.new() |> Map.merge(named)
+  end
+
+  @doc "The handle of the encoder in the options, or nil."
+  @spec encoder(keyword) :: reference | nil
+  def encoder(opts) do
+    case opts[:encoder] do
+      nil -> nil
+      %Model.Encoder{resource: resource} -> resource
+      other -> raise ArgumentError, "expected :encoder to be an Ambix.Model.Encoder, got: #{inspect(other)}"
+    end
+  end
+
+  @doc "Atoms as native code names them."
+  @spec names([atom]) :: [String.t()]
+  def names(atoms), do: Enum.map(atoms, &Atom.to_string/1)
+
+  @doc "Whether native code can take what a caller gave as text."
+  @spec readable(binary, String.t()) :: :ok | {:error, Error.t()}
+  def readable(binary, what) do
+    if String.valid?(binary),
+      do: :ok,
+      else:
+        {:error,
+         Error.new(:invalid_argument, "the #{what} is no text in UTF-8, as all texts of an index are")}
+  end
+end

@@ -1,0 +1,126 @@
+defmodule Ambix.Sandbox do
+  @moduledoc """
+  Runs untrusted programs and Elixir code with neither network nor the user's files, within limits.
+
+  The program gets its own user, process, network, IPC and host-name namespaces (bubblewrap), a clean environment, the
+  system's programs and libraries read-only, `/tmp` to write, and nothing of the user's home. Everything it may use is
+  limited, see `Ambix.Sandbox.Limits`. It runs as an unprivileged user, also when the caller is root, and nothing of it
+  outlives the call, the calling process or this VM.
+
+  Needs bubblewrap 0.8 and prlimit (Debian: `apt install bubblewrap`; prlimit is always there). Without bubblewrap every function answers
+  `{:error, %Ambix.Error{kind: :unavailable}}`, unless `unsafe_without_isolation: true` is given.
+
+  What is not bounded: memory that a program holds in unmapped anonymous files (`memfd_create`), other than by the
+  size of one file times the number of open files.
+
+  `Ambix.Sandbox.Project` keeps a warm sandboxed VM for a Mix project and tells what a change does to its tests.
+  """
+
+  alias Ambix.Error
+  alias Ambix.Sandbox.{Box, Command, Limits, Result, Scratch}
+
+  @typedoc "A program with its arguments, or Elixir code to run as a script."
+  @type program :: [String.t(), ...] | {:elixir, String.t()}
+
+  @script "/run/script.exs"
+  @own_options [:read_only, :env, :cd, :bubblewrap, :unsafe_without_isolation]
+
+  @doc """
+  Runs a program, or `{:elixir, code}`, and waits for its end.
+
+  Options: every limit of `Ambix.Sandbox.Limits`, and
+
+    * `:read_only` - host folders or files that it may read, at the same path, or as `{host, inside}`;
+    * `:env` - a map of environment variables, added to the clean environment;
+    * `:cd` - the folder to start in (`/tmp`);
+    * `:bubblewrap` - path or name of bubblewrap (`"bwrap"`);
+    * `:unsafe_without_isolation` - run it even if bubblewrap is missing: limits of time, memory and output hold, but it can
+      read and write what the caller can, use the network, and leave processes behind.
+
+  Whatever the program does is an answer, `{:ok, %Ambix.Sandbox.Result{}}`. Errors: `:invalid_argument`, `:unavailable`, and `:io` when the temporary folder is full.
+
+      iex> {:ok, result} = Ambix.Sandbox.run({:elixir, "IO.puts(6 * 7)"})
+      iex> {result.status, result.exit_status, result.output}
+      {:exited, 0, "42\\n"}
+  """
+  @spec run(program(), keyword()) :: {:ok, Result.t()} | {:error, Error.t()}
+  def run(program, opts \\ []) do
+    {own, limits} = Keyword.split(opts, @own_options)
+
+    with {:ok, limits} <- Limits.new(limits),
+         :ok <- check_program(program),
+         {:ok, how} <- Command.isolation(own) do
+      with {:ok, box} <- Scratch.with_new(&start(program, how, &1, limits, own)), do: await(box)
+    end
+  end
+
+  defp start(program, how, scratch, limits, own) do
+    {words, binds} = words(program, how, scratch)
+    binds = Scratch.binds(scratch) ++ binds ++ Keyword.get(own, :read_only, [])
+    {:ok, command} = Command.build(words, [limits: limits, read_only: binds] ++ own)
+    Box.start(command, limits, wall_clock_ms: limits.wall_clock_ms, clean_up: scratch)
+  end
+
+  @doc """
+  Whether sandboxes work on this machine: runs `true` in one.
+
+  Errors: `:unavailable`, with what to do about it.
+  """
+  @spec check(keyword()) :: :ok | {:error, Error.t()}
+  def check(opts \\ []) do
+    case run(["true"], opts) do
+      {:ok, %Result{status: :exited, exit_status: 0}} ->
+        :ok
+
+      {:ok, result} ->
+        {:error, %Error{kind: :unavailable, message: "a sandbox ran but failed: #{result.output}"}}
+
+      {:error, error} ->
+        {:error, error}
+    end
+  end
+
+  defp await(box) do
+    monitor = Process.monitor(box)
+
+    receive do
+      {Box, ^box, result} ->
+        Process.demonitor(monitor, [:flush])
+        check_start(result)
+
+      {:DOWN, ^monitor, :process, _, reason} ->
+        {:error, %Error{kind: :sandbox, message: "the sandbox's keeper ended: #{inspect(reason)}"}}
+    end
+  end
+
+  # The command's words; a script of Elixir code lies in the scratch folder, and is bound from there.
+  defp words({:elixir, code}, how, scratch) when is_binary(code) do
+    script = Scratch.write!(scratch, "script.exs", code)
+    if how == :none, do: {["elixir", script], []}, else: {["elixir", @script], [{script, @script}]}
+  end
+
+  defp words(words, _how, _scratch), do: {words, []}
+
+  defp check_program({:elixir, code}) when is_binary(code), do: :ok
+
+  defp check_program([_ | _] = words) do
+    if Enum.all?(words, &is_binary/1), do: :ok, else: invalid(words)
+  end
+
+  defp check_program(other), do: invalid(other)
+
+  defp invalid(program) do
+    message = "give a list of a program and its arguments, or {:elixir, code}, got #{inspect(program)}"
+    {:error, %Error{kind: :invalid_argument, message: message}}
+  end
+
+  defp check_start(%Result{exit_status: 1, output: "bwrap: " <> _ = output}) do
+    message =
+      "bubblewrap could not make a sandbox (#{String.trim(output)}): " <>
+        "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, or the container's security profile)"
+
+    {:error, %Error{kind: :unavailable, message: message}}
+  end
+
+  defp check_start(result), do: {:ok, result}
+end

@@ -1,0 +1,119 @@
+defmodule Ambix.Sandbox.Driver.Formatter do
+  @moduledoc false
+  # The ExUnit formatter that turns events into plain data and emits them.
+
+  use GenServer
+
+  alias Ambix.Sandbox.Driver.Workspace
+
+  @doc "`\"Module: test name\"`, unique in a project."
+  def id(%ExUnit.Test{module: module, name: name}), do: id({module, name})
+  def id({module, name}), do: "#{inspect(module)}: #{name}"
+
+  @doc "Which test it is, as plain data."
+  def describe(%ExUnit.Test{} = test, state) do
+    %{
+      id: id(test),
+      module: inspect(test.module),
+      name: Atom.to_string(test.name),
+      file: Path.relative_to(test.tags.file, state.work),
+      line: test.tags.line
+    }
+  end
+
+  @impl true
+  def init(options), do: {:ok, Keyword.fetch!(options, :ambix)}
+
+  @impl true
+  def handle_cast({:test_started, test}, context) do
+    context.emit.({:started, id(test)})
+    {:noreply, context}
+  end
+
+  def handle_cast({:test_finished, test}, context) do
+    context.emit.({:test, result(test, context.state)})
+    {:noreply, context}
+  end
+
+  # Tests of a module whose setup_all has died get no event of their own.
+  def handle_cast({:module_finished, %{state: {:failed, failures}, tests: tests}}, context) do
+    for test <- tests, test.state == nil do
+      context.emit.(
+        {:test, result(%{test | state: {:invalid, %{state: {:failed, failures}}}}, context.state)}
+      )
+    end
+
+    {:noreply, context}
+  end
+
+  def handle_cast(_event, context), do: {:noreply, context}
+
+  defp result(test, state) do
+    {outcome, failures} = outcome(test.state)
+
+    Map.merge(describe(test, state), %{
+      state: outcome,
+      message: failures |> Enum.map_join("\n\n", &message/1) |> Workspace.text(),
+      frames: failures |> Enum.flat_map(&stack/1) |> Enum.flat_map(&frame(&1, state)) |> Enum.take(50),
+      microseconds: test.time
+    })
+  end
+
+  defp outcome(nil), do: {:passed, []}
+  defp outcome({:excluded, _}), do: {:excluded, []}
+  defp outcome({:skipped, _}), do: {:skipped, []}
+  defp outcome({:invalid, %{state: {:failed, failures}}}), do: {:invalid, failures}
+  defp outcome({:invalid, _}), do: {:invalid, []}
+
+  defp outcome({:failed, failures}) do
+    timeout? = Enum.any?(failures, &match?({_, %ExUnit.TimeoutError{}, _}, &1))
+    {if(timeout?, do: :timeout, else: :failed), failures}
+  end
+
+  defp message({kind, reason, stack}) do
+    Exception.format_banner(kind, reason, stack)
+  rescue
+    _ -> "#{inspect(kind)} that cannot be shown"
+  end
+
+  defp stack({{:EXIT, _}, {_, [_ | _] = stack}, []}), do: stack
+  defp stack({_, %ExUnit.MultiError{errors: errors}, _}), do: Enum.flat_map(errors, &stack/1)
+  defp stack({_, _, stack}), do: stack
+
+  defp frame({module, function, arity, location}, state) when is_atom(module) and is_list(location) do
+    with [_ | _] = file <- Keyword.get(location, :file),
+         true <- project?(module),
+         relative when relative != nil <- file |> List.to_string() |> Workspace.relative(state) do
+      arity = if is_list(arity), do: length(arity), else: arity
+      line = Keyword.get(location, :line, 0)
+
+      [
+        %{
+          file: relative,
+          line: line,
+          module: inspect(module),
+          function: Atom.to_string(function),
+          arity: arity
+        }
+      ]
+    else
+      _ -> []
+    end
+  end
+
+  defp frame(_other, _state), do: []
+
+  # Modules of the project have their beam in its build folder; those of test files have none.
+  defp project?(module) do
+    case :code.which(module) do
+      [] ->
+        true
+
+      path when is_list(path) ->
+        path |> List.to_string() |> String.starts_with?(Path.dirname(Workspace.ebin()))
+
+      other ->
+        other in [:non_existing, :cover_compiled]
+    end
+  end
+end

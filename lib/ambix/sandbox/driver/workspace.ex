@@ -1,0 +1,422 @@
+defmodule Ambix.Sandbox.Driver.Workspace do
+  @moduledoc false
+  # The writable copy of the project: makes it, changes files in it, compiles it with Mix, starts and stops its application.
+
+  alias Ambix.Sandbox.Driver.{Macros, Packages, Schemata, Tracer}
+
+  @not_copied ~w(_build deps .git node_modules)
+  @linked ~w(deps node_modules)
+  @arguments ~w(--no-deps-check --no-archives-check --no-elixir-version-check --return-errors)
+  @protocols ~r/\bdefimpl\b|\bdefprotocol\b|@derive\b|Protocol\.derive/
+  @consolidated "protocol has already been consolidated"
+  @text_limit 4000
+  @moment_ms 50
+  @hurry {"ERL_COMPILER_OPTIONS",
+          "[no_copt,no_ssa_opt,no_bool_opt,no_type_opt,no_bsm_opt,no_share_opt,no_recv_opt,no_fun_opt]"}
+
+  @doc "Copies the project, loads its mix.exs and its dependencies. Raises or throws when it cannot be."
+  def boot(%{source: source, work: work, changes: changes}) do
+    copy(source, work)
+    File.cd!(work)
+    replace(changes, work)
+
+    {:ok, _} = Application.ensure_all_started(:mix)
+    {:ok, _} = Application.ensure_all_started(:ex_unit)
+    Application.put_env(:ex_unit, :autorun, false)
+    Mix.shell(Mix.Shell.Quiet)
+    Mix.SCM.append(Packages)
+    Tracer.start()
+    Schemata.start()
+    Code.put_compiler_option(:ignore_module_conflict, true)
+
+    unless File.regular?("mix.exs"), do: refuse("there is no mix.exs: this is not a Mix project")
+    Code.compile_file("mix.exs")
+    unless Mix.Project.get(), do: refuse("mix.exs defines no Mix project")
+
+    config = Mix.Project.config()
+    if Mix.Project.umbrella?(config), do: refuse("this is an umbrella project: choose one of its apps")
+    Mix.Task.run("loadconfig")
+
+    state = %{
+      source: source,
+      work: work,
+      app: config[:app],
+      changed: Map.keys(changes),
+      signatures: %{},
+      macros: %{},
+      compiled: nil,
+      consolidated: false,
+      suite: nil,
+      baseline: nil
+    }
+
+    link_built_dependencies(state)
+    settle(state, compile_dependencies())
+  end
+
+  @doc """
+  Writes `changes`, puts back what earlier ones changed, and compiles.
+  The outcome says which files were compiled, with errors and warnings.
+  """
+  def compile(state, changes) do
+    stop_application(state)
+    previous = restore(state, changes)
+    write(changes, state)
+    full? = not state.consolidated or Enum.any?(Map.values(changes) ++ previous, &(&1 =~ @protocols))
+    {status, diagnostics} = hurry(changes, fn -> run_compilers(full?, state) end)
+    {errors, others} = Enum.split_with(diagnostics, &(&1.severity == :error))
+
+    outcome = %{
+      status: if(status == :error, do: :error, else: :ok),
+      errors: Enum.map(errors, &diagnostic(&1, state)),
+      warnings: Enum.map(others, &diagnostic(&1, state))
+    }
+
+    {outcome, remember(state, Map.keys(changes), status != :error and (full? or state.consolidated))}
+  end
+
+  # A change runs once or twice: optimising it would take as long as all the rest of compiling it.
+  defp hurry(changes, compile) when changes == %{}, do: compile.()
+
+  defp hurry(_changes, compile) do
+    {name, value} = @hurry
+    before = System.get_env(name)
+    System.put_env(name, before || value)
+
+    try do
+      compile.()
+    after
+      if before, do: System.put_env(name, before), else: System.delete_env(name)
+    end
+  end
+
+  # What the test files may have to be loaded again for.
+  defp remember(state, changed, consolidated?) do
+    {files, modules} = Tracer.take_compiled()
+    signatures = for module <- modules, into: %{}, do: {module, signature(module)}
+
+    macros =
+      for module <- modules, loaded?(module), into: %{}, do: {module, Macros.read(module, beam(module))}
+
+    compiled = %{
+      files: files,
+      modules: modules,
+      different: for({module, one} <- signatures, state.signatures[module] != one, do: module),
+      different_macros: for({module, one} <- macros, state.macros[module] != one, do: module)
+    }
+
+    %{
+      state
+      | changed: changed,
+        consolidated: consolidated?,
+        compiled: compiled,
+        signatures: Map.merge(state.signatures, signatures),
+        macros: Map.merge(state.macros, macros)
+    }
+  end
+
+  defp beam(module), do: Path.join(ebin(), "#{module}.beam")
+  defp loaded?(module), do: Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1)
+
+  @doc "Writes a file that is not to be compiled: tests may read it."
+  def show(state, path, text), do: replace(%{path => text}, state.work)
+
+  @doc "Remembers files that may differ from those of the project."
+  def touched(state, paths), do: %{state | changed: Enum.uniq(paths ++ state.changed)}
+
+  @doc "Starts the project's application and those that it needs, as `mix test` does."
+  def start_application(%{baseline: nil} = state) do
+    before = started()
+    Mix.Task.run("app.start", @arguments)
+
+    # Listed the last one first, which is the order to stop them in. The logger stays: it is part of the VM's output.
+    %{state | baseline: baseline((started() -- before) -- [:logger])}
+  end
+
+  def start_application(state) do
+    {:ok, _} = Application.ensure_all_started(state.app)
+    state
+  end
+
+  @doc """
+  Stops the project's application and those that it needs, ends the processes that tests left behind, and puts application
+  environments back.
+  """
+  def stop_application(%{baseline: nil}), do: :ok
+
+  def stop_application(%{baseline: baseline}) do
+    end_leftovers(baseline)
+    %{level: level} = :logger.get_primary_config()
+    :logger.set_primary_config(:level, :none)
+    for app <- baseline.applications, do: Application.stop(app)
+    :logger.set_primary_config(:level, level)
+
+    for {app, before} <- baseline.environments, now = Application.get_all_env(app), now != before do
+      for {key, _} <- now, not Keyword.has_key?(before, key), do: Application.delete_env(app, key)
+      Application.put_all_env([{app, before}])
+    end
+
+    :ok
+  end
+
+  @doc "The folder of the project's compiled modules."
+  def ebin, do: Mix.Project.compile_path()
+
+  @doc "A path relative to the project, or `nil` for what is not in it."
+  def relative(path, state) do
+    path = Path.expand(path, state.work)
+    relative = Path.relative_to(path, state.work)
+    if relative != path and File.regular?(path), do: relative
+  end
+
+  @doc "Valid UTF-8 of bounded length."
+  def text(binary) when is_binary(binary) do
+    if String.valid?(binary), do: String.slice(binary, 0, @text_limit), else: text(inspect(binary))
+  end
+
+  @doc "Gives up on the request with an answer for the user."
+  def refuse(message, diagnostics \\ []), do: throw({:refused, :project, text(message), diagnostics})
+
+  @doc "A compiler's diagnostic as plain data; takes those of Mix and of the parallel compiler."
+  def diagnostic(%{file: file, message: message} = diagnostic, state) do
+    diagnostic(file, Map.get(diagnostic, :position), message, state)
+  end
+
+  def diagnostic({file, position, message}, state), do: diagnostic(file, position, message, state)
+
+  defp diagnostic(file, position, message, state) do
+    file = if file, do: relative(file, state) || Path.basename(file), else: ""
+    %{file: file, line: line(position), message: text(said(message))}
+  end
+
+  defp said(message) when is_binary(message), do: message
+  defp said(message) when is_list(message), do: IO.chardata_to_string(message)
+  defp said(message), do: inspect(message)
+
+  defp line(line) when is_integer(line), do: line
+  defp line(position) when is_tuple(position), do: line(elem(position, 0))
+  defp line(_), do: 0
+
+  ## The copy
+
+  defp copy(source, work) do
+    File.mkdir_p!(work)
+
+    for name <- Enum.sort(File.ls!(source)), name not in @not_copied do
+      with {:error, reason, file} <- File.cp_r(Path.join(source, name), Path.join(work, name)) do
+        message =
+          "#{Path.relative_to(file, source)} cannot be copied into the sandbox: #{:file.format_error(reason)}"
+
+        throw({:refused, :io, message, []})
+      end
+    end
+
+    for name <- @linked, File.dir?(Path.join(source, name)) do
+      File.ln_s!(Path.join(source, name), Path.join(work, name))
+    end
+  end
+
+  # Answers what the files looked like that are put back.
+  defp restore(state, changes) do
+    for path <- state.changed, not Map.has_key?(changes, path) do
+      before = File.read!(Path.join(state.work, path))
+
+      case File.read(Path.join(state.source, path)) do
+        {:ok, text} -> write(%{path => text}, state)
+        {:error, _} -> File.rm(Path.join(state.work, path))
+      end
+
+      before
+    end
+  end
+
+  # Mix compares modification times in whole seconds. So all is dated back once, manifests too after each compilation,
+  # and what was written since is newer than any of it.
+  defp settle(state, just_compiled?) do
+    settled = System.os_time(:second) - if(just_compiled?, do: 0, else: 2)
+
+    for name <- File.ls!(),
+        name not in @not_copied,
+        path <- [name | Path.wildcard(name <> "/**", match_dot: true)] do
+      if File.lstat!(path).type == :regular, do: File.touch!(path, settled - 1)
+    end
+
+    Map.put(state, :settled, settled)
+  end
+
+  defp date_back_manifest(state) do
+    manifest = Path.join(Mix.Project.manifest_path(), "compile.elixir")
+    if File.regular?(manifest), do: File.touch!(manifest, state.settled)
+  end
+
+  defp write(changes, state) do
+    if changes != %{}, do: wait_past(state.settled)
+    replace(changes, state.work)
+  end
+
+  defp wait_past(second) do
+    if System.os_time(:second) <= second do
+      Process.sleep(20)
+      wait_past(second)
+    end
+  end
+
+  # The copy of a read-only file is read-only too.
+  defp replace(changes, work) do
+    for {path, text} <- changes do
+      path = Path.join(work, path)
+      File.mkdir_p!(Path.dirname(path))
+      File.rm(path)
+      File.write!(path, text)
+    end
+  end
+
+  ## Dependencies
+
+  # What the host has compiled for the test environment need not be compiled again.
+  defp link_built_dependencies(state) do
+    built = Path.join(Mix.Project.build_path(), "lib")
+
+    case Path.relative_to(built, state.work) do
+      ^built ->
+        :ok
+
+      relative ->
+        File.mkdir_p!(built)
+        names = state.source |> Path.join(relative) |> File.ls() |> names()
+
+        for name <- names, name != Atom.to_string(state.app) do
+          File.ln_s(Path.join([state.source, relative, name]), Path.join(built, name))
+        end
+    end
+  end
+
+  defp names({:ok, names}), do: names
+  defp names({:error, _}), do: []
+
+  # Answers whether any had to be compiled. Tools such as type checkers are no part of the program: tests do without them.
+  defp compile_dependencies do
+    {absent, present} = Enum.split_with(Mix.Dep.cached(), &match?({:unavailable, _}, &1.status))
+
+    for %{app: app, opts: opts} <- absent, Keyword.get(opts, :runtime, true) do
+      refuse("the dependency #{app} is not there: run mix deps.get")
+    end
+
+    missing = for dep <- present, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)
+    if missing != [], do: Mix.Task.run("deps.compile", missing)
+    missing != []
+  end
+
+  ## Compiling
+
+  # Consolidating protocols takes longer than compiling a file, so it is left out when no implementation can have changed.
+  defp run_compilers(full?, state) do
+    config = Mix.Project.config()
+    compilers = config[:compilers] || Mix.compilers()
+
+    for task <- ~w(compile compile.all compile.protocols) ++ Enum.map(compilers, &"compile.#{&1}") do
+      Mix.Task.reenable(task)
+    end
+
+    if full?, do: hide_consolidated(Mix.Project.consolidation_path(config))
+    arguments = if full?, do: @arguments, else: ["--no-protocol-consolidation" | @arguments]
+    result = Mix.Task.run("compile", arguments)
+    date_back_manifest(state)
+
+    case result do
+      {status, diagnostics} ->
+        {status, Enum.reject(diagnostics, &(said(&1.message) =~ @consolidated))}
+
+      _ ->
+        {:ok, []}
+    end
+  end
+
+  # As IEx does when it compiles again: the compiler must not see what was consolidated before.
+  defp hide_consolidated(folder) do
+    Code.delete_path(folder)
+    forget_modules(folder)
+  end
+
+  defp forget_modules(folder) do
+    for name <- folder |> File.ls() |> names() do
+      module = name |> Path.rootname() |> String.to_atom()
+      :code.purge(module)
+      :code.delete(module)
+    end
+  end
+
+  # What other files see of a module at compile time: its functions, macros and struct, and its documentation (doctests).
+  defp signature(module) do
+    if loaded?(module) do
+      blank = if function_exported?(module, :__struct__, 0), do: module.__struct__()
+      {Schemata.exports(module), module.__info__(:macros), blank, documentation(module)}
+    end
+  end
+
+  defp documentation(module) do
+    case Code.fetch_docs(module) do
+      {:docs_v1, _, _, _, text, _, docs} ->
+        :erlang.md5(:erlang.term_to_binary({text, for({id, _, _, doc, _} <- docs, do: {id, doc})}))
+
+      {:error, _} ->
+        nil
+    end
+  end
+
+  ## Cleaning up between runs
+
+  defp started, do: for({app, _, _} <- Application.started_applications(), do: app)
+
+  defp baseline(applications) do
+    environments =
+      for {app, _, _} <- Application.loaded_applications(), app not in [:ex_unit, :kernel, :stdlib, :mix] do
+        {app, Application.get_all_env(app)}
+      end
+
+    %{applications: applications, processes: MapSet.new(Process.list()), environments: environments}
+  end
+
+  # The end of a test has asked the processes linked to it to end: they get a moment to clean up. What an aborted
+  # compilation leaves behind may be linked to this very process, which must not end with it.
+  defp end_leftovers(baseline) do
+    leftovers =
+      for pid <- Process.list(),
+          pid not in baseline.processes,
+          not supervised?(pid, baseline),
+          not of_application?(pid, baseline) do
+        {pid, Process.monitor(pid)}
+      end
+
+    deadline = System.monotonic_time(:millisecond) + @moment_ms
+
+    for {pid, monitor} <- leftovers do
+      receive do
+        {:DOWN, ^monitor, _, _, _} -> :ok
+      after
+        max(deadline - System.monotonic_time(:millisecond), 0) ->
+          Process.unlink(pid)
+          Process.exit(pid, :kill)
+          receive(do: ({:DOWN, ^monitor, _, _, _} -> :ok))
+      end
+    end
+  end
+
+  defp of_application?(pid, baseline) do
+    case :application.get_application(pid) do
+      {:ok, app} -> app in baseline.applications
+      :undefined -> false
+    end
+  end
+
+  # Processes that a supervisor of the system or of a dependency has started since are left alone.
+  defp supervised?(pid, baseline) do
+    with {:dictionary, dictionary} <- Process.info(pid, :dictionary),
+         [parent | _] <- dictionary[:"$ancestors"],
+         parent = if(is_atom(parent), do: Process.whereis(parent), else: parent) do
+      parent != self() and MapSet.member?(baseline.processes, parent)
+    else
+      _ -> false
+    end
+  end
+end

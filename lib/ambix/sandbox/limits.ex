@@ -1,0 +1,120 @@
+defmodule Ambix.Sandbox.Limits do
+  @moduledoc """
+  What a sandboxed program may use at most.
+
+  Limits are given as a keyword list; what is not named keeps its default.
+
+  | key | default | what it bounds | how |
+  | --- | --- | --- | --- |
+  | `:wall_clock_ms` | 10 000 | time that passes from start to end | the host kills |
+  | `:cpu_seconds` | 60 | processor time of each process | `RLIMIT_CPU` |
+  | `:memory_mb` | 1024 | private memory of each process, and of all together | `RLIMIT_DATA` for one, the host adds all up every 100 ms and kills |
+  | `:processes` | 128 | processes and threads, all together (a BEAM has about 10) | `RLIMIT_NPROC` in the sandbox's own user namespace |
+  | `:file_mb` | 64 | size of one file | `RLIMIT_FSIZE` |
+  | `:disk_mb` | 256 | size of each writable file system (`/tmp`, and the project's copy) | size of the tmpfs |
+  | `:open_files` | 256 | open files of each process | `RLIMIT_NOFILE` |
+  | `:output_kb` | 1024 | bytes printed to standard output and standard error | the host kills |
+
+  A BEAM reserves far more address space than it uses, so memory is bounded by `RLIMIT_DATA` (private
+  writable memory: about 55 MB for an idle BEAM); `RLIMIT_AS` is set 2 GiB above it as a second fence.
+  `RLIMIT_NPROC` counts within the user namespace since Linux 5.14; older kernels count all processes of the user.
+  """
+
+  alias Ambix.Error
+
+  @defaults [
+    wall_clock_ms: 10_000,
+    cpu_seconds: 60,
+    memory_mb: 1024,
+    processes: 128,
+    file_mb: 64,
+    disk_mb: 256,
+    open_files: 256,
+    output_kb: 1024
+  ]
+
+  # Below these a BEAM does not start.
+  @least [memory_mb: 64, processes: 12, open_files: 16]
+
+  defstruct @defaults
+
+  @typedoc "Validated limits."
+  @type t :: %__MODULE__{
+          wall_clock_ms: pos_integer(),
+          cpu_seconds: pos_integer(),
+          memory_mb: pos_integer(),
+          processes: pos_integer(),
+          file_mb: pos_integer(),
+          disk_mb: pos_integer(),
+          open_files: pos_integer(),
+          output_kb: pos_integer()
+        }
+
+  @doc "The names of the limits."
+  @spec keys() :: [atom()]
+  def keys, do: Keyword.keys(@defaults)
+
+  @doc """
+  Limits from a keyword list, over `base`.
+
+  Errors: `:invalid_argument` for an unknown name, or a value that is not a positive integer or too small for a BEAM.
+  """
+  @spec new(keyword(), keyword()) :: {:ok, t()} | {:error, Error.t()}
+  def new(given, base \\ []) when is_list(given) do
+    Enum.reduce_while(Keyword.merge(base, given), {:ok, %__MODULE__{}}, fn {key, value}, {:ok, limits} ->
+      case check(key, value) do
+        :ok ->
+          {:cont, {:ok, Map.put(limits, key, value)}}
+
+        {:error, message} ->
+          {:halt, {:error, %Error{kind: :invalid_argument, message: message, details: %{limit: key}}}}
+      end
+    end)
+  end
+
+  @doc "The `prlimit` options that set these limits for the process it starts."
+  @spec prlimit_options(t()) :: [String.t()]
+  def prlimit_options(%__MODULE__{} = limits) do
+    [
+      # The soft limit ends the program with SIGXCPU, which the exit status shows; the hard one ends what ignores it.
+      "--cpu=#{limits.cpu_seconds}:#{limits.cpu_seconds + 1}",
+      "--data=#{megabytes(limits.memory_mb)}",
+      "--as=#{megabytes(limits.memory_mb + 2048)}",
+      "--nproc=#{limits.processes}",
+      "--fsize=#{megabytes(limits.file_mb)}",
+      "--nofile=#{limits.open_files}",
+      "--memlock=0",
+      "--msgqueue=0",
+      "--core=0"
+    ]
+  end
+
+  @doc """
+  Flags for every BEAM in the sandbox: one scheduler, few threads, and a heap ceiling of half the memory for
+  one Erlang process, so that a process that allocates without end dies alone and its VM lives on.
+  """
+  @spec beam_flags(t()) :: String.t()
+  def beam_flags(%__MODULE__{} = limits) do
+    heap_words = div(megabytes(limits.memory_mb), 2 * :erlang.system_info(:wordsize))
+    "+S 1:1 +SDcpu 1:1 +SDio 2 +A 1 +MIscs 64 +P 65536 +Q 4096 +hmax #{heap_words} +hmaxk true +hmaxel false"
+  end
+
+  defp check(key, value) do
+    least = Keyword.get(@least, key, 1)
+
+    cond do
+      not Keyword.has_key?(@defaults, key) ->
+        {:error,
+         "unknown sandbox limit #{inspect(key)}, use one of #{Enum.map_join(keys(), ", ", &inspect/1)}"}
+
+      not is_integer(value) or value < least ->
+        {:error,
+         "the sandbox limit #{inspect(key)} must be an integer of at least #{least}, got #{inspect(value)}"}
+
+      true ->
+        :ok
+    end
+  end
+
+  defp megabytes(count), do: count * 1_048_576
+end

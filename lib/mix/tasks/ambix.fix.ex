@@ -1,0 +1,125 @@
+defmodule Mix.Tasks.Ambix.Fix do
+  @shortdoc "Looks for a patch that makes failing tests pass"
+
+  alias Ambix.{CLI, Fix}
+  alias Ambix.CLI.{Args, FixReport, Style, Table, Workspace}
+
+  @options Args.common([:root, :json, :quiet, :seed]) ++
+             [
+               apply: [
+                 type: :boolean,
+                 default: false,
+                 doc: "Write the patch to the project. Else nothing is touched."
+               ],
+               trace: [
+                 type: :boolean,
+                 default: false,
+                 doc: "Print the whole tree of what was tried at the end."
+               ],
+               budget: [type: :float, default: 120.0, arg: "SECONDS", doc: "How long to look."],
+               depth: [type: :pos_integer, default: 2, arg: "N", doc: "Changes that one patch may combine."],
+               workers: [
+                 type: :pos_integer,
+                 arg: "N",
+                 doc: "Sandboxes at a time. By default one for each core."
+               ],
+               policy: [
+                 type: {:in, [:best_first, :beam, :depth_first]},
+                 default: :best_first,
+                 arg: "NAME",
+                 doc: "In which order the tree grows."
+               ],
+               model: [
+                 type: :string,
+                 arg: "PATH",
+                 doc: "A GGUF file, or the name of a model: it proposes changes too, and helps to order them."
+               ],
+               unsafe_without_isolation: [
+                 type: :boolean,
+                 default: false,
+                 doc: "Run the tests with the rights of this VM where there is no bubblewrap."
+               ]
+             ]
+
+  @moduledoc """
+  Runs the tests of a mix project in a sandbox, looks for the smallest change that makes the failing ones pass and no passing one fail, and
+  prints it as a diff.
+
+      mix ambix.fix [FILE[:LINE]] [--root DIR] [--apply]
+
+  `FILE` is a test file, to mend only its tests, or a source file, to change nothing else; `LINE` narrows it to a test or a line. Dependencies
+  must have been fetched. A patch passes the tests, which does not make it right: read it.
+
+  The exit code is 0 when a patch was found or no test failed, 2 when none was found, 1 on an error. With `--json` one line is printed:
+  `{"status": "mended" | "none" | "nothing_failing", "patches": [{"file", "diff"}], "localised": [{"file", "line", "score"}], "executions",
+  "seconds"}` and what else is known.
+
+  ## Options
+  #{Args.docs(@options)}
+  """
+
+  use Mix.Task
+
+  @impl Mix.Task
+  def run(argv), do: CLI.main(argv, __MODULE__, @options, &fix/2)
+
+  defp fix([], opts), do: fix(nil, opts)
+  defp fix([target], opts), do: fix(target, opts)
+  defp fix([_ | _], _opts), do: CLI.usage("mix ambix.fix expects at most one FILE or FILE:LINE")
+
+  defp fix(target, opts) do
+    watch = if opts[:json] or opts[:quiet], do: & &1.(fn _ -> :ok end), else: &FixReport.watch/1
+
+    with {:ok, model} <- if(opts[:model], do: Workspace.model(opts), else: {:ok, nil}),
+         {:ok, result} <- watch.(&Fix.run(opts[:root], fix_options(target, opts, model, &1))),
+         :ok <- if(opts[:apply], do: Fix.apply_patches(opts[:root], result), else: :ok) do
+      report(result, opts)
+      if result.status == :none, do: {:exit, 2}, else: :ok
+    end
+  end
+
+  defp fix_options(target, opts, model, show) do
+    Keyword.take(opts, [:budget, :seed, :depth, :workers, :policy, :unsafe_without_isolation]) ++
+      [target: target, model: model, on_event: show]
+  end
+
+  defp report(result, opts) do
+    cond do
+      opts[:json] -> CLI.say_json(json(result, opts))
+      result.status == :nothing_failing -> CLI.say("Every test passes: there is nothing to mend.")
+      true -> summary(result, opts)
+    end
+  end
+
+  defp summary(result, opts) do
+    if opts[:trace], do: CLI.say(["\n", result.trace])
+
+    cond do
+      result.status == :none ->
+        CLI.say(["\n", Style.paint("tried", :bright), ", by kind of change:"])
+
+        rows =
+          for {kind, count} <- Enum.sort_by(result.tried, &{-elem(&1, 1), elem(&1, 0)}), do: [kind, count]
+
+        CLI.say([{"change", :left}, {"tried", :right}] |> Table.render(rows) |> Enum.map(&["  ", &1, "\n"]))
+
+      opts[:apply] ->
+        CLI.say("Written to the project.")
+
+      true ->
+        CLI.say("Nothing was written; --apply writes it.")
+    end
+  end
+
+  defp json(result, opts) do
+    result
+    |> Map.take([:status, :executions, :seconds, :candidates, :reason, :tried])
+    |> Map.merge(%{
+      patches: Enum.map(result.patches, &Map.take(&1, [:file, :diff])),
+      localised: Enum.map(result.localised, &Map.take(&1, [:file, :line, :score])),
+      failing: Enum.map(result.failing, & &1.id),
+      applied: opts[:apply] and result.patches != []
+    })
+    |> then(&if(opts[:trace], do: Map.put(&1, :trace, result.trace), else: &1))
+  end
+end

@@ -1,0 +1,119 @@
+defmodule Mix.Tasks.Ambix.Grep do
+  @shortdoc "Searches a folder of code for a regular expression or a string"
+
+  alias Ambix.{CLI, Index}
+  alias Ambix.CLI.{Args, Lines, Style, Table, Workspace}
+
+  @options Args.common([:root, :index, :json, :quiet]) ++
+             [
+               fixed: [type: :boolean, default: false, doc: "The pattern is a string and stands for itself."],
+               case: [
+                 type: {:in, [:sensitive, :insensitive, :smart]},
+                 default: :sensitive,
+                 arg: "CASE",
+                 doc: "Whether capitals differ from small letters; `smart`: if there is one in the pattern."
+               ],
+               word: [
+                 type: :boolean,
+                 default: false,
+                 doc: "There must be no letter, digit or `_` beside a match."
+               ],
+               multiline: [type: :boolean, default: false, doc: "A match may go over several lines."],
+               paths: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
+                 arg: "GLOB,GLOB",
+                 doc:
+                   "Only files that these globs name, such as `lib` or `*.exs`, and not those that globs behind `!` name."
+               ],
+               languages: [
+                 type: {:custom, Args, :names, [Index.languages()]},
+                 default: [],
+                 arg: "LANGUAGE,LANGUAGE",
+                 doc: "Only files in these languages: #{Enum.join(Index.languages(), ", ")}."
+               ],
+               kinds: [
+                 type: {:custom, Args, :names, [Index.definition_kinds()]},
+                 default: [],
+                 arg: "KIND,KIND",
+                 doc:
+                   "Only matches in definitions of these kinds: #{Enum.join(Index.definition_kinds(), ", ")}."
+               ],
+               context: [
+                 type: :non_neg_integer,
+                 default: 0,
+                 arg: "N",
+                 doc: "Lines before and after each line that matches, at most 100."
+               ],
+               per_file: [type: :pos_integer, default: nil, arg: "N", doc: "The most lines of a file."],
+               limit: [type: :pos_integer, default: 100, arg: "N", doc: "The most lines."],
+               count: [
+                 type: :boolean,
+                 default: false,
+                 doc: "Only count the lines of each file, whatever the limits."
+               ]
+             ]
+
+  @moduledoc """
+  Prints the lines that match a regular expression, or have a string in them, each with the definition that it is in.
+
+      mix ambix.grep PATTERN [--root DIR] [--paths GLOB,GLOB] [--kinds KIND,KIND]
+
+  The regular expressions are those of the Rust crate `regex`. Put a pattern in quotes, and `--` before one that begins with `-`.
+  Lines that match have a colon after their number, and lines around them a hyphen. The exit code is 1 where nothing is found.
+
+  ## Options
+  #{Args.docs(@options)}
+  """
+
+  use Mix.Task
+
+  @impl Mix.Task
+  def run(argv), do: CLI.main(argv, __MODULE__, @options, &grep/2)
+
+  defp grep([pattern], opts) do
+    with {:ok, index} <- Workspace.open(opts),
+         {:ok, found} <- Index.grep(index, pattern, Keyword.drop(opts, [:root, :index, :json, :quiet])) do
+      if opts[:json], do: CLI.say_json(plain(found)), else: print(found, opts)
+      if found.lines == [] and found.counts == [], do: {:exit, 1}, else: :ok
+    end
+  end
+
+  defp grep([], _opts),
+    do: CLI.usage("mix ambix.grep expects a pattern, as in: mix ambix.grep 'def handle_\\w+'")
+
+  defp grep(args, _opts),
+    do:
+      CLI.usage("mix ambix.grep expects one pattern, in quotes if it has spaces, got #{Enum.join(args, " ")}")
+
+  # JSON has no tuples.
+  defp plain(found),
+    do:
+      update_in(found.lines, fn lines ->
+        for it <- lines, do: update_in(it.matches, &Enum.map(&1, fn m -> Tuple.to_list(m) end))
+      end)
+
+  defp print(%{lines: [], counts: []}, _opts), do: CLI.remark("nothing found")
+
+  defp print(%{lines: [], counts: counts}, _opts) do
+    rows = for it <- counts, do: [it.file, it.lines]
+    [{"file", :left}, {"lines", :right}] |> Table.render(rows) |> Enum.each(&CLI.say/1)
+    CLI.remark(counted(counts |> Enum.map(& &1.lines) |> Enum.sum(), length(counts)))
+  end
+
+  defp print(found, opts) do
+    found.lines |> Lines.render(&Style.paint/2) |> Enum.each(&CLI.say/1)
+    files = found.lines |> Enum.uniq_by(& &1.file) |> length()
+
+    more =
+      if found.truncated,
+        do: "; there are more, see --limit#{if opts[:per_file], do: " and --per-file"}",
+        else: ""
+
+    CLI.remark(counted(length(found.lines), files) <> more)
+  end
+
+  defp counted(lines, files), do: "#{some(lines, "line")} in #{some(files, "file")}"
+  defp some(1, noun), do: "1 #{noun}"
+  defp some(n, noun), do: "#{Table.number(n)} #{noun}s"
+end

@@ -1,0 +1,36 @@
+defmodule Ambix.EmbeddingCacheTest do
+  use ExUnit.Case, async: true
+
+  alias Ambix.{EmbeddingCache, Error, Models}
+
+  test "is in memory alone if asked for" do
+    {:ok, cache} = EmbeddingCache.open(memory: true, max_bytes: 1000)
+    assert cache.path == nil
+    assert inspect(cache) == "#Ambix.EmbeddingCache<in memory>"
+    assert {:ok, %{entries: 0, bytes: 0, hits: 0, misses: 0, file_error: nil}} = EmbeddingCache.stats(cache)
+  end
+
+  @tag :tmp_dir
+  test "makes its file and folder, and takes any file for empty that is none", %{tmp_dir: dir} do
+    path = Path.join(dir, "deep/er/embeddings")
+    {:ok, cache} = EmbeddingCache.open(path: path)
+    assert cache.path == path and File.exists?(path)
+
+    File.write!(Path.join(dir, "other"), String.duplicate("no cache", 1000))
+    {:ok, other} = EmbeddingCache.open(path: Path.join(dir, "other"))
+    assert {:ok, %{entries: 0}} = EmbeddingCache.stats(other)
+  end
+
+  @tag :tmp_dir
+  test "says why it cannot be opened", %{tmp_dir: dir} do
+    File.write!(Path.join(dir, "file"), "")
+    assert {:error, %Error{kind: :io, message: message}} = EmbeddingCache.open(path: Path.join(dir, "file/x"))
+    assert message =~ "folder"
+    assert {:error, %Error{}} = EmbeddingCache.open(path: dir)
+    assert_raise ArgumentError, ~r/:max_bytes/, fn -> EmbeddingCache.open(max_bytes: 0) end
+  end
+
+  test "is in the cache folder by default" do
+    assert EmbeddingCache.default_path() == Path.join(Models.cache_dir(), "embeddings")
+  end
+end
