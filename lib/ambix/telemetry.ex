@@ -65,7 +65,7 @@ defmodule Ambix.Telemetry do
   `metadata` are those of the start event; the stop event has them too, with what the result tells. A name that is not among `spans/0`
   raises, so that the list stays whole.
   """
-  @spec span([atom], map, (() -> result)) :: result when result: term
+  @spec span([atom], map, (... -> result)) :: result when result: term
   def span(event, metadata, fun) when is_map(metadata) and is_function(fun, 0) do
     keys = Map.fetch!(@keys, event)
 

@@ -118,7 +118,7 @@ defmodule Ambix.ModelsTest do
 
     test "of the other kind too", %{work: work, into: into} do
       archive = Path.join(work, "package-1.0.tar.gz")
-      :ok = :erl_tar.create(String.to_charlist(archive), [{'p/a.txt', "A"}], [:compressed])
+      :ok = :erl_tar.create(String.to_charlist(archive), [{~c"p/a.txt", "A"}], [:compressed])
       assert Archive.unpack(archive, [entry("p/a.txt", "a", "A")], work, into, fn _ -> :ok end) == :ok
       assert File.read!(Path.join(into, "a")) == "A"
     end

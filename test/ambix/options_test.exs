@@ -53,7 +53,7 @@ defmodule Ambix.OptionsTest do
   for {type, taken, refused} <- [
         {:any, [{nil, nil}, {1, 1}], []},
         {:boolean, [{true, true}], [nil, 1]},
-        {:string, [{"é", "é"}], [<<255>>, 'abc', :a]},
+        {:string, [{"é", "é"}], [<<255>>, ~c"abc", :a]},
         {:atom, [{:a, :a}], ["a"]},
         {:integer, [{-1, -1}], [1.0]},
         {:pos_integer, [{1, 1}], [0, -1, 1.0]},

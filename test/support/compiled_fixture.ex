@@ -7,7 +7,8 @@ defmodule Ambix.Test.CompiledFixture do
     "mix.exs" => """
     defmodule Paint.MixProject do
       use Mix.Project
-      def project, do: [app: :paint, version: "0.1.0"]
+      # The tracer is no part of a dependency here.
+      def project, do: [app: :paint, version: "0.1.0", prune_code_paths: false]
     end
     """,
     "lib/maker.ex" => """

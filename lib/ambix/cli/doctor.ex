@@ -11,8 +11,8 @@ defmodule Ambix.CLI.Doctor do
           run: (Path.t(), [String.t()] -> {String.t(), integer}),
           elixir: String.t(),
           otp: String.t(),
-          library: (() -> :ok | {:error, String.t()}),
-          sandbox: (() -> :ok | {:error, Ambix.Error.t()}),
+          library: (... -> :ok | {:error, String.t()}),
+          sandbox: (... -> :ok | {:error, Ambix.Error.t()}),
           models: [Models.t()]
         }
 

@@ -46,7 +46,7 @@ defmodule Ambix.CLI.Interrupt do
   @doc """
   Runs `fun`. If the VM ends meanwhile, what begins with one of the paths is deleted, and so are the folders of sandboxes.
   """
-  @spec run([Path.t()], (() -> result)) :: result when result: term
+  @spec run([Path.t()], (... -> result)) :: result when result: term
   def run(paths, fun) do
     keeper = start(sandboxes() ++ paths)
     traps = for {signal, number} <- @signals, do: {signal, trap(signal, number, keeper)}

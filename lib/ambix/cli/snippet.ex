@@ -43,7 +43,7 @@ defmodule Ambix.CLI.Snippet do
   def excerpt(text, count \\ @lines) do
     lines = text |> String.split("\n") |> Enum.reject(&(String.trim(&1) == "")) |> Enum.take(count)
     margin = lines |> Enum.map(&indentation/1) |> Enum.min(fn -> 0 end)
-    Enum.map(lines, &(&1 |> String.slice(margin..-1) |> String.trim_trailing()))
+    Enum.map(lines, &(&1 |> String.slice(margin..-1//1) |> String.trim_trailing()))
   end
 
   defp indentation(line), do: String.length(line) - String.length(String.trim_leading(line))

@@ -3,7 +3,7 @@ defmodule Ambix.Sandbox.Driver do
   # Runs inside the sandbox, in the VM of the project under test: answers the requests of Ambix.Sandbox.Session.
   #
   # It shares its VM with untrusted code, so the host believes nothing of what it sends beyond its shape.
-  # The modules Ambix.Sandbox.Driver.* depend on Elixir, Mix and ExUnit only.
+  # The modules Ambix.Sandbox.Driver.* depend on Elixir, Mix, ExUnit and Ambix.Compat only.
 
   alias Ambix.Sandbox.Driver.{Coverage, Mutants, Suite, Workspace}
 

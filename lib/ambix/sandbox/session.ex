@@ -7,6 +7,7 @@ defmodule Ambix.Sandbox.Session do
   alias Ambix.Sandbox.{Box, Command, Driver, Frame, Limits, Scratch}
 
   @driver [
+    Ambix.Compat,
     Driver,
     Driver.Coverage,
     Driver.Formatter,

@@ -96,7 +96,7 @@ defmodule Mix.Tasks.Ambix.Search do
       opts[:queries] ->
         CLI.usage("give a query or --queries, not both")
 
-      opts[:deps] && (opts[:near] != [] or opts[:paths] != [] or opts[:encoder] || opts[:rerank]) ->
+      opts[:deps] && Enum.any?([:near, :paths, :encoder, :rerank], &(opts[&1] not in [nil, false, []])) ->
         CLI.usage(
           "--deps goes with --kinds, --modules and --mode; leave out --near, --paths, --encoder and --rerank"
         )

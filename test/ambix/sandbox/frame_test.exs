@@ -24,7 +24,7 @@ defmodule Ambix.Sandbox.FrameTest do
   test "all else does not" do
     for {term, shape} <- [
           {<<255>>, :string},
-          {'text', :string},
+          {~c"text", :string},
           {<<1::1>>, :string},
           {-1, :count},
           {1.0, :count},

@@ -14,6 +14,38 @@ defmodule Ambix.Sandbox.VerdictTest do
     {start_supervised!({Project, root: root}), root}
   end
 
+  # Read when they are compiled: a source in Erlang and a resource.
+  @rates %{
+    "src/tiny_rate.erl" => "-module(tiny_rate).\n-export([rate/0]).\nrate() -> 1.\n",
+    "priv/rate.txt" => "1",
+    "lib/rate.ex" => """
+    defmodule Tiny.Rate do
+      @external_resource "priv/rate.txt"
+      @rate File.read!("priv/rate.txt")
+      def rate, do: @rate
+    end
+    """,
+    "test/rate_test.exs" => """
+    defmodule Tiny.RateTest do
+      use ExUnit.Case
+      test "Erlang", do: assert(:tiny_rate.rate() == 2)
+      test "resource", do: assert(Tiny.Rate.rate() == "2")
+    end
+    """
+  }
+
+  test "verdicts on changes of one size within a second, of Erlang and of a resource" do
+    {server, _root} = start!(@rates)
+
+    for {path, name} <- [{"src/tiny_rate.erl", "Erlang"}, {"priv/rate.txt", "resource"}],
+        rate <- [1, 2, 3, 2, 1, 2] do
+      changes = %{path => String.replace(@rates[path], "1", "#{rate}")}
+      opts = [failing: ["Tiny.RateTest: test #{name}"], others: []]
+      assert {:ok, %{status: status}} = Project.verdict(server, changes, opts)
+      assert {path, rate, status} == {path, rate, if(rate == 2, do: :passed, else: :failed)}
+    end
+  end
+
   defp mutant(code), do: %{"lib/cart.ex" => Fixture.edited("lib/cart.ex", @wrong, code)}
 
   describe "a verdict" do

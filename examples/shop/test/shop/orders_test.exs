@@ -31,8 +31,8 @@ defmodule Shop.OrdersTest do
     test "passes on what pricing says", %{inventory: inventory} do
       assert Orders.place("1", "ada", Cart.new(), inventory: inventory) == {:error, :empty_cart}
 
-      assert Orders.place("1", "ada", cart(tea: 1), inventory: inventory, pricing: [country: "XX"]) ==
-               {:error, :unknown_country}
+      options = [inventory: inventory, pricing: [country: "XX"]]
+      assert Orders.place("1", "ada", cart(tea: 1), options) == {:error, :unknown_country}
     end
   end
 

@@ -2,6 +2,7 @@ defmodule Ambix.Sandbox.Driver.Coverage do
   @moduledoc false
   # Which lines of the project each test runs, by OTP's cover.
 
+  alias Ambix.Compat
   alias Ambix.Sandbox.Driver.{Formatter, Suite, Workspace}
 
   @doc """
@@ -41,6 +42,7 @@ defmodule Ambix.Sandbox.Driver.Coverage do
   end
 
   defp start(modules) do
+    :ok = Compat.ensure_application(:tools)
     {:ok, _} = tool(:start)
     if function_exported?(:cover, :local_only, 0), do: tool(:local_only)
     tool(:compile_beam, [for(module <- modules, path = beam(module), do: path)])

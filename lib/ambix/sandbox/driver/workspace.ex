@@ -11,6 +11,9 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @consolidated "protocol has already been consolidated"
   @text_limit 4000
   @moment_ms 50
+  @erlang ~w(erl hrl xrl yrl)
+  # Seconds between the times of the copy and now: a time for so many writings.
+  @room 100_000_000
   @hurry {"ERL_COMPILER_OPTIONS",
           "[no_copt,no_ssa_opt,no_bool_opt,no_type_opt,no_bsm_opt,no_share_opt,no_recv_opt,no_fun_opt]"}
 
@@ -230,28 +233,52 @@ defmodule Ambix.Sandbox.Driver.Workspace do
     end
   end
 
-  # Mix compares modification times in whole seconds. So all is dated back once, manifests too after each compilation,
-  # and what was written since is newer than any of it.
+  # Mix tells by modification times, in whole seconds, what has changed, and here a file changes many times a second.
+  #
+  # Before Elixir 1.17 it compares sources with its manifest: all is dated back once, the manifest to a moment later after each
+  # compilation, and what is written since is newer. From 1.17 on it compares each source with the time that this source
+  # had when it was compiled: each writing gets a time of its own, in the past, because Mix takes no time that is to come.
+  # Erlang's compilers compare a source with what is made of it, so both are dated back after each compilation.
   defp settle(state, just_compiled?) do
     settled = System.os_time(:second) - if(just_compiled?, do: 0, else: 2)
 
     for name <- File.ls!(),
         name not in @not_copied,
         path <- [name | Path.wildcard(name <> "/**", match_dot: true)] do
-      if File.lstat!(path).type == :regular, do: File.touch!(path, settled - 1)
+      if File.lstat!(path).type == :regular, do: File.touch!(path, settled - @room)
     end
 
-    Map.put(state, :settled, settled)
+    Map.merge(state, %{settled: settled, writings: :counters.new(1, [])})
   end
 
-  defp date_back_manifest(state) do
+  defp date_back(state) do
+    config = Mix.Project.config()
     manifest = Path.join(Mix.Project.manifest_path(), "compile.elixir")
-    if File.regular?(manifest), do: File.touch!(manifest, state.settled)
+    erlang = Mix.Utils.extract_files([config[:erlc_include_path] | config[:erlc_paths]], @erlang)
+
+    beams =
+      for path <- erlang,
+          Path.extname(path) == ".erl",
+          do: Path.join(ebin(), Path.basename(path, ".erl") <> ".beam")
+
+    for path <- [manifest | erlang ++ beams], File.regular?(path), do: File.touch!(path, state.settled)
   end
 
   defp write(changes, state) do
-    if changes != %{}, do: wait_past(state.settled)
+    {numbered, others} = Enum.split_with(changes, fn {path, _} -> numbered?(path) end)
+    if others != [], do: wait_past(state.settled)
     replace(changes, state.work)
+
+    for {path, _} <- numbered do
+      :ok = :counters.add(state.writings, 1, 1)
+      File.touch!(Path.join(state.work, path), state.settled - @room + :counters.get(state.writings, 1))
+    end
+  end
+
+  if Version.match?(System.version(), ">= 1.17.0-dev") do
+    defp numbered?(path), do: String.trim_leading(Path.extname(path), ".") not in @erlang
+  else
+    defp numbered?(_path), do: false
   end
 
   defp wait_past(second) do
@@ -321,7 +348,7 @@ defmodule Ambix.Sandbox.Driver.Workspace do
     if full?, do: hide_consolidated(Mix.Project.consolidation_path(config))
     arguments = if full?, do: @arguments, else: ["--no-protocol-consolidation" | @arguments]
     result = Mix.Task.run("compile", arguments)
-    date_back_manifest(state)
+    date_back(state)
 
     case result do
       {status, diagnostics} ->
