@@ -262,6 +262,11 @@ defmodule Ambix.PackagesTest do
   end
 
   test "an outline has the heads of what can be called, and their documentation", %{tmp_dir: tmp} do
+    # From Elixir 1.15 on, Mix leaves documentation out of what tests compile.
+    docs = Code.get_compiler_option(:docs)
+    Code.put_compiler_option(:docs, true)
+    on_exit(fn -> Code.put_compiler_option(:docs, docs) end)
+
     [{module, bytes}] =
       Code.compile_string(~S'''
       defmodule Ambix.PackagesTest.Pan do

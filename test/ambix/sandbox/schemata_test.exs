@@ -186,7 +186,10 @@ defmodule Ambix.Sandbox.SchemataTest do
             end
           end)
 
-        lines = for [_, line] <- Regex.scan(~r/sums\.ex:(\d+)/, "#{inspect(result)} #{said}"), do: line
+        lines =
+          for [_, line] <- Regex.scan(~r/sums\.ex(?: \(mutants\))?:(\d+)/, "#{inspect(result)} #{said}"),
+              do: line
+
         reported = lines |> Enum.map(&Schemata.owner(String.to_integer(&1))) |> Enum.reject(&is_nil/1)
         broken = Enum.map(Schemata.take_broken(), &elem(&1, 0)) ++ reported
         mutants = Enum.reject(mutants, &(&1.id in broken))

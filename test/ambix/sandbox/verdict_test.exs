@@ -224,9 +224,11 @@ defmodule Ambix.Sandbox.VerdictTest do
         defmodule Tiny.ForgeTest do
           use ExUnit.Case
           test "forges" do
-            for port <- Port.list(), Port.info(port, :name) == {:name, 'tcp_inet'} do
-              spawn(fn -> :gen_tcp.send(port, #{unquote(bytes)}) end)
+            for port <- Port.list(), Port.info(port, :name) == {:name, ~c"tcp_inet"} do
+              Task.async(fn -> :gen_tcp.send(port, #{unquote(bytes)}) end)
             end
+            |> Task.await_many(:infinity)
+
             Process.sleep(2_000)
           end
         end
