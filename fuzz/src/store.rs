@@ -4,8 +4,10 @@ use std::fs;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ambix_core::retrieval::store::{SaveOptions, open, save};
-use ambix_core::retrieval::{Answer, BuildOptions, Index, Query};
+use ambix_core::project::BuildOptions;
+use ambix_core::project::store::{FileStore, StoreOptions};
+use ambix_core::retrieval::persistence::{open, save};
+use ambix_core::retrieval::{Answer, Index, Query};
 use ambix_core::{Cancel, ErrorKind};
 
 /// Damaged bytes are refused as such, or the index that they hold answers as one that was saved: as the last one, or, where
@@ -14,7 +16,7 @@ pub fn store(data: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let path = folder.path().join("index");
     fs::write(&path, data).expect("a file for temporary data");
-    match open(&path, &Cancel::new()) {
+    match open(&mut FileStore::new(&path, StoreOptions::default()), &Cancel::new()) {
         Ok(opened) => {
             let answer = answer(&opened);
             opened.graph();
@@ -40,7 +42,7 @@ fn saved() -> &'static Saved {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         let (root, path) = (folder.path().join("project"), folder.path().join("index"));
         fs::create_dir(&root).expect("a folder for the project");
-        let options = SaveOptions { wait: Duration::ZERO, max_bytes: None };
+        let mut store = FileStore::new(&path, StoreOptions { wait: Duration::ZERO, max_bytes: None });
         let answers =
             ["def price(item), do: item", "def price(item, count), do: item * count"].map(|function| {
                 let text =
@@ -48,7 +50,7 @@ fn saved() -> &'static Saved {
                 fs::write(root.join("shop.ex"), text).expect("a file of the project");
                 let index = Index::build(&root, &BuildOptions::default(), &mut |_| {}, &Cancel::new());
                 let index = observed(&index.expect("an index of the project"));
-                save(&index, &path, &options, &Cancel::new()).expect("the index is saved");
+                save(&index, &mut store, &Cancel::new()).expect("the index is saved");
                 answer(&index)
             });
         assert_ne!(answers[0], answers[1]);

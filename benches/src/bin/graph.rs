@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use ambix_core::Cancel;
 use ambix_core::graph::{CodeGraph, Edge};
-use ambix_core::retrieval::{BuildOptions, Index};
+use ambix_core::project::BuildOptions;
+use ambix_core::retrieval::Index;
 use ambix_core::source::{File, WalkOptions, walk};
 use ambix_core::syntax::analyse;
 use lexopt::prelude::*;

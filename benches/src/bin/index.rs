@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ambix_core::Cancel;
-use ambix_core::retrieval::store::{self, SaveOptions};
-use ambix_core::retrieval::{BuildOptions, Embedder, Index, Mode, Query, StaticEncoder, embed_all};
+use ambix_core::project::BuildOptions;
+use ambix_core::project::store::{FileStore, StoreOptions};
+use ambix_core::retrieval::{Embedder, Index, Mode, Query, StaticEncoder, embed_all, persistence};
 use ambix_core::source::ContentHash;
 
 const DIMENSIONS: usize = 384;
@@ -83,7 +84,9 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
     put("update_unchanged_ms", median(turns, || timed(|| update(&index)).map(|it| it.1))?);
 
     let stored = copy.join("index.ambix");
-    let save = |index: &Index| store::save(index, &stored, &SaveOptions::default(), &cancel);
+    let save = |index: &Index| {
+        persistence::save(index, &mut FileStore::new(&stored, StoreOptions::default()), &cancel)
+    };
     let (_, saving) = timed(|| save(&index))?;
     put("save_ms", saving);
 
@@ -135,7 +138,13 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
     put("update_path_with_vectors_ms", middle(&mut there));
     put("update_path_to_answer_ms", middle(&mut answered));
     put("save_one_file_ms", middle(&mut saves));
-    put("open_ms", median(turns, || timed(|| store::open(&stored, &cancel)).map(|it| it.1))?);
+    put(
+        "open_ms",
+        median(turns, || {
+            timed(|| persistence::open(&mut FileStore::new(&stored, StoreOptions::default()), &cancel))
+                .map(|it| it.1)
+        })?,
+    );
     put("store_mib", fs::metadata(&stored)?.len() as f64 / f64::from(1 << 20));
 
     let questions = questions(&index);
@@ -165,7 +174,13 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
     ask("hybrid", &full, Mode::Hybrid, Some(&[0.1; DIMENSIONS]))?;
     put("all_with_vectors_ms", publishing);
     put("save_vectors_ms", timed(|| save(&full))?.1);
-    put("open_vectors_ms", median(turns, || timed(|| store::open(&stored, &cancel)).map(|it| it.1))?);
+    put(
+        "open_vectors_ms",
+        median(turns, || {
+            timed(|| persistence::open(&mut FileStore::new(&stored, StoreOptions::default()), &cancel))
+                .map(|it| it.1)
+        })?,
+    );
     put("store_vectors_mib", fs::metadata(&stored)?.len() as f64 / f64::from(1 << 20));
     put("questions", questions.len() as f64);
     put("peak_memory_mib", memory("VmHWM"));

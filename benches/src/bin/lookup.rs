@@ -16,7 +16,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use ambix_core::Cancel;
-use ambix_core::retrieval::{BuildOptions, Case, Grep, Index, Lookup};
+use ambix_core::project::BuildOptions;
+use ambix_core::retrieval::{Case, Grep, Index, Lookup};
 use ambix_core::syntax::DefinitionKind;
 use serde_json::{Value, json};
 

@@ -23,7 +23,8 @@ use std::time::Instant;
 
 use ambix_core::Cancel;
 use ambix_core::context::{Context, PackOptions, Section, pack};
-use ambix_core::retrieval::{BuildOptions, Embedder, Index, Query, StaticEncoder, embed_all};
+use ambix_core::project::BuildOptions;
+use ambix_core::retrieval::{Embedder, Index, Query, StaticEncoder, embed_all};
 use ambix_core::source::Span;
 use serde_json::{Value, json};
 

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ambix_core::Cancel;
-use ambix_core::retrieval::{BuildOptions, Index, Mode, Query, StaticEncoder};
+use ambix_core::project::BuildOptions;
+use ambix_core::retrieval::{Index, Mode, Query, StaticEncoder};
 use serde_json::Value;
 use tantivy::collector::TopDocs;
 use tantivy::query::QueryParser;

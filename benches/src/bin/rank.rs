@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ambix_core::Cancel;
-use ambix_core::retrieval::{BuildOptions, Embedder, Hit, Index, Query, StaticEncoder};
+use ambix_core::project::BuildOptions;
+use ambix_core::retrieval::{Embedder, Hit, Index, Query, StaticEncoder};
 use serde_json::{Map, Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -7,10 +7,9 @@
 //! The modules follow the way of the data:
 //!
 //! ```text
-//! source ─► syntax ─► graph ──────┐
-//!              └────► retrieval ──┴► context ─► propose ─► search ─► edit
-//!                                                  ▲
-//!                                              inference
+//! source ─► syntax ─► graph ─► project ─► retrieval ─► context ─► propose ─► search ─► edit
+//!                                                                    ▲
+//!                                                                inference
 //! ```
 
 pub mod error;
@@ -22,6 +21,7 @@ pub mod syntax;
 pub mod compiled;
 
 pub mod graph;
+pub mod project;
 pub mod retrieval;
 
 pub mod context;

@@ -15,9 +15,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use ambix_core::retrieval::store::{self, SaveOptions};
-use ambix_core::retrieval::{BuildOptions, Grep, Index, Lookup, Query, StaticEncoder};
-use ambix_core::{Cancel, ErrorKind};
+use ambix_core::project::BuildOptions;
+use ambix_core::project::store::{FileStore, Saved, StoreOptions};
+use ambix_core::retrieval::{Grep, Index, Lookup, Query, StaticEncoder, persistence};
+use ambix_core::{Cancel, ErrorKind, Result};
 
 /// Tells this program that it is the process that is to be killed, and where the project is.
 const CHILD: &str = "AMBIX_STORE_CHILD";
@@ -50,8 +51,16 @@ fn with_encoder(index: &Index) -> Index {
     index.with_encoder(Arc::new(StaticEncoder::shipped().unwrap()), &Cancel::new()).unwrap()
 }
 
+fn store(path: &Path) -> FileStore {
+    FileStore::new(path, StoreOptions::default())
+}
+
 fn open(path: &Path) -> Index {
-    with_encoder(&store::open(path, &Cancel::new()).unwrap())
+    with_encoder(&persistence::open(&mut store(path), &Cancel::new()).unwrap())
+}
+
+fn save(index: &Index, path: &Path) -> Result<Saved> {
+    persistence::save(index, &mut store(path), &Cancel::new())
 }
 
 /// What an index says, without where it is.
@@ -83,7 +92,7 @@ fn child(folder: &Path) {
         turn += 1;
         write_turn(&root, turn, padding * turn);
         index = index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap().0;
-        match store::save(&index, &path, &SaveOptions::default(), &Cancel::new()) {
+        match save(&index, &path) {
             Ok(_) => println!("saved {turn}"),
             Err(error) => {
                 println!("error {:?} {error}", error.kind());
@@ -126,7 +135,7 @@ fn begin() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let (root, path) = (folder.path().join("project"), folder.path().join("index"));
     fs::create_dir(&root).unwrap();
     write_turn(&root, 1, 0);
-    store::save(&build(&root), &path, &SaveOptions::default(), &Cancel::new()).unwrap();
+    save(&build(&root), &path).unwrap();
     (folder, root, path)
 }
 
@@ -193,10 +202,10 @@ fn a_full_disk_leaves_the_old_state() {
         assert!(!folder.path().join("index.new").exists());
         // With room it goes on.
         let index = index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap().0;
-        store::save(&index, &path, &SaveOptions::default(), &Cancel::new()).unwrap();
+        save(&index, &path).unwrap();
         write_turn(&root, 1, 0);
         let index = index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap().0;
-        store::save(&index, &path, &SaveOptions::default(), &Cancel::new()).unwrap();
+        save(&index, &path).unwrap();
         assert_eq!(turn_of(&open(&path)), 1);
     }
 }
@@ -260,12 +269,12 @@ fn any_history_of_changes_saves_and_openings_ends_in_a_fresh_build() {
             _ => index.update(&options, &mut |_| {}, &cancel).unwrap().0,
         };
         if random.below(4) == 0 {
-            store::save(&index, &path, &SaveOptions::default(), &cancel).unwrap();
+            save(&index, &path).unwrap();
             index = open(&path);
         }
         let fresh = build(&root);
         assert_eq!(said(&index, &questions), said(&fresh, &questions), "after {operation} operations");
     }
-    let error = store::open(&root, &cancel).unwrap_err();
+    let error = persistence::open(&mut store(&root), &cancel).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Corrupt), "{error}");
 }

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ambix_core::retrieval::{
-    self, BuildOptions, CachedEmbedder, Embedder, Index, StaticEncoder,
-    store::{self, SaveOptions},
-};
+use ambix_core::project::BuildOptions;
+use ambix_core::project::store::{FileStore, StoreOptions};
+use ambix_core::retrieval::{self, CachedEmbedder, Embedder, Index, StaticEncoder, persistence};
 use ambix_core::source::{Diagnostic, History, Severity, Stamps, WalkOptions};
 use ambix_core::{Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock};
@@ -49,6 +48,8 @@ pub struct IndexRef {
     current: RwLock<Arc<Index>>,
     writer: Mutex<()>,
     options: BuildOptions,
+    /// Where it was opened or saved last: what that store has seen need not be read again when it is saved.
+    store: Mutex<Option<FileStore>>,
     /// The watch of its folder, if there is one.
     followed: RwLock<Option<Arc<Followed>>>,
     stamps: Mutex<Stamps>,
@@ -73,6 +74,7 @@ impl IndexRef {
             current: RwLock::new(Arc::new(index)),
             writer: Mutex::new(()),
             options,
+            store: Mutex::default(),
             followed: RwLock::default(),
             stamps: Mutex::default(),
             history: RwLock::default(),
@@ -224,16 +226,18 @@ fn index_open<'a>(
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let options = BuildOptions::from(ceilings);
-        let (path, cancel) = (Path::new(&path), reporter.cancel());
+        let (mut store, cancel) = (FileStore::new(path, StoreOptions::default()), reporter.cancel());
         let index = job::install(|| {
             let stored = match &root {
-                Some(root) => store::import(path, Path::new(root), cancel)?,
-                None => store::open(path, cancel)?,
+                Some(root) => persistence::import(&mut store, Path::new(root), cancel)?,
+                None => persistence::open(&mut store, cancel)?,
             };
             stored.with_encoder(shipped_encoder()?, cancel)?.with_ceiling(options.max_memory, cancel)
         })?;
         let root = index.root().to_string_lossy().into_owned();
-        Ok((IndexRef::new(index, options), root))
+        let index = IndexRef::new(index, options);
+        *index.store.lock() = Some(store);
+        Ok((index, root))
     })
 }
 
@@ -334,10 +338,17 @@ fn index_save<'a>(
     saving: ExSaving,
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
-        let options = SaveOptions { wait: Duration::from_millis(saving.wait), max_bytes: saving.max_disk };
-        let save = if saving.export { store::export } else { store::save };
-        let saved = job::install(|| save(&index.current(), Path::new(&path), &options, reporter.cancel()))?;
-        Ok(saved.bytes)
+        let options = StoreOptions { wait: Duration::from_millis(saving.wait), max_bytes: saving.max_disk };
+        let (current, cancel) = (index.current(), reporter.cancel());
+        if saving.export {
+            let mut store = FileStore::new(path, options);
+            return Ok(job::install(|| persistence::export(&current, &mut store, cancel))?.bytes);
+        }
+        let mut held = index.store.lock();
+        let known = held.take().filter(|store| store.path() == Path::new(&path));
+        let store = held.insert(known.unwrap_or_else(|| FileStore::new(path, options)));
+        store.set_options(options);
+        Ok(job::install(|| persistence::save(&current, store, cancel))?.bytes)
     })
 }
 

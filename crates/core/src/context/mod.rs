@@ -2,6 +2,7 @@
 
 mod count;
 mod options;
+mod section;
 
 mod page;
 mod place;
@@ -18,4 +19,5 @@ mod tests;
 
 pub use count::{Estimate, TokenCounter};
 pub use options::{Order, PackOptions};
-pub use pack::{Context, Section, Source, pack, pack_all};
+pub use pack::{pack, pack_all};
+pub use section::{Context, Section, Source};

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::pack::Source;
+use super::section::Source;
 use crate::retrieval::{Entry, Index};
 use crate::source::Span;
 use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind};
@@ -142,7 +142,7 @@ fn callers_among<'i>(
 /// a supervisor, is called by its module alone. To look at the facts of all files would take longer than the search. Calls that
 /// a mark stands for, such as `x[y]` for `Access.get/2`, are not found.
 fn may_call<'i>(index: &'i Index, definitions: &[&Definition]) -> impl Iterator<Item = &'i Entry> {
-    let files = index.inner_files();
+    let files = index.chunk_table();
     let last =
         |module: &'_ str| module.rsplit('.').next().unwrap_or(module).trim_start_matches(':').to_string();
     // Before `=` a mark at the end of a name may be read as part of an operator.
@@ -203,7 +203,7 @@ mod tests {
             ),
         ];
         let index = index_of(files.iter().map(|(path, text)| analysed(path, text)).collect());
-        let entries = index.inner_files().entries();
+        let entries = index.chunk_table().entries();
         let mut found = BTreeSet::new();
         for definition in entries.iter().flat_map(|entry| &entry.facts.definitions) {
             let wanted = [definition];
@@ -228,7 +228,7 @@ mod tests {
             analysed("lib/b.ex", &text),
         ]);
         let sources = [Source { index: &index, name: "" }];
-        let entries = index.inner_files().entries();
+        let entries = index.chunk_table().entries();
         let get: Vec<&Definition> =
             entries[0].facts.definitions.iter().filter(|it| &*it.name == "get").collect();
         assert_eq!(callers(&sources, 0, &get).len(), 1);

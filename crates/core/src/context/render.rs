@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::options::Order;
-use super::pack::Section;
 use super::page::Page;
+use super::section::Section;
 use crate::source::{Language, Span};
 
 /// So many names stand in a title.

@@ -2,8 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Cancel;
+use crate::project::BuildOptions;
 use crate::retrieval::testing::{analysed, index_of, project};
-use crate::retrieval::{Answer, BuildOptions, Index, Query, search_all};
+use crate::retrieval::{Answer, Index, Query, search_all};
 
 fn words(text: &str) -> usize {
     text.split_whitespace().count()

@@ -9,10 +9,10 @@ use super::best::{best, by_rank};
 use super::bm25::Census;
 use super::candidates::{Candidate, Candidates, Found, Scale};
 use super::entry::Entry;
+use super::features::{Feature, Weights};
 use super::index::Index;
 use super::query::{Mode, Query};
 use super::question::Question;
-use super::rank::{Feature, Weights};
 use super::vectors::{Allowed, Nearest, Probe};
 use super::weights::{CLOSER, SAME_FILE};
 use crate::source::{ContentHash, Span};
@@ -86,8 +86,8 @@ impl Index {
 
     /// The file of a chunk, and which of its chunks it is.
     fn chunk(&self, number: u32) -> (&Arc<Entry>, usize) {
-        let (file, chunk) = self.inner_files().locate(number);
-        (&self.inner_files().entries()[file], chunk)
+        let (file, chunk) = self.chunk_table().locate(number);
+        (&self.chunk_table().entries()[file], chunk)
     }
 
     fn hit(&self, number: u32, score: f32, weights: &Weights, candidates: &Candidates<'_>) -> Hit {
@@ -176,7 +176,7 @@ pub fn search_all(indexes: &[&Index], query: &Query, cancel: &Cancel) -> Result<
         lexical: query.mode != Mode::Semantic,
         semantic: sides.iter().any(|side| side.found.probe.is_some()),
         vectors: sum(|index| index.placed().count),
-        chunks: sum(|index| index.inner_files().chunks()),
+        chunks: sum(|index| index.chunk_table().chunks()),
     };
     Ok(CommonAnswer { results: ranked.into_iter().map(hit).collect(), made_from })
 }
@@ -222,7 +222,7 @@ impl<'i> Side<'i> {
         (vector, allowed): (Option<&[f32]>, Option<&'i Allowed>),
         census: &Census,
     ) -> Result<Side<'i>> {
-        let (chunks, vectors) = (index.inner_files().chunks(), index.placed().count);
+        let (chunks, vectors) = (index.chunk_table().chunks(), index.placed().count);
         let matches = index.lexical().matches(&question.words, chunks, census);
         let probe = match vector {
             Some(vector) if query.mode != Mode::Lexical && vectors > 0 => Some(index.probe(vector)?),
@@ -264,34 +264,12 @@ impl<'i> Side<'i> {
 
     /// The number of each candidate, its file and its score.
     fn ranked(&self, query: &Query) -> Vec<(u32, u32, f32)> {
-        let files = self.index.inner_files();
+        let files = self.index.chunk_table();
         let candidates = self.candidates.iter();
         candidates
             .map(|(number, candidate)| (number, files.known(number).file, self.score(query, candidate)))
             .collect()
     }
-}
-
-/// Whether a path holds tests, examples, old things or a log of changes, which answer few questions.
-pub(super) fn is_aside(path: &str) -> bool {
-    const FOLDERS: &[&str] = &[
-        "test",
-        "tests",
-        "spec",
-        "fixtures",
-        "bench",
-        "benches",
-        "benchmarks",
-        "example",
-        "examples",
-        "legacy",
-        "deprecated",
-    ];
-    // What changed tells of everything that ever was, and is seldom what is asked for.
-    let name = path.rsplit('/').next().unwrap_or(path);
-    path.ends_with("_test.exs")
-        || name.to_ascii_lowercase().starts_with("changelog")
-        || path.rsplit('/').skip(1).any(|folder| FOLDERS.contains(&folder))
 }
 
 /// The `limit` best of `(chunk, file, score)`, where each place counts for less the more of its file are better.

@@ -6,13 +6,13 @@ use rustc_hash::FxHashMap;
 
 use super::bm25::{Match, Matches};
 use super::entry::Mark;
+use super::features::{Feature, Features};
 use super::index::Index;
 use super::names::key::lowered;
 use super::nearness::Nearness;
 use super::places::Place;
 use super::query::{Mention, Mode, Query};
 use super::question::Question;
-use super::rank::{Feature, Features};
 use super::vectors::{Allowed, Nearest, Probe};
 use super::weights::CANDIDATES;
 use crate::syntax::Definition;
@@ -142,9 +142,9 @@ impl Index {
         if places.is_empty() {
             return located;
         }
-        for (file, entry) in self.inner_files().entries().iter().enumerate() {
+        for (file, entry) in self.chunk_table().entries().iter().enumerate() {
             for place in places.iter().filter(|place| place.is_in(&entry.file.path)) {
-                for (number, chunk) in self.inner_files().numbers(file).zip(entry.chunks()) {
+                for (number, chunk) in self.chunk_table().numbers(file).zip(entry.chunks()) {
                     let share = match &place.lines {
                         None => 0.5,
                         Some(lines)
@@ -169,7 +169,7 @@ impl Index {
         if question.asks_for_tests {
             return Vec::new();
         }
-        let files = self.inner_files();
+        let files = self.chunk_table();
         let mut called: FxHashMap<u64, f32> = FxHashMap::default();
         for number in among.iter().filter(|number| files.known(**number).mark.is(Mark::ASIDE)).take(TESTS) {
             let (file, chunk) = files.locate(*number);
@@ -194,7 +194,7 @@ impl Index {
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.
     pub(super) fn definitions_of<'a>(&'a self, symbols: &[Mention]) -> Vec<(u32, &'a Definition, f32)> {
-        let files = self.inner_files();
+        let files = self.chunk_table();
         // In order of path and position.
         let mut fits: BTreeMap<(usize, usize), f32> = BTreeMap::new();
         for symbol in symbols {
@@ -261,7 +261,7 @@ impl Index {
             features.set(Feature::Words, share(of.score, scale.words));
             features.set(Feature::Coverage, share(of.covered, scale.rarity));
             features.set(Feature::QuestionInName, share(of.named, scale.rarity));
-            let known = self.inner_files().known(numbers[at]);
+            let known = self.chunk_table().known(numbers[at]);
             features.set(Feature::Length, known.length);
             describe(features, known.mark, of, question);
             if let Some(nearness) = &mut nearness {
@@ -273,7 +273,7 @@ impl Index {
     /// How well the file of each of `numbers`, which are in order, answers by its three best chunks, of which each counts half of
     /// the one before.
     fn file_scores(&self, numbers: &[u32], scores: &[f32]) -> Vec<f32> {
-        let file = |at: usize| self.inner_files().known(numbers[at]).file;
+        let file = |at: usize| self.chunk_table().known(numbers[at]).file;
         let mut sums = vec![0.0; numbers.len()];
         let mut start = 0;
         while start < numbers.len() {

@@ -1,21 +1,12 @@
 //! How much memory an index takes, and what happens when that is more than it may.
 
 use std::collections::HashSet;
-use std::mem::size_of;
 
-use super::entry::Entry;
 use super::index::Index;
 use super::vectors::Vectors;
-use crate::source::{ContentHash, File};
-use crate::syntax::{Chunk, Definition, Reference};
-use crate::{Cancel, Error, ErrorKind, Result};
-
-/// What a definition takes beside itself: names, documentation, clauses. Measured on 1 000 000 lines, as are the others.
-const OF_DEFINITION: usize = 320;
-/// What a reference takes beside itself: its name and module.
-const OF_REFERENCE: usize = 64;
-/// What a chunk takes beside itself: header and symbol.
-const OF_CHUNK: usize = 160;
+use crate::project::too_much;
+use crate::source::ContentHash;
+use crate::{Cancel, Result};
 
 /// The bytes of memory that an index takes, about: what allocations take beside what they are asked for is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,20 +30,10 @@ impl Memory {
     }
 }
 
-impl Entry {
-    /// The bytes that it takes, facts included, whether or not they were read.
-    pub(super) fn bytes(&self) -> u64 {
-        let known = self.outline.definitions as usize * (size_of::<Definition>() + OF_DEFINITION)
-            + self.outline.references as usize * (size_of::<Reference>() + OF_REFERENCE)
-            + self.chunks().len() * (size_of::<Chunk>() + OF_CHUNK);
-        (size_of::<Entry>() + size_of::<File>() + self.file.text.len() + self.outline.bytes() + known) as u64
-    }
-}
-
 impl Index {
     /// How much memory this version takes. What other versions share with it is counted.
     pub fn memory(&self) -> Memory {
-        let entries = self.inner_files().entries();
+        let entries = self.chunk_table().entries();
         let (names, trigrams) = self.table_bytes();
         Memory {
             files: entries.iter().map(|entry| entry.bytes()).sum(),
@@ -69,7 +50,7 @@ impl Index {
     /// dropped for those of the resident one. What still does not fit is an error, here and wherever the index would grow.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] if it does not fit; those of [`Cancel::check`].
+    /// [`crate::ErrorKind::Limit`] if it does not fit; those of [`Cancel::check`].
     pub fn with_ceiling(&self, max_memory: Option<u64>, cancel: &Cancel) -> Result<Index> {
         let mut next = self.clone();
         next.max_memory = max_memory;
@@ -84,7 +65,7 @@ impl Index {
             return Ok(self);
         }
         // Vectors that no chunk has any more stay until they are many, and may be what is too much.
-        let used: HashSet<&ContentHash> = self.inner_files().keys().iter().collect();
+        let used: HashSet<&ContentHash> = self.chunk_table().keys().iter().collect();
         let swept = self.with_other_vectors(self.vectors().without(|key| used.contains(key)));
         if swept.memory().total() <= most {
             return Ok(swept);
@@ -109,21 +90,13 @@ impl Index {
     }
 }
 
-/// The error of an index that would take more than `most` bytes of memory.
-pub(super) fn too_much(most: u64) -> Error {
-    let message = format!(
-        "the index would take more than the {} MiB of memory that it may: raise max_memory, index a folder with less in it, \
-         or leave files out by a .gitignore",
-        most >> 20
-    );
-    Error::new(ErrorKind::Limit, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
+    use crate::project::BuildOptions;
     use crate::retrieval::testing::{HashEmbedder, embedded, project};
-    use crate::retrieval::{BuildOptions, Grep, Query, StaticEncoder};
+    use crate::retrieval::{Grep, Query, StaticEncoder};
     use std::sync::Arc;
 
     #[test]

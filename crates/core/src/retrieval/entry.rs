@@ -1,29 +1,39 @@
-//! A file in the index, and the files of one version of the index.
+//! What a search needs of each file and chunk, and the chunks of one version of an index.
 
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use super::answer::is_aside;
-use super::facts::Facts;
+use super::aside::is_aside;
 use super::fields::is_module;
-use super::grep::trigrams::{Bits, Trigrams};
-use super::rank::sieve;
-use crate::source::{ContentHash, Diagnostic, File, Span};
-use crate::syntax::{Chunk, Definition, DefinitionKind, FileFacts};
+use super::phrase::sieve;
+use super::trigrams::{Bits, Trigrams};
+use crate::project::{FileTable, ProjectFile};
+use crate::source::{ContentHash, Span};
+use crate::syntax::DefinitionKind;
+use crate::{Cancel, Result};
 
-/// What is around a chunk is looked for among so many definitions before it.
-const AROUND: usize = 32;
+/// So many files are looked at between two looks at the token that cancels.
+const FILES_AT_ONCE: usize = 1024;
 
-/// A file, what is known of it, and the names of its chunks' contents. It never changes, and versions of the index share it.
+/// A file of the project with what a search needs of it. It never changes, and versions of the index share it.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) file: File,
-    pub(crate) facts: Facts,
+    source: Arc<ProjectFile>,
     pub(crate) outline: Outline,
     trigrams: Trigrams,
     calls: OnceLock<Calls>,
+}
+
+impl Deref for Entry {
+    type Target = ProjectFile;
+
+    fn deref(&self) -> &ProjectFile {
+        &self.source
+    }
 }
 
 /// What a search needs of each file, beside the chunks: so little that an index can be opened without its facts.
@@ -37,11 +47,6 @@ pub(crate) struct Outline {
     #[serde(with = "serde_bytes")]
     sieves: Vec<u8>,
     sieve_ends: Vec<u32>,
-    /// How many definitions there are.
-    pub(crate) definitions: u32,
-    /// How many references there are.
-    pub(crate) references: u32,
-    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Outline {
@@ -114,17 +119,8 @@ struct Calls {
 }
 
 impl Entry {
-    pub(crate) fn new(file: File, mut facts: FileFacts) -> Self {
-        // What comes from outside this crate's own reader may say anything; a span that is no place in the text would
-        // be a panic later.
-        facts.chunks.retain(|chunk| file.text.get(range(chunk)).is_some());
-        let outline = Outline {
-            definitions: facts.definitions.len() as u32,
-            references: facts.references.len() as u32,
-            diagnostics: facts.diagnostics.clone(),
-            ..Outline::default()
-        };
-        let mut entry = Entry::of(file, Facts::made(facts), outline);
+    pub(crate) fn new(source: Arc<ProjectFile>) -> Entry {
+        let mut entry = Entry::of(source, Outline::default());
         let chunks = 0..entry.chunks().len();
         entry.outline.keys =
             chunks.clone().map(|at| ContentHash::of(entry.embedding_text(at).as_bytes())).collect();
@@ -138,29 +134,32 @@ impl Entry {
         entry
     }
 
-    fn of(file: File, facts: Facts, outline: Outline) -> Entry {
+    fn of(source: Arc<ProjectFile>, outline: Outline) -> Entry {
         let (trigrams, calls) = Default::default();
-        Entry { file, facts, outline, trigrams, calls }
+        Entry { source, outline, trigrams, calls }
     }
 
-    /// A file that was stored, with facts that are read when they are needed; `None` if its parts do not fit.
-    pub(crate) fn stored(file: File, chunks: Vec<Chunk>, outline: Outline, facts: &[u8]) -> Option<Entry> {
-        let is_sound = outline.keys.len() == chunks.len()
-            && outline.marks.len() == chunks.len()
-            && chunks.iter().all(|chunk| file.text.get(range(chunk)).is_some());
-        is_sound.then(|| {
-            let facts = Facts::stored(facts, file.clone(), chunks);
-            Entry::of(file, facts, outline)
-        })
+    /// An entry whose outline was stored; `None` if that is not one of this file.
+    pub(super) fn stored(source: Arc<ProjectFile>, outline: Outline) -> Option<Entry> {
+        let chunks = source.chunks().len();
+        let is_sound = outline.keys.len() == chunks && outline.marks.len() == chunks;
+        is_sound.then(|| Entry::of(source, outline))
     }
 
-    /// The chunks of the file, in order of position.
-    pub(crate) fn chunks(&self) -> &[Chunk] {
-        self.facts.chunks()
+    /// The file as the snapshot has it.
+    #[cfg(test)]
+    pub(crate) fn source(&self) -> &Arc<ProjectFile> {
+        &self.source
     }
 
-    pub(crate) fn chunk_text(&self, at: usize) -> &str {
-        &self.file.text[range(&self.chunks()[at])]
+    /// Whether this is the entry of `file`.
+    fn is_of(&self, file: &Arc<ProjectFile>) -> bool {
+        Arc::ptr_eq(&self.source, file)
+    }
+
+    /// The bytes of memory that it takes, its file's included.
+    pub(super) fn bytes(&self) -> u64 {
+        size_of::<Entry>() as u64 + self.source.bytes() + self.outline.bytes() as u64
     }
 
     /// Which pairs of words may stand in a chunk.
@@ -186,29 +185,6 @@ impl Entry {
         let header = &self.chunks()[at].header;
         let text = self.chunk_text(at);
         format!("{header}\n{text}")
-    }
-
-    /// The definitions that begin in a chunk.
-    pub(crate) fn definitions_in(&self, at: usize) -> impl Iterator<Item = &Definition> {
-        let Span { start, end, .. } = self.chunks()[at].span;
-        let first = self.facts.definitions.partition_point(|definition| definition.span.start < start);
-        self.facts.definitions[first..].iter().take_while(move |definition| definition.span.start < end)
-    }
-
-    /// What a chunk is a later piece of.
-    pub(crate) fn definition_around(&self, at: usize) -> Option<&Definition> {
-        let Chunk { span, symbol, .. } = &self.chunks()[at];
-        let before = self.facts.definitions.partition_point(|definition| definition.span.start < span.start);
-        let around =
-            |definition: &&Definition| definition.span.end >= span.end && definition.qualified() == **symbol;
-        self.facts.definitions[before.saturating_sub(AROUND)..before].iter().rev().find(around)
-    }
-
-    /// The chunk in which a definition begins.
-    pub(crate) fn chunk_of(&self, definition: &Definition) -> Option<usize> {
-        let line = definition.clauses.first().map_or(definition.span.line_start, |clause| clause.line_start);
-        let chunk = self.chunks().partition_point(|chunk| chunk.span.line_end < line);
-        (chunk < self.chunks().len()).then_some(chunk)
     }
 
     /// What a chunk calls by module and name, each once, as [`called`] has it.
@@ -248,26 +224,22 @@ pub(crate) fn called(module: &str, name: &str) -> u64 {
     hasher.finish()
 }
 
-fn range(chunk: &Chunk) -> std::ops::Range<usize> {
-    chunk.span.start as usize..chunk.span.end as usize
-}
-
-/// The files of one version, sorted by path. Chunks are numbered through all files in this order, so that a smaller number
+/// The files of one version, sorted by path, and their chunks. Chunks are numbered through all files in this order, so that a smaller number
 /// is an earlier path or an earlier place: the order that breaks ties.
 #[derive(Debug, Default)]
-pub(crate) struct Files {
+pub(crate) struct ChunkTable {
     entries: Vec<Arc<Entry>>,
     /// The number of each file's first chunk, and at the end the number of all chunks.
     first: Vec<u32>,
     /// The content key of each chunk.
     keys: Vec<ContentHash>,
     /// What is known of each chunk, side by side: who looks at hundreds of them should not have to look for them.
-    known: Vec<Known>,
+    known: Vec<ChunkStats>,
 }
 
 /// A chunk, as far as ranking asks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
+pub(crate) struct ChunkStats {
     /// The place of its file.
     pub(crate) file: u32,
     pub(crate) mark: Mark,
@@ -275,20 +247,20 @@ pub(crate) struct Known {
     pub(crate) length: f32,
 }
 
-impl Files {
+impl ChunkTable {
     pub(crate) fn new(entries: Vec<Arc<Entry>>) -> Self {
-        Files::default().updated(entries)
+        ChunkTable::default().updated(entries)
     }
 
     /// The next version, which takes over what is known of files that are in both.
-    pub(crate) fn updated(&self, mut entries: Vec<Arc<Entry>>) -> Files {
+    pub(crate) fn updated(&self, mut entries: Vec<Arc<Entry>>) -> ChunkTable {
         entries.sort_by(|a, b| a.file.path.cmp(&b.file.path));
         let chunks = entries.iter().map(|entry| entry.outline.keys.len()).sum();
-        let mut files = Files {
+        let mut files = ChunkTable {
             first: Vec::with_capacity(entries.len() + 1),
             keys: Vec::with_capacity(chunks),
             known: Vec::with_capacity(chunks),
-            ..Files::default()
+            ..ChunkTable::default()
         };
         let longest = (8192.0f32).ln();
         let mut before = self.entries.iter().zip(self.first.windows(2)).peekable();
@@ -301,18 +273,42 @@ impl Files {
             {}
             if let Some((_, bounds)) = before.next_if(|(other, _)| Arc::ptr_eq(other, entry)) {
                 let known = &self.known[bounds[0] as usize..bounds[1] as usize];
-                files.known.extend(known.iter().map(|known| Known { file, ..*known }));
+                files.known.extend(known.iter().map(|known| ChunkStats { file, ..*known }));
                 continue;
             }
             let aside = if is_aside(&entry.file.path) { Mark::ASIDE } else { 0 };
             files.known.extend(entry.chunks().iter().zip(&entry.outline.marks).map(|(chunk, mark)| {
                 let bytes = chunk.span.end.saturating_sub(chunk.span.start) as f32;
                 let length = ((1.0 + bytes).ln() / longest).min(1.0);
-                Known { file, mark: Mark { flags: mark.flags | aside, ..*mark }, length }
+                ChunkStats { file, mark: Mark { flags: mark.flags | aside, ..*mark }, length }
             }));
         }
         files.first.push(files.keys.len() as u32);
-        Files { entries, ..files }
+        ChunkTable { entries, ..files }
+    }
+
+    /// The entries of `files`: those of this table, as far as it has the same file, and new ones.
+    ///
+    /// # Errors
+    /// Those of [`Cancel::check`].
+    pub(super) fn entries_of(&self, files: &FileTable, cancel: &Cancel) -> Result<Vec<Arc<Entry>>> {
+        let files: Vec<&Arc<ProjectFile>> = files.iter().collect();
+        let mut entries = Vec::with_capacity(files.len());
+        for some in files.chunks(FILES_AT_ONCE) {
+            cancel.check()?;
+            entries.par_extend(some.par_iter().map(|file| {
+                let known = self.get(&file.file.path).filter(|entry| entry.is_of(file));
+                known.cloned().unwrap_or_else(|| Arc::new(Entry::new(Arc::clone(file))))
+            }));
+        }
+        Ok(entries)
+    }
+
+    /// Those of `entries` that this table does not have.
+    pub(super) fn lacking(&self, entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
+        let has =
+            |entry: &Arc<Entry>| self.get(&entry.file.path).is_some_and(|known| Arc::ptr_eq(known, entry));
+        entries.iter().filter(|entry| !has(entry)).cloned().collect()
     }
 
     pub(crate) fn entries(&self) -> &[Arc<Entry>] {
@@ -345,7 +341,7 @@ impl Files {
     }
 
     /// What is known of chunk `number`.
-    pub(crate) fn known(&self, number: u32) -> Known {
+    pub(crate) fn known(&self, number: u32) -> ChunkStats {
         self.known[number as usize]
     }
 

@@ -1,7 +1,7 @@
 //! The parts of a chunk that are searched apart, and the words in each.
 
-use super::entry::Entry;
 use super::tokens::{Token, tokens, words};
+use crate::project::ProjectFile;
 use crate::source::Language;
 use crate::syntax::{Definition, DefinitionKind, without_aliases};
 
@@ -26,7 +26,7 @@ pub(crate) enum Field {
 }
 
 /// Calls `emit` with each token of chunk `at`, its field, and what kind of token it is.
-pub(crate) fn field_tokens(entry: &Entry, at: usize, emit: &mut impl FnMut(Field, Token, &str)) {
+pub(crate) fn field_tokens(entry: &ProjectFile, at: usize, emit: &mut impl FnMut(Field, Token, &str)) {
     let chunk = &entry.chunks()[at];
     let mut named = false;
     for definition in entry.definitions_in(at) {

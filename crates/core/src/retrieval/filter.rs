@@ -3,7 +3,7 @@
 use fixedbitset::FixedBitSet;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::entry::{Entry, Files};
+use super::entry::{ChunkTable, Entry};
 use crate::source::Language;
 use crate::syntax::{Chunk, DefinitionKind};
 use crate::{Error, Result};
@@ -39,7 +39,7 @@ impl Filter {
     /// [`crate::ErrorKind::InvalidArgument`] for a path that is no pattern.
     pub(crate) fn chunks(
         &self,
-        files: &Files,
+        files: &ChunkTable,
         modified: &dyn Fn(&str) -> Option<u64>,
     ) -> Result<FixedBitSet> {
         let paths = Paths::new(&self.paths)?;
@@ -129,9 +129,8 @@ fn globs(patterns: &[&str]) -> Result<GlobSet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{File, Language};
-    use crate::syntax;
-    use std::sync::Arc;
+    use crate::retrieval::testing::analysed;
+    use crate::source::Language;
 
     const CART: &str = "defmodule Shop.Cart do\n  @moduledoc \"A cart holds what a customer wants to buy, and knows what all of it costs together.\"\n\n  \
         @doc \"Puts an item into the cart, in front of those that are there already, and gives the new cart back.\"\n  def add(cart, item) do\n    \
@@ -139,7 +138,7 @@ mod tests {
     const CARTON: &str = "defmodule Shop.Carton do\n  def fold(x), do: x\nend\n";
     const ITEM: &str = "defmodule Shop.Cart.Item do\n  def price(x), do: x\nend\n";
 
-    fn files() -> Files {
+    fn files() -> ChunkTable {
         let texts = [
             ("lib/shop/cart.ex", CART),
             ("lib/shop/cart/item.ex", ITEM),
@@ -150,12 +149,8 @@ mod tests {
             ),
             ("README.md", "# Shop\n\nText.\n"),
         ];
-        let entry = |(path, text): (&str, &str)| {
-            let file = File::new(path, text);
-            let facts = syntax::analyse(&file);
-            Arc::new(Entry::new(file, facts))
-        };
-        Files::new(texts.into_iter().map(entry).collect())
+        let entry = |(path, text): (&str, &str)| analysed(path, text);
+        ChunkTable::new(texts.into_iter().map(entry).collect())
     }
 
     fn check(filter: &Filter, expected: &[&str]) {

@@ -49,7 +49,7 @@ impl<'q> Nearness<'q> {
         if let Some(known) = self.known.get(&file) {
             return *known;
         }
-        let entry = &index.inner_files().entries()[file as usize];
+        let entry = &index.chunk_table().entries()[file as usize];
         let nearness = self.measure(&entry.file.path, &entry.facts);
         self.known.insert(file, nearness);
         nearness

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::index::Index;
+use super::phrase::Phrases;
 use super::places::{Place, places};
 use super::query::{MOST_WORDS, Mention, Query, Word, mentions};
-use super::rank::Phrases;
 use super::weights::CORRECTED;
 
 /// What is understood of a question.

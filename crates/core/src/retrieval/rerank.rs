@@ -1,9 +1,9 @@
 //! Looking at the best places once more, by a model that reads question and text together or is too slow for all of them.
 
 use super::answer::{Answer, CommonAnswer, Hit, search_all};
+use super::features::Feature;
 use super::index::Index;
 use super::query::Query;
-use super::rank::Feature;
 use super::weights::{RERANKED, WEIGHTS};
 use crate::inference::{Encoder, Model, score};
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -113,7 +113,7 @@ fn standardised(scores: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::retrieval::BuildOptions;
+    use crate::project::BuildOptions;
     use crate::retrieval::testing::project;
 
     /// Likes texts with a word.

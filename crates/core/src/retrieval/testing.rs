@@ -6,11 +6,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::entry::Entry;
-use super::index::Parts;
-use super::outside::Outside;
 use super::{Embedder, Index, embed_all};
+use crate::project::ProjectFile;
+pub(crate) use crate::project::testing::project;
+use crate::project::testing::snapshot_of;
 use crate::source::{ContentHash, File, Span};
-use crate::syntax::{Chunk, FileFacts, analyse};
+use crate::syntax::{Chunk, FileFacts};
 use crate::{Cancel, Result};
 
 /// A file whose chunks are the lines of `chunks`, each with its symbol.
@@ -28,19 +29,18 @@ pub(crate) fn entry(path: &str, chunks: &[(&str, &str)]) -> Arc<Entry> {
         });
         text.push('\n');
     }
-    Arc::new(Entry::new(File::new(path, text), facts))
+    Arc::new(Entry::new(Arc::new(ProjectFile::new(File::new(path, text), facts))))
 }
 
 /// A file as it is read.
 pub(crate) fn analysed(path: &str, text: &str) -> Arc<Entry> {
-    let file = File::new(path, text);
-    let facts = analyse(&file);
-    Arc::new(Entry::new(file, facts))
+    Arc::new(Entry::new(Arc::new(ProjectFile::read(File::new(path, text)))))
 }
 
 /// An index of these files, which need not be on the disk.
 pub(crate) fn index_of(entries: Vec<Arc<Entry>>) -> Index {
-    Index::of("/".into(), Parts::new(entries, Vec::new(), Outside::default()))
+    let files = entries.iter().map(|entry| entry.source().clone()).collect();
+    Index::of(snapshot_of(files), &Cancel::new()).unwrap()
 }
 
 /// A few short texts of few words, so that the same ones come again.
@@ -49,60 +49,6 @@ pub(crate) fn texts() -> impl Strategy<Value = Vec<String>> {
     let text = prop::collection::vec(word, 0..6).prop_map(|words| words.join(" "));
     prop::collection::vec(text, 0..4)
 }
-
-/// A small project on the disk.
-pub(crate) fn project() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    write("lib/cart.ex", CART);
-    write("lib/money.ex", MONEY);
-    write(
-        "test/cart_test.exs",
-        "defmodule Shop.CartTest do\n  use ExUnit.Case\n\n  test \"total of a cart\" do\n    assert Shop.Cart.total([]) == 0\n  end\nend\n",
-    );
-    write("guide.md", "# Guide\n\nHow to fill a cart.\n\n## Money\n\nAmounts are in cents.\n");
-    folder
-}
-
-const CART: &str = r#"defmodule Shop.Cart do
-  @moduledoc "What a customer wants to buy."
-  alias Shop.Money
-
-  defstruct items: []
-
-  @doc "Puts an item into the cart."
-  @spec add(t, map) :: t
-  def add(cart, item) when is_map(item) do
-    %{cart | items: [item | cart.items]}
-  end
-
-  def add(cart, nil), do: cart
-
-  @doc "What all items cost together."
-  def total(cart) do
-    cart.items
-    |> Enum.map(& &1.price)
-    |> Enum.reduce(0, &Money.sum/2)
-  end
-end
-"#;
-
-const MONEY: &str = r#"defmodule Shop.Money do
-  @moduledoc "Amounts of money, in cents."
-
-  @doc "Adds two amounts."
-  def sum(a, b), do: a + b
-
-  @doc "Rounds half up to whole units."
-  def round_half_up(cents) do
-    div(cents + 50, 100)
-  end
-end
-"#;
 
 /// A made-up encoder: four numbers from the hash of the text.
 pub(crate) struct HashEmbedder(pub(crate) u8);

@@ -8,9 +8,15 @@ use proptest::prelude::*;
 
 use super::testing::{HashEmbedder, analysed, embedded, index_of, project};
 use super::*;
+use crate::project::store::{FileStore, StoreOptions};
+use crate::project::{BuildOptions, Changes};
 use crate::source::{History, Language};
 use crate::syntax::DefinitionKind;
 use crate::{Cancel, ErrorKind, Result};
+
+fn store(path: &Path) -> FileStore {
+    FileStore::new(path, StoreOptions::default())
+}
 
 fn build(root: &Path) -> Index {
     Index::build(root, &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
@@ -213,7 +219,7 @@ fn a_filter_leaves_the_order_of_the_others() {
         let (words, meaning) = ranked(&Filter::default());
         assert_eq!(meaning.len(), index.stats().chunks);
         for filter in &filters {
-            let some = filter.chunks(index.inner_files(), &|_| None).unwrap();
+            let some = filter.chunks(index.chunk_table(), &|_| None).unwrap();
             let all = index.chunks().map(|(file, chunk)| (file.path.clone(), chunk.span));
             let passing: BTreeSet<_> =
                 all.zip(0..).filter(|(_, at)| some.contains(*at)).map(|it| it.0).collect();
@@ -253,8 +259,11 @@ fn times_of_files_are_those_of_the_last_look() {
     assert_eq!((since(&newer, 1_000_001), since(&older, 1_000_001)), (1, 0));
     assert_eq!(newer.modified("lib/cart.ex"), older.modified("lib/cart.ex"));
     let file = root.path().join("index");
-    store::save(&newer, &file, &store::SaveOptions::default(), &Cancel::new()).unwrap();
-    assert_eq!(store::open(&file, &Cancel::new()).unwrap().modified(guide), Some(2_000_000));
+    persistence::save(&newer, &mut store(&file), &Cancel::new()).unwrap();
+    assert_eq!(
+        persistence::open(&mut store(&file), &Cancel::new()).unwrap().modified(guide),
+        Some(2_000_000)
+    );
     std::fs::remove_file(&path).unwrap();
     assert_eq!(update(&newer).0.modified(guide), None);
 }
@@ -463,8 +472,8 @@ fn dependencies_tell_what_they_bring_into_the_project() {
     let (_, changes) = update(&index);
     assert!(changes.is_empty());
     let path = folder.path().join("index");
-    store::save(&index, &path, &store::SaveOptions::default(), &Cancel::new()).unwrap();
-    assert_eq!(told(&store::open(&path, &Cancel::new()).unwrap()), expected);
+    persistence::save(&index, &mut store(&path), &Cancel::new()).unwrap();
+    assert_eq!(told(&persistence::open(&mut store(&path), &Cancel::new()).unwrap()), expected);
 }
 
 #[test]

@@ -15,17 +15,14 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use self::matches::{Match, Matches};
-use self::postings::Posting;
+use self::postings::{DEAD, Posting};
 pub(crate) use self::segment::Segment;
 use self::segment::{LONGEST_WORD, letters};
-use super::entry::{Entry, Files};
+use super::entry::{ChunkTable, Entry};
 use super::fields::{FIELDS, Field};
 use super::query::Word;
 use super::tokens::{Token, words};
 use super::weights::{B, FIELD_WEIGHTS, K1};
-
-/// No place in this version: the document is dead.
-const DEAD: u32 = u32::MAX;
 
 /// The lexical index of one version.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +78,7 @@ impl Census {
 
 impl Lexical {
     /// The index of `files`, which shares with `self` what is the same in both.
-    pub(crate) fn updated(&self, files: &Files) -> Lexical {
+    pub(crate) fn updated(&self, files: &ChunkTable) -> Lexical {
         let place: FxHashMap<*const Entry, usize> =
             files.entries().iter().enumerate().map(|(at, entry)| (Arc::as_ptr(entry), at)).collect();
         let mut known = vec![false; files.entries().len()];
@@ -122,7 +119,7 @@ impl Lexical {
     }
 
     /// The index of `files` from segments that were stored, and from the texts where they have none.
-    pub(crate) fn stored(segments: Vec<Arc<Segment>>, files: &Files) -> Lexical {
+    pub(crate) fn stored(segments: Vec<Arc<Segment>>, files: &ChunkTable) -> Lexical {
         let found = |member: &segment::Member| {
             let entry = files.get(&member.path)?;
             let is_it = entry.file.hash == member.hash && entry.chunks().len() == member.documents as usize;
@@ -297,7 +294,7 @@ impl Part {
     fn new(
         segment: Arc<Segment>,
         members: Arc<[Option<Arc<Entry>>]>,
-        files: &Files,
+        files: &ChunkTable,
         place: &FxHashMap<*const Entry, usize>,
     ) -> Part {
         let mut numbers = Vec::with_capacity(segment.lengths.len());
@@ -312,7 +309,7 @@ impl Part {
     }
 
     /// What is alive in `parts`.
-    fn merged(parts: &[&Part], files: &Files, place: &FxHashMap<*const Entry, usize>) -> Part {
+    fn merged(parts: &[&Part], files: &ChunkTable, place: &FxHashMap<*const Entry, usize>) -> Part {
         let segments: Vec<_> = parts.iter().map(|part| (&*part.segment, &*part.numbers)).collect();
         let segment = Segment::merged(&segments);
         let members = segment.members.iter().map(|member| files.get(&member.path).cloned()).collect();
@@ -345,7 +342,7 @@ mod tests {
     use crate::retrieval::testing::{entry, texts};
     use proptest::prelude::*;
 
-    fn ranking(lexical: &Lexical, files: &Files, terms: &[&str]) -> Vec<(u32, u32)> {
+    fn ranking(lexical: &Lexical, files: &ChunkTable, terms: &[&str]) -> Vec<(u32, u32)> {
         (0..)
             .zip(scores(lexical, files, terms))
             .filter(|(_, score)| *score > 0.0)
@@ -353,7 +350,7 @@ mod tests {
             .collect()
     }
 
-    fn scores(lexical: &Lexical, files: &Files, terms: &[&str]) -> Vec<f32> {
+    fn scores(lexical: &Lexical, files: &ChunkTable, terms: &[&str]) -> Vec<f32> {
         let words: Vec<Word> = terms.iter().map(|term| Word::whole(term)).collect();
         {
             let mut census = Census::default();
@@ -365,7 +362,7 @@ mod tests {
 
     #[test]
     fn rare_words_and_names_weigh_more() {
-        let files = Files::new(vec![
+        let files = ChunkTable::new(vec![
             entry("a.ex", &[("M.common/0", "common words here"), ("M.rare/0", "something")]),
             entry("b.ex", &[("N.other/0", "common rare")]),
         ]);
@@ -380,10 +377,10 @@ mod tests {
     #[test]
     fn a_change_shares_the_large_segment() {
         let many: Vec<_> = (0..50).map(|n| entry(&format!("f{n}.ex"), &[("A.b/1", "text of it")])).collect();
-        let first = Lexical::default().updated(&Files::new(many.clone()));
+        let first = Lexical::default().updated(&ChunkTable::new(many.clone()));
         let mut changed = many;
         changed[7] = entry("f7.ex", &[("A.b/1", "other text")]);
-        let second = first.updated(&Files::new(changed));
+        let second = first.updated(&ChunkTable::new(changed));
         assert!(Arc::ptr_eq(&first.parts[0].segment, &second.parts[0].segment));
         assert_eq!(second.parts.len(), 2);
         assert_eq!(second.documents, 50);
@@ -400,7 +397,7 @@ mod tests {
                     let chunks: Vec<_> = texts.iter().map(|text| ("M.f/1", text.as_str())).collect();
                     entry(&format!("{at}.ex"), &chunks)
                 });
-                let now = Files::new(files.iter().flatten().cloned().collect());
+                let now = ChunkTable::new(files.iter().flatten().cloned().collect());
                 lexical = lexical.updated(&now);
                 let fresh = Lexical::default().updated(&now);
                 for terms in [&["alpha", "beta"][..], &["gamma"], &["m.f/1", "delta"]] {

@@ -5,6 +5,9 @@
 
 use crate::retrieval::fields::FIELDS;
 
+/// No place in a version: the document is dead.
+pub(super) const DEAD: u32 = u32::MAX;
+
 /// Each field has the term once, so that no frequencies follow.
 const ONCE: u8 = 1 << 7;
 

@@ -6,8 +6,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::{Deserialize, Serialize};
 
-use super::DEAD;
-use super::postings::{Posting, Postings, push};
+use super::postings::{DEAD, Posting, Postings, push};
 use crate::retrieval::entry::{Entry, called};
 use crate::retrieval::fields::{FIELDS, field_tokens};
 use crate::retrieval::names::key::head;

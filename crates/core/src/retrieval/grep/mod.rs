@@ -2,10 +2,11 @@
 //! across lines. Files that cannot match are left out by their trigrams, and what is found is told with the definition it
 //! is in.
 
+mod request;
+
 mod needed;
 mod pattern;
 mod scan;
-pub(crate) mod trigrams;
 
 #[cfg(test)]
 mod testing;
@@ -17,122 +18,19 @@ use std::sync::Arc;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
+pub use self::request::{Case, Found, FoundLine, Grep};
+
 use self::needed::Needed;
 use self::pattern::Pattern;
 use self::scan::Scan;
 use super::entry::Entry;
 use super::index::Index;
-use crate::source::Language;
-use crate::syntax::DefinitionKind;
 use crate::{Cancel, Error, Result};
 
 /// The first round searches so many files, and each further one twice as many, until there are enough lines.
 const FIRST_ROUND: usize = 32;
 /// More context is not given.
 const MOST_CONTEXT: usize = 100;
-
-/// What to search for, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grep {
-    /// A regular expression in the syntax of the `regex` crate, or a string.
-    pub pattern: String,
-    /// Whether `pattern` stands for itself.
-    pub fixed: bool,
-    /// Whether capitals differ from small letters.
-    pub case: Case,
-    /// Whether there must be no letter, digit or `_` beside a match.
-    pub word: bool,
-    /// Whether a match may go over several lines.
-    pub multiline: bool,
-    /// Only files that these globs name, by the rules of `.gitignore` files: `lib`, `*.exs`, `apps/*/test/**`. Globs
-    /// behind `!` take files away, of all if there are no others. All files, if empty.
-    pub paths: Vec<String>,
-    /// Only files in these languages; in all, if empty.
-    pub languages: Vec<Language>,
-    /// Only matches that begin in a definition of one of these kinds; anywhere, if empty.
-    pub kinds: Vec<DefinitionKind>,
-    /// How many lines before and after each found one are told; at most 100.
-    pub context: usize,
-    /// The most lines of one file.
-    pub per_file: usize,
-    /// The most lines.
-    pub limit: usize,
-    /// Whether lines are only counted: all of them, whatever the limits.
-    pub count: bool,
-}
-
-/// Whether capitals differ from small letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Case {
-    /// They do.
-    #[default]
-    Sensitive,
-    /// They do not.
-    Insensitive,
-    /// They do if there is a capital in the pattern.
-    Smart,
-}
-
-impl Grep {
-    /// A search for a regular expression in all files, for a hundred lines.
-    pub fn new(pattern: impl Into<String>) -> Grep {
-        Grep {
-            pattern: pattern.into(),
-            fixed: false,
-            case: Case::default(),
-            word: false,
-            multiline: false,
-            paths: Vec::new(),
-            languages: Vec::new(),
-            kinds: Vec::new(),
-            context: 0,
-            per_file: usize::MAX,
-            limit: 100,
-            count: false,
-        }
-    }
-}
-
-/// What a search found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// In order of path and position. Empty when lines were only counted.
-    pub lines: Vec<FoundLine>,
-    /// When lines were only counted, how many there are in each file, in order of path; files without any are left out.
-    pub counts: Vec<(Arc<str>, usize)>,
-    /// Whether there are more than the limits allow.
-    pub truncated: bool,
-    /// How many files were read to find them; all others were known not to match, or not to be needed.
-    pub searched: usize,
-}
-
-/// A line that matches; of a match over several lines all of these.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundLine {
-    /// Relative to the root.
-    pub file: Arc<str>,
-    /// The line, from 1.
-    pub line: u32,
-    /// The last line, from 1; that of a match over several lines is another one than the first.
-    pub line_end: u32,
-    /// The character of the line at which the first match begins, from 1.
-    pub column: u32,
-    /// The bytes of the file that match, in order; at most 100 of them.
-    pub matches: Vec<std::ops::Range<u32>>,
-    /// The line without its end; a part of it around the first match, if it is long.
-    pub text: String,
-    /// The byte of the file at which `text` begins.
-    pub text_start: u32,
-    /// The lines before it that are not told already.
-    pub before: Vec<String>,
-    /// The lines after it, up to the next that matches.
-    pub after: Vec<String>,
-    /// The innermost definition in which the first match begins, among those of the kinds that were asked for; empty where
-    /// there is none.
-    pub symbol: Arc<str>,
-    /// What kind of thing that is.
-    pub kind: Option<DefinitionKind>,
-}
 
 impl Index {
     /// The lines that match `grep.pattern`.
@@ -165,7 +63,7 @@ impl Index {
                 && has_what_is_needed(entry)
         };
         let candidates: Vec<&Arc<Entry>> =
-            self.inner_files().entries().par_iter().filter(may_match).collect();
+            self.chunk_table().entries().par_iter().filter(may_match).collect();
 
         let scan = Scan { grep, cancel };
         let mut found = Found::default();
@@ -189,7 +87,7 @@ impl Index {
 
     /// The bytes that the tables for [`Index::lookup`] and, as far as they were needed so far, for [`Index::grep`] take.
     pub fn table_bytes(&self) -> (usize, usize) {
-        let trigrams = self.inner_files().entries().iter().map(|entry| entry.trigram_bytes()).sum();
+        let trigrams = self.chunk_table().entries().iter().map(|entry| entry.trigram_bytes()).sum();
         (self.names().bytes(), trigrams)
     }
 }

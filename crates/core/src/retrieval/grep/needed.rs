@@ -7,7 +7,7 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::trigrams::{Bits, Trigram, folded, trigrams};
+use crate::retrieval::trigrams::{Bits, Trigram, folded, trigrams};
 
 /// More strings, or more bytes of them, are not kept.
 const MOST_STRINGS: usize = 64;
@@ -290,7 +290,7 @@ mod tests {
 
     use super::{any, *};
     use crate::retrieval::grep::testing::pattern;
-    use crate::retrieval::grep::trigrams::Trigrams;
+    use crate::retrieval::trigrams::Trigrams;
 
     fn needed(pattern: &str) -> Needed {
         Needed::of(&regex_syntax::ParserBuilder::new().utf8(false).build().parse(pattern).unwrap())

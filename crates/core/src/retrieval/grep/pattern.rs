@@ -4,7 +4,7 @@ use grep_matcher::Matcher;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 
 use super::needed::Needed;
-use super::{Case, Grep};
+use super::request::{Case, Grep};
 use crate::{Error, ErrorKind, Result};
 
 /// Longer patterns are not taken for what somebody meant.

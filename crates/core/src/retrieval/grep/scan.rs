@@ -7,7 +7,7 @@ use grep_matcher::{LineMatchKind, Match, Matcher};
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::pattern::Pattern;
-use super::{FoundLine, Grep};
+use super::request::{FoundLine, Grep};
 use crate::retrieval::entry::Entry;
 use crate::syntax::{Definition, DefinitionKind};
 use crate::{Cancel, Result};

@@ -7,6 +7,8 @@ use super::testing::pattern;
 use super::*;
 use crate::ErrorKind;
 use crate::retrieval::testing::{analysed, index_of};
+use crate::source::Language;
+use crate::syntax::DefinitionKind;
 
 const CART: &str = "defmodule Shop.Cart do
   @moduledoc \"A cart.\"

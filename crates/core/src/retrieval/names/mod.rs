@@ -16,8 +16,8 @@ use rustc_hash::{FxHashMap, FxHasher};
 use serde::{Deserialize, Serialize};
 
 use self::key::{abbreviates, distance, head, humps, key, letters, lower, typos};
-use super::answer::is_aside;
-use super::entry::{Entry, Files};
+use super::aside::is_aside;
+use super::entry::{ChunkTable, Entry};
 use crate::source::ContentHash;
 use crate::syntax::{Definition, DefinitionKind};
 
@@ -92,7 +92,7 @@ impl Candidate<'_> {
 
 impl Names {
     /// The names of `files`, which share with `self` what is the same in both.
-    pub(crate) fn updated(&self, files: &Files) -> Names {
+    pub(crate) fn updated(&self, files: &ChunkTable) -> Names {
         let (count, members) = self.members(files);
         let known = if count == self.groups.len() { &self.groups[..] } else { &[] };
         let groups = members
@@ -104,7 +104,7 @@ impl Names {
     }
 
     /// The names of `files` from tables that were stored, by their names; those that are missing or do not fit are made.
-    pub(crate) fn stored(groups: Vec<(ContentHash, Group)>, files: &Files) -> Names {
+    pub(crate) fn stored(groups: Vec<(ContentHash, Group)>, files: &ChunkTable) -> Names {
         let (_, members) = Names { groups: vec![Arc::default(); groups.len()] }.members(files);
         let mut stored: FxHashMap<ContentHash, Group> = groups.into_iter().collect();
         let fitting =
@@ -120,7 +120,7 @@ impl Names {
     }
 
     /// How many groups there are, and the files of each.
-    fn members<'f>(&self, files: &'f Files) -> (usize, Vec<Vec<&'f Arc<Entry>>>) {
+    fn members<'f>(&self, files: &'f ChunkTable) -> (usize, Vec<Vec<&'f Arc<Entry>>>) {
         let wanted = (files.entries().len() / FILES_IN_GROUP).max(1).next_power_of_two();
         let now = self.groups.len();
         // A project that grows and shrinks around a power of two is not sorted anew each time.
@@ -234,7 +234,7 @@ impl Group {
     fn with(mut self, files: &[&Arc<Entry>]) -> Option<Group> {
         let keys = self.letters.len();
         let is_in = |posting: &Posting| {
-            files.get(posting.file as usize).is_some_and(|file| posting.definition < file.outline.definitions)
+            files.get(posting.file as usize).is_some_and(|file| posting.definition < file.summary.definitions)
         };
         let is_sound = self.aside.len() == files.len()
             && self.humps.len() == keys

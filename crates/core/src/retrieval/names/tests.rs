@@ -29,7 +29,10 @@ fn places<'n>(candidates: impl IntoIterator<Item = Candidate<'n>>) -> BTreeSet<(
 }
 
 /// The definitions whose key in lower case is `right`, one by one; the number is told with them.
-fn walked(files: &Files, right: &dyn Fn(&str, &str) -> Option<usize>) -> BTreeSet<(String, usize, usize)> {
+fn walked(
+    files: &ChunkTable,
+    right: &dyn Fn(&str, &str) -> Option<usize>,
+) -> BTreeSet<(String, usize, usize)> {
     let mut found = BTreeSet::new();
     for entry in files.entries() {
         for (index, definition) in entry.facts.definitions.iter().enumerate() {
@@ -41,7 +44,7 @@ fn walked(files: &Files, right: &dyn Fn(&str, &str) -> Option<usize>) -> BTreeSe
     found
 }
 
-fn check(names: &Names, files: &Files) {
+fn check(names: &Names, files: &ChunkTable) {
     let characters = |text: &str| text.chars().collect::<Vec<_>>();
     for wanted in [
         "add", "a", "cart", "größe", "äpfel", "shop", "+", "count", "adx", "cartest", "ct", "grösse", ":shop",
@@ -68,19 +71,19 @@ fn a_change_makes_one_table_anew() {
     let entry =
         |at: usize| analysed(&format!("lib/m{at}.ex"), &format!("defmodule M{at} do\n  def f, do: 1\nend\n"));
     let mut all: Vec<_> = (0..300).map(entry).collect();
-    let first = Names::default().updated(&Files::new(all.clone()));
+    let first = Names::default().updated(&ChunkTable::new(all.clone()));
     assert_eq!(first.groups.len(), 4);
     assert!(first.groups.iter().all(|group| group.files.len() > 30), "groups are of like sizes");
     all[7] = analysed("lib/m7.ex", "defmodule Other do\nend\n");
-    let second = first.updated(&Files::new(all.clone()));
+    let second = first.updated(&ChunkTable::new(all.clone()));
     let shared = first.groups.iter().zip(&second.groups).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
     assert_eq!(shared, 3);
     assert!(second.bytes() > 300 * size_of::<Posting>());
     // Back again: the number of groups stays as long as they are not far too large or too small.
     all.truncate(160);
-    assert_eq!(second.updated(&Files::new(all.clone())).groups.len(), 4);
+    assert_eq!(second.updated(&ChunkTable::new(all.clone())).groups.len(), 4);
     all.truncate(60);
-    assert_eq!(second.updated(&Files::new(all)).groups.len(), 1);
+    assert_eq!(second.updated(&ChunkTable::new(all)).groups.len(), 1);
 }
 
 proptest! {
@@ -93,7 +96,7 @@ proptest! {
         let mut names = Names::default();
         for (path, text) in steps {
             now[path] = text;
-            let files = Files::new(entries(&now));
+            let files = ChunkTable::new(entries(&now));
             names = names.updated(&files);
             check(&names, &files);
         }
@@ -117,14 +120,14 @@ proptest! {
 
 fn walk<'i>(index: &'i crate::retrieval::Index, symbols: &[Mention]) -> Vec<(u32, &'i Definition, f32)> {
     let mut found = Vec::new();
-    for (at, entry) in index.inner_files().entries().iter().enumerate() {
+    for (at, entry) in index.chunk_table().entries().iter().enumerate() {
         for definition in &entry.facts.definitions {
             let fit = symbols.iter().map(|symbol| symbol.fit(definition)).fold(0.0, f32::max);
             let line =
                 definition.clauses.first().map_or(definition.span.line_start, |clause| clause.line_start);
             let chunk = entry.chunks().partition_point(|chunk| chunk.span.line_end < line);
             if fit > 0.0 && chunk < entry.chunks().len() {
-                found.push((index.inner_files().numbers(at).start + chunk as u32, definition, fit));
+                found.push((index.chunk_table().numbers(at).start + chunk as u32, definition, fit));
             }
         }
     }

@@ -22,7 +22,7 @@ impl Index {
         let dimensions = vectors.dimensions();
         let mut dense = Dense { dimensions, ..Dense::default() };
         dense.data.reserve(placed.count * dimensions);
-        for chunk in 0..self.inner_files().chunks() as u32 {
+        for chunk in 0..self.chunk_table().chunks() as u32 {
             let Some(row) = placed.row(chunk) else { continue };
             let (block, row) = vectors.locate(row);
             let scale = block.scales()[row];

@@ -9,7 +9,18 @@ use super::block::Block;
 use super::kernels::{GROUP, Scale, Sums};
 use super::probe::Probe;
 use super::rows::{Placed, Vectors};
-use super::set::Scan;
+
+/// How vectors are searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scan {
+    /// As is faster for so many.
+    #[default]
+    Chosen,
+    /// Each is scored.
+    Every,
+    /// Estimates first, then scores of those that may be among the best.
+    Estimated,
+}
 
 /// Of fewer vectors each is scored: that is as fast. Measured by `--bin vectors`.
 const ESTIMATE_FROM: usize = 2048;

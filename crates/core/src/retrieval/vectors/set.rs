@@ -3,23 +3,11 @@
 use fixedbitset::FixedBitSet;
 
 use super::batch::Batch;
-use super::nearest::{Allowed, Nearest};
+use super::nearest::{Allowed, Nearest, Scan};
 use super::probe::Probe;
 use super::rows::{Placed, Vectors};
 use crate::source::ContentHash;
 use crate::{Error, Result};
-
-/// How vectors are searched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scan {
-    /// As is faster for so many.
-    #[default]
-    Chosen,
-    /// Each is scored.
-    Every,
-    /// Estimates first, then scores of those that may be among the best.
-    Estimated,
-}
 
 /// Vectors without an index around them: what an index searches, for who has only vectors, and to be measured.
 #[derive(Debug)]

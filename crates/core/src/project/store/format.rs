@@ -7,31 +7,24 @@
 //! 192  records and directories, only ever appended
 //! ```
 //!
-//! A record is one file with its facts, one block of vectors, what one file of the compiler says, or one of the tables that words and
-//! names are looked up in. A directory names the records of one state of the index. To
-//! save is to append the new records and a new directory, and then to write the older slot: up to that moment the old state
-//! is what is read, and after it the new one. A reader therefore needs no lock. Nothing is interpreted before its checksum
-//! has been compared, so that damaged bytes cannot mean anything; and as nothing points anywhere but from slot to directory to
-//! record, they cannot lead in circles either.
+//! A directory names the records of one state, section by section. To save is to append the new records and a new directory,
+//! and then to write the older slot. Up to that moment the old state is what is read, and after it the new one, so a reader
+//! needs no lock. Nothing is interpreted before its checksum was compared. Nothing points anywhere but from slot to directory
+//! to record, so damaged bytes cannot lead in circles.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::retrieval::compiled::Stamp as ArtifactStamp;
-use crate::retrieval::entry::Outline;
-use crate::retrieval::outside::Outside;
-use crate::source::{ContentHash, Diagnostic, Language, Stamp};
-use crate::syntax::Chunk;
+use super::{corrupt, decode};
+use crate::source::ContentHash;
 use crate::{Error, ErrorKind, Result};
 
-/// The version that is written. It goes up when the bytes mean something else, and also when reading the same source gives
-/// other facts, for facts are stored and not made again. An index of another version is not read: it is built again.
-pub(crate) const FORMAT_VERSION: u32 = 5;
+/// The version that is written and read. It goes up when the bytes mean something else, and also when reading the same source
+/// gives other facts, for facts are stored and not made again. An index of an older version is built again.
+pub(super) const FORMAT_VERSION: u32 = 6;
 
 const MAGIC: [u8; 8] = *b"ambixidx";
 const HEADER: usize = 16;
@@ -41,7 +34,7 @@ const SLOT: usize = 56;
 pub(super) const DATA: u64 = 192;
 
 /// Where some bytes are, and what they must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) offset: u64,
     pub(super) length: u64,
@@ -61,90 +54,34 @@ pub(super) struct Slot {
     pub(super) directory: Place,
 }
 
-/// The records of one state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The records of one state, by section.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Directory {
-    pub(super) root: String,
-    pub(super) unread: Vec<Diagnostic>,
-    /// What dependencies bring in.
-    pub(super) outside: Outside,
-    /// Sorted by path.
-    pub(super) files: Vec<FileRecord>,
-    pub(super) fingerprint: ContentHash,
-    pub(super) dimensions: u32,
-    pub(super) blocks: Vec<BlockRecord>,
-    /// Sorted by path.
-    pub(super) artifacts: Vec<ArtifactRecord>,
-    /// Tables of words and of names.
-    pub(super) segments: Vec<BlockRecord>,
-    pub(super) names: Vec<BlockRecord>,
+    pub(super) sections: Vec<SectionEntry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct FileRecord {
-    pub(super) path: Arc<str>,
-    /// Of the file's text.
-    pub(super) hash: ContentHash,
-    pub(super) modified: Option<u64>,
-    /// What it looked like when it was read.
-    pub(super) stamp: Option<Stamp>,
-    pub(super) place: Place,
+pub(super) struct SectionEntry {
+    pub(super) name: String,
+    #[serde(with = "serde_bytes")]
+    pub(super) head: Vec<u8>,
+    pub(super) records: Vec<RecordEntry>,
 }
 
-/// A file, before its facts are.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StoredFile<'b> {
-    pub(super) path: Arc<str>,
-    pub(super) language: Language,
-    /// Of the text.
-    pub(super) hash: ContentHash,
-    #[serde(borrow)]
-    pub(super) text: Cow<'b, str>,
-    pub(super) chunks: Vec<Chunk>,
-    pub(super) outline: Outline,
-    /// Without the chunks.
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) facts: Cow<'b, [u8]>,
-}
-
-/// A record that is named by what is in it: a block of vectors, or a table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct BlockRecord {
-    pub(super) id: ContentHash,
-    pub(super) place: Place,
-}
-
-/// A file of the compiler, and where it is said what it says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct ArtifactRecord {
-    pub(super) path: Arc<str>,
-    pub(super) stamp: ArtifactStamp,
-    /// Of its bytes.
-    pub(super) hash: ContentHash,
-    /// The source that it counts for.
-    pub(super) source: Option<Arc<str>>,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RecordEntry {
+    pub(super) key: ContentHash,
     pub(super) place: Place,
 }
 
 impl Directory {
-    /// Where all records are.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        let files = self.files.iter().map(|record| &record.place);
-        let blocks = self.blocks.iter().map(|record| &record.place);
-        let tables = self.segments.iter().chain(&self.names).map(|record| &record.place);
-        files.chain(blocks).chain(self.artifacts.iter().map(|record| &record.place)).chain(tables)
+    pub(super) fn section(&self, name: &str) -> Option<&SectionEntry> {
+        self.sections.iter().find(|section| section.name == name)
     }
 
-    /// Puts another place at one of those of [`Directory::places`].
-    #[cfg(test)]
-    pub(super) fn replace(&mut self, which: usize, place: Place) {
-        let files = self.files.iter_mut().map(|record| &mut record.place);
-        let blocks = self.blocks.iter_mut().map(|record| &mut record.place);
-        let tables = self.segments.iter_mut().chain(&mut self.names).map(|record| &mut record.place);
-        let artifacts = self.artifacts.iter_mut().map(|record| &mut record.place);
-        if let Some(at) = files.chain(blocks).chain(artifacts).chain(tables).nth(which) {
-            *at = place;
-        }
+    /// Where all records are.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.sections.iter().flat_map(|section| &section.records).map(|record| &record.place)
     }
 
     /// The bytes of all records.
@@ -191,7 +128,7 @@ fn parse_slot(bytes: &[u8]) -> Option<Slot> {
 /// What can be said of a file at first sight.
 pub(super) enum Opened {
     /// The newest whole state.
-    State(Slot, Box<Directory>),
+    State(Slot, Directory),
     /// An index, but damaged or of an older version: it may be replaced.
     Unusable(Error),
 }
@@ -204,9 +141,9 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
     let mut head = Vec::with_capacity(DATA as usize);
     file.seek(SeekFrom::Start(0)).map_err(|error| Error::io(path, "read", error))?;
     file.take(DATA).read_to_end(&mut head).map_err(|error| Error::io(path, "read", error))?;
-    let damaged = || Ok(Opened::Unusable(corrupt(path, "it is damaged or cut off")));
+    let damaged = || Ok(Opened::Unusable(damage(path, "it is damaged or cut off")));
     if head.len() < MAGIC.len() || head[..MAGIC.len()] != MAGIC {
-        return Err(corrupt(path, "it is something else, or its first bytes are damaged"));
+        return Err(damage(path, "it is something else, or its first bytes are damaged"));
     }
     if head.len() < DATA as usize || ContentHash::of(&head[..12]).0[..4] != head[12..HEADER] {
         return damaged();
@@ -231,8 +168,8 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
         Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Opened::Unusable(error)),
         Err(error) => return Err(error),
     };
-    Ok(match decode(&bytes, path) {
-        Ok(directory) => Opened::State(slot, Box::new(directory)),
+    Ok(match decode(&bytes, &path.display().to_string()) {
+        Ok(directory) => Opened::State(slot, directory),
         Err(error) => Opened::Unusable(error),
     })
 }
@@ -255,7 +192,7 @@ pub(super) fn read_bytes(file: &mut File, path: &Path, place: &Place) -> Result<
 /// The bytes at `place` of a file that is so long, before their checksum is compared.
 pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Place, length: u64) -> Result<Vec<u8>> {
     if place.offset < DATA || place.end() > length {
-        return Err(corrupt(path, "it is cut off"));
+        return Err(damage(path, "it is cut off"));
     }
     let mut bytes = Vec::with_capacity(place.length as usize);
     file.seek(SeekFrom::Start(place.offset))
@@ -268,28 +205,11 @@ pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Place, length
 pub(super) fn check(bytes: &[u8], path: &Path, place: &Place) -> Result<()> {
     match ContentHash::of(bytes) == place.hash {
         true => Ok(()),
-        false => Err(corrupt(path, "it is damaged")),
+        false => Err(damage(path, "it is damaged")),
     }
 }
 
-/// What bytes mean that are as they were written.
-pub(super) fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], path: &Path) -> Result<T> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| corrupt(path, "it holds something unknown").with_source(error))
-}
-
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    postcard::to_stdvec(value).map_err(not_stored)
-}
-
-pub(super) fn not_stored(error: postcard::Error) -> Error {
-    Error::new(ErrorKind::Limit, "a part of the index cannot be stored").with_source(error)
-}
-
-pub(super) fn corrupt(path: &Path, what: &str) -> Error {
-    let message = format!(
-        "{} cannot be read as an index: {what}; delete the file, or build the index again",
-        path.display()
-    );
-    Error::new(ErrorKind::Corrupt, message).with_path(path)
+/// The error of a file that does not hold a whole index.
+pub(super) fn damage(path: &Path, what: &str) -> Error {
+    corrupt(&path.display().to_string(), what).with_path(path)
 }

@@ -1,4 +1,4 @@
-//! The facts of a file, which are read from what is stored only when somebody asks for them.
+//! The facts of a file. Stored facts are decoded when somebody asks for them.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use crate::source::File;
 use crate::syntax::{Chunk, FileFacts, analyse};
 
-/// Facts that are there, or will be.
+/// Facts, decoded at first use.
 ///
-/// Most of an index is facts, and most searches look at few files: an index that is opened keeps the bytes of what was not asked for.
+/// Most of a snapshot is facts, and most questions look at few files. A snapshot that was opened keeps the bytes of the others.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct LazyFacts {
     made: OnceLock<Arc<FileFacts>>,
     stored: Option<Stored>,
 }
@@ -23,13 +23,13 @@ struct Stored {
     chunks: Vec<Chunk>,
 }
 
-impl Facts {
-    pub(super) fn made(facts: FileFacts) -> Facts {
-        Facts { made: OnceLock::from(Arc::new(facts)), stored: None }
+impl LazyFacts {
+    pub(super) fn read(facts: FileFacts) -> LazyFacts {
+        LazyFacts { made: OnceLock::from(Arc::new(facts)), stored: None }
     }
 
-    pub(super) fn stored(bytes: &[u8], file: File, chunks: Vec<Chunk>) -> Facts {
-        Facts { made: OnceLock::new(), stored: Some(Stored { bytes: bytes.into(), file, chunks }) }
+    pub(super) fn stored(bytes: &[u8], file: File, chunks: Vec<Chunk>) -> LazyFacts {
+        LazyFacts { made: OnceLock::new(), stored: Some(Stored { bytes: bytes.into(), file, chunks }) }
     }
 
     /// The chunks, which are there from the beginning.
@@ -62,7 +62,7 @@ impl Facts {
     }
 }
 
-impl Deref for Facts {
+impl Deref for LazyFacts {
     type Target = FileFacts;
 
     fn deref(&self) -> &FileFacts {

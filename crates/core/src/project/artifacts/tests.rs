@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::retrieval::store::{self, SaveOptions};
-use crate::retrieval::{BuildOptions, Index};
+use crate::project::store::{MemoryStore, Store};
+use crate::project::{BuildOptions, Snapshot};
 use crate::{Cancel, ErrorKind};
 
 /// The project of the fixtures, and the folder with its compiled modules.
@@ -29,11 +29,11 @@ fn project(version: &str) -> (tempfile::TempDir, PathBuf) {
     (root, ebin)
 }
 
-fn build(root: &Path) -> Index {
-    Index::build(root, &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
+fn build(root: &Path) -> Snapshot {
+    Snapshot::build(root, &BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap()
 }
 
-fn update(index: &Index) -> Index {
+fn update(index: &Snapshot) -> Snapshot {
     index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap().0
 }
 
@@ -41,19 +41,18 @@ fn set_time(path: &Path, at: SystemTime) {
     fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }
 
-fn reopened(index: &Index) -> Index {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("index");
-    store::save(index, &path, &SaveOptions::default(), &Cancel::new()).unwrap();
-    store::open(&path, &Cancel::new()).unwrap()
+fn reopened(index: &Snapshot) -> Snapshot {
+    let mut store = MemoryStore::default();
+    store.write(&index.sections().unwrap(), &Cancel::new()).unwrap();
+    Snapshot::stored(&mut store, &Cancel::new()).unwrap()
 }
 
-fn observe(index: &Index, folder: &Path) -> (Index, Observations) {
+fn observe(index: &Snapshot, folder: &Path) -> (Snapshot, Observations) {
     index.with_compiled(&[folder.to_path_buf()], &mut |_| {}, &Cancel::new()).unwrap()
 }
 
 /// What macros made, and the callees of `Shop.Made`'s functions.
-fn told(index: &Index) -> (Vec<String>, Vec<String>) {
+fn told(index: &Snapshot) -> (Vec<String>, Vec<String>) {
     let graph = index.graph();
     let made = graph
         .symbols()
@@ -214,7 +213,7 @@ fn of_two_compilations_of_a_source_the_newer_one_counts_module_by_module() {
 }
 
 /// All that the graph of an index says.
-fn everything(index: &Index) -> String {
+fn everything(index: &Snapshot) -> String {
     let graph = index.graph();
     let mut all = String::new();
     graph.symbols().for_each(|symbol| all += &format!("{symbol:?}\n"));
@@ -319,7 +318,8 @@ fn an_index_with_a_history_knows_what_a_new_one_would() {
             if place.below(3) == 0 {
                 index = reopened(&index);
             }
-            let take_in = |index: &Index| index.with_compiled(&folders, &mut |_| {}, &Cancel::new()).unwrap();
+            let take_in =
+                |index: &Snapshot| index.with_compiled(&folders, &mut |_| {}, &Cancel::new()).unwrap();
             let (next, observations) = take_in(&update(&index));
             let (fresh, of_fresh) = take_in(&build(place.root.path()));
             assert!(everything(&next) == everything(&fresh), "seed {seed}, step {step}");

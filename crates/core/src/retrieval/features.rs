@@ -1,6 +1,6 @@
 //! The features of a candidate.
 
-use crate::retrieval::weights::WEIGHTS;
+use super::weights::{FEATURES, WEIGHTS};
 
 /// Something that speaks for or against a place. Its value is between 0 and 1 unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,16 +49,13 @@ pub enum Feature {
     Documented,
     /// It is the head of a module.
     Head,
-    /// What a [`super::super::Reranker`] says of it, in standard deviations from the mean of all that were judged.
+    /// What a [`super::Reranker`] says of it, in standard deviations from the mean of all that were judged.
     Reranked,
 }
 
-/// How many features there are.
-pub(crate) const COUNT: usize = 22;
-
 impl Feature {
     /// All, in the order of their weights.
-    pub const ALL: [Feature; COUNT] = [
+    pub const ALL: [Feature; FEATURES] = [
         Feature::Words,
         Feature::Meaning,
         Feature::QuestionInName,
@@ -114,7 +111,7 @@ impl Feature {
 
 /// The values of all features of one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Features([f32; COUNT]);
+pub struct Features([f32; FEATURES]);
 
 impl Features {
     /// The value of one.
@@ -128,7 +125,7 @@ impl Features {
 
     /// What all of them count together.
     pub(crate) fn score(&self, weights: &Weights) -> f32 {
-        (0..COUNT).map(|at| self.0[at] * weights.0[at]).sum()
+        (0..FEATURES).map(|at| self.0[at] * weights.0[at]).sum()
     }
 
     /// Each feature that is not 0, its value, and what it adds to the score.
@@ -141,7 +138,7 @@ impl Features {
 }
 
 /// What each feature counts.
-pub(crate) struct Weights([f32; COUNT]);
+pub(crate) struct Weights([f32; FEATURES]);
 
 impl Weights {
     /// Where meaning counts for `share` of what it counts if all chunks have a vector.

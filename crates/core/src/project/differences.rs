@@ -1,19 +1,19 @@
-//! Whether an index still tells what its folder holds.
+//! Whether a snapshot is what its folder holds now.
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::index::{BuildOptions, Index};
+use super::snapshot::{BuildOptions, Snapshot};
 use crate::source::{FETCHED, Stamps};
 use crate::{Cancel, Result};
 
-impl Index {
-    /// The paths of which this index tells something else than what is on the disk now: with these,
-    /// [`Index::update_paths`] brings it up to date. Empty if and only if nothing has changed.
+impl Snapshot {
+    /// The paths whose content on the disk differs from this snapshot: with these, [`Snapshot::update_paths`] brings it up to
+    /// date. Empty if and only if nothing has changed. Overlays differ on purpose, and are passed over.
     ///
-    /// `stamps` remembers which files need not be read the next time; it may come from any version of the index.
+    /// `stamps` remembers which files need not be read the next time; it may come from any version of the snapshot.
     ///
     /// # Errors
-    /// As [`Index::build`].
+    /// As [`Snapshot::build`].
     pub fn differences(
         &self,
         stamps: &mut Stamps,
@@ -25,11 +25,12 @@ impl Index {
         }
         let contents = stamps.contents(self.root(), &options.walk, cancel)?;
         let here: HashSet<&str> = contents.iter().map(|(path, _)| &**path).collect();
-        let told = |path: &str| self.inner_files().get(path).map(|entry| entry.file.hash);
+        let told = |path: &str| self.files.get(path).map(|file| file.file.hash);
         let gone = self.files().map(|file| &*file.path).filter(|path| !here.contains(path));
         let other = contents.iter().filter(|(path, hash)| told(path) != *hash).map(|(path, _)| &**path);
-        let mut paths: BTreeSet<String> = gone.chain(other).map(str::to_string).collect();
-        if !self.outside().is_as_fetched(self.root()) {
+        let differing = gone.chain(other).filter(|path| !self.overlays.contains_key(*path));
+        let mut paths: BTreeSet<String> = differing.map(str::to_string).collect();
+        if !self.dependencies.is_as_fetched(self.root()) {
             paths.extend(FETCHED.map(String::from));
         }
         Ok(paths)
@@ -39,7 +40,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::retrieval::testing::project;
+    use crate::project::testing::project;
     use std::fs;
 
     #[test]
@@ -47,9 +48,9 @@ mod tests {
         let root = project();
         let (options, cancel) = (BuildOptions::default(), Cancel::new());
         let mut stamps = Stamps::default();
-        let mut index = Index::build(root.path(), &options, &mut |_| {}, &cancel).unwrap();
+        let mut index = Snapshot::build(root.path(), &options, &mut |_| {}, &cancel).unwrap();
         let at = |path: &str| root.path().join(path);
-        let mut check = |index: &mut Index, expected: &[&str]| {
+        let mut check = |index: &mut Snapshot, expected: &[&str]| {
             let found = index.differences(&mut stamps, &options, &cancel).unwrap();
             assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
             *index = index.update_paths(&found, &options, &mut |_| {}, &cancel).unwrap().0;
@@ -79,7 +80,7 @@ mod tests {
         let mut options = BuildOptions::default();
         options.walk.max_files = 3;
         let cancel = Cancel::new();
-        let build = || Index::build(root.path(), &options, &mut |_| {}, &cancel).unwrap();
+        let build = || Snapshot::build(root.path(), &options, &mut |_| {}, &cancel).unwrap();
         let mut index = build();
         for (path, text) in
             [("aaa.ex", Some("1")), ("zzz.ex", Some("1")), ("guide.md", None), ("aaa.ex", None)]
@@ -90,7 +91,7 @@ mod tests {
             }
             let paths = BTreeSet::from([path.to_string()]);
             index = index.update_paths(&paths, &options, &mut |_| {}, &cancel).unwrap().0;
-            let names = |index: &Index| index.files().map(|file| file.path.clone()).collect::<Vec<_>>();
+            let names = |index: &Snapshot| index.files().map(|file| file.path.clone()).collect::<Vec<_>>();
             assert_eq!(names(&index), names(&build()), "{path}");
             assert!(index.diagnostics().eq(build().diagnostics()), "{path}");
         }

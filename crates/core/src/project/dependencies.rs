@@ -1,5 +1,7 @@
-//! What a project's dependencies bring into its modules: read from `deps`, and only from the files that define a module
-//! which the project uses or imports, or that such a one uses in turn.
+//! What dependencies bring into the modules of a project by `use` and `import`.
+//!
+//! Of the sources in `deps` only those files are read that define a module which the project uses or imports, or which such a
+//! module uses in turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +13,8 @@ use ignore::WalkBuilder;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{FETCHED, File, WalkOptions};
+use crate::graph::Source;
+use crate::source::{ContentHash, FETCHED, File, WalkOptions};
 use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
 
 /// So often modules are followed to those that they use in turn.
@@ -22,7 +25,7 @@ const MAX_FILES: usize = 50_000;
 
 /// What is known of dependencies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Outside {
+pub(crate) struct DependencyFacts {
     /// The modules that were looked for.
     wanted: BTreeSet<Arc<str>>,
     /// When the dependencies were last fetched: of `deps` and `mix.lock`, in nanoseconds.
@@ -31,14 +34,14 @@ pub(crate) struct Outside {
     pub(crate) files: BTreeMap<Arc<str>, Arc<FileFacts>>,
 }
 
-impl Outside {
+impl DependencyFacts {
     /// What the dependencies below `root` bring into files with these facts; `self`, if nothing new is wanted of the same
     /// dependencies. What is wanted no more stays: it changes no answer.
     pub(crate) fn updated<'f>(
         &self,
         root: &Path,
         facts: impl Iterator<Item = &'f FileFacts>,
-    ) -> Option<Outside> {
+    ) -> Option<DependencyFacts> {
         let fetched = fetched(root);
         let mut wanted = self.wanted.clone();
         facts.for_each(|facts| wanted.extend(brought_in(facts)));
@@ -46,7 +49,23 @@ impl Outside {
             return None;
         }
         let files = if fetched[0] == 0 { BTreeMap::new() } else { read(root, &wanted) };
-        Some(Outside { wanted, fetched, files })
+        Some(DependencyFacts { wanted, fetched, files })
+    }
+
+    /// The files, as the graph takes them.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Arc<str>, Source)> {
+        let source = |facts: &Arc<FileFacts>| Source { facts: facts.clone(), compiled: None, outside: true };
+        self.files.iter().map(move |(path, facts)| (path.clone(), source(facts)))
+    }
+
+    /// Stands for the content: the same modules of the same dependencies give the same facts.
+    pub(crate) fn key(&self) -> ContentHash {
+        let mut bytes: Vec<u8> = self.fetched.iter().flat_map(|time| time.to_le_bytes()).collect();
+        for module in &self.wanted {
+            bytes.extend_from_slice(module.as_bytes());
+            bytes.push(0);
+        }
+        ContentHash::of(&bytes)
     }
 
     /// Whether the dependencies below `root` are those that were read.

@@ -21,7 +21,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 
 /// What a file of the compiler says, without what a graph does not ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::retrieval) enum Said {
+pub(crate) enum Said {
     /// A BEAM file.
     Module(Arc<CompiledModule>),
     /// What the tracer saw in a source file.
@@ -30,7 +30,7 @@ pub(in crate::retrieval) enum Said {
 
 /// What tells that a file is the one that was read, without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::retrieval) struct Stamp {
+pub(crate) struct ArtifactStamp {
     bytes: u64,
     /// When it was changed, since the beginning of 1970.
     modified: Duration,
@@ -40,26 +40,26 @@ pub(in crate::retrieval) struct Stamp {
 
 /// A file of the compiler, as it was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::retrieval) struct Artifact {
-    pub(in crate::retrieval) stamp: Stamp,
+pub(crate) struct Artifact {
+    pub(crate) stamp: ArtifactStamp,
     /// Of its bytes.
-    pub(in crate::retrieval) hash: ContentHash,
-    pub(in crate::retrieval) said: Arc<Said>,
+    pub(crate) hash: ContentHash,
+    pub(crate) said: Arc<Said>,
     /// The path of the source that it speaks of, if the index has that as it was compiled.
-    pub(in crate::retrieval) source: Option<Arc<str>>,
+    pub(crate) source: Option<Arc<str>>,
 }
 
 impl Artifact {
     /// The file at `path`, and whether it had to be read: not if it is as it was `before`. It counts for no source yet.
     pub(super) fn look(path: &Path, before: Option<&Artifact>, now: SystemTime) -> Result<(Artifact, bool)> {
         let failed = |error| Error::io(path, "read", error);
-        let stamp = Stamp::of(&fs::metadata(path).map_err(failed)?, now);
+        let stamp = ArtifactStamp::of(&fs::metadata(path).map_err(failed)?, now);
         if let Some(before) = before.filter(|before| before.stamp == stamp && stamp.settled) {
             return Ok((Artifact { source: None, ..before.clone() }, false));
         }
         let file = fs::File::open(path).map_err(failed)?;
         // Of the file that is read, should another one have come into its place.
-        let stamp = Stamp::of(&file.metadata().map_err(failed)?, now);
+        let stamp = ArtifactStamp::of(&file.metadata().map_err(failed)?, now);
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -88,12 +88,12 @@ impl Artifact {
     }
 }
 
-impl Stamp {
+impl ArtifactStamp {
     fn of(metadata: &fs::Metadata, now: SystemTime) -> Self {
         let modified = modified(metadata);
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let settled = modified.checked_add(SETTLING).is_some_and(|later| later < now);
-        Stamp { bytes: metadata.len(), modified, settled }
+        ArtifactStamp { bytes: metadata.len(), modified, settled }
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
             (5_300, 5_300, false),
             (5_000, 5_300, false),
         ] {
-            let stamp = Stamp { bytes: 0, modified: at(compiled), settled: true };
+            let stamp = ArtifactStamp { bytes: 0, modified: at(compiled), settled: true };
             let said = Arc::new(Said::Trace { source: "".into(), calls: Arc::default() });
             let artifact = Artifact { stamp, hash: ContentHash::default(), said, source: None };
             assert_eq!(artifact.is_before(at(changed)), later, "{changed} {compiled}");

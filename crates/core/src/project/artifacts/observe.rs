@@ -10,11 +10,11 @@ use ignore::WalkBuilder;
 use rayon::prelude::*;
 
 use super::artifact::{Artifact, Said, modified};
-use super::kept::Compiled;
+use super::table::CompiledFacts;
 use crate::compiled::CompiledModule;
 use crate::graph::Source;
 use crate::job::Progress;
-use crate::retrieval::Index;
+use crate::project::Snapshot;
 use crate::source::{Diagnostic, Severity, WalkOptions, read_one};
 use crate::{Cancel, Error, ErrorKind, Result};
 
@@ -41,7 +41,7 @@ pub struct Observations {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-impl Index {
+impl Snapshot {
     /// This index with what the compiler said: the `.beam` files below `folders`, such as `_build/dev/lib/shop/ebin`, and the
     /// `.trace` files that `Ambix.Tracer` leaves. Only those that changed since the last time are read; what is not there
     /// any more, or lies in other folders, is forgotten. A module counts only if its source has not been changed since it was
@@ -54,9 +54,9 @@ impl Index {
         folders: &[PathBuf],
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
-    ) -> Result<(Index, Observations)> {
+    ) -> Result<(Snapshot, Observations)> {
         let mut observations = Observations::default();
-        let known = self.compiled().artifacts();
+        let known = self.compiled.artifacts();
         let now = SystemTime::now();
         let mut artifacts = BTreeMap::new();
         let paths = list(folders, cancel)?;
@@ -83,7 +83,7 @@ impl Index {
         }
         self.lay_beside(&mut artifacts, &mut observations);
         observations.changed = artifacts != *known;
-        let compiled = Compiled::of(artifacts);
+        let compiled = CompiledFacts::of(artifacts);
         observations.files = compiled.files().values().filter(|file| !file.modules.is_empty()).count();
         observations.modules = compiled.files().values().map(|file| file.modules.len()).sum();
         Ok((self.observing(compiled), observations))
@@ -91,7 +91,7 @@ impl Index {
 
     /// Says for each artifact which source it counts for.
     fn lay_beside(&self, artifacts: &mut BTreeMap<Arc<str>, Artifact>, observations: &mut Observations) {
-        let known = self.compiled().artifacts();
+        let known = self.compiled.artifacts();
         // Whether a source still is what was compiled need not be asked again of what counted before: an index that took in
         // another text has forgotten it.
         let counted = |name: &str, path: &Arc<str>, artifact: &Artifact| {
@@ -132,7 +132,7 @@ impl Index {
         if compare {
             let options = WalkOptions { max_file_bytes: u64::MAX - 1, ..WalkOptions::default() };
             let (file, _) = read_one(self.root(), path, &options).ok()?;
-            if file?.hash != self.entry(path)?.file.hash {
+            if file?.hash != self.files.get(path)?.file.hash {
                 return None;
             }
         }
@@ -155,24 +155,24 @@ impl Index {
     /// The path in the index of a file that is given in full or relative to the root.
     fn path_of(&self, source: &Path) -> Option<Arc<str>> {
         let relative = if source.is_absolute() { source.strip_prefix(self.root()).ok()? } else { source };
-        let file = self.entry(relative.to_str()?)?;
+        let file = self.files.get(relative.to_str()?)?;
         Some(file.file.path.clone())
     }
 
-    fn observing(&self, compiled: Compiled) -> Index {
-        let (before, after) = (self.compiled().files(), compiled.files());
+    fn observing(&self, compiled: CompiledFacts) -> Snapshot {
+        let (before, after) = (self.compiled.files(), compiled.files());
         let paths = after.keys().chain(before.keys());
         let different: Vec<_> = paths.filter(|path| after.get(*path) != before.get(*path)).collect();
         let graph = OnceLock::new();
         if let Some(made) = self.graph_if_made() {
             let changes = different.into_iter().filter_map(|path| {
-                let facts = self.entry(path)?.facts.shared().clone();
+                let facts = self.files.get(path)?.facts.shared().clone();
                 let source = Source { facts, compiled: after.get(path).cloned(), outside: false };
                 Some((path.clone(), Some(source)))
             });
             let _ = graph.set(made.updated(changes));
         }
-        self.with_observed(compiled, Arc::new(graph))
+        Snapshot { compiled: Arc::new(compiled), graph: Arc::new(graph), ..self.clone() }
     }
 }
 

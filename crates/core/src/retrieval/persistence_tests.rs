@@ -1,8 +1,20 @@
 //! A stored index is whole or an error, whatever happens to its bytes and whoever else writes.
 
-use super::*;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::persistence;
+use crate::project::BuildOptions;
+use crate::project::store::{FileStore, MemoryStore, Saved, StoreOptions};
 use crate::retrieval::testing::{embedded, project};
-use crate::retrieval::{BuildOptions, Mode, Query};
+use crate::retrieval::{Index, Mode, Query};
+use crate::source::ContentHash;
+use crate::{Cancel, ErrorKind, Result};
+
+/// Where the records of a file begin.
+const DATA: usize = 192;
 
 fn build(root: &Path) -> Index {
     let options = BuildOptions::default();
@@ -13,12 +25,22 @@ fn update(index: &Index) -> Index {
     index.update(&BuildOptions::default(), &mut |_| {}, &Cancel::new()).unwrap().0
 }
 
+fn store(path: &Path) -> FileStore {
+    FileStore::new(path, StoreOptions { wait: Duration::ZERO, max_bytes: None })
+}
+
 fn save(index: &Index, path: &Path) -> Result<Saved> {
-    super::save(index, path, &SaveOptions { wait: Duration::ZERO, max_bytes: None }, &Cancel::new())
+    persistence::save(index, &mut store(path), &Cancel::new())
+}
+
+/// Saves as soon as nobody else does.
+fn save_patiently(index: &Index, path: &Path) -> Saved {
+    let options = StoreOptions { wait: Duration::from_secs(60), max_bytes: None };
+    persistence::save(index, &mut FileStore::new(path, options), &Cancel::new()).unwrap()
 }
 
 fn open(path: &Path) -> Result<Index> {
-    super::open(path, &Cancel::new())
+    persistence::open(&mut store(path), &Cancel::new())
 }
 
 fn answers(index: &Index) -> String {
@@ -28,7 +50,7 @@ fn answers(index: &Index) -> String {
         let query = Query { mode: Mode::Hybrid, vector, ..Query::new(text) };
         index.search(&query, &Cancel::new()).unwrap()
     });
-    format!("{all:?} {:?} {:?} {:?}", index.stats(), index.root(), index.compiled().files())
+    format!("{all:?} {:?} {:?} {:?}", index.stats(), index.root(), index.snapshot().compiled().files())
 }
 
 /// The index with what a tracer saw in one of its files.
@@ -39,7 +61,7 @@ fn observed(index: &Index) -> Index {
     fs::write(folder.path().join("cart.trace"), format!("{head}\n{call}\n")).unwrap();
     let folders = [folder.path().to_path_buf()];
     let (index, _) = index.with_compiled(&folders, &mut |_| {}, &Cancel::new()).unwrap();
-    assert_eq!(index.compiled().files().len(), 1);
+    assert_eq!(index.snapshot().compiled().files().len(), 1);
     index
 }
 
@@ -54,7 +76,7 @@ fn a_reopened_index_answers_the_same() {
 
     let index = embedded(&plain);
     let saved = save(&index, &path).unwrap();
-    assert_eq!((saved.written, saved.kept), (1, plain.stats().files), "only the vectors are new");
+    assert_eq!(saved.written, 1, "only the vectors are new");
     let opened = open(&path).unwrap();
     assert_eq!(answers(&opened), answers(&index));
     assert!(opened.missing_vectors(index.encoder().unwrap()).is_empty());
@@ -67,7 +89,8 @@ fn a_reopened_index_answers_the_same() {
         .unwrap();
     let next = update(&opened);
     let saved = save(&next, &path).unwrap();
-    assert_eq!(saved.written, 1, "only the file that changed is written");
+    // The file, its outline, and the tables of words and names that it is in.
+    assert_eq!(saved.written, 4, "only what the changed file is in is written");
     assert_eq!(answers(&open(&path).unwrap()), answers(&next));
     assert_eq!(save(&next, &path).unwrap().written, 0);
 }
@@ -121,7 +144,7 @@ fn damage_is_an_error_or_a_state_that_was_saved() {
         check(&bytes[..length], &format!("cut at {length}"));
     }
     let everywhere = (0..bytes.len()).step_by(bytes.len() / 250 + 1);
-    for at in (0..DATA as usize).chain(everywhere) {
+    for at in (0..DATA).chain(everywhere) {
         let mut copy = bytes.clone();
         copy[at] ^= 1 << (at % 8);
         check(&copy, &format!("a bit of byte {at}"));
@@ -139,7 +162,7 @@ fn building_again_mends_a_damaged_index() {
     let index = build(root.path());
     save(&index, &path).unwrap();
     let whole = fs::read(&path).unwrap();
-    for at in [9, 70, DATA as usize + 20, whole.len() - 5] {
+    for at in [9, 70, DATA + 20, whole.len() - 5] {
         let mut copy = whole.clone();
         copy[at] ^= 0x10;
         fs::write(&path, copy).unwrap();
@@ -157,7 +180,9 @@ fn foreign_and_newer_files_are_refused_and_kept() {
     let path = folder.path().join("index");
     save(&index, &path).unwrap();
     let mut newer = fs::read(&path).unwrap();
-    newer[8..12].copy_from_slice(&(format::FORMAT_VERSION + 1).to_le_bytes());
+    let version = |bytes: &[u8]| u32::from_le_bytes(bytes[8..12].try_into().unwrap());
+    let next = version(&newer) + 1;
+    newer[8..12].copy_from_slice(&next.to_le_bytes());
     let check = ContentHash::of(&newer[..12]);
     newer[12..16].copy_from_slice(&check.0[..4]);
     for (bytes, kind) in [
@@ -172,7 +197,8 @@ fn foreign_and_newer_files_are_refused_and_kept() {
     }
     save(&index, &folder.path().join("fresh")).unwrap();
     let mut older = fs::read(folder.path().join("fresh")).unwrap();
-    older[8..12].copy_from_slice(&(format::FORMAT_VERSION - 1).to_le_bytes());
+    let last = version(&older) - 1;
+    older[8..12].copy_from_slice(&last.to_le_bytes());
     let check = ContentHash::of(&older[..12]);
     older[12..16].copy_from_slice(&check.0[..4]);
     fs::write(&path, older).unwrap();
@@ -209,40 +235,21 @@ fn what_is_made_from_the_files_is_stored_with_them() {
     assert_eq!(opened.stats(), index.stats());
 }
 
-/// Whoever writes hashes that are right can write what he likes. It is an error, or what the texts say.
+/// Records with the right hashes can hold anything. It is an error, or what the texts say.
 #[test]
 fn nonsense_with_the_right_hashes_is_no_harm() {
     let root = project();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("index");
     let index = build(root.path());
-    save(&index, &path).unwrap();
-    let mut file = File::open(&path).unwrap();
-    let Opened::State(_, directory) = open_directory(&mut file, &path).unwrap() else { panic!() };
-    let forged = folder.path().join("forged");
-    let whole = fs::read(&path).unwrap();
+    let mut store = MemoryStore::default();
+    persistence::save(&index, &mut store, &Cancel::new()).unwrap();
     let expected = answers(&index);
     // Each record in turn gets each of these instead of some of its bytes.
-    for (which, place) in directory.places().enumerate() {
-        let (start, end) = (place.offset as usize, place.end() as usize);
-        for at in (start..end).step_by((end - start) / 40 + 1) {
+    for which in 0..store.len() {
+        let length = store.bytes_mut(which).len();
+        for at in (0..length).step_by(length / 40 + 1) {
             for byte in [0u8, 1, 0x7f, 0xff] {
-                let mut bytes = whole[start..end].to_vec();
-                bytes[at - start] = byte;
-                let mut directory = directory.clone();
-                let place = Place {
-                    offset: whole.len() as u64,
-                    length: bytes.len() as u64,
-                    hash: ContentHash::of(&bytes),
-                };
-                directory.replace(which, place);
-                let mut writer = Writer::new(place.end());
-                let slot = writer.commit(&directory, 1).unwrap();
-                let mut forgery = [&whole[..], &bytes, &writer.bytes].concat();
-                let at = slot_offset(1) as usize;
-                forgery[at..at + slot_bytes(&slot).len()].copy_from_slice(&slot_bytes(&slot));
-                fs::write(&forged, forgery).unwrap();
-                match open(&forged) {
+                let before = std::mem::replace(&mut store.bytes_mut(which)[at], byte);
+                match persistence::open(&mut store, &Cancel::new()) {
                     Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt),
                     // It is asked, and answers something.
                     Ok(index) => {
@@ -254,9 +261,64 @@ fn nonsense_with_the_right_hashes_is_no_harm() {
                         index.search(&query, &Cancel::new()).unwrap();
                     }
                 }
+                store.bytes_mut(which)[at] = before;
             }
         }
     }
+    assert_eq!(answers(&persistence::open(&mut store, &Cancel::new()).unwrap()), expected);
+}
+
+/// To save again costs what changed: records that the store has read or written are not read once more.
+#[test]
+fn a_store_does_not_read_again_what_it_has_seen() {
+    let root = project();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let first = build(root.path());
+    let mut held = store(&path);
+    persistence::save(&first, &mut held, &Cancel::new()).unwrap();
+    fs::write(root.path().join("test/cart_test.exs"), "defmodule Shop.CartTest do\nend\n").unwrap();
+    let second = update(&first);
+    // A byte of a record that stays is damaged behind the back of the store that wrote it.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[DATA + 20] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let saved = persistence::save(&second, &mut held, &Cancel::new()).unwrap();
+    assert!(saved.kept > 0, "it trusts what it wrote");
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Corrupt);
+    // A store that has not seen it looks at it, and mends it.
+    let saved = save(&second, &path).unwrap();
+    assert_eq!(saved.kept, 0);
+    assert_eq!(answers(&open(&path).unwrap()), answers(&second));
+}
+
+/// Unsaved text counts in answers, and is not taken for what is on the disk when the index is opened again.
+#[test]
+fn overlays_are_searched_and_not_kept() {
+    let root = project();
+    let (options, cancel) = (BuildOptions::default(), Cancel::new());
+    let index = build(root.path());
+    let text: Arc<str> = "defmodule Shop.Money do\n  def hypotenuse(a, b), do: a + b\nend\n".into();
+    let overlay = |text: Option<Arc<str>>| [("lib/money.ex".to_string(), text)].into();
+    let (over, changes) = index.with_overlays(overlay(Some(text)), &options, &cancel).unwrap();
+    assert_eq!(changes.changed, ["lib/money.ex".into()]);
+    let best = |index: &Index| index.search(&Query::new("hypotenuse"), &cancel).unwrap().results.len();
+    assert_eq!((best(&index), best(&over)), (0, 1));
+    // An update reads the disk, and the overlay stays; it is no difference that an update could take away.
+    let over = update(&over);
+    assert_eq!(best(&over), 1);
+    assert!(over.differences(&mut Default::default(), &options, &cancel).unwrap().is_empty());
+
+    let mut store = MemoryStore::default();
+    persistence::save(&over, &mut store, &cancel).unwrap();
+    let opened = persistence::open(&mut store, &cancel).unwrap();
+    assert_eq!(answers(&update(&opened)), answers(&index));
+    let (back, changes) = over.with_overlays(overlay(None), &options, &cancel).unwrap();
+    assert_eq!((changes.changed.len(), answers(&back)), (1, answers(&index)));
+    // An overlay may also be a file that is not on the disk.
+    let new = [("lib/new.ex".to_string(), Some("defmodule Shop.New do\nend\n".into()))].into();
+    let (with_new, changes) = index.with_overlays(new, &options, &cancel).unwrap();
+    assert_eq!((changes.added.len(), with_new.stats().files), (1, index.stats().files + 1));
 }
 
 #[test]
@@ -264,9 +326,9 @@ fn an_exported_index_is_one_of_any_folder_with_the_project() {
     let (here, there) = (project(), project());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("exported");
-    let (cancel, options) = (Cancel::new(), SaveOptions::default());
+    let cancel = Cancel::new();
     let index = embedded(&build(here.path()));
-    export(&index, &path, &options, &cancel).unwrap();
+    persistence::export(&index, &mut store(&path), &cancel).unwrap();
     let bytes = fs::read(&path).unwrap();
     let place = here.path().canonicalize().unwrap();
     let place = place.to_str().unwrap().as_bytes();
@@ -274,7 +336,7 @@ fn an_exported_index_is_one_of_any_folder_with_the_project() {
     assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::InvalidArgument);
 
     let without_root = |index: &Index| answers(index).replace(index.root().to_str().unwrap(), "");
-    let imported = import(&path, there.path(), &cancel).unwrap();
+    let imported = persistence::import(&mut store(&path), there.path(), &cancel).unwrap();
     assert_eq!(imported.root(), there.path().canonicalize().unwrap());
     assert_eq!(without_root(&imported), without_root(&index));
     fs::write(there.path().join("lib/money.ex"), "defmodule Shop.Money do\n  def other, do: 1\nend\n")
@@ -285,7 +347,10 @@ fn an_exported_index_is_one_of_any_folder_with_the_project() {
     // From then on it is one as any other.
     save(&updated, &path).unwrap();
     assert_eq!(answers(&open(&path).unwrap()), answers(&updated));
-    assert_eq!(import(&path, &there.path().join("none"), &cancel).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        persistence::import(&mut store(&path), &there.path().join("none"), &cancel).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
 }
 
 #[test]
@@ -294,8 +359,8 @@ fn a_file_stays_below_its_ceiling_or_is_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let save = |index: &Index, most: u64| {
-        let options = SaveOptions { max_bytes: Some(most), ..SaveOptions::default() };
-        super::save(index, &path, &options, &Cancel::new())
+        let options = StoreOptions { max_bytes: Some(most), ..StoreOptions::default() };
+        persistence::save(index, &mut FileStore::new(&path, options), &Cancel::new())
     };
     let index = build(root.path());
     let needed = save(&index, u64::MAX).unwrap().bytes;
@@ -348,22 +413,16 @@ fn who_finds_it_locked_waits_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     save(&index, &path).unwrap();
-    let held = lock(&with_suffix(&path, "lock"), &SaveOptions::default(), &Cancel::new()).unwrap();
+    let held = fs::File::open(folder.path().join("index.lock")).unwrap();
+    held.try_lock().unwrap();
     assert_eq!(save(&index, &path).unwrap_err().kind(), ErrorKind::Locked);
     open(&path).unwrap();
     let waiting = std::thread::spawn({
         let (index, path) = (index.clone(), path.clone());
-        move || {
-            super::save(
-                &index,
-                &path,
-                &SaveOptions { wait: Duration::from_secs(60), ..SaveOptions::default() },
-                &Cancel::new(),
-            )
-        }
+        move || save_patiently(&index, &path)
     });
     drop(held);
-    waiting.join().unwrap().unwrap();
+    waiting.join().unwrap();
 }
 
 #[test]
@@ -383,13 +442,7 @@ fn readers_see_whole_states_while_others_write() {
             let path = path.clone();
             std::thread::spawn(move || {
                 for _ in 0..20 {
-                    super::save(
-                        &index,
-                        &path,
-                        &SaveOptions { wait: Duration::from_secs(60), ..SaveOptions::default() },
-                        &Cancel::new(),
-                    )
-                    .unwrap();
+                    save_patiently(&index, &path);
                 }
             })
         })

@@ -10,14 +10,14 @@ use crate::compiled::{CompiledFile, CompiledModule, TracedCall};
 /// The files of the compiler that were read, by path, and what they say of the sources that the index has as they were
 /// compiled.
 #[derive(Debug, Default)]
-pub(in crate::retrieval) struct Compiled {
+pub(crate) struct CompiledFacts {
     artifacts: BTreeMap<Arc<str>, Artifact>,
     /// By path of the source.
     files: BTreeMap<Arc<str>, Arc<CompiledFile>>,
 }
 
-impl Compiled {
-    pub(in crate::retrieval) fn of(artifacts: BTreeMap<Arc<str>, Artifact>) -> Self {
+impl CompiledFacts {
+    pub(crate) fn of(artifacts: BTreeMap<Arc<str>, Artifact>) -> Self {
         let mut by_source: BTreeMap<Arc<str>, Vec<&Artifact>> = BTreeMap::new();
         for artifact in artifacts.values() {
             if let Some(source) = &artifact.source {
@@ -26,23 +26,20 @@ impl Compiled {
         }
         let files =
             by_source.into_iter().map(|(path, artifacts)| (path, Arc::new(file(artifacts)))).collect();
-        Compiled { artifacts, files }
+        CompiledFacts { artifacts, files }
     }
 
-    pub(in crate::retrieval) fn artifacts(&self) -> &BTreeMap<Arc<str>, Artifact> {
+    pub(crate) fn artifacts(&self) -> &BTreeMap<Arc<str>, Artifact> {
         &self.artifacts
     }
 
     /// What the compiler said of each source, by path.
-    pub(in crate::retrieval) fn files(&self) -> &BTreeMap<Arc<str>, Arc<CompiledFile>> {
+    pub(crate) fn files(&self) -> &BTreeMap<Arc<str>, Arc<CompiledFile>> {
         &self.files
     }
 
     /// What counts after these sources have changed; `None` if that is the same.
-    pub(in crate::retrieval) fn without<'p>(
-        &self,
-        changed: impl Iterator<Item = &'p Arc<str>>,
-    ) -> Option<Compiled> {
+    pub(crate) fn without<'p>(&self, changed: impl Iterator<Item = &'p Arc<str>>) -> Option<CompiledFacts> {
         let mut files = self.files.clone();
         changed.for_each(|path| drop(files.remove(path)));
         if files.len() == self.files.len() {
@@ -52,7 +49,7 @@ impl Compiled {
         for artifact in artifacts.values_mut() {
             artifact.source = artifact.source.take().filter(|source| files.contains_key(source));
         }
-        Some(Compiled { artifacts, files })
+        Some(CompiledFacts { artifacts, files })
     }
 }
 
