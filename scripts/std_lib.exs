@@ -1,6 +1,6 @@
 # Writes the table of what the standard library defines: a line for each module, with its functions and macros.
 #
-#     elixir scripts/std_lib.exs crates/core/src/graph/std_lib.txt
+#     elixir scripts/std_lib.exs crates/core/src/graph/build/std_lib.txt
 #
 # What the file holds already is kept, so that running it with several versions of Elixir gives what any of them has.
 # `name/arity` is a function, `name/arity!` a macro, `name/arity=` a function that the compiler replaces by one of another

@@ -3,6 +3,7 @@
 //! A check is a function from the tree of files to findings. Each looks at text only, so each is tested on trees that
 //! are written in the test itself.
 
+mod circles;
 mod documents;
 mod links;
 mod native;
@@ -22,6 +23,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     text::unfinished,
     text::switched_off_tests,
     text::test_names,
+    circles::circles,
     native::core_without_beam,
     native::core_without_policy,
     native::normal_schedulers,

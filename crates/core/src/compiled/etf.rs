@@ -11,19 +11,11 @@ use flate2::read::ZlibDecoder;
 
 use super::Limits;
 use super::damage::Damage;
-use super::term::{Node, Term};
+use super::term::{Node, Terms};
 use crate::{Error, ErrorKind, Result};
 
 const VERSION: u8 = 131;
 const COMPRESSED: u8 = 80;
-
-/// A term with all that it holds.
-pub(super) struct Terms<'a> {
-    pub(super) bytes: Cow<'a, [u8]>,
-    pub(super) nodes: Vec<Node>,
-    /// Atoms in Latin-1 that are not ASCII, as UTF-8.
-    pub(super) latin: Vec<String>,
-}
 
 impl<'a> Terms<'a> {
     /// Reads the term that the chunk `id` holds.
@@ -44,11 +36,6 @@ impl<'a> Terms<'a> {
             [VERSION, ..] => Decoder::new(Cow::Borrowed(bytes), 1, chunk, limits).decode(),
             _ => Err(chunk.at(0, "it does not begin as a term does")),
         }
-    }
-
-    /// The term itself.
-    pub(super) fn root(&self) -> Term<'_> {
-        Term::new(self, self.nodes.first().copied().unwrap_or(Node::Opaque))
     }
 }
 

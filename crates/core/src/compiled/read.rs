@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::etf::Terms;
 use super::iff::Container;
 use super::module::{CompiledModule, Doc, Role};
 use super::name::{Names, alias};
 use super::tables::{Atoms, exports, imports};
+use super::term::Terms;
 use super::term::{Elements, Term};
 use super::{Limits, docs, elixir, erlang};
 use crate::Result;

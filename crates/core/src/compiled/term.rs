@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::etf::Terms;
-
 /// A term: numbers themselves, everything else by where it is. Elements are those from `first` on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node {
@@ -52,6 +50,21 @@ pub(super) enum Node {
     },
     /// What says nothing of code: floats, bitstrings, processes, ports, references, anonymous functions.
     Opaque,
+}
+
+/// A term with all that it holds.
+pub(super) struct Terms<'a> {
+    pub(super) bytes: Cow<'a, [u8]>,
+    pub(super) nodes: Vec<Node>,
+    /// Atoms in Latin-1 that are not ASCII, as UTF-8.
+    pub(super) latin: Vec<String>,
+}
+
+impl Terms<'_> {
+    /// The term itself.
+    pub(super) fn root(&self) -> Term<'_> {
+        Term::new(self, self.nodes.first().copied().unwrap_or(Node::Opaque))
+    }
 }
 
 /// A term in its place.

@@ -23,12 +23,14 @@
 //! assert_eq!(tree.best().map(|node| tree.node(node).unwrap().payload), Some(2));
 //! ```
 
+mod node;
 mod policy;
 mod render;
 mod tree;
 
+pub use node::{Cost, Node, NodeId, State, Task, Thought, Verdict};
 pub use policy::{Budget, Policy};
-pub use tree::{Cost, Node, NodeId, Reason, State, Status, Task, Thought, Trace, Tree, Verdict};
+pub use tree::{Reason, Status, Trace, Tree};
 
 #[cfg(test)]
 mod tests;

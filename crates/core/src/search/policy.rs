@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Node, NodeId, Task};
+use super::node::{Node, NodeId, Task};
 use crate::{Error, Result};
 
 /// In which order the tree grows.

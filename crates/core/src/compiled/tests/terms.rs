@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::Limits;
-use super::super::etf::Terms;
+use super::super::term::Terms;
 use super::super::testing::{Value, atom, list, tuple};
 use super::kind;
 use crate::ErrorKind;

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tree_sitter::Node;
 
+use super::class::Class;
 use super::source::{Place, Source};
-use super::vocabulary::Class;
 
 /// Which words of the project are of a kind: states of one thing, keys of one map, values of one argument. A word that is
 /// wrong has most often taken the place of its kin.

@@ -1,5 +1,6 @@
 //! Candidates by templates and by donor code.
 
+mod class;
 mod donor;
 mod flaws;
 mod function;

@@ -2,9 +2,10 @@
 
 use super::{Context, Sink, is_value};
 use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::class::Class;
 use crate::propose::mutate::flaws::is_called;
 use crate::propose::mutate::source::{Place, Zone, arguments, parts};
-use crate::propose::mutate::vocabulary::{Class, arity, role};
+use crate::propose::mutate::vocabulary::{arity, role};
 
 /// Functions that are taken for one another, by what follows the module; arguments stay as they are.
 const FAMILIES: &[&str] = &[

@@ -74,7 +74,7 @@ fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
 
 /// The pattern with its string or its atom exchanged for others that occur near.
 fn like_patterns(context: &Context<'_>, place: &Place<'_>, text: &str) -> Vec<(String, f64)> {
-    use crate::propose::mutate::vocabulary::Class;
+    use crate::propose::mutate::class::Class;
     let class = match text.as_bytes() {
         [b'"', ..] if text.len() > 2 && text[1..].find('"') == Some(text.len() - 2) => Class::String,
         [b':', ..] if !text.contains([' ', ',', '{']) => Class::Atom,

@@ -4,8 +4,8 @@ use tree_sitter::Node;
 
 use super::{Context, Sink, enclosed, is_value};
 use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::class::Class;
 use crate::propose::mutate::source::{Place, Zone, arguments, do_block, field, parts};
-use crate::propose::mutate::vocabulary::Class;
 
 /// Functions whose answer is a condition although nothing around them says so.
 fn is_condition(text: &str) -> bool {

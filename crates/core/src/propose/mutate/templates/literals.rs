@@ -2,8 +2,9 @@
 
 use super::{Context, Sink};
 use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::class::Class;
 use crate::propose::mutate::source::{Place, Zone};
-use crate::propose::mutate::vocabulary::{Class, role};
+use crate::propose::mutate::vocabulary::role;
 
 /// How many words of the surroundings are tried for one literal.
 const NEAR: usize = 24;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Context, Sink, enclosed};
 use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::class::Class;
 use crate::propose::mutate::source::{Place, Zone, attribute};
-use crate::propose::mutate::vocabulary::{Class, is_read_attribute, is_variable, role};
+use crate::propose::mutate::vocabulary::{is_read_attribute, is_variable, role};
 
 const NEAR: usize = 16;
 

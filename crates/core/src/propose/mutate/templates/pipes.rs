@@ -2,8 +2,9 @@
 
 use super::{Context, Sink, is_value};
 use crate::propose::mutate::Kind::*;
+use crate::propose::mutate::class::Class;
 use crate::propose::mutate::source::Place;
-use crate::propose::mutate::vocabulary::{Class, role};
+use crate::propose::mutate::vocabulary::role;
 
 /// Steps that are often forgotten.
 const COMMON: [&str; 16] = [

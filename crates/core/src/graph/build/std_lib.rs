@@ -1,0 +1,129 @@
+//! What the standard library defines: Elixir's applications and the modules of Erlang/OTP that code imports from.
+
+use std::sync::Arc;
+
+use super::unit::{Import, Injected, Injection};
+use crate::syntax::DefinitionKind;
+
+/// A line for each module, sorted: its name, then its functions and macros, written by `scripts/std_lib.exs` for Elixir
+/// 1.14 to 1.18.
+const TABLE: &str = include_str!("std_lib.txt");
+
+/// What a name of the standard library is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::graph) enum Known {
+    Function,
+    /// A function that the compiler replaces by one of another name.
+    Inlined,
+    Macro,
+}
+
+/// What `module` has under this name.
+pub(in crate::graph) fn known(module: &str, name: &str, arity: u8) -> Option<Known> {
+    line(module)?.split(' ').skip(1).find_map(|entry| {
+        let (known, rest) = entry.split_once('/')?;
+        let (number, kind) = match rest.strip_suffix('!') {
+            Some(number) => (number, Known::Macro),
+            None => match rest.strip_suffix('=') {
+                Some(number) => (number, Known::Inlined),
+                None => (rest, Known::Function),
+            },
+        };
+        (known == name && number.parse() == Ok(arity)).then_some(kind)
+    })
+}
+
+/// Whether it can be called anywhere without a module.
+pub(crate) fn is_of_kernel(name: &str, arity: u8) -> bool {
+    ["Kernel", "Kernel.SpecialForms"].iter().any(|module| known(module, name, arity).is_some())
+}
+
+pub(in crate::graph) fn has_module(module: &str) -> bool {
+    line(module).is_some()
+}
+
+/// The line of a module, by halving the text between two places.
+fn line(module: &str) -> Option<&'static str> {
+    let (mut low, mut high) = (0, TABLE.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let start = TABLE[..middle].rfind('\n').map_or(0, |at| at + 1);
+        let end = TABLE[start..].find('\n').map_or(TABLE.len(), |length| start + length);
+        let line = &TABLE[start..end];
+        match line.split(' ').next().unwrap_or(line).cmp(module) {
+            std::cmp::Ordering::Equal => return Some(line),
+            std::cmp::Ordering::Less => low = end + 1,
+            std::cmp::Ordering::Greater => high = start,
+        }
+    }
+    None
+}
+
+/// What the `__using__` of a module of the standard library brings.
+pub(in crate::graph) fn injection(module: &str, macro_name: &str) -> Injection {
+    let mut injection = Injection::default();
+    if macro_name != "__using__" {
+        return injection;
+    }
+    let imports: &[&str] = match module {
+        "Bitwise" => &["Bitwise"],
+        "ExUnit.Case" => &["ExUnit.Callbacks", "ExUnit.Assertions", "ExUnit.Case", "ExUnit.DocTest"],
+        "ExUnit.CaseTemplate" => &["ExUnit.Assertions", "ExUnit.Callbacks", "ExUnit.CaseTemplate"],
+        "Mix.Config" => &["Mix.Config"],
+        _ => &[],
+    };
+    let import = |module: &&str| Import { module: Arc::from(*module), only: None, except: Vec::new() };
+    injection.imports = imports.iter().map(import).collect();
+    if matches!(module, "Agent" | "DynamicSupervisor" | "GenServer" | "Supervisor" | "Task") {
+        let (name, public) = ("child_spec".into(), true);
+        let child_spec = Injected { kind: DefinitionKind::Function, name, arity: 1, defaults: 0, public };
+        injection.definitions.push(child_spec);
+    }
+    let behaviour = match module {
+        "Application" | "DynamicSupervisor" | "EEx.Engine" | "GenServer" | "Mix.Task"
+        | "Mix.Task.Compiler" | "Supervisor" => Some(module),
+        "GenEvent" => Some(":gen_event"),
+        _ => None,
+    };
+    injection.behaviours.extend(behaviour.map(Arc::from));
+    injection
+}
+
+/// The behaviours that a module probably has by the `use` of one of which nothing is known: that module, whose callbacks the
+/// macro mostly prepares, and what it is known to be made with.
+pub(in crate::graph) fn likely_behaviours(used: &str) -> impl Iterator<Item = Arc<str>> {
+    let plug = matches!(used, "Phoenix.Controller" | "Phoenix.Router" | "Plug.Builder" | "Plug.Router");
+    [used].into_iter().chain(plug.then_some("Plug")).map(Arc::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_module_of_the_table_is_found_with_all_that_it_has() {
+        let mut count = 0;
+        for line in TABLE.lines() {
+            let (module, entries) = line.split_once(' ').unwrap();
+            for entry in entries.split(' ') {
+                let (name, rest) = entry.split_once('/').unwrap();
+                let arity = rest.trim_end_matches(['!', '=']).parse().unwrap();
+                assert!(known(module, name, arity).is_some(), "{module}.{entry}");
+                count += 1;
+            }
+        }
+        assert!(count > 5000, "{count}");
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        assert_eq!(known("Enum", "map", 2), Some(Known::Function));
+        assert_eq!(known("String", "to_integer", 1), Some(Known::Inlined));
+        assert_eq!(known("Kernel", "tap", 2), Some(Known::Macro));
+        assert_eq!(known(":math", "pi", 0), Some(Known::Function));
+        assert_eq!(known("Enum", "map", 3), None);
+        assert_eq!(known("Enu", "map", 2), None);
+        assert_eq!(known("", "", 0), None);
+        assert_eq!(known("zz", "map", 2), None);
+    }
+}
