@@ -2,35 +2,43 @@ defmodule Ambix.Sandbox.Driver do
   @moduledoc false
   # Runs inside the sandbox, in the VM of the project under test: answers the requests of Ambix.Sandbox.Session.
   #
-  # It shares its VM with untrusted code, so the host believes nothing of what it sends beyond its shape.
-  # The modules Ambix.Sandbox.Driver.* depend on Elixir, Mix, ExUnit and Ambix.Compat only.
+  # It shares its VM with untrusted code, so the host believes nothing of what it sends beyond its shape. Two processes
+  # divide the work. The relay owns the socket, knows the number of the request, and runs no code of the project; the
+  # worker compiles and runs tests, and passes on what it has to say. Both are sensitive, so that nobody else reads their memory.
+  #
+  # The modules Ambix.Sandbox.Driver.* depend on Elixir, Mix, ExUnit and Ambix.Compat only. In the sandbox they have other names
+  # (`Ambix.Sandbox.Disguise`), so they name one another only by `alias` and `__MODULE__`.
 
   alias Ambix.Sandbox.Driver.{Coverage, Mutants, Suite, Workspace}
 
-  @doc "Connects to the host and serves requests until the host hangs up."
-  def start do
-    load_all()
-    address = {:local, System.fetch_env!("AMBIX_SOCKET")}
-    {:ok, socket} = :gen_tcp.connect(address, 0, [:binary, packet: 4, active: false])
-    serve(socket, nil)
+  # What the host takes at most in one frame, and what a request says of coverage before it stops to tell tests apart.
+  @frame_bytes 1_048_576
+  @covered_bytes 6 * 1_048_576
+
+  @doc "Serves the requests that come over the socket until the host hangs up."
+  def start(socket) do
+    Process.flag(:sensitive, true)
+    # What a test said before it ended the VM shall have left the VM.
+    Process.flag(:priority, :high)
+    worker = spawn_monitor(fn -> work(nil) end)
+    serve(socket, worker)
   end
 
-  # Mix removes folders that are no dependency's from the code path.
-  defp load_all do
-    folder = __MODULE__ |> :code.which() |> List.to_string() |> Path.dirname()
+  ## The relay
 
-    for file <- Path.wildcard(folder <> "/*.beam") do
-      {:module, _} = file |> Path.basename(".beam") |> String.to_atom() |> :code.ensure_loaded()
-    end
-  end
-
-  defp serve(socket, state) do
+  defp serve(socket, {pid, _} = worker) do
     case :gen_tcp.recv(socket, 0) do
       {:ok, frame} ->
         case :erlang.binary_to_term(frame) do
           # Came when all was done already.
-          {_nonce, :stop} -> serve(socket, state)
-          {nonce, request} -> serve(socket, serve(socket, state, nonce, request))
+          {_nonce, :stop} ->
+            serve(socket, worker)
+
+          {nonce, request} ->
+            tag = make_ref()
+            send(pid, {tag, self(), request})
+            relay(socket, worker, nonce, tag)
+            serve(socket, worker)
         end
 
       {:error, _} ->
@@ -38,12 +46,33 @@ defmodule Ambix.Sandbox.Driver do
     end
   end
 
-  defp serve(socket, state, nonce, request) do
-    emit = fn message -> :gen_tcp.send(socket, :erlang.term_to_binary({nonce, message})) end
-    {reply, state} = answer(request, state, emit, fn -> stop?(socket, nonce) end)
-    emit.({:done, reply, health()})
-    state
+  defp relay(socket, {_, monitor} = worker, nonce, tag) do
+    receive do
+      {^tag, :stop?, from} ->
+        send(from, {tag, stop?(socket, nonce)})
+        relay(socket, worker, nonce, tag)
+
+      {^tag, {:done, reply, health}} ->
+        frame = frame(nonce, {:done, reply, health}) || frame(nonce, {:done, too_large(), health})
+        :gen_tcp.send(socket, frame)
+
+      {^tag, message} ->
+        # What is too large is not said: a test without a result has not passed.
+        frame = frame(nonce, message)
+        if frame, do: :gen_tcp.send(socket, frame)
+        relay(socket, worker, nonce, tag)
+
+      {:DOWN, ^monitor, :process, _, _} ->
+        System.halt(1)
+    end
   end
+
+  defp frame(nonce, message) do
+    frame = :erlang.term_to_binary({nonce, message})
+    if byte_size(frame) <= @frame_bytes, do: frame
+  end
+
+  defp too_large, do: refusal(:project, "the answer is larger than #{@frame_bytes} bytes")
 
   # Whether the host has had enough of this request, or is gone.
   defp stop?(socket, nonce) do
@@ -51,6 +80,25 @@ defmodule Ambix.Sandbox.Driver do
       {:ok, frame} -> :erlang.binary_to_term(frame) == {nonce, :stop} or stop?(socket, nonce)
       {:error, reason} -> reason != :timeout
     end
+  end
+
+  ## The worker
+
+  defp work(state) do
+    Process.flag(:sensitive, true)
+
+    receive do
+      {tag, relay, request} when is_reference(tag) ->
+        emit = fn message -> send(relay, {tag, message}) end
+        {reply, state} = answer(request, state, emit, fn -> stopped?(relay, tag) end)
+        emit.({:done, reply, health()})
+        work(state)
+    end
+  end
+
+  defp stopped?(relay, tag) do
+    send(relay, {tag, :stop?, self()})
+    receive(do: ({^tag, answer} -> answer))
   end
 
   # Throws {:refused, kind, message, diagnostics} are answers; so is everything that project code raises or throws.
@@ -91,9 +139,11 @@ defmodule Ambix.Sandbox.Driver do
     {{:ok, outcome}, Suite.forget_changed(state, outcome)}
   end
 
-  defp handle(:load, state, _emit) do
+  # Many tests would not fit into one frame.
+  defp handle(:load, state, emit) do
     state = Suite.load(state, :all)
-    {{:ok, %{tests: Suite.list(state)}}, state}
+    for tests <- state |> Suite.list() |> Enum.chunk_every(200), do: emit.({:listed, tests})
+    {{:ok, %{tests: []}}, state}
   end
 
   defp handle({:run, options}, state, emit) do
@@ -105,7 +155,7 @@ defmodule Ambix.Sandbox.Driver do
 
   defp handle({:cover, options}, state, emit) do
     state = Suite.load(state, :all)
-    {{:ok, Coverage.run(state, options, emit)}, state}
+    {{:ok, Coverage.run(state, Map.put(options, :bytes, @covered_bytes), emit)}, state}
   end
 
   defp health do

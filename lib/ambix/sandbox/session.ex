@@ -2,12 +2,20 @@ defmodule Ambix.Sandbox.Session do
   @moduledoc false
   # One sandboxed VM with a driver in it, and the conversation with it over a socket. The socket is not the VM's standard output, so
   # nothing that is printed can disturb it. All functions are to be called by one process.
+  #
+  # What is believed of a driver's words: they must come as frames of a known shape, with the secret number of the request, and
+  # in all no more than a few megabytes. Results count for the tests that were asked for, and of two results for one test the
+  # worse one. How a VM ended is never taken from here: the box knows.
+  #
+  # Tested code shares its VM with the driver. Its modules have random names there, came over the socket, and are in no
+  # file, argument or environment; the process that knows the number of the request runs no code of the project. Still code that searches the
+  # VM for the driver, or that answers in ExUnit's place, can report any result for the tests that it takes part in. So a result
+  # says what honest code does, and a change that was written to deceive has to be caught by reading it.
 
   alias Ambix.Error
-  alias Ambix.Sandbox.{Box, Command, Driver, Frame, Limits, Scratch}
+  alias Ambix.Sandbox.{Box, Command, Disguise, Driver, Frame, Limits, Scratch}
 
   @driver [
-    Ambix.Compat,
     Driver,
     Driver.Coverage,
     Driver.Formatter,
@@ -17,12 +25,25 @@ defmodule Ambix.Sandbox.Session do
     Driver.Schemata,
     Driver.Suite,
     Driver.Tracer,
-    Driver.Workspace
+    Driver.Workspace,
+    Ambix.Compat
   ]
 
-  @frame_bytes 16 * 1_048_576
-  @total_bytes 512 * 1_048_576
+  # One frame, all frames that answer one request, and the terms that are kept of them.
+  @frame_bytes 1_048_576
+  @total_bytes 16 * 1_048_576
+  @kept_bytes 64 * 1_048_576
   @connect_ms 30_000
+
+  # Told to the Elixir that starts in the sandbox: the driver's code comes over the socket. The first module is the driver.
+  @boot ~S"""
+  {:ok, socket} = :gen_tcp.connect({:local, System.fetch_env!("AMBIX_SOCKET")}, 0, [:binary, packet: 4, active: false])
+  System.delete_env("AMBIX_SOCKET")
+  {:ok, frame} = :gen_tcp.recv(socket, 0)
+  modules = for {name, code} <- :erlang.binary_to_term(frame), do: {:erlang.binary_to_atom(name), code}
+  for {module, code} <- modules, do: {:module, _} = :code.load_binary(module, ~c"driver", code)
+  modules |> hd() |> elem(0) |> apply(:start, [socket])
+  """
 
   @folder "/run/ambix"
   @source "/run/project"
@@ -39,43 +60,52 @@ defmodule Ambix.Sandbox.Session do
         }
 
   # The shapes of all that a driver may send.
-  @diagnostics {:list, {:map, %{file: :string, line: :count, message: :string}}}
-  @description %{id: :string, module: :string, name: :string, file: :string, line: :count}
-  @frame {:map, %{file: :string, line: :count, module: :string, function: :string, arity: :count}}
+  @short {:string, 4_096}
+  @text {:string, 65_536}
+  @number {:count, 0x1000000000000}
+  @line {:count, 10_000_000}
+  @diagnostics {:list, {:map, %{file: @short, line: @line, message: @text}}, 1_000}
+  @description %{id: @short, module: @short, name: @short, file: @short, line: @line}
+  @frame {:map, %{file: @short, line: @line, module: @short, function: @short, arity: {:count, 255}}}
   @test {:map,
          Map.merge(@description, %{
            state: {:atoms, [:passed, :failed, :excluded, :skipped, :invalid, :timeout]},
-           message: :string,
-           frames: {:list, @frame},
-           microseconds: :count
+           message: @text,
+           frames: {:list, @frame, 50},
+           microseconds: @number
          })}
-  @covered {:list, {:tuple, [:string, {:list, :count}]}}
+  @tests {:list, {:map, @description}, 200}
+  @covered {:list, {:tuple, [@short, {:bytes, @frame_bytes}]}, 100_000}
   @outcome {:map, %{status: {:atoms, [:ok, :error]}, errors: @diagnostics, warnings: @diagnostics}}
   @answer {:either,
            [
              @outcome,
-             {:map, %{tests: {:list, {:map, @description}}}},
-             {:map, %{one_by_one: :count, by_module: :count}},
-             {:map, %{microseconds: :count}},
+             {:map, %{tests: @tests}},
+             {:map, %{one_by_one: @number, by_module: @number}},
+             {:map, %{microseconds: @number}},
              {:map, %{}}
            ]}
   @reply {:either,
           [
             {:tuple, [:ok, @answer]},
-            {:tuple, [:error, {:atoms, [:project, :io, :not_found]}, :string, @diagnostics]}
+            {:tuple, [:error, {:atoms, [:project, :io, :not_found]}, @text, @diagnostics]}
           ]}
   @message {:either,
             [
-              {:tuple, [:started, :string]},
+              {:tuple, [:started, @short]},
               {:tuple, [:test, @test]},
-              {:tuple, [:covered, {:list, :string}, @covered]},
-              {:tuple, [:unfit, :count]},
-              {:tuple, [:broken, :count, :string]},
-              {:tuple, [:mutant, :count]},
-              {:tuple, [:tried, :count, :count]},
-              {:tuple, [:done, @reply, {:map, %{cpu_ms: :count, atoms: :count}}]}
+              {:tuple, [:listed, @tests]},
+              {:tuple, [:covered, {:list, @short, 100_000}, @covered]},
+              {:tuple, [:unfit, @number]},
+              {:tuple, [:broken, @number, @text]},
+              {:tuple, [:mutant, @number]},
+              {:tuple, [:tried, @number, @number]},
+              {:tuple, [:done, @reply, {:map, %{cpu_ms: @number, atoms: @number}}]}
             ]}
-  @shape {:tuple, [:count, @message]}
+  @shape {:tuple, [{:bytes, 16}, @message]}
+
+  # The worse of two results for one test counts.
+  @states [:passed, :excluded, :skipped, :invalid, :timeout, :failed]
 
   @doc "Starts a VM for the project at `root`. Options as for `Ambix.Sandbox.Command`, and `:limits`, `:dependencies`."
   @spec start(Path.t(), keyword()) :: {:ok, t()} | {:error, Error.t()}
@@ -87,14 +117,13 @@ defmodule Ambix.Sandbox.Session do
   defp start(how, root, scratch, opts) do
     shared = shared!(scratch)
     listener = listen!(shared)
-    for module <- @driver, do: Scratch.write!(shared, "#{module}.beam", object_code(module))
 
     {work, own} =
       if how == :none, do: without_isolation(root, scratch, opts), else: isolated(root, scratch, opts)
 
     folder = if how == :none, do: shared, else: @folder
     environment = %{"MIX_ENV" => "test", "AMBIX_SOCKET" => Path.join(folder, "socket")}
-    words = ["elixir", "-pa", folder, "-e", "Ambix.Sandbox.Driver.start()"]
+    words = ["elixir", "-e", @boot]
     own = [limits: opts[:limits], env: Map.merge(environment, opts[:env] || %{})] ++ own
 
     {:ok, command} = Command.build(words, own ++ Keyword.take(opts, [:bubblewrap, :unsafe_without_isolation]))
@@ -120,7 +149,7 @@ defmodule Ambix.Sandbox.Session do
           {:ok, term(), map(), t()} | {:refused, Error.t(), t()} | {:died, death(), map()}
   def request(session, request, opts) do
     # A frame without the number of the request is not an answer to it.
-    nonce = :rand.uniform(0xFFFFFFFFFFF)
+    nonce = :crypto.strong_rand_bytes(16)
     caller = opts[:caller]
     monitor = caller && Process.monitor(caller)
 
@@ -131,10 +160,12 @@ defmodule Ambix.Sandbox.Session do
       monitor: monitor,
       each: opts[:each],
       hung_ms: opts[:hung_ms],
-      enough: opts[:enough]
+      enough: opts[:enough],
+      asked: asked(request),
+      mutants: mutants(request)
     }
 
-    said = %{started: nil, mutant: nil, tests: [], covered: [], bytes: 0}
+    said = %{started: nil, mutant: nil, tests: %{}, listed: [], covered: [], bytes: 0, kept: 0}
 
     result =
       case :gen_tcp.send(session.socket, :erlang.term_to_binary({nonce, request})) do
@@ -145,6 +176,16 @@ defmodule Ambix.Sandbox.Session do
     if monitor, do: Process.demonitor(monitor, [:flush])
     result
   end
+
+  # The tests that may have results in answer to a request.
+  defp asked({:run, %{ids: ids}}), do: MapSet.new(ids)
+  defp asked({:cover, %{first: first, others: others}}), do: MapSet.new(first ++ others)
+  defp asked({:mutants, %{failing: failing, others: others}}), do: MapSet.new(failing ++ others)
+  defp asked(_request), do: MapSet.new()
+
+  # The mutants that may be spoken of, each once.
+  defp mutants({:mutants, %{mutants: mutants}}), do: MapSet.new(mutants, & &1.id)
+  defp mutants(_request), do: MapSet.new()
 
   @doc "What the project printed since the last call."
   @spec output(t()) :: String.t()
@@ -204,16 +245,12 @@ defmodule Ambix.Sandbox.Session do
     listener
   end
 
-  defp object_code(module) do
-    {^module, binary, _file} = :code.get_object_code(module)
-    binary
-  end
-
   # The first to connect is the driver: project code runs later only, and finds the socket closed.
   defp connect(session, listener, deadline) do
     case :gen_tcp.accept(listener, 50) do
       {:ok, socket} ->
         :gen_tcp.close(listener)
+        _ = :gen_tcp.send(socket, :erlang.term_to_binary(Disguise.disguise(@driver)))
         {:ok, %{session | socket: socket}}
 
       {:error, :timeout} ->
@@ -245,18 +282,15 @@ defmodule Ambix.Sandbox.Session do
 
   defp collect(session, wait, said) do
     %{socket: socket, box: box} = session
-    %{nonce: nonce, monitor: monitor, enough: enough} = wait
+    %{monitor: monitor, enough: enough} = wait
     :inet.setopts(socket, active: :once)
 
     receive do
       {:tcp, ^socket, frame} ->
-        said = %{said | bytes: said.bytes + byte_size(frame)}
-
-        case said.bytes <= @total_bytes and Frame.decode(frame, @shape) do
-          {:ok, {^nonce, message}} -> heard(message, session, wait, said)
-          {:ok, {_other, _message}} -> died(session, :forged, said)
-          _ -> died(session, :forged, said)
-        end
+        # Who talks without end is not waited for either.
+        if now() < wait.deadline,
+          do: decode(frame, session, wait, %{said | bytes: said.bytes + byte_size(frame)}),
+          else: died(session, :wall_clock, said)
 
       {:tcp_error, ^socket, :emsgsize} ->
         died(session, :forged, said)
@@ -265,7 +299,7 @@ defmodule Ambix.Sandbox.Session do
         died(session, nil, said)
 
       {:enough, ^enough} when enough != nil ->
-        _ = :gen_tcp.send(socket, :erlang.term_to_binary({nonce, :stop}))
+        _ = :gen_tcp.send(socket, :erlang.term_to_binary({wait.nonce, :stop}))
         collect(session, %{wait | enough: nil}, said)
 
       {Box, ^box, result} ->
@@ -278,35 +312,82 @@ defmodule Ambix.Sandbox.Session do
     end
   end
 
+  defp decode(frame, session, %{nonce: nonce} = wait, said) do
+    with true <- said.bytes <= @total_bytes,
+         {:ok, {^nonce, message}, size} <- Frame.decode(frame, @shape),
+         true <- said.kept + size <= @kept_bytes do
+      heard(message, session, wait, %{said | kept: said.kept + size})
+    else
+      _ -> died(session, :forged, said)
+    end
+  end
+
   # An atom is greater than any number, so :infinity is never the least.
   defp patience(wait) do
-    wait.deadline |> Kernel.-(System.monotonic_time(:millisecond)) |> max(0) |> min(wait.silence_ms)
+    (wait.deadline - now()) |> max(0) |> min(wait.silence_ms)
   end
 
-  defp heard({:started, id}, session, wait, said),
-    do: collect(session, wait, %{said | started: id})
+  defp now, do: System.monotonic_time(:millisecond)
 
-  defp heard({:test, test}, session, wait, said),
-    do: collect(session, wait, %{said | tests: [test | said.tests], started: nil})
+  # A test that nobody asked for is no result: a module whose setup fails speaks for all its tests.
+  defp heard({:started, id}, session, wait, said) do
+    if id in wait.asked,
+      do: collect(session, wait, %{said | started: id}),
+      else: died(session, :forged, said)
+  end
 
+  defp heard({:test, test}, session, wait, said) do
+    if test.id in wait.asked,
+      do: collect(session, wait, %{said | tests: keep_worse(said.tests, test), started: nil}),
+      else: collect(session, wait, said)
+  end
+
+  defp heard({:listed, tests}, session, wait, said),
+    do: collect(session, wait, %{said | listed: [tests | said.listed]})
+
+  # The bounds of what may be said are for each mutant.
   defp heard({:mutant, id}, session, wait, said) do
-    wait = if wait.hung_ms, do: %{wait | silence_ms: wait.hung_ms}, else: wait
-    collect(session, wait, %{said | mutant: id, tests: []})
+    if id in wait.mutants do
+      wait = if wait.hung_ms, do: %{wait | silence_ms: wait.hung_ms}, else: wait
+      said = %{said | mutant: id, tests: %{}, bytes: 0, kept: 0}
+      collect(session, %{wait | mutants: MapSet.delete(wait.mutants, id)}, said)
+    else
+      died(session, :forged, said)
+    end
   end
 
-  defp heard({:tried, id, microseconds}, session, %{each: each} = wait, said) when each != nil do
-    each.({:tried, id, microseconds, Enum.reverse(said.tests)})
-    collect(session, wait, %{said | mutant: nil, tests: []})
+  defp heard({:tried, id, microseconds}, session, wait, %{mutant: id} = said) do
+    wait.each.({:tried, id, microseconds, ordered(said).tests})
+    collect(session, wait, %{said | mutant: nil, tests: %{}})
   end
 
-  defp heard(message, session, %{each: each} = wait, said)
-       when each != nil and elem(message, 0) in [:unfit, :broken] do
-    each.(message)
-    collect(session, wait, said)
+  defp heard(message, session, wait, said) when elem(message, 0) in [:unfit, :broken] do
+    id = elem(message, 1)
+
+    if id in wait.mutants do
+      wait.each.(message)
+      collect(session, %{wait | mutants: MapSet.delete(wait.mutants, id)}, said)
+    else
+      died(session, :forged, said)
+    end
   end
 
-  defp heard({:covered, ids, lines}, session, wait, said),
-    do: collect(session, wait, %{said | covered: [{ids, lines} | said.covered]})
+  defp heard({:covered, ids, files}, session, wait, said) do
+    # A line is a byte in a frame, and the element of a list here.
+    kept = said.kept + 16 * Enum.reduce(files, 0, fn {_, packed}, sum -> sum + byte_size(packed) end)
+
+    if kept <= @kept_bytes and Enum.all?(ids, &(&1 in wait.asked)) do
+      lines = for {file, packed} <- files, do: {file, unpack(packed)}
+      collect(session, wait, %{said | kept: kept, covered: [{ids, lines} | said.covered]})
+    else
+      died(session, :forged, said)
+    end
+  end
+
+  defp heard({:done, {:ok, %{tests: tests}}, health}, session, _wait, said) do
+    tests = [tests | said.listed] |> Enum.reverse() |> Enum.concat()
+    {:ok, %{tests: tests}, ordered(said), %{session | health: health}}
+  end
 
   defp heard({:done, {:ok, answer}, health}, session, _wait, said),
     do: {:ok, answer, ordered(said), %{session | health: health}}
@@ -318,6 +399,23 @@ defmodule Ambix.Sandbox.Session do
 
   # Nobody has asked for it.
   defp heard(_message, session, _wait, said), do: died(session, :forged, said)
+
+  # The tests in the order in which their first results came.
+  defp keep_worse(tests, test) do
+    Map.update(tests, test.id, {map_size(tests), test}, fn {place, other} ->
+      {place, Enum.max_by([other, test], fn test -> Enum.find_index(@states, &(&1 == test.state)) end)}
+    end)
+  end
+
+  # See `Ambix.Sandbox.Driver.Coverage.pack/1`.
+  defp unpack(packed) do
+    {lines, _} =
+      for <<byte <- packed>>, reduce: {[], 0} do
+        {lines, line} -> if byte == 0, do: {lines, line + 255}, else: {[line + byte | lines], line + byte}
+      end
+
+    Enum.reverse(lines)
+  end
 
   # A VM that hangs up gets a moment to end by itself, which tells why.
   defp died(session, nil, said) do
@@ -341,7 +439,10 @@ defmodule Ambix.Sandbox.Session do
     {:died, %{reason: result.status, exit_status: result.exit_status, output: result.output}, ordered(said)}
   end
 
-  defp ordered(said), do: %{said | tests: Enum.reverse(said.tests), covered: Enum.reverse(said.covered)}
+  defp ordered(said) do
+    tests = said.tests |> Map.values() |> Enum.sort_by(&elem(&1, 0)) |> Enum.map(&elem(&1, 1))
+    %{said | tests: tests, covered: Enum.reverse(said.covered)}
+  end
 
   @doc "Limits of a project's VM, where they differ from those of a single program."
   @spec default_limits() :: keyword()

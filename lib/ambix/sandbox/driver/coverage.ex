@@ -6,10 +6,10 @@ defmodule Ambix.Sandbox.Driver.Coverage do
   alias Ambix.Sandbox.Driver.{Formatter, Suite, Workspace}
 
   @doc """
-  Runs tests once more with coverage, and emits `{:covered, ids, [{file, lines}]}`.
+  Runs tests once more with coverage, and emits `{:covered, ids, [{file, lines}]}`, with lines as `pack/1` writes them.
 
-  The tests in `first` run one by one whatever it takes; those in `others` one by one until `budget_ms` is used up, then
-  by module. Answers how many tests ran each way.
+  The tests in `first` run one by one whatever it takes; those in `others` one by one until `budget_ms` is used up or `bytes`
+  are said, then by module. Answers how many tests ran each way.
   """
   def run(state, options, emit) do
     first = Suite.select(state, options.first)
@@ -21,8 +21,9 @@ defmodule Ambix.Sandbox.Driver.Coverage do
 
     try do
       deadline = System.monotonic_time(:millisecond) + options.budget_ms
-      for test <- first, do: cover([test], sources, options, emit, state)
-      {single, rest} = until(others, deadline, fn test -> cover([test], sources, options, emit, state) end)
+      said = for test <- first, reduce: 0, do: (said -> said + cover([test], sources, options, emit, state))
+      one = fn test -> cover([test], sources, options, emit, state) end
+      {single, rest} = until(others, {deadline, options.bytes - said}, one, 0)
       groups = Enum.chunk_by(rest, &elem(&1, 0))
       for tests <- groups, do: cover(tests, sources, options, emit, state)
       %{one_by_one: length(first) + single, by_module: length(rest)}
@@ -32,14 +33,13 @@ defmodule Ambix.Sandbox.Driver.Coverage do
     end
   end
 
-  defp until(tests, deadline, fun) do
-    {done, rest} =
-      Enum.split_while(tests, fn test ->
-        System.monotonic_time(:millisecond) < deadline and fun.(test) != nil
-      end)
-
-    {length(done), rest}
+  defp until([test | rest] = tests, {deadline, bytes}, cover, done) do
+    if System.monotonic_time(:millisecond) < deadline and bytes > 0,
+      do: until(rest, {deadline, bytes - cover.(test)}, cover, done + 1),
+      else: {done, tests}
   end
+
+  defp until([], _bounds, _cover, done), do: {done, []}
 
   defp start(modules) do
     :ok = Compat.ensure_application(:tools)
@@ -57,7 +57,9 @@ defmodule Ambix.Sandbox.Driver.Coverage do
     tool(:reset)
     Suite.run_tests(tests, %{options | max_failures: :infinity}, fn _ -> :ok end, state)
     ids = Enum.map(tests, &Formatter.id/1)
-    emit.({:covered, ids, lines(sources)})
+    lines = lines(sources)
+    emit.({:covered, ids, lines})
+    :erlang.external_size(lines)
   end
 
   defp lines(sources) do
@@ -71,9 +73,18 @@ defmodule Ambix.Sandbox.Driver.Coverage do
       end
     end)
     |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
-    |> Enum.map(fn {file, lines} -> {file, lines |> Enum.uniq() |> Enum.sort()} end)
+    |> Enum.map(fn {file, lines} -> {file, lines |> Enum.uniq() |> Enum.sort() |> pack()} end)
     |> Enum.sort()
   end
+
+  @doc "Sorted lines as the distances between them, a byte each; where that is not enough, zeros of 255 stand before it."
+  def pack(lines) do
+    {bytes, _} = Enum.map_reduce(lines, 0, fn line, before -> {distance(line - before), line} end)
+    IO.iodata_to_binary(bytes)
+  end
+
+  defp distance(lines),
+    do: [:binary.copy(<<0>>, div(lines - 1, 255)), rem(lines - 1, 255) + 1]
 
   # The source of each module and its number of lines: macros can give a module lines of another file.
   defp sources(state) do

@@ -1,6 +1,9 @@
 defmodule Ambix.Sandbox.Driver.Formatter do
   @moduledoc false
   # The ExUnit formatter that turns events into plain data and emits them.
+  #
+  # How to emit comes with ExUnit's options, which are an application's environment for all to read: it is taken out of
+  # there before any test runs, and kept where no other process looks, so not in the server's state.
 
   use GenServer
 
@@ -17,36 +20,42 @@ defmodule Ambix.Sandbox.Driver.Formatter do
       module: inspect(test.module),
       name: Atom.to_string(test.name),
       file: Path.relative_to(test.tags.file, state.work),
-      line: test.tags.line
+      line: Workspace.line(test.tags.line)
     }
   end
 
   @impl true
-  def init(options), do: {:ok, Keyword.fetch!(options, :ambix)}
-
-  @impl true
-  def handle_cast({:test_started, test}, context) do
-    context.emit.({:started, id(test)})
-    {:noreply, context}
+  def init(options) do
+    Process.flag(:sensitive, true)
+    Process.put(:context, Keyword.fetch!(options, :ambix))
+    Application.delete_env(:ex_unit, :ambix)
+    {:ok, nil}
   end
 
-  def handle_cast({:test_finished, test}, context) do
-    context.emit.({:test, result(test, context.state)})
-    {:noreply, context}
+  @impl true
+  def handle_cast({:test_started, test}, nil) do
+    emit({:started, id(test)})
+    {:noreply, nil}
+  end
+
+  def handle_cast({:test_finished, test}, nil) do
+    emit_result(test)
+    {:noreply, nil}
   end
 
   # Tests of a module whose setup_all has died get no event of their own.
-  def handle_cast({:module_finished, %{state: {:failed, failures}, tests: tests}}, context) do
+  def handle_cast({:module_finished, %{state: {:failed, failures}, tests: tests}}, nil) do
     for test <- tests, test.state == nil do
-      context.emit.(
-        {:test, result(%{test | state: {:invalid, %{state: {:failed, failures}}}}, context.state)}
-      )
+      emit_result(%{test | state: {:invalid, %{state: {:failed, failures}}}})
     end
 
-    {:noreply, context}
+    {:noreply, nil}
   end
 
-  def handle_cast(_event, context), do: {:noreply, context}
+  def handle_cast(_event, nil), do: {:noreply, nil}
+
+  defp emit(message), do: Process.get(:context).emit.(message)
+  defp emit_result(test), do: emit({:test, result(test, Process.get(:context).state)})
 
   defp result(test, state) do
     {outcome, failures} = outcome(test.state)
@@ -85,12 +94,11 @@ defmodule Ambix.Sandbox.Driver.Formatter do
          true <- project?(module),
          relative when relative != nil <- file |> List.to_string() |> Workspace.relative(state) do
       arity = if is_list(arity), do: length(arity), else: arity
-      line = Keyword.get(location, :line, 0)
 
       [
         %{
           file: relative,
-          line: line,
+          line: Workspace.line(Keyword.get(location, :line, 0)),
           module: inspect(module),
           function: Atom.to_string(function),
           arity: arity

@@ -84,7 +84,11 @@ defmodule Ambix.Sandbox.Driver.Suite do
       ambix: %{emit: emit, state: state}
     )
 
-    ExUnit.run(modules)
+    try do
+      ExUnit.run(modules)
+    after
+      Application.delete_env(:ex_unit, :ambix)
+    end
   end
 
   @doc "The tests with these ids as `{module, name}`, in the order of files and lines."
@@ -132,8 +136,7 @@ defmodule Ambix.Sandbox.Driver.Suite do
     Agent.stop(modules)
 
     with {:error, errors, _warnings} <- result do
-      diagnostics = Enum.map(errors, &Workspace.diagnostic(&1, state))
-      Workspace.refuse("the test files do not compile", diagnostics)
+      Workspace.refuse("the test files do not compile", Workspace.diagnostics(errors, state))
     end
 
     drain()

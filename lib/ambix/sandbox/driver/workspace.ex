@@ -14,6 +14,8 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @erlang ~w(erl hrl xrl yrl)
   # Seconds between the times of the copy and now: a time for so many writings.
   @room 100_000_000
+  @most_diagnostics 200
+  @most_lines 10_000_000
   @hurry {"ERL_COMPILER_OPTIONS",
           "[no_copt,no_ssa_opt,no_bool_opt,no_type_opt,no_bsm_opt,no_share_opt,no_recv_opt,no_fun_opt]"}
 
@@ -71,8 +73,8 @@ defmodule Ambix.Sandbox.Driver.Workspace do
 
     outcome = %{
       status: if(status == :error, do: :error, else: :ok),
-      errors: Enum.map(errors, &diagnostic(&1, state)),
-      warnings: Enum.map(others, &diagnostic(&1, state))
+      errors: diagnostics(errors, state),
+      warnings: diagnostics(others, state)
     }
 
     {outcome, remember(state, Map.keys(changes), status != :error and (full? or state.consolidated))}
@@ -180,6 +182,10 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @doc "Gives up on the request with an answer for the user."
   def refuse(message, diagnostics \\ []), do: throw({:refused, :project, text(message), diagnostics})
 
+  @doc "The first of a compiler's diagnostics as plain data."
+  def diagnostics(diagnostics, state),
+    do: diagnostics |> Enum.take(@most_diagnostics) |> Enum.map(&diagnostic(&1, state))
+
   @doc "A compiler's diagnostic as plain data; takes those of Mix and of the parallel compiler."
   def diagnostic(%{file: file, message: message} = diagnostic, state) do
     diagnostic(file, Map.get(diagnostic, :position), message, state)
@@ -196,9 +202,10 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   defp said(message) when is_list(message), do: IO.chardata_to_string(message)
   defp said(message), do: inspect(message)
 
-  defp line(line) when is_integer(line), do: line
-  defp line(position) when is_tuple(position), do: line(elem(position, 0))
-  defp line(_), do: 0
+  @doc "The line of a position, or 0 if it can be none: macros give any number."
+  def line(line) when is_integer(line) and line in 0..@most_lines, do: line
+  def line(position) when is_tuple(position) and tuple_size(position) > 0, do: line(elem(position, 0))
+  def line(_), do: 0
 
   ## The copy
 
