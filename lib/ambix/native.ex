@@ -75,6 +75,10 @@ defmodule Ambix.Native do
   def index_chunks(_index, _first, _count), do: missing()
   def index_vectors(_reference, _index), do: missing()
 
+  # Sandboxes
+  def sandbox_filters, do: missing()
+  def sandbox_files(_path), do: missing()
+
   # Watches
   def watch_start(_reference, _root, _options), do: missing()
   def watch_stop(_watch), do: missing()

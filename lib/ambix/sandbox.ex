@@ -5,13 +5,12 @@ defmodule Ambix.Sandbox do
   The program gets its own user, process, network, IPC and host-name namespaces (bubblewrap), a clean environment, the
   system's programs and libraries read-only, `/tmp` to write, and nothing of the user's home. Everything it may use is
   limited, see `Ambix.Sandbox.Limits`. It runs as an unprivileged user, also when the caller is root, and nothing of it
-  outlives the call, the calling process or this VM.
+  outlives the call, the calling process or this VM. Of the kernel's system calls it has those for files, memory, processes, threads, time and
+  sockets of the families UNIX, INET and INET6 (in a network of its own); to all others it gets the answer that there are none. That filter is made
+  for x86-64 and AArch64; on other processors there is none, which `mix ambix.doctor` says.
 
   Needs bubblewrap 0.8 and prlimit (Debian: `apt install bubblewrap`; prlimit is always there). Without bubblewrap every function answers
   `{:error, %Ambix.Error{kind: :unavailable}}`, unless `unsafe_without_isolation: true` is given.
-
-  What is not bounded: memory that a program holds in unmapped anonymous files (`memfd_create`), other than by the
-  size of one file times the number of open files.
 
   `Ambix.Sandbox.Project` keeps a warm sandboxed VM for a Mix project and tells what a change does to its tests.
   """
@@ -23,7 +22,7 @@ defmodule Ambix.Sandbox do
   @type program :: [String.t(), ...] | {:elixir, String.t()}
 
   @script "/run/script.exs"
-  @own_options [:read_only, :env, :cd, :bubblewrap, :unsafe_without_isolation]
+  @own_options [:read_only, :env, :cd, :bubblewrap, :unsafe_without_isolation, :cgroup]
 
   @doc """
   Runs a program, or `{:elixir, code}`, and waits for its end.
@@ -33,6 +32,7 @@ defmodule Ambix.Sandbox do
     * `:read_only` - host folders or files that it may read, at the same path, or as `{host, inside}`;
     * `:env` - a map of environment variables, added to the clean environment;
     * `:cd` - the folder to start in (`/tmp`);
+    * `:cgroup` - false to make no control group even where that is possible (see `Ambix.Sandbox.Limits`);
     * `:bubblewrap` - path or name of bubblewrap (`"bwrap"`);
     * `:unsafe_without_isolation` - run it even if bubblewrap is missing: limits of time, memory and output hold, but it can
       read and write what the caller can, use the network, and leave processes behind.
@@ -57,8 +57,9 @@ defmodule Ambix.Sandbox do
   defp start(program, how, scratch, limits, own) do
     {words, binds} = words(program, how, scratch)
     binds = Scratch.binds(scratch) ++ binds ++ Keyword.get(own, :read_only, [])
-    {:ok, command} = Command.build(words, [limits: limits, read_only: binds] ++ own)
-    Box.start(command, limits, wall_clock_ms: limits.wall_clock_ms, clean_up: scratch)
+
+    with {:ok, command} <- Command.build(words, [limits: limits, scratch: scratch, read_only: binds] ++ own),
+         do: Box.start(command, limits, wall_clock_ms: limits.wall_clock_ms, clean_up: scratch)
   end
 
   @doc """
@@ -114,10 +115,10 @@ defmodule Ambix.Sandbox do
     {:error, %Error{kind: :invalid_argument, message: message}}
   end
 
-  defp check_start(%Result{exit_status: 1, output: "bwrap: " <> _ = output}) do
+  defp check_start(%Result{status: :not_started} = result) do
     message =
-      "bubblewrap could not make a sandbox (#{String.trim(output)}): " <>
-        "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, or the container's security profile)"
+      "bubblewrap could not make a sandbox (#{String.trim(result.output)}): allow user namespaces (sysctl user.max_user_namespaces, " <>
+        "kernel.unprivileged_userns_clone, or the container's security profile), and a kernel with seccomp"
 
     {:error, %Error{kind: :unavailable, message: message}}
   end

@@ -123,7 +123,7 @@ defmodule Mix.Tasks.Ambix.InterruptTest do
       root = hanging()
       before = contents(root)
       command = (unquote(words) ++ ["--root", root]) |> Command.mix() |> Command.start(opts)
-      Command.await_program(command, "Ambix.Sandbox.Driver.start()")
+      Command.await_program(command, "AMBIX_SOCKET")
       command |> interrupt(context, unquote(signal)) |> assert_interrupted(unquote(code))
       assert contents(root) == before
     end
@@ -182,7 +182,7 @@ defmodule Mix.Tasks.Ambix.InterruptTest do
 
   test "the demo", %{opts: opts} = context do
     command = @demo |> Command.script([hanging()]) |> Command.start(opts)
-    Command.await_program(command, "Ambix.Sandbox.Driver.start()")
+    Command.await_program(command, "AMBIX_SOCKET")
     command |> interrupt(context) |> assert_interrupted()
   end
 
@@ -196,7 +196,7 @@ defmodule Mix.Tasks.Ambix.InterruptTest do
           |> Command.mix()
           |> Command.start(terminal: true, cd: context.folder, env: env)
 
-        Command.await_program(command, "Ambix.Sandbox.Driver.start()")
+        Command.await_program(command, "AMBIX_SOCKET")
         command
       end
 

@@ -17,6 +17,7 @@ mod live;
 mod lookup;
 mod model;
 mod propose;
+mod sandbox;
 mod search;
 mod shared;
 mod signal;

@@ -36,6 +36,8 @@ defmodule Ambix.CLI.Doctor do
       otp: System.otp_release(),
       library: &library/0,
       sandbox: &Ambix.Sandbox.check/0,
+      filter: &Ambix.Sandbox.Filter.programs/0,
+      cgroup: &Ambix.Sandbox.Cgroup.available?/0,
       models: if(library() == :ok, do: Models.list(), else: [])
     }
   end
@@ -48,6 +50,8 @@ defmodule Ambix.CLI.Doctor do
       otp(machine),
       native(machine),
       bubblewrap(machine),
+      filter(machine),
+      cgroup(machine),
       program(
         machine,
         "prlimit",
@@ -118,6 +122,33 @@ defmodule Ambix.CLI.Doctor do
       {_, :ok} -> check("bubblewrap", true, true, "works", use, nil)
       {_, {:error, error}} -> check("bubblewrap", false, true, "does not work", use, Exception.message(error))
     end
+  end
+
+  # bubblewrap would not start with a filter that the kernel refuses, so it is enough to know whether there is one.
+  defp filter(machine) do
+    use = "keeping sandboxed programs from rarely used parts of the kernel"
+
+    case machine.filter.() do
+      {:ok, [_ | _]} ->
+        check("system call filter", true, false, "works", use, nil)
+
+      {:ok, []} ->
+        mend = "use a machine with an x86-64 or AArch64 processor; sandboxes work without it"
+        check("system call filter", false, false, "there is none for this processor", use, mend)
+
+      {:error, error} ->
+        check("system call filter", false, true, "missing", use, Exception.message(error))
+    end
+  end
+
+  defp cgroup(machine) do
+    use = "bounding what the kernel itself holds for a sandbox"
+
+    mend =
+      "start it where a group may be made: systemd-run --user --scope COMMAND; without one memory is counted"
+
+    ok = machine.cgroup.()
+    check("control group", ok, false, if(ok, do: "works", else: "may not be made"), use, mend)
   end
 
   defp cargo(machine) do

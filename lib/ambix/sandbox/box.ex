@@ -5,17 +5,31 @@ defmodule Ambix.Sandbox.Box do
   # The owner gets {Box, pid, %Result{}} when the sandbox has ended. Nothing outlives a box: killing bubblewrap's
   # process ends the sandbox's pid namespace and all in it, and that is done when the owner dies, when the box itself is
   # killed (by the reaper), and when this VM dies (bubblewrap's --die-with-parent).
+  #
+  # How a sandbox ended is what the host knows itself: that it killed it and why, what the kernel says of its group,
+  # whether the launcher had reported that the program begins. Neither what it printed nor its exit status counts for that.
 
   use GenServer, restart: :temporary
 
-  alias Ambix.Sandbox.Result
+  alias Ambix.{Error, Native}
+  alias Ambix.Sandbox.{Cgroup, Processes, Result, Text}
 
-  @memory_interval_ms 100
+  # Between two looks at memory; the shorter one once half of it is used. So a program cannot go far beyond its limit in between.
+  @interval_ms 100
+  @short_interval_ms 20
 
-  @doc "Starts `command` for the calling process. `:clean_up` is a folder to delete when all has ended."
-  @spec start(Ambix.Sandbox.Command.t(), Ambix.Sandbox.Limits.t(), keyword()) :: {:ok, pid()}
+  @doc """
+  Starts `command` for the calling process. Options: `:wall_clock_ms`, and `:clean_up`, a folder to delete when all has ended.
+  """
+  @spec start(Ambix.Sandbox.Command.t(), Ambix.Sandbox.Limits.t(), keyword()) ::
+          {:ok, pid()} | {:error, Error.t()}
   def start(command, limits, opts \\ []) do
-    GenServer.start(__MODULE__, {self(), command, limits, opts})
+    with {:error, reason} <- GenServer.start(__MODULE__, {self(), command, limits, opts}) do
+      Cgroup.delete(command.cgroup)
+      if opts[:clean_up], do: File.rm_rf(opts[:clean_up])
+      message = "#{command.executable} could not be started: #{:file.format_error(reason)}"
+      {:error, %Error{kind: :io, message: message}}
+    end
   end
 
   @doc "Kills the sandbox; the owner still gets its message, with `status` as the reason."
@@ -25,7 +39,7 @@ defmodule Ambix.Sandbox.Box do
   @doc "What was printed since the last call."
   @spec take_output(pid()) :: String.t()
   def take_output(box) do
-    GenServer.call(box, :take_output)
+    box |> GenServer.call(:take_output) |> IO.iodata_to_binary() |> Text.valid()
   catch
     :exit, _ -> ""
   end
@@ -49,46 +63,58 @@ defmodule Ambix.Sandbox.Box do
 
   @impl true
   def init({owner, command, limits, opts}) do
-    port =
-      Port.open({:spawn_executable, command.executable}, [
-        :binary,
-        :exit_status,
-        :stderr_to_stdout,
-        :hide,
-        args: command.args
-      ])
+    options = [:binary, :exit_status, :stderr_to_stdout, :hide, args: command.args]
 
-    # A program that has ended by now has no process any more; its exit status is in the mailbox.
-    os_pid = with {:os_pid, os_pid} <- Port.info(port, :os_pid), do: os_pid
-    if os_pid, do: start_reaper(os_pid, opts[:clean_up])
-    Process.send_after(self(), :measure, @memory_interval_ms)
-    if opts[:wall_clock_ms], do: Process.send_after(self(), :wall_clock, opts[:wall_clock_ms])
-
-    {:ok,
-     %{
-       owner: owner,
-       monitor: Process.monitor(owner),
-       port: port,
-       os_pid: os_pid,
-       clean_up: opts[:clean_up],
-       memory: limits.memory_mb * 1_048_576,
-       limit: limits.output_kb * 1024,
-       output: [],
-       size: 0,
-       killed: nil,
-       started: System.monotonic_time(:microsecond)
-     }}
+    case open(command.executable, options) do
+      {:ok, port} -> {:ok, watched(port, owner, command, limits, opts)}
+      {:error, reason} -> {:stop, reason}
+    end
   end
 
+  # No memory, processes or files are left, say.
+  defp open(executable, options) do
+    {:ok, Port.open({:spawn_executable, executable}, options)}
+  rescue
+    error in ErlangError -> {:error, error.original}
+  end
+
+  defp watched(port, owner, command, limits, opts) do
+    # A program that has ended by now has no process any more; its exit status is in the mailbox.
+    process = with {:os_pid, pid} <- Port.info(port, :os_pid), do: Processes.identify(pid)
+    start_reaper(process, command.cgroup, opts[:clean_up])
+    if process, do: start_watch(process, command, limits)
+    if opts[:wall_clock_ms], do: Process.send_after(self(), :wall_clock, opts[:wall_clock_ms])
+
+    %{
+      owner: owner,
+      monitor: Process.monitor(owner),
+      port: port,
+      process: process,
+      command: command,
+      clean_up: opts[:clean_up],
+      limit: limits.output_kb * 1024,
+      output: [],
+      size: 0,
+      killed: nil,
+      started: System.monotonic_time(:microsecond)
+    }
+  end
+
+  # The caller makes it valid: this process only moves bytes, so that a flood does not find it busy.
   @impl true
   def handle_call(:take_output, _from, state) do
-    {:reply, text(state), %{state | output: [], size: 0}}
+    {:reply, state.output, %{state | output: [], size: 0}}
   end
 
   @impl true
   def handle_cast({:kill, status}, state), do: {:noreply, end_it(state, status)}
 
+  # What a flood still brings while the sandbox is being killed is dropped as it comes. The port stays open: a program that cannot
+  # print any more would fail, and tell of that, before it is dead.
   @impl true
+  def handle_info({port, {:data, _}}, %{port: port, killed: killed} = state) when killed != nil,
+    do: {:noreply, state}
+
   def handle_info({port, {:data, data}}, %{port: port} = state) do
     room = state.limit - state.size
 
@@ -100,11 +126,11 @@ defmodule Ambix.Sandbox.Box do
     end
   end
 
-  def handle_info({port, {:exit_status, status}}, %{port: port} = state) do
-    if state.clean_up, do: File.rm_rf(state.clean_up)
-    send(state.owner, {__MODULE__, self(), result(state, status)})
-    {:stop, :normal, state}
-  end
+  # Of one that is being killed, the end of all its processes is waited for.
+  def handle_info({port, {:exit_status, status}}, %{port: port} = state),
+    do: if(state.killed, do: {:noreply, state}, else: finish(state, status))
+
+  def handle_info(:killed, state), do: finish(state, nil)
 
   def handle_info({:DOWN, monitor, :process, _, _}, %{monitor: monitor} = state) do
     {:noreply, end_it(state, :cancelled)}
@@ -112,62 +138,95 @@ defmodule Ambix.Sandbox.Box do
 
   def handle_info(:wall_clock, state), do: {:noreply, end_it(state, :wall_clock)}
 
-  def handle_info(:measure, state) do
-    Process.send_after(self(), :measure, @memory_interval_ms)
-
-    if state.killed == nil and private_memory(List.wrap(state.os_pid)) > state.memory,
-      do: {:noreply, end_it(state, :memory)},
-      else: {:noreply, state}
-  end
-
   def handle_info(_other, state), do: {:noreply, state}
 
-  defp end_it(%{killed: nil} = state, status) do
-    kill_process(state.os_pid)
+  defp end_it(%{killed: nil, process: process} = state, status) when process != nil do
+    box = self()
+
+    spawn_link(fn ->
+      Processes.kill(process)
+      send(box, :killed)
+    end)
+
     %{state | killed: status}
   end
 
   defp end_it(state, _status), do: state
 
+  defp finish(state, exit_status) do
+    result = result(state, exit_status)
+    Cgroup.delete(state.command.cgroup)
+    if state.clean_up, do: File.rm_rf(state.clean_up)
+    send(state.owner, {__MODULE__, self(), result})
+    {:stop, :normal, state}
+  end
+
   defp result(state, exit_status) do
-    output = text(state)
+    status = state.killed || status(state.command)
 
     %Result{
-      status: state.killed || status(exit_status, output),
-      exit_status: if(state.killed, do: nil, else: exit_status),
-      output: output,
+      status: status,
+      exit_status: if(status == :exited, do: exit_status),
+      output: state.output |> IO.iodata_to_binary() |> Text.valid(),
       truncated: state.killed == :output,
       microseconds: System.monotonic_time(:microsecond) - state.started
     }
   end
 
-  # 152 is SIGXCPU. A BEAM that may not allocate says so and aborts; other programs end as they like.
-  defp status(152, _output), do: :cpu
-
-  defp status(exit_status, output) when exit_status != 0 do
+  defp status(command) do
     cond do
-      output =~ ~r/_alloc: Cannot (re)?allocate \d+ bytes of memory/ -> :memory
-      exit_status > 128 -> :signal
+      Cgroup.out_of_memory?(command.cgroup) -> :memory
+      not started?(command) -> :not_started
       true -> :exited
     end
   end
 
-  defp status(0, _output), do: :exited
+  defp started?(command), do: match?({:ok, %{size: size}} when size > 0, File.stat(command.started))
 
-  defp text(state) do
-    binary = IO.iodata_to_binary(state.output)
+  ## Watching
 
-    if String.valid?(binary) do
-      binary
-    else
-      binary
-      |> String.chunk(:valid)
-      |> Enum.map_join(&if(String.valid?(&1), do: &1, else: "\uFFFD"))
+  defp start_watch(process, command, limits) do
+    box = self()
+    spawn_link(fn -> watch({box, Process.monitor(box)}, @interval_ms, process, command, limits) end)
+  end
+
+  defp watch({box, monitor} = watched, interval, process, command, limits) do
+    receive do
+      {:DOWN, ^monitor, :process, _, _} -> :ok
+    after
+      interval ->
+        usage = Processes.usage(process)
+        if status = exceeded(usage, process, command, limits), do: kill(box, status)
+        close? = 2 * usage.memory > limits.memory_mb * 1_048_576
+        interval = if close?, do: @short_interval_ms, else: @interval_ms
+        watch(watched, interval, process, command, limits)
     end
   end
 
+  defp exceeded(usage, process, command, limits) do
+    cond do
+      usage.memory > limits.memory_mb * 1_048_576 -> :memory
+      Cgroup.out_of_memory?(command.cgroup) -> :memory
+      usage.cpu_ms >= limits.cpu_seconds * 1000 -> :cpu
+      started?(command) and too_many_files?(process, command, limits) -> :files
+      true -> nil
+    end
+  end
+
+  # bubblewrap cannot say how many files a tmpfs may hold.
+  defp too_many_files?(process, command, limits) do
+    root = "/proc/#{Processes.first_child(process)}/root"
+
+    Enum.any?(command.file_systems, fn path ->
+      case Native.sandbox_files(root <> path) do
+        {:ok, count} -> count > limits.files
+        {:error, _} -> false
+      end
+    end)
+  end
+
   # The reaper outlives a box that is killed brutally.
-  defp start_reaper(os_pid, folder) do
+  defp start_reaper(process, cgroup, folder) do
     box = self()
 
     spawn(fn ->
@@ -178,67 +237,10 @@ defmodule Ambix.Sandbox.Box do
           :ok
 
         {:DOWN, ^monitor, :process, _, _} ->
-          kill_process(os_pid)
+          if process, do: Processes.kill(process)
+          Cgroup.delete(cgroup)
           if folder, do: File.rm_rf(folder)
       end
     end)
-  end
-
-  # bubblewrap asks to die with its parent only a moment after it was started: whoever kills the parent before that leaves it
-  # behind. So the family is held still, counted and killed as a whole; the first process of a PID namespace takes the rest
-  # with it.
-  defp kill_process(nil), do: :ok
-
-  defp kill_process(os_pid) do
-    signal("STOP", [os_pid])
-    await_stop(os_pid, 200)
-    signal("KILL", family([os_pid]))
-  end
-
-  # The signal takes effect when the process runs next; until then it may still start others.
-  defp await_stop(_os_pid, 0), do: :ok
-
-  defp await_stop(os_pid, attempts) do
-    if Regex.match?(~r/^State:\s+[RSD]/m, read("/proc/#{os_pid}/status")) do
-      Process.sleep(1)
-      await_stop(os_pid, attempts - 1)
-    else
-      :ok
-    end
-  end
-
-  defp signal(name, os_pids), do: :os.cmd(~c"kill -#{name} #{Enum.join(os_pids, " ")}")
-
-  # Processes with all their descendants.
-  defp family([]), do: []
-
-  defp family(pids) do
-    children =
-      for pid <- pids,
-          thread <- ls("/proc/#{pid}/task"),
-          child <- String.split(read("/proc/#{pid}/task/#{thread}/children")),
-          do: child
-
-    pids ++ family(children)
-  end
-
-  # Private memory, in bytes, of processes and all their descendants. Files on tmpfs are not in it: they have their own limit.
-  defp private_memory(pids) do
-    for pid <- family(pids), reduce: 0 do
-      sum ->
-        case Regex.run(~r/^RssAnon:\s+(\d+) kB/m, read("/proc/#{pid}/status")) do
-          [_, kilobytes] -> sum + String.to_integer(kilobytes) * 1024
-          nil -> sum
-        end
-    end
-  end
-
-  defp ls(path), do: path |> File.ls() |> elem(1) |> List.wrap() |> Enum.filter(&is_binary/1)
-
-  defp read(path) do
-    case File.read(path) do
-      {:ok, text} -> text
-      {:error, _} -> ""
-    end
   end
 end

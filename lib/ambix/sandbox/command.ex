@@ -6,31 +6,82 @@ defmodule Ambix.Sandbox.Command do
   # makes the mounts and the other namespaces; then the user id changes, and a second bubblewrap makes the user
   # namespace. For a root that only maps itself into a user namespace stays root for the kernel, which then does not
   # apply RLIMIT_NPROC.
+  #
+  # Around all that, outside of the sandbox, is a shell that joins the control group and opens files for what comes behind it:
+  # 7, where the launcher in the sandbox says that the program begins, and 8 and 9, the filters of system calls.
 
   alias Ambix.Error
-  alias Ambix.Sandbox.Limits
+  alias Ambix.Sandbox.{Cgroup, Filter, Limits, Scratch}
 
   @nobody "65534"
 
-  @type t :: %{executable: String.t(), args: [String.t()]}
+  # A group that cannot be joined is done without: the host counts in any case.
+  @outside """
+  exec 7>"$1"
+  [ -z "$2" ] || { echo $$ >"$2"; } 2>/dev/null || :
+  [ -z "$3" ] || exec 8<"$3"
+  [ -z "$4" ] || exec 9<"$4"
+  shift 4
+  exec "$@"
+  """
+
+  # Standard input is empty.
+  @inside ~S(echo started >&7; exec "$0" "$@" </dev/null 7>&-)
+
+  @typedoc """
+  What to start; the file that is no longer empty when the program has begun; the control group, if there is one; and the
+  file systems that it may write to.
+  """
+  @type t :: %{
+          executable: String.t(),
+          args: [String.t()],
+          started: Path.t(),
+          cgroup: Cgroup.t() | nil,
+          file_systems: [Path.t()]
+        }
 
   @doc """
-  Options: `:limits` (required), `:read_only` (paths, or `{host, inside}`), `:writable` (paths that become a tmpfs), `:env` (map),
-  `:cd`, `:bubblewrap` (path), `:unsafe_without_isolation`.
+  Options: `:limits` and `:scratch` (required; a folder of `Ambix.Sandbox.Scratch`), `:read_only` (paths, or `{host, inside}`), `:writable` (paths that
+  become a tmpfs), `:env` (map), `:cd`, `:bubblewrap` (path), `:unsafe_without_isolation`, `:cgroup` (false to do without a control group).
   """
   @spec build([String.t(), ...], keyword()) :: {:ok, t()} | {:error, Error.t()}
   def build([_ | _] = command, opts) do
-    limits = Keyword.fetch!(opts, :limits)
-    inner = limited(command, limits)
+    scratch = Keyword.fetch!(opts, :scratch)
+    inner = limited(command, Keyword.fetch!(opts, :limits))
 
-    with {:ok, how} <- isolation(opts) do
-      args =
+    with {:ok, how} <- isolation(opts),
+         {:ok, filters} <- filters(how, scratch) do
+      {words, file_systems} =
         case how do
-          {:bubblewrap, path} -> isolate(path, inner, opts)
-          :none -> environment_only(inner, opts)
+          {:bubblewrap, path} -> {isolate(path, filters, inner, opts), ["/tmp" | opts[:writable] || []]}
+          :none -> {environment_only(inner, opts), []}
         end
 
-      {:ok, %{executable: hd(args), args: tl(args)}}
+      started = Scratch.write!(scratch, "started", "")
+      cgroup = if Keyword.get(opts, :cgroup, true), do: cgroup(scratch, file_systems, opts)
+      door = if cgroup, do: Cgroup.door(cgroup), else: ""
+      [first, second | _] = filters ++ ["", ""]
+      args = ["-c", @outside, "ambix", started, door, first, second | words]
+
+      {:ok,
+       %{executable: find("sh"), args: args, started: started, cgroup: cgroup, file_systems: file_systems}}
+    end
+  end
+
+  defp cgroup(scratch, file_systems, opts) do
+    bytes = Limits.group_bytes(Keyword.fetch!(opts, :limits), length(file_systems))
+    Cgroup.create(Path.basename(scratch), bytes)
+  end
+
+  # Two at most: the shell has names for so many open files.
+  defp filters(:none, _scratch), do: {:ok, []}
+
+  defp filters(_bubblewrap, scratch) do
+    with {:ok, programs} <- Filter.programs() do
+      files =
+        for {program, n} <- Enum.with_index(programs), do: Scratch.write!(scratch, "filter-#{n}", program)
+
+      {:ok, files}
     end
   end
 
@@ -80,20 +131,22 @@ defmodule Ambix.Sandbox.Command do
         "HEX_OFFLINE" => "1",
         # Code is compiled more often than it is run: without this pass it takes a third less time.
         "ERL_COMPILER_OPTIONS" => "[no_ssa_opt]",
-        "ERL_CRASH_DUMP_BYTES" => "0",
+        # No crash dump: it would be as large as the VM's memory.
+        "ERL_CRASH_DUMP_SECONDS" => "0",
+        "ERL_CRASH_DUMP" => "/dev/null",
         "ERL_FLAGS" => Limits.beam_flags(limits)
       },
       extra
     )
   end
 
-  # Standard input is empty, and the limits are set inside the namespaces, so that only the sandbox counts.
+  # The limits are set inside the namespaces, so that only the sandbox counts.
   defp limited(command, limits) do
-    ["sh", "-c", "exec \"$0\" \"$@\" </dev/null", find("prlimit") || "prlimit"] ++
+    ["sh", "-c", @inside, find("prlimit") || "prlimit"] ++
       Limits.prlimit_options(limits) ++ ["--" | command]
   end
 
-  defp isolate(bubblewrap, inner, opts) do
+  defp isolate(bubblewrap, filters, inner, opts) do
     limits = Keyword.fetch!(opts, :limits)
     namespaces = ~w(--unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try
       --hostname sandbox --die-with-parent --new-session)
@@ -101,14 +154,16 @@ defmodule Ambix.Sandbox.Command do
 
     outside = namespaces ++ file_systems(opts) ++ ["--clearenv" | environment_options(limits, opts)]
     chdir = ["--chdir", Keyword.get(opts, :cd, "/tmp")]
+    filters = filters |> Enum.zip(["8", "9"]) |> Enum.flat_map(fn {_, fd} -> ["--add-seccomp-fd", fd] end)
+    last = filters ++ chdir ++ ["--" | inner]
 
     if root?() do
       [bubblewrap | outside] ++
         ["--", "setpriv", "--reuid", @nobody, "--regid", @nobody, "--clear-groups"] ++
         ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", bubblewrap | user] ++
-        ["--dev-bind", "/", "/", "--die-with-parent" | chdir] ++ ["--" | inner]
+        ["--dev-bind", "/", "/", "--die-with-parent" | last]
     else
-      [bubblewrap | user] ++ outside ++ chdir ++ ["--" | inner]
+      [bubblewrap | user] ++ outside ++ last
     end
   end
 

@@ -16,7 +16,9 @@ defmodule Ambix.Sandbox.Disguise do
   @spec disguise([module(), ...]) :: [{String.t(), binary()}]
   def disguise(modules) do
     names = for name <- @names, do: {name, random(byte_size(name))}
-    for module <- modules, do: {rename(Atom.to_string(module), names), rename_code(object_code(module), names)}
+
+    for module <- modules,
+        do: {rename(Atom.to_string(module), names), rename_code(object_code(module), names)}
   end
 
   # As long as the real one, so that it can take its place in any table.

@@ -7,16 +7,20 @@ defmodule Ambix.Sandbox.Limits do
   | key | default | what it bounds | how |
   | --- | --- | --- | --- |
   | `:wall_clock_ms` | 10 000 | time that passes from start to end | the host kills |
-  | `:cpu_seconds` | 60 | processor time of each process | `RLIMIT_CPU` |
-  | `:memory_mb` | 1024 | private memory of each process, and of all together | `RLIMIT_DATA` for one, the host adds all up every 100 ms and kills |
+  | `:cpu_seconds` | 60 | processor time of each process | the host looks every 100 ms and kills; behind it `RLIMIT_CPU` |
+  | `:memory_mb` | 1024 | memory of all processes together, what they share included | the host adds it up every 100 ms, from half of it on every 20 ms, and kills; behind it `RLIMIT_DATA` and the control group |
   | `:processes` | 128 | processes and threads, all together (a BEAM has about 10) | `RLIMIT_NPROC` in the sandbox's own user namespace |
   | `:file_mb` | 64 | size of one file | `RLIMIT_FSIZE` |
   | `:disk_mb` | 256 | size of each writable file system (`/tmp`, and the project's copy) | size of the tmpfs |
+  | `:files` | 65 536 | files and folders in each of these (an empty one takes the kernel a kilobyte) | the host counts every 100 ms and kills |
   | `:open_files` | 256 | open files of each process | `RLIMIT_NOFILE` |
   | `:output_kb` | 1024 | bytes printed to standard output and standard error | the host kills |
 
-  A BEAM reserves far more address space than it uses, so memory is bounded by `RLIMIT_DATA` (private
-  writable memory: about 55 MB for an idle BEAM); `RLIMIT_AS` is set 2 GiB above it as a second fence.
+  A BEAM reserves far more address space than it uses, so memory is what is in use (about 55 MB for an idle BEAM). Fences
+  behind that bound what a program can take between two looks: `RLIMIT_DATA` (private writable memory) 256 MiB above
+  the limit, `RLIMIT_AS` 2 GiB above that, and, where this process may make one, a control group (version 1 or 2) that bounds everything
+  together at `:memory_mb`, `:disk_mb` for each writable file system, and 64 MiB for the kernel's own tables. Without a group the
+  buffers of pipes and sockets are bounded by their number only, `:open_files` times `:processes`.
   `RLIMIT_NPROC` counts within the user namespace since Linux 5.14; older kernels count all processes of the user.
   """
 
@@ -29,12 +33,17 @@ defmodule Ambix.Sandbox.Limits do
     processes: 128,
     file_mb: 64,
     disk_mb: 256,
+    files: 65_536,
     open_files: 256,
     output_kb: 1024
   ]
 
   # Below these a BEAM does not start.
   @least [memory_mb: 64, processes: 12, open_files: 16]
+
+  # What a program may take beyond its limit before the kernel refuses, so that the host sees it.
+  @slack_mb 256
+  @kernel_mb 64
 
   defstruct @defaults
 
@@ -46,6 +55,7 @@ defmodule Ambix.Sandbox.Limits do
           processes: pos_integer(),
           file_mb: pos_integer(),
           disk_mb: pos_integer(),
+          files: pos_integer(),
           open_files: pos_integer(),
           output_kb: pos_integer()
         }
@@ -76,10 +86,10 @@ defmodule Ambix.Sandbox.Limits do
   @spec prlimit_options(t()) :: [String.t()]
   def prlimit_options(%__MODULE__{} = limits) do
     [
-      # The soft limit ends the program with SIGXCPU, which the exit status shows; the hard one ends what ignores it.
-      "--cpu=#{limits.cpu_seconds}:#{limits.cpu_seconds + 1}",
-      "--data=#{megabytes(limits.memory_mb)}",
-      "--as=#{megabytes(limits.memory_mb + 2048)}",
+      # The host comes before; should it be late, the soft limit ends the program, and the hard one what ignores it.
+      "--cpu=#{limits.cpu_seconds + 2}:#{limits.cpu_seconds + 3}",
+      "--data=#{megabytes(limits.memory_mb + @slack_mb)}",
+      "--as=#{megabytes(limits.memory_mb + @slack_mb + 2048)}",
       "--nproc=#{limits.processes}",
       "--fsize=#{megabytes(limits.file_mb)}",
       "--nofile=#{limits.open_files}",
@@ -88,6 +98,11 @@ defmodule Ambix.Sandbox.Limits do
       "--core=0"
     ]
   end
+
+  @doc "Bytes that a sandbox with so many writable file systems may use in all."
+  @spec group_bytes(t(), non_neg_integer()) :: pos_integer()
+  def group_bytes(%__MODULE__{} = limits, file_systems),
+    do: megabytes(limits.memory_mb + file_systems * limits.disk_mb + @kernel_mb)
 
   @doc """
   Flags for every BEAM in the sandbox: one scheduler, few threads, and a heap ceiling of half the memory for

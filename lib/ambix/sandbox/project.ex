@@ -118,7 +118,7 @@ defmodule Ambix.Sandbox.Project do
 
   Answers `%{tests:, microseconds:, output:, coverage:, killed:}`: the tests' results; the wall clock; what was printed (at most the limit); `nil` or how
   many tests were covered `%{one_by_one:, by_module:}`; and the tests that ended their VM, `[%{reason:, test:}]` with reason `:halted`, `:memory`,
-  `:cpu`, `:output`, `:signal` or `:wall_clock`.
+  `:cpu`, `:files`, `:output` or `:wall_clock`.
   """
   @spec run_tests(GenServer.server(), keyword()) :: {:ok, suite()} | {:error, Error.t()}
   def run_tests(server, opts \\ []) do

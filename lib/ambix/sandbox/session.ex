@@ -124,13 +124,14 @@ defmodule Ambix.Sandbox.Session do
     folder = if how == :none, do: shared, else: @folder
     environment = %{"MIX_ENV" => "test", "AMBIX_SOCKET" => Path.join(folder, "socket")}
     words = ["elixir", "-e", @boot]
-    own = [limits: opts[:limits], env: Map.merge(environment, opts[:env] || %{})] ++ own
+    own = [limits: opts[:limits], scratch: scratch, env: Map.merge(environment, opts[:env] || %{})] ++ own
+    own = own ++ Keyword.take(opts, [:bubblewrap, :unsafe_without_isolation, :cgroup])
 
-    {:ok, command} = Command.build(words, own ++ Keyword.take(opts, [:bubblewrap, :unsafe_without_isolation]))
-
-    {:ok, box} = Box.start(command, opts[:limits], clean_up: scratch)
-    session = %__MODULE__{box: box, work: work, source: if(how == :none, do: root, else: @source)}
-    connect(session, listener, System.monotonic_time(:millisecond) + @connect_ms)
+    with {:ok, command} <- Command.build(words, own),
+         {:ok, box} <- Box.start(command, opts[:limits], clean_up: scratch) do
+      session = %__MODULE__{box: box, work: work, source: if(how == :none, do: root, else: @source)}
+      connect(session, listener, now() + @connect_ms)
+    end
   end
 
   @doc """

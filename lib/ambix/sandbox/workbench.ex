@@ -416,7 +416,7 @@ defmodule Ambix.Sandbox.Workbench do
       case reason(death) do
         :wall_clock -> :timeout
         :cancelled -> :cancelled
-        reason when reason in [:memory, :cpu, :output] -> :limit
+        reason when reason in [:memory, :cpu, :output, :files] -> :limit
         _ -> :sandbox
       end
 
@@ -429,12 +429,13 @@ defmodule Ambix.Sandbox.Workbench do
   def reason(%{reason: :exited}), do: :halted
   def reason(%{reason: reason}), do: reason
 
-  defp say(:halted), do: "the code called System.halt or the like"
+  defp say(:halted), do: "the code called System.halt or the like, or crashed the VM"
   defp say(:wall_clock), do: "it took too long"
   defp say(:cpu), do: "it used too much processor time"
   defp say(:memory), do: "it used too much memory"
   defp say(:output), do: "it printed too much"
-  defp say(:signal), do: "it was killed by a signal"
+  defp say(:files), do: "it made too many files"
+  defp say(:not_started), do: "bubblewrap could not start it"
   defp say(:forged), do: "it sent what no honest driver sends"
   defp say(:cancelled), do: "the caller is gone"
 

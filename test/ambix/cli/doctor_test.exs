@@ -23,6 +23,8 @@ defmodule Ambix.CLI.DoctorTest do
         otp: "25",
         library: fn -> :ok end,
         sandbox: fn -> :ok end,
+        filter: fn -> {:ok, [<<0>>]} end,
+        cgroup: fn -> true end,
         models: [%{name: "tiny", kind: :encoder, pulled: true, path: "/models/tiny"}]
       },
       changes
@@ -69,6 +71,21 @@ defmodule Ambix.CLI.DoctorTest do
 
     assert [%{name: "bubblewrap", mend: "allow user namespaces"}] =
              missing(machine(%{sandbox: fn -> {:error, error} end}))
+  end
+
+  test "a filter of system calls and a control group are told, but not needed" do
+    for {change, name, mend} <- [
+          {%{filter: fn -> {:ok, []} end}, "system call filter", "x86-64"},
+          {%{cgroup: fn -> false end}, "control group", "systemd-run"}
+        ] do
+      assert [%{name: ^name, needed: false} = check] = missing(machine(change))
+      assert check.mend =~ mend
+    end
+
+    error = Error.new(:unavailable, "build the library")
+
+    assert [%{name: "system call filter", needed: true}] =
+             missing(machine(%{filter: fn -> {:error, error} end}))
   end
 
   test "this machine can be asked" do

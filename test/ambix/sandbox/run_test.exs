@@ -162,7 +162,8 @@ defmodule Ambix.SandboxTest do
       {:ok, limits} = Ambix.Sandbox.Limits.new([])
       mark = "ambix-keeper-#{System.unique_integer([:positive])}"
       folder = Ambix.Sandbox.Scratch.with_new(& &1)
-      {:ok, command} = Ambix.Sandbox.Command.build(["sh", "-c", ": #{mark}; sleep 60"], limits: limits)
+      options = [limits: limits, scratch: folder]
+      {:ok, command} = Ambix.Sandbox.Command.build(["sh", "-c", ": #{mark}; sleep 60"], options)
       {:ok, box} = Ambix.Sandbox.Box.start(command, limits, clean_up: folder)
       wait_until(fn -> processes(mark) != [] end)
       Process.exit(box, :kill)
