@@ -16,7 +16,7 @@ defmodule Ambix.Sandbox do
   """
 
   alias Ambix.Error
-  alias Ambix.Sandbox.{Box, Command, Limits, Result, Scratch}
+  alias Ambix.Sandbox.{Box, Command, Limits, Pool, Result, Scratch}
 
   @typedoc "A program with its arguments, or Elixir code to run as a script."
   @type program :: [String.t(), ...] | {:elixir, String.t()}
@@ -32,6 +32,7 @@ defmodule Ambix.Sandbox do
     * `:read_only` - host folders or files that it may read, at the same path, or as `{host, inside}`;
     * `:env` - a map of environment variables, added to the clean environment;
     * `:cd` - the folder to start in (`/tmp`);
+    * `:pool` - a pool of VMs that have started already (`Ambix.Sandbox.Pool`), for `{:elixir, code}`; limits and all other options are then the pool's;
     * `:cgroup` - false to make no control group even where that is possible (see `Ambix.Sandbox.Limits`);
     * `:bubblewrap` - path or name of bubblewrap (`"bwrap"`);
     * `:unsafe_without_isolation` - run it even if bubblewrap is missing: limits of time, memory and output hold, but it can
@@ -45,13 +46,34 @@ defmodule Ambix.Sandbox do
   """
   @spec run(program(), keyword()) :: {:ok, Result.t()} | {:error, Error.t()}
   def run(program, opts \\ []) do
+    with :ok <- check_program(program) do
+      case Keyword.pop(opts, :pool) do
+        {nil, opts} ->
+          run_new(program, opts)
+
+        {pool, []} ->
+          run_ready(program, pool)
+
+        {_pool, opts} ->
+          {:error, invalid_error("with :pool there are no other options, got #{inspect(opts)}")}
+      end
+    end
+  end
+
+  defp run_ready({:elixir, code}, pool) do
+    with {:ok, result} <- Pool.run(pool, code), do: check_start(result)
+  end
+
+  defp run_ready(_words, _pool), do: {:error, invalid_error("a pool runs {:elixir, code} only")}
+
+  defp run_new(program, opts) do
     {own, limits} = Keyword.split(opts, @own_options)
 
     with {:ok, limits} <- Limits.new(limits),
-         :ok <- check_program(program),
-         {:ok, how} <- Command.isolation(own) do
-      with {:ok, box} <- Scratch.with_new(&start(program, how, &1, limits, own)), do: await(box)
-    end
+         {:ok, how} <- Command.isolation(own),
+         {:ok, box} <- Scratch.with_new(&start(program, how, &1, limits, own)),
+         {:ok, result} <- Box.await(box),
+         do: check_start(result)
   end
 
   defp start(program, how, scratch, limits, own) do
@@ -81,19 +103,6 @@ defmodule Ambix.Sandbox do
     end
   end
 
-  defp await(box) do
-    monitor = Process.monitor(box)
-
-    receive do
-      {Box, ^box, result} ->
-        Process.demonitor(monitor, [:flush])
-        check_start(result)
-
-      {:DOWN, ^monitor, :process, _, reason} ->
-        {:error, %Error{kind: :sandbox, message: "the sandbox's keeper ended: #{inspect(reason)}"}}
-    end
-  end
-
   # The command's words; a script of Elixir code lies in the scratch folder, and is bound from there.
   defp words({:elixir, code}, how, scratch) when is_binary(code) do
     script = Scratch.write!(scratch, "script.exs", code)
@@ -111,9 +120,11 @@ defmodule Ambix.Sandbox do
   defp check_program(other), do: invalid(other)
 
   defp invalid(program) do
-    message = "give a list of a program and its arguments, or {:elixir, code}, got #{inspect(program)}"
-    {:error, %Error{kind: :invalid_argument, message: message}}
+    {:error,
+     invalid_error("give a list of a program and its arguments, or {:elixir, code}, got #{inspect(program)}")}
   end
+
+  defp invalid_error(message), do: %Error{kind: :invalid_argument, message: message}
 
   defp check_start(%Result{status: :not_started} = result) do
     message =

@@ -124,7 +124,7 @@ defmodule Ambix.Attacks.ForgedTest do
     end
   end
 
-  test "who talks without end does not postpone the end", %{server: server} do
+  test "who talks without end does not postpone the end", %{root: root} do
     text = """
     defmodule Tiny.TalkTest do
       use ExUnit.Case
@@ -141,13 +141,11 @@ defmodule Ambix.Attacks.ForgedTest do
     started = System.monotonic_time(:millisecond)
     id = "Tiny.TalkTest: test talks"
     opts = [failing: [id], others: [], timeout_per_test: 60_000, timeout_ms: 25_000]
-    answer = Project.verify(root(server), %{"test/talk_test.exs" => text}, opts)
+    answer = Project.verify(root, %{"test/talk_test.exs" => text}, opts)
     assert {:ok, %{status: status}} = answer
     assert status != :passed
     assert System.monotonic_time(:millisecond) - started < 90_000
   end
-
-  defp root(server), do: :sys.get_state(server).root
 
   test "honest tests keep their results beside them", %{server: server} do
     double = "Tiny.CartTest: doctest Tiny.Cart.double/1 (1)"

@@ -36,6 +36,33 @@ defmodule Ambix.Sandbox.Box do
   @spec kill(pid(), Result.status()) :: :ok
   def kill(box, status), do: GenServer.cast(box, {:kill, status})
 
+  @doc "Makes another process the owner."
+  @spec give(pid(), pid()) :: :ok
+  def give(box, owner) do
+    GenServer.call(box, {:give, owner})
+  catch
+    :exit, _ -> :ok
+  end
+
+  @doc "From now on time counts, and ends after so many milliseconds."
+  @spec begin(pid(), pos_integer()) :: :ok
+  def begin(box, wall_clock_ms), do: GenServer.cast(box, {:begin, wall_clock_ms})
+
+  @doc "Waits for the end of the sandbox. Called by its owner."
+  @spec await(pid()) :: {:ok, Result.t()} | {:error, Error.t()}
+  def await(box) do
+    monitor = Process.monitor(box)
+
+    receive do
+      {__MODULE__, ^box, result} ->
+        Process.demonitor(monitor, [:flush])
+        {:ok, result}
+
+      {:DOWN, ^monitor, :process, _, reason} ->
+        {:error, %Error{kind: :sandbox, message: "the sandbox's keeper ended: #{inspect(reason)}"}}
+    end
+  end
+
   @doc "What was printed since the last call."
   @spec take_output(pid()) :: String.t()
   def take_output(box) do
@@ -106,7 +133,17 @@ defmodule Ambix.Sandbox.Box do
     {:reply, state.output, %{state | output: [], size: 0}}
   end
 
+  def handle_call({:give, owner}, _from, state) do
+    Process.demonitor(state.monitor, [:flush])
+    {:reply, :ok, %{state | owner: owner, monitor: Process.monitor(owner)}}
+  end
+
   @impl true
+  def handle_cast({:begin, wall_clock_ms}, state) do
+    Process.send_after(self(), :wall_clock, wall_clock_ms)
+    {:noreply, %{state | started: System.monotonic_time(:microsecond)}}
+  end
+
   def handle_cast({:kill, status}, state), do: {:noreply, end_it(state, status)}
 
   # What a flood still brings while the sandbox is being killed is dropped as it comes. The port stays open: a program that cannot

@@ -20,7 +20,8 @@ defmodule Ambix.Sandbox.Limits do
   behind that bound what a program can take between two looks: `RLIMIT_DATA` (private writable memory) 256 MiB above
   the limit, `RLIMIT_AS` 2 GiB above that, and, where this process may make one, a control group (version 1 or 2) that bounds everything
   together at `:memory_mb`, `:disk_mb` for each writable file system, and 64 MiB for the kernel's own tables. Without a group the
-  buffers of pipes and sockets are bounded by their number only, `:open_files` times `:processes`.
+  buffers of pipes and sockets are bounded by their number only, `:open_files` times `:processes`, and shared pages that a program
+  keeps without using them (of `/dev/zero`; anonymous ones it cannot have) by `RLIMIT_AS`.
   `RLIMIT_NPROC` counts within the user namespace since Linux 5.14; older kernels count all processes of the user.
   """
 

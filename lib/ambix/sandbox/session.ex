@@ -13,7 +13,7 @@ defmodule Ambix.Sandbox.Session do
   # says what honest code does, and a change that was written to deceive has to be caught by reading it.
 
   alias Ambix.Error
-  alias Ambix.Sandbox.{Box, Command, Disguise, Driver, Frame, Limits, Scratch}
+  alias Ambix.Sandbox.{Box, Channel, Command, Disguise, Driver, Frame, Limits, Scratch}
 
   @driver [
     Driver,
@@ -33,7 +33,6 @@ defmodule Ambix.Sandbox.Session do
   @frame_bytes 1_048_576
   @total_bytes 16 * 1_048_576
   @kept_bytes 64 * 1_048_576
-  @connect_ms 30_000
 
   # Told to the Elixir that starts in the sandbox: the driver's code comes over the socket. The first module is the driver.
   @boot ~S"""
@@ -45,7 +44,6 @@ defmodule Ambix.Sandbox.Session do
   modules |> hd() |> elem(0) |> apply(:start, [socket])
   """
 
-  @folder "/run/ambix"
   @source "/run/project"
 
   defstruct [:box, :socket, :source, :work, health: %{cpu_ms: 0, atoms: 0}]
@@ -115,22 +113,23 @@ defmodule Ambix.Sandbox.Session do
   end
 
   defp start(how, root, scratch, opts) do
-    shared = shared!(scratch)
-    listener = listen!(shared)
+    channel = Channel.open!(scratch, @frame_bytes)
 
     {work, own} =
-      if how == :none, do: without_isolation(root, scratch, opts), else: isolated(root, scratch, opts)
+      if how == :none,
+        do: without_isolation(root, scratch, opts),
+        else: isolated(root, channel, scratch, opts)
 
-    folder = if how == :none, do: shared, else: @folder
-    environment = %{"MIX_ENV" => "test", "AMBIX_SOCKET" => Path.join(folder, "socket")}
-    words = ["elixir", "-e", @boot]
+    environment = Map.put(Channel.environment(channel, how), "MIX_ENV", "test")
     own = [limits: opts[:limits], scratch: scratch, env: Map.merge(environment, opts[:env] || %{})] ++ own
     own = own ++ Keyword.take(opts, [:bubblewrap, :unsafe_without_isolation, :cgroup])
 
-    with {:ok, command} <- Command.build(words, own),
-         {:ok, box} <- Box.start(command, opts[:limits], clean_up: scratch) do
-      session = %__MODULE__{box: box, work: work, source: if(how == :none, do: root, else: @source)}
-      connect(session, listener, now() + @connect_ms)
+    with {:ok, command} <- Command.build(["elixir", "-e", @boot], own),
+         {:ok, box} <- Box.start(command, opts[:limits], clean_up: scratch),
+         {:ok, socket} <- Channel.accept(channel, box) do
+      _ = :gen_tcp.send(socket, :erlang.term_to_binary(Disguise.disguise(@driver)))
+      source = if how == :none, do: root, else: @source
+      {:ok, %__MODULE__{box: box, socket: socket, work: work, source: source}}
     end
   end
 
@@ -201,18 +200,10 @@ defmodule Ambix.Sandbox.Session do
 
   ## Starting
 
-  defp isolated(root, scratch, opts) do
+  defp isolated(root, channel, scratch, opts) do
     dependencies = Keyword.get(opts, :dependencies, [])
-    binds = [{shared!(scratch), @folder}, {root, @source}] ++ Scratch.binds(scratch) ++ dependencies
+    binds = [Channel.bind(channel), {root, @source}] ++ Scratch.binds(scratch) ++ dependencies
     {root, read_only: binds, writable: [root]}
-  end
-
-  # The part of the scratch folder that the sandbox sees; there the user is another.
-  defp shared!(scratch) do
-    folder = Path.join(scratch, "shared")
-    File.mkdir_p!(folder)
-    File.chmod!(folder, 0o755)
-    folder
   end
 
   # The same paths, below the scratch folder: a dependency at ../name is found there too.
@@ -224,59 +215,6 @@ defmodule Ambix.Sandbox.Session do
     end
 
     {scratch <> "/files" <> root, cd: scratch}
-  end
-
-  # The socket is open to all: the folder around it is private.
-  defp listen!(folder) do
-    path = Path.join(folder, "socket")
-
-    {:ok, listener} =
-      :gen_tcp.listen(0, [
-        :binary,
-        ifaddr: {:local, path},
-        packet: 4,
-        packet_size: @frame_bytes,
-        active: false,
-        backlog: 1,
-        send_timeout: 10_000,
-        send_timeout_close: true
-      ])
-
-    File.chmod!(path, 0o777)
-    listener
-  end
-
-  # The first to connect is the driver: project code runs later only, and finds the socket closed.
-  defp connect(session, listener, deadline) do
-    case :gen_tcp.accept(listener, 50) do
-      {:ok, socket} ->
-        :gen_tcp.close(listener)
-        _ = :gen_tcp.send(socket, :erlang.term_to_binary(Disguise.disguise(@driver)))
-        {:ok, %{session | socket: socket}}
-
-      {:error, :timeout} ->
-        box = session.box
-
-        receive do
-          {Box, ^box, result} ->
-            :gen_tcp.close(listener)
-
-            {:error,
-             %Error{
-               kind: :unavailable,
-               message: "the sandboxed VM did not start: #{String.trim(result.output)}"
-             }}
-        after
-          0 ->
-            if System.monotonic_time(:millisecond) < deadline do
-              connect(session, listener, deadline)
-            else
-              :gen_tcp.close(listener)
-              stop(session)
-              {:error, %Error{kind: :timeout, message: "the sandboxed VM did not start in #{@connect_ms} ms"}}
-            end
-        end
-    end
   end
 
   ## Talking
