@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::docs::line_of;
 use super::module::{CallKind, CompiledModule, Function, MentionKind, Origin, Record};
 use super::name::Names;
-use super::references::{Place, References};
+use super::references::{ReferenceSite, References};
 use super::specs::Specs;
 use super::term::{Elements, Term};
 use crate::syntax::DefinitionKind;
@@ -17,7 +17,7 @@ use crate::syntax::DefinitionKind;
 /// Adds what the forms say to `module`.
 pub(super) fn read(forms: Elements, module: &mut CompiledModule, names: &mut Names) {
     module.debug_info = true;
-    let mut reader = Reader::default();
+    let mut reader = AbstractCodeReader::default();
     for form in forms.iter() {
         if let Some([what, anno, kind, value]) = form.tuple_of()
             && what.is_atom("attribute")
@@ -35,7 +35,7 @@ pub(super) fn read(forms: Elements, module: &mut CompiledModule, names: &mut Nam
 }
 
 #[derive(Default)]
-struct Reader<'t> {
+struct AbstractCodeReader<'t> {
     /// The file of the module, and the one that is being read, which an included file changes.
     main: Option<Arc<str>>,
     file: Option<Arc<str>>,
@@ -47,7 +47,7 @@ struct Reader<'t> {
     specs: Specs<'t>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> AbstractCodeReader<'t> {
     fn attribute(&mut self, anno: Term<'t>, kind: &str, value: Term<'t>, names: &mut Names) {
         match kind {
             "file" => {
@@ -160,8 +160,8 @@ struct Walker<'a, 'n> {
 impl Walker<'_, '_> {
     /// Everything below `clauses` that refers to something. `from` is the function's number.
     fn walk(&mut self, from: u32, clauses: Elements) {
-        let mut open: Vec<(Term, Place)> = Vec::new();
-        let place = Place { from, line: 0, is_expanded: false, has_column: false };
+        let mut open: Vec<(Term, ReferenceSite)> = Vec::new();
+        let place = ReferenceSite { from, line: 0, is_expanded: false, has_column: false };
         open.extend(clauses.iter().map(|clause| (clause, place)));
         while let Some((term, around)) = open.pop() {
             if let Some(elements) = term.list() {
@@ -174,7 +174,7 @@ impl Walker<'_, '_> {
             let is_generated =
                 anno.and_then(|anno| anno.value("generated")).is_some_and(|it| it.is_atom("true"));
             let line = anno_line(elements).unwrap_or(around.line);
-            let place = Place { line, is_expanded: is_generated || around.is_expanded, ..around };
+            let place = ReferenceSite { line, is_expanded: is_generated || around.is_expanded, ..around };
             // The first elements that hold no more expressions.
             let done = match what {
                 "atom" | "integer" | "float" | "string" | "char" | "var" | "nil" => continue,
@@ -198,7 +198,7 @@ impl Walker<'_, '_> {
     }
 
     /// `{call, _, Function, Arguments}`. Whether the function is known.
-    fn call(&mut self, place: Place, call: Elements) -> bool {
+    fn call(&mut self, place: ReferenceSite, call: Elements) -> bool {
         let (Some(function), Some(arity)) =
             (call.get(2), call.get(3).and_then(Term::list).map(Elements::len))
         else {
@@ -218,7 +218,7 @@ impl Walker<'_, '_> {
     }
 
     /// `fun name/1` and `fun mod:name/1`. Whether it was one.
-    fn fun(&mut self, place: Place, fun: Elements) -> bool {
+    fn fun(&mut self, place: ReferenceSite, fun: Elements) -> bool {
         let Some(function) = fun.get(2).and_then(Term::tuple) else { return false };
         let part = |index: usize| function.get(index);
         let is_function = part(0).is_some_and(|what| what.is_atom("function"));
@@ -246,7 +246,7 @@ impl Walker<'_, '_> {
     }
 
     /// A function that is named without a module: its own, an imported one, or one of `erlang`.
-    fn local(&mut self, place: Place, kind: CallKind, name: &str, arity: usize) {
+    fn local(&mut self, place: ReferenceSite, kind: CallKind, name: &str, arity: usize) {
         let Ok(key) = u8::try_from(arity).map(|arity| (name, arity)) else { return };
         if self.own.contains(&key) || matches!(key, ("module_info", 0 | 1)) {
             self.references.local(place, kind, self.module, name, arity);
@@ -258,7 +258,7 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn record(&mut self, place: Place, name: Option<Term>) {
+    fn record(&mut self, place: ReferenceSite, name: Option<Term>) {
         if let Some(name) = name.and_then(Term::atom) {
             self.references.mention(place, MentionKind::Record, name);
         }

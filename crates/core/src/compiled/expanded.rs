@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::module::{CallKind, MentionKind};
 use super::name::alias;
-use super::references::{Place, References};
+use super::references::{ReferenceSite, References};
 use super::term::{Elements, Term};
 
 /// Names that look as if they were called, and are the language itself.
@@ -104,8 +104,8 @@ impl<'t> Walker<'_, '_, 't> {
         self.tasks.extend(elements.iter().map(|element| Task::Expression(element, line)));
     }
 
-    fn place(&self, line: u32) -> Place {
-        Place { from: self.clause.function, line, is_expanded: false, has_column: false }
+    fn place(&self, line: u32) -> ReferenceSite {
+        ReferenceSite { from: self.clause.function, line, is_expanded: false, has_column: false }
     }
 
     /// `{name, meta, arguments}`: a variable, a special form or a call in the module itself.
@@ -214,17 +214,17 @@ impl<'t> Walker<'_, '_, 't> {
         }
     }
 
-    fn call_place(&self, meta: Term, arguments: Elements, line: u32) -> Place {
+    fn call_place(&self, meta: Term, arguments: Elements, line: u32) -> ReferenceSite {
         let is_expanded =
             is_marked(meta) || !self.is_within(meta) || arguments.iter().any(is_macros_variable);
-        Place { is_expanded, has_column: meta.value("column").is_some(), ..self.place(line) }
+        ReferenceSite { is_expanded, has_column: meta.value("column").is_some(), ..self.place(line) }
     }
 
     /// The operand of `&` may have no place of its own.
-    fn capture_place(&self, meta: Term, own: Term, line: u32) -> Place {
+    fn capture_place(&self, meta: Term, own: Term, line: u32) -> ReferenceSite {
         let is_expanded = is_marked(meta) || is_marked(own) || !self.is_within(meta);
         let has_column = meta.value("column").or_else(|| own.value("column")).is_some();
-        Place { is_expanded, has_column, ..self.place(line) }
+        ReferenceSite { is_expanded, has_column, ..self.place(line) }
     }
 
     /// Whether what has these marks has a line that the clause can span.

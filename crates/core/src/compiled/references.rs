@@ -17,7 +17,7 @@ pub(super) struct References<'n> {
 
 /// Where something is referred to.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct ReferenceSite {
     /// The number of the function.
     pub(super) from: u32,
     /// As in [`Call::line`].
@@ -33,7 +33,14 @@ impl<'n> References<'n> {
     }
 
     /// A call of a module's function, the module being an atom.
-    pub(super) fn remote(&mut self, place: Place, kind: CallKind, module: &str, name: &str, arity: usize) {
+    pub(super) fn remote(
+        &mut self,
+        place: ReferenceSite,
+        kind: CallKind,
+        module: &str,
+        name: &str,
+        arity: usize,
+    ) {
         // Operators in form, but they do not evaluate all of their arguments: no function does that.
         if module == "erlang" && matches!((name, arity), ("andalso" | "orelse", 2)) {
             return;
@@ -41,26 +48,26 @@ impl<'n> References<'n> {
         // What is left of `quote` itself.
         let is_expanded = place.is_expanded || module == "elixir_quote";
         let module = self.names.module(module);
-        self.local(Place { is_expanded, ..place }, kind, &module, name, arity);
+        self.local(ReferenceSite { is_expanded, ..place }, kind, &module, name, arity);
     }
 
     /// A call of a function of `module`, by the name that it is printed with.
     pub(super) fn local(
         &mut self,
-        place: Place,
+        place: ReferenceSite,
         kind: CallKind,
         module: &Arc<str>,
         name: &str,
         arity: usize,
     ) {
         let Ok(arity) = u8::try_from(arity) else { return };
-        let Place { from, line, is_expanded, has_column } = place;
+        let ReferenceSite { from, line, is_expanded, has_column } = place;
         let (module, name) = (module.clone(), self.names.plain(name));
         self.calls.push((Call { from, line, module, name, arity, kind, is_expanded }, has_column));
     }
 
     /// A mention by the name that is printed.
-    pub(super) fn mention(&mut self, place: Place, kind: MentionKind, name: &str) {
+    pub(super) fn mention(&mut self, place: ReferenceSite, kind: MentionKind, name: &str) {
         let name = self.names.plain(name);
         self.mentions.push(Mention { from: place.from, line: place.line, kind, name });
     }

@@ -17,7 +17,7 @@ use super::near::{Near, callees, callers};
 use super::needs::needs;
 use super::options::PackOptions;
 use super::page::Page;
-use super::place::{Level, Place, named};
+use super::place::{FoundPlace, Level, named};
 use super::render::{arrangement, markdown, section};
 use super::section::{Context, Section, Source};
 use super::window::window;
@@ -88,7 +88,7 @@ struct Packing<'a> {
     pages: Vec<Page<'a>>,
     by_path: HashMap<(usize, Arc<str>), usize>,
     /// Best first.
-    places: Vec<Place<'a>>,
+    places: Vec<FoundPlace<'a>>,
     steps: Vec<Step>,
     /// The tokens of all steps.
     spent: usize,
@@ -142,7 +142,7 @@ impl<'a> Packing<'a> {
             let Some(page) = self.page(source, &hit.file) else { continue };
             let chunks = &self.pages[page].entry.facts.chunks;
             if let Ok(chunk) = chunks.binary_search_by_key(&hit.span, |chunk| chunk.span) {
-                self.places.push(Place::of(page, &self.pages[page], chunk, hit));
+                self.places.push(FoundPlace::of(page, &self.pages[page], chunk, hit));
             }
         }
         unworthy.len()
@@ -306,7 +306,7 @@ impl<'a> Packing<'a> {
     }
 
     /// Whether a place is shown at least by its signature.
-    fn is_named(&self, place: &Place) -> bool {
+    fn is_named(&self, place: &FoundPlace) -> bool {
         place.level > Level::Nothing || self.pages[place.page].missing(&place.signature).is_empty()
     }
 

@@ -16,7 +16,7 @@ const MOST_HEADS: usize = 12;
 const LONGEST_SUMMARY: usize = 12;
 
 /// A found place. Lines count from 0.
-pub(super) struct Place<'a> {
+pub(super) struct FoundPlace<'a> {
     /// Which page it is on.
     pub(super) page: usize,
     pub(super) hit: &'a Hit,
@@ -45,7 +45,7 @@ pub(super) enum Level {
     Body,
 }
 
-impl<'a> Place<'a> {
+impl<'a> FoundPlace<'a> {
     pub(super) fn of(page: usize, on: &Page<'a>, at: usize, hit: &'a Hit) -> Self {
         let entry: &'a Entry = on.entry;
         let chunk = &entry.facts.chunks[at];
@@ -63,7 +63,7 @@ impl<'a> Place<'a> {
             Some((from, to)) => summary(on, from, to, &signature),
             None => Vec::new(),
         };
-        Place {
+        FoundPlace {
             page,
             hit,
             chunk,
@@ -144,6 +144,6 @@ fn summary(page: &Page, from: usize, to: usize, signature: &[usize]) -> Vec<usiz
 }
 
 /// What a place is called.
-pub(super) fn named(place: &Place) -> Option<Arc<str>> {
+pub(super) fn named(place: &FoundPlace) -> Option<Arc<str>> {
     (!place.hit.symbol.is_empty()).then(|| place.hit.symbol.clone())
 }

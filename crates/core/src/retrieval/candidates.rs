@@ -8,9 +8,9 @@ use super::bm25::{Match, Matches};
 use super::entry::Mark;
 use super::features::{Feature, Features};
 use super::index::Index;
+use super::locations::Location;
 use super::names::key::lowered;
 use super::nearness::Nearness;
-use super::places::Place;
 use super::query::{Mention, Mode, Query};
 use super::question::Question;
 use super::vectors::{Allowed, Nearest, Probe};
@@ -137,7 +137,7 @@ impl Index {
     }
 
     /// The chunks in the files that are named.
-    fn located(&self, places: &[Place]) -> BTreeMap<u32, f32> {
+    fn located(&self, places: &[Location]) -> BTreeMap<u32, f32> {
         let mut located: BTreeMap<u32, f32> = BTreeMap::new();
         if places.is_empty() {
             return located;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::index::Index;
+use super::locations::{Location, places};
 use super::phrase::Phrases;
-use super::places::{Place, places};
 use super::query::{MOST_WORDS, Mention, Query, Word, mentions};
 use super::weights::CORRECTED;
 
@@ -14,7 +14,7 @@ pub(super) struct Question {
     pub(super) symbols: Vec<Mention>,
     /// Whether it is nothing but a symbol.
     pub(super) only_symbol: bool,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<Location>,
     pub(super) phrases: Phrases,
     pub(super) asks_for_tests: bool,
     pub(super) asks_for_truth: bool,

@@ -98,7 +98,7 @@ impl CodeGraph {
 }
 
 /// A symbol and how it belongs to those that were asked for.
-struct Place {
+struct Neighbour {
     at: usize,
     depth: usize,
     /// The symbol one step nearer.
@@ -106,12 +106,12 @@ struct Place {
 }
 
 /// Everything that is tied to `symbols`, by a search in breadth along links in both directions.
-fn places(dense: &Dense, symbols: &[SymbolId]) -> Vec<Place> {
+fn places(dense: &Dense, symbols: &[SymbolId]) -> Vec<Neighbour> {
     let mut seen = vec![false; dense.symbols.len()];
-    let mut places: Vec<Place> = Vec::new();
-    let mut reach = |places: &mut Vec<Place>, at: usize, depth: usize, via: usize| {
+    let mut places: Vec<Neighbour> = Vec::new();
+    let mut reach = |places: &mut Vec<Neighbour>, at: usize, depth: usize, via: usize| {
         if !std::mem::replace(&mut seen[at], true) {
-            places.push(Place { at, depth, via });
+            places.push(Neighbour { at, depth, via });
         }
     };
     let asked: Vec<usize> = symbols.iter().filter_map(|id| dense.number(*id)).collect();
@@ -128,7 +128,7 @@ fn places(dense: &Dense, symbols: &[SymbolId]) -> Vec<Place> {
     }
     let (successors, predecessors) = (dense.successors(), dense.successors().reversed());
     let mut next = 0;
-    while let Some(&Place { at, depth, .. }) = places.get(next) {
+    while let Some(&Neighbour { at, depth, .. }) = places.get(next) {
         next += 1;
         for other in successors.of(at).iter().chain(predecessors.of(at)) {
             reach(&mut places, *other, depth + 1, at);
@@ -138,8 +138,8 @@ fn places(dense: &Dense, symbols: &[SymbolId]) -> Vec<Place> {
 }
 
 /// Those that were asked for, their neighbours, all others; each by score.
-fn ordered(dense: &Dense, mut places: Vec<Place>, scores: &FxHashMap<SymbolId, f64>) -> Vec<Place> {
-    let score = |place: &Place| scores.get(&dense.symbols[place.at].id).copied().unwrap_or(0.0);
+fn ordered(dense: &Dense, mut places: Vec<Neighbour>, scores: &FxHashMap<SymbolId, f64>) -> Vec<Neighbour> {
+    let score = |place: &Neighbour| scores.get(&dense.symbols[place.at].id).copied().unwrap_or(0.0);
     places.sort_by(|a, b| {
         let by_depth = a.depth.min(2).cmp(&b.depth.min(2));
         let by_score = if a.depth == 0 { std::cmp::Ordering::Equal } else { score(b).total_cmp(&score(a)) };
@@ -155,7 +155,7 @@ struct Item<'g> {
 }
 
 impl<'g> Item<'g> {
-    fn new(dense: &'g Dense, place: &Place, source: &dyn Fn(&str) -> Option<Arc<str>>) -> Self {
+    fn new(dense: &'g Dense, place: &Neighbour, source: &dyn Fn(&str) -> Option<Arc<str>>) -> Self {
         let symbol = &dense.symbols[place.at];
         let head = source(&symbol.file).and_then(|text| head(symbol, &text));
         let line = head.as_ref().map_or(symbol.span.line_start, |(line, _)| *line);
@@ -167,7 +167,7 @@ impl<'g> Item<'g> {
 }
 
 /// How a symbol belongs to the one that it was reached by: `"calls Shop.Cart.add/2"`.
-fn tied(dense: &Dense, place: &Place) -> String {
+fn tied(dense: &Dense, place: &Neighbour) -> String {
     let via = one_line(&dense.symbols[place.via].qualified());
     if place.depth == 0 {
         return if place.via == place.at { "asked for".into() } else { format!("defined in {via}") };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::format::{
-    DATA, Directory, Opened, Place, RecordEntry, SectionEntry, Slot, check, damage, header, open_directory,
+    DATA, Directory, Extent, Opened, RecordEntry, SectionEntry, Slot, check, damage, header, open_directory,
     read_unchecked, slot_bytes, slot_offset,
 };
 use super::{AT_ONCE, Record, Saved, Section, Store, StoredRecord, StoredSection, encode};
@@ -52,7 +52,7 @@ pub struct FileStore {
     /// What is read, opened at the first question.
     open: Option<(File, Directory)>,
     /// The places of the last state that this store read or wrote whole: nobody has to look at their bytes again.
-    whole: HashSet<Place>,
+    whole: HashSet<Extent>,
 }
 
 impl FileStore {
@@ -129,7 +129,7 @@ impl FileStore {
     /// Whether the records of `directory` are as they were written. Only those are read that this store has not seen: a
     /// damaged index can be mended by building it again, and to save costs what changed.
     fn is_whole(&self, file: &mut File, directory: &Directory, cancel: &Cancel) -> Result<bool> {
-        let unseen: Vec<Place> =
+        let unseen: Vec<Extent> =
             directory.places().filter(|place| !self.whole.contains(place)).copied().collect();
         let mut rest = &unseen[..];
         while !rest.is_empty() {
@@ -203,9 +203,9 @@ impl Store for FileStore {
     fn records(&mut self, records: &[StoredRecord]) -> Result<Vec<Vec<u8>>> {
         let path = self.path.clone();
         let (file, _) = self.state()?;
-        let places: Vec<Place> = records
+        let places: Vec<Extent> = records
             .iter()
-            .map(|StoredRecord { length, offset, hash, .. }| Place {
+            .map(|StoredRecord { length, offset, hash, .. }| Extent {
                 offset: *offset,
                 length: *length,
                 hash: *hash,
@@ -243,7 +243,7 @@ impl Store for FileStore {
 }
 
 /// The bytes at `places`, compared with their checksums.
-fn read(file: &mut File, path: &Path, places: &[Place]) -> Result<Vec<Vec<u8>>> {
+fn read(file: &mut File, path: &Path, places: &[Extent]) -> Result<Vec<Vec<u8>>> {
     let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
     let read = places.iter().map(|place| read_unchecked(file, path, place, length));
     let read: Vec<Vec<u8>> = read.collect::<Result<_>>()?;
@@ -324,7 +324,7 @@ impl Writer {
         let mut directory = Directory::default();
         for section in sections {
             let known = old.section(section.name).map_or(&[][..], |section| &section.records);
-            let mut known: HashMap<ContentHash, Place> =
+            let mut known: HashMap<ContentHash, Extent> =
                 known.iter().map(|record| (record.key, record.place)).collect();
             let new: Vec<&Record<'_>> =
                 section.records.iter().filter(|record| !known.contains_key(&record.key)).collect();
@@ -351,8 +351,8 @@ impl Writer {
         Ok(directory)
     }
 
-    fn put(&mut self, bytes: Vec<u8>) -> Place {
-        let place = Place { offset: self.end(), length: bytes.len() as u64, hash: ContentHash::of(&bytes) };
+    fn put(&mut self, bytes: Vec<u8>) -> Extent {
+        let place = Extent { offset: self.end(), length: bytes.len() as u64, hash: ContentHash::of(&bytes) };
         self.bytes.extend(bytes);
         place
     }

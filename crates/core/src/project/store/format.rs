@@ -35,13 +35,13 @@ pub(super) const DATA: u64 = 192;
 
 /// Where some bytes are, and what they must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct Extent {
     pub(super) offset: u64,
     pub(super) length: u64,
     pub(super) hash: ContentHash,
 }
 
-impl Place {
+impl Extent {
     pub(super) fn end(&self) -> u64 {
         self.offset.saturating_add(self.length)
     }
@@ -51,7 +51,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) sequence: u64,
-    pub(super) directory: Place,
+    pub(super) directory: Extent,
 }
 
 /// The records of one state, by section.
@@ -71,7 +71,7 @@ pub(super) struct SectionEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RecordEntry {
     pub(super) key: ContentHash,
-    pub(super) place: Place,
+    pub(super) place: Extent,
 }
 
 impl Directory {
@@ -80,7 +80,7 @@ impl Directory {
     }
 
     /// Where all records are.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = &Extent> {
         self.sections.iter().flat_map(|section| &section.records).map(|record| &record.place)
     }
 
@@ -120,7 +120,7 @@ fn parse_slot(bytes: &[u8]) -> Option<Slot> {
     let hash = |at: usize| Some(ContentHash(bytes.get(at..at + 16)?.try_into().ok()?));
     let slot = Slot {
         sequence: number(0)?,
-        directory: Place { offset: number(8)?, length: number(16)?, hash: hash(24)? },
+        directory: Extent { offset: number(8)?, length: number(16)?, hash: hash(24)? },
     };
     (ContentHash::of(&bytes[..40]) == hash(40)?).then_some(slot)
 }
@@ -183,14 +183,14 @@ fn outdated(path: &Path, version: u32) -> Error {
 }
 
 /// The bytes at `place`, compared with their checksum.
-pub(super) fn read_bytes(file: &mut File, path: &Path, place: &Place) -> Result<Vec<u8>> {
+pub(super) fn read_bytes(file: &mut File, path: &Path, place: &Extent) -> Result<Vec<u8>> {
     let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
     let bytes = read_unchecked(file, path, place, length)?;
     check(&bytes, path, place).map(|()| bytes)
 }
 
 /// The bytes at `place` of a file that is so long, before their checksum is compared.
-pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Place, length: u64) -> Result<Vec<u8>> {
+pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Extent, length: u64) -> Result<Vec<u8>> {
     if place.offset < DATA || place.end() > length {
         return Err(damage(path, "it is cut off"));
     }
@@ -202,7 +202,7 @@ pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Place, length
 }
 
 /// Whether these are the bytes of `place`.
-pub(super) fn check(bytes: &[u8], path: &Path, place: &Place) -> Result<()> {
+pub(super) fn check(bytes: &[u8], path: &Path, place: &Extent) -> Result<()> {
     match ContentHash::of(bytes) == place.hash {
         true => Ok(()),
         false => Err(damage(path, "it is damaged")),

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::Class;
-use super::kin::Kin;
+use super::related::RelatedWords;
 use super::source::{Place, Source, Zone, arguments};
 
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Vocabulary<'t> {
     words: BTreeMap<Class, Vec<Word<'t>>>,
     /// Of other files: by number of uses.
     foreign: BTreeMap<Class, Vec<&'t str>>,
-    kin: Kin<'t>,
+    kin: RelatedWords<'t>,
     /// The failing tests' own words.
     evidence: &'t str,
     evidence_words: BTreeSet<&'t str>,
@@ -32,7 +32,7 @@ impl<'t> Vocabulary<'t> {
         let mut vocabulary = Vocabulary {
             words: words(source),
             foreign: BTreeMap::new(),
-            kin: Kin::new(&std::iter::once(&source).chain(donors).copied().collect::<Vec<_>>()),
+            kin: RelatedWords::new(&std::iter::once(&source).chain(donors).copied().collect::<Vec<_>>()),
             evidence,
             evidence_words: crate::edit::tokens(evidence).into_iter().collect(),
         };

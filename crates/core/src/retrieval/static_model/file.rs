@@ -59,7 +59,7 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::Corrupt`] or [`ErrorKind::Version`] for what is no such file.
     pub(super) fn read(bytes: Cow<'static, [u8]>) -> Result<Model> {
-        let mut reader = Reader { bytes: &bytes, at: 0 };
+        let mut reader = ByteReader { bytes: &bytes, at: 0 };
         if reader.take(MAGIC.len())? != MAGIC {
             return Err(corrupt("it does not begin with AMBIXSEM"));
         }
@@ -165,12 +165,12 @@ fn hash(text: &[u8]) -> usize {
     (hash ^ (hash >> 32)) as usize
 }
 
-struct Reader<'a> {
+struct ByteReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let found = self.bytes[self.at..].get(..length).ok_or_else(|| corrupt("it ends too early"))?;
         self.at += length;

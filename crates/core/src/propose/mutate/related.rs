@@ -8,14 +8,14 @@ use super::source::{Place, Source};
 /// Which words of the project are of a kind: states of one thing, keys of one map, values of one argument. A word that is
 /// wrong has most often taken the place of its kin.
 #[derive(Default)]
-pub(super) struct Kin<'t> {
+pub(super) struct RelatedWords<'t> {
     kin: BTreeMap<(Class, &'t str), Vec<&'t str>>,
 }
 
 /// More words than this in one place are a dictionary, and no kin.
 const MOST: usize = 24;
 
-impl<'t> Kin<'t> {
+impl<'t> RelatedWords<'t> {
     pub fn new(sources: &[&Source<'t>]) -> Self {
         let mut groups: BTreeMap<(Class, Group<'t>), BTreeSet<&'t str>> = BTreeMap::new();
         for (number, source) in sources.iter().enumerate() {
@@ -42,7 +42,7 @@ impl<'t> Kin<'t> {
             others.sort_by(|(a, m), (b, n)| n.cmp(m).then(a.cmp(b)));
             others.into_iter().map(|(other, _)| other).collect()
         };
-        Kin { kin: shared.into_iter().map(|(word, others)| (word, by_groups(others))).collect() }
+        RelatedWords { kin: shared.into_iter().map(|(word, others)| (word, by_groups(others))).collect() }
     }
 
     /// The kin of a word, those first that it shares the most places with.

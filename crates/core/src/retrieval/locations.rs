@@ -11,12 +11,12 @@ const ENDINGS: &[&str] =
 
 /// A file that a question names, and the lines, if it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     path: String,
     pub(crate) lines: Option<RangeInclusive<u32>>,
 }
 
-impl Place {
+impl Location {
     /// Whether `path`, relative to the root, may be the file: one path is the end of the other.
     pub(crate) fn is_in(&self, path: &str) -> bool {
         let ends = |long: &str, short: &str| {
@@ -27,9 +27,9 @@ impl Place {
 }
 
 /// The places in `text`, each once.
-pub(crate) fn places(text: &str) -> Vec<Place> {
-    let mut found: Vec<Place> = Vec::new();
-    let mut push = |place: Place| {
+pub(crate) fn places(text: &str) -> Vec<Location> {
+    let mut found: Vec<Location> = Vec::new();
+    let mut push = |place: Location| {
         if found.len() < MOST && !found.contains(&place) {
             found.push(place);
         }
@@ -43,12 +43,12 @@ pub(crate) fn places(text: &str) -> Vec<Place> {
             continue;
         }
         if let (Some(path), Some(lines)) = (changed, hunk(line)) {
-            push(Place { path: path.to_owned(), lines: Some(lines) });
+            push(Location { path: path.to_owned(), lines: Some(lines) });
             continue;
         }
         for word in line.split_whitespace() {
             if let Some((path, line)) = path_in(word) {
-                push(Place { path: path.to_owned(), lines: line.map(|line| line..=line) });
+                push(Location { path: path.to_owned(), lines: line.map(|line| line..=line) });
             }
         }
     }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_path_is_that_of_a_file_by_its_end() {
-        let place = |path: &str| Place { path: path.into(), lines: None };
+        let place = |path: &str| Location { path: path.into(), lines: None };
         assert!(place("cart.ex").is_in("lib/cart.ex"));
         assert!(place("/home/me/shop/lib/cart.ex").is_in("lib/cart.ex"));
         assert!(!place("art.ex").is_in("lib/cart.ex"));
