@@ -106,6 +106,25 @@ defmodule Ambix.Attacks.MemoryTest do
      [files: 20_000], status: [:memory, :exited]}
   ]
 
+  # In 20 processes 200 kB for each end of 125 pairs: a gigabyte that is in no process's account.
+  @sockets """
+  for (1 .. 20) {
+    next if fork;
+    my @kept;
+    while (socketpair(my $a, my $b, 1, 1, 0)) {
+      push @kept, $a, $b;
+      for my $s ($a, $b) { $s->blocking(0); 1 while syswrite($s, "x" x 8192) }
+    }
+    sleep 8; exit
+  }
+  sleep 8
+  """
+
+  test "buffers of sockets" do
+    status = if Ambix.Sandbox.Cgroup.available?(), do: :memory, else: [:exited, :wall_clock]
+    check({"buffers of sockets", {:perl, "use IO::Handle; " <> @sockets}, [], status: status})
+  end
+
   for {attack, number} <- Enum.with_index(@attacks) do
     test "#{number} #{elem(attack, 0)}" do
       check(unquote(Macro.escape(attack)))

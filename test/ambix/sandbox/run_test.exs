@@ -212,6 +212,20 @@ defmodule Ambix.SandboxTest do
       assert {:error, %Error{kind: :unavailable}} = Sandbox.check(bubblewrap: "no-such-program")
     end
 
+    test "one that makes no sandbox is an error, whatever it prints" do
+      folder = Ambix.Sandbox.Scratch.with_new(& &1)
+      on_exit(fn -> File.rm_rf(folder) end)
+      fake = Ambix.Sandbox.Scratch.write!(folder, "bwrap", "#!/bin/sh\necho started; exit 0\n")
+      File.chmod!(fake, 0o755)
+
+      for program <- ["/bin/false", "/bin/true", fake] do
+        assert {:error, %Error{kind: :unavailable, message: message}} =
+                 Sandbox.run(["true"], bubblewrap: program)
+
+        assert message =~ "allow user namespaces"
+      end
+    end
+
     test "it runs if the caller insists, with limits" do
       opts = [bubblewrap: "no-such-program", unsafe_without_isolation: true]
       assert %Result{exit_status: 0, output: "42\n"} = run!({:elixir, "IO.puts(42)"}, opts)
