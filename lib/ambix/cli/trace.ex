@@ -4,7 +4,7 @@ defmodule Ambix.CLI.Trace do
   # read and what is built is gone afterwards. `Ambix.CLI.Trace.Tracer` runs there.
 
   alias Ambix.CLI.Progress
-  alias Ambix.{Error, JSON, Sandbox}
+  alias Ambix.{Error, JSON, Sandbox, Umbrella}
 
   @limits [
     wall_clock_ms: 1_800_000,
@@ -39,9 +39,11 @@ defmodule Ambix.CLI.Trace do
     ebin = :ambix |> Application.app_dir("ebin") |> Path.expand()
     command = ["elixir", "-pa", ebin, "-e", "Ambix.CLI.Trace.Tracer.main()", mark]
     {home, env} = mix_home()
+    # An app of an umbrella is compiled with its siblings and their configuration.
+    tree = Umbrella.around(root) || root
     env = Map.merge(env, %{"MIX_ENV" => "dev", "MIX_BUILD_PATH" => "/tmp/build"})
 
-    case Sandbox.run(command, [read_only: [root, ebin | home], env: env, cd: root] ++ @limits) do
+    case Sandbox.run(command, [read_only: [tree, ebin | home], env: env, cd: root] ++ @limits) do
       {:ok, %{status: :exited, exit_status: 0, output: output}} -> parse(output, mark)
       {:ok, result} -> {:error, Error.new(:project, "#{root} does not compile: #{complaint(result)}")}
       {:error, error} -> {:error, error}

@@ -4,19 +4,17 @@ defmodule Ambix.Packages.Listing do
   # Nothing of the project is compiled or run for it.
 
   alias Ambix.Packages.Package
-
-  # Names stay strings, and nobody is to be told how a lock should be written.
-  @literal [
-    static_atoms_encoder: &__MODULE__.string/2,
-    warn_on_unnecessary_quotes: false,
-    emit_warnings: false
-  ]
+  alias Ambix.{Quoted, Umbrella}
 
   @elixir [:elixir, :eex, :ex_unit, :iex, :logger, :mix]
 
-  @doc "The dependencies of the project in `root`, by name. One that the lock names and that is not in `deps` is left out."
+  @doc """
+  The dependencies of the project in `root`, by name; an app without a folder for them has those of its umbrella. One
+  that the lock names and that is not in `deps` is left out.
+  """
   @spec dependencies(Path.t()) :: [Package.t()]
   def dependencies(root) do
+    root = holder(Path.expand(root))
     folder = Path.join(root, "deps")
     locked = locked(Path.join(root, "mix.lock"))
 
@@ -24,6 +22,10 @@ defmodule Ambix.Packages.Listing do
       {source, version} = Map.get_lazy(locked, name, fn -> {:path, own_version(path)} end)
       %Package{name: name, version: version, source: source, path: path}
     end
+  end
+
+  defp holder(root) do
+    if File.dir?(Path.join(root, "deps")), do: root, else: Umbrella.around(root) || root
   end
 
   @doc "The applications of Elixir that are installed, and of Erlang/OTP those that are named."
@@ -35,16 +37,9 @@ defmodule Ambix.Packages.Listing do
     end
   end
 
-  @doc false
-  @spec string(String.t(), keyword) :: {:ok, String.t()}
-  def string(name, _meta), do: {:ok, name}
-
-  # A lock is a literal that anybody may have written: it is parsed and never evaluated, and makes no atoms.
+  # A lock is a literal that anybody may have written: it is parsed and never evaluated.
   defp locked(path) do
-    with {:ok, text} <- File.read(path),
-         true <- String.valid?(text),
-         {:ok, {:%{}, _, entries}} <-
-           Code.string_to_quoted(text, @literal) do
+    with {:ok, {:%{}, _, entries}} <- Quoted.read(path) do
       for {name, entry} <- entries, is_binary(name), pin = pin(entry), into: %{}, do: {name, pin}
     else
       _ -> %{}

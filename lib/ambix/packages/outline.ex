@@ -3,6 +3,8 @@ defmodule Ambix.Packages.Outline do
   # What compiled modules tell of themselves, as source code: heads of functions with their documentation. So what is only
   # installed, such as Elixir and Erlang/OTP, is read, searched and shown by the same means as the rest.
 
+  alias Ambix.Quoted
+
   @doc "Writes the outlines of the modules of an application into `folder`, a file for each that has something to call."
   @spec write(Path.t(), Path.t()) :: :ok | {:error, {Path.t(), File.posix()}}
   def write(app_path, folder) do
@@ -114,7 +116,7 @@ defmodule Ambix.Packages.Outline do
 
   # Elixir writes heads down as they were; Erlang in its own syntax or not at all.
   defp call(name, arity, [signature | _]) when is_binary(signature) do
-    case Code.string_to_quoted(signature, static_atoms_encoder: fn name, _ -> {:ok, name} end) do
+    case Quoted.parse(signature) do
       {:ok, {_, _, arguments}} when length(arguments) == arity ->
         if String.starts_with?(signature, "#{name}(") or Macro.operator?(name, arity),
           do: lower(signature),
@@ -133,7 +135,7 @@ defmodule Ambix.Packages.Outline do
 
   # Words such as `end` and `fn`, and names with other characters, cannot be called as they are.
   defp nameable?(written) do
-    case Code.string_to_quoted(written, static_atoms_encoder: fn name, _ -> {:ok, name} end) do
+    case Quoted.parse(written) do
       {:ok, {name, _, arguments}} when is_list(arguments) -> is_binary(name)
       _ -> false
     end

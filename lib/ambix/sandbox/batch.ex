@@ -5,8 +5,9 @@ defmodule Ambix.Sandbox.Batch do
 
   alias Ambix.Sandbox.Workbench
 
-  # Time that a test gets beyond ten times what it took when it was last seen.
-  @grace_ms 200
+  # Time that a test gets beyond ten times what it took when it was last seen. A test that fails early says little about what it
+  # takes when it passes.
+  @grace_ms 5_000
   # So many are compiled together at most.
   @at_once 100
 
@@ -198,7 +199,7 @@ defmodule Ambix.Sandbox.Batch do
 
       started = System.monotonic_time(:microsecond)
 
-      case Workbench.verdict(bench, mutant.changes, opts) do
+      case Workbench.verdict(bench, mutant.changes, opts, plan.deadline) do
         {{:ok, verdict}, bench} ->
           took = System.monotonic_time(:microsecond) - started
           plan.each.(mutant.id, %{verdict | microseconds: took})

@@ -7,8 +7,18 @@ defmodule Ambix.Sandbox.Project do
       {:ok, verdict} = Ambix.Sandbox.Project.verdict(server, %{"lib/cart.ex" => new_source})
 
   The project is bound read-only. The VM works on a copy of it in a tmpfs at the same path (without `_build`, `deps`, `.git` and
-  `node_modules`; `deps` is linked, and so are the dependencies that were compiled for the test environment). There is no
-  network, so dependencies must have been fetched. Dependencies by path are found when `mix.exs` names their paths literally.
+  `node_modules`; `deps` is linked, and so are the fetched dependencies that were compiled for the test environment). There is no
+  network, so dependencies must have been fetched.
+
+  An app of an umbrella is seen together with its umbrella: shared configuration, `build_path`, `deps_path` and siblings work.
+  An umbrella itself is no project with tests: its apps are.
+
+  Dependencies by path are found when `mix.exs` names their paths literally. What is compiled of them is seen (`lib`, `src`,
+  `priv`, `include`, `c_src` and what their `mix.exs` names; nothing hidden, such as `.git` and `.env`). One that lies outside of
+  the project, or of its umbrella, is refused unless `:allow_paths` holds it.
+
+  Steps that an alias of `test` takes before the tests are taken; those that need what a sandbox lacks, such as a database, fail
+  without consequences.
 
   The VM stays up between calls, and a verdict compiles only what the change touches, with Mix's own compiler, and loads only those
   test files again that depend on it at compile time. Between runs the project's application is restarted, processes that tests left behind are
@@ -29,17 +39,29 @@ defmodule Ambix.Sandbox.Project do
 
   ## Errors
 
-  `:project` (no Mix project, an umbrella, no tests, does not compile; `details.diagnostics` is a list of `%{file, line, message}`), `:not_found` (no such test),
+  `:project` (no Mix project, an umbrella, a dependency outside of the project, no tests, does not compile; `details.diagnostics` is a list of `%{file, line, message}`), `:not_found` (no such test),
   `:invalid_argument`, `:unavailable` (no bubblewrap), `:io`, `:timeout`, `:limit`, `:cancelled` (the caller died), `:sandbox` (the VM ended
   where it should not, or sent what is no answer).
   """
 
   use GenServer
 
-  alias Ambix.Error
-  alias Ambix.Sandbox.{Batch, Command, Limits, Session, Workbench}
+  alias Ambix.{Contained, Error}
+  alias Ambix.Sandbox.{Batch, Command, Limits, Session, Sources, Workbench}
 
-  @start_options [:root, :limits, :read_only, :env, :bubblewrap, :unsafe_without_isolation, :name]
+  @start_options [
+    :root,
+    :allow_paths,
+    :overlay,
+    :limits,
+    :read_only,
+    :env,
+    :bubblewrap,
+    :unsafe_without_isolation,
+    :name
+  ]
+  @list_options [timeout_ms: 300_000]
+  @coverage_options [coverage_budget_ms: 20_000, timeout_per_test: 60_000, timeout_ms: 600_000, seed: 0]
   @test_options [
     only: :all,
     coverage: false,
@@ -54,12 +76,17 @@ defmodule Ambix.Sandbox.Project do
     others: :known,
     timeout_per_test: :auto,
     timeout_ms: 60_000,
+    within_ms: :infinity,
     seed: 0,
     max_failures: 1
   ]
 
+  # Milliseconds that an answer may be late, and those that a server gets to end in order.
+  @late_ms 5_000
+  @stop_ms 5_000
+
   @batch_options @verdict_options
-                 |> Keyword.delete(:max_failures)
+                 |> Keyword.drop([:max_failures, :within_ms])
                  |> Keyword.merge(timeout_others: :auto, unfit: :alone, quick: :infinity)
 
   @typedoc "The result of one test."
@@ -77,7 +104,8 @@ defmodule Ambix.Sandbox.Project do
   @doc """
   Starts the server of a project. The VM starts with the first call that needs it.
 
-  Options: `:root` (required), `:limits` (see `Ambix.Sandbox.Limits`; `:wall_clock_ms` is not used here, each call has its own
+  Options: `:root` (required), `:allow_paths` (folders outside of the project that its dependencies by path may lie in), `:overlay`
+  (files, by path relative to the project or its umbrella, that have this content instead of that on disk), `:limits` (see `Ambix.Sandbox.Limits`; `:wall_clock_ms` is not used here, each call has its own
   `:timeout_ms`), `:read_only` (more folders to be seen at the same path), `:env`, `:bubblewrap`,
   `:unsafe_without_isolation` (see `Ambix.Sandbox.run/2`) and `:name`.
 
@@ -95,13 +123,20 @@ defmodule Ambix.Sandbox.Project do
     %{id: opts[:name] || {__MODULE__, opts[:root]}, start: {__MODULE__, :start_link, [opts]}}
   end
 
-  @doc "Compiles the project as it is on disk: `{:ok, %{warnings: [%{file, line, message}]}}`."
-  @spec compile(GenServer.server()) :: {:ok, %{warnings: [map()]}} | {:error, Error.t()}
-  def compile(server), do: call(server, :compile)
+  @doc """
+  Compiles the project as it is on disk: `{:ok, %{warnings: [%{file, line, message}]}}`. Option: `:timeout_ms` (300 000), with which
+  the start of the VM counts.
+  """
+  @spec compile(GenServer.server(), keyword()) :: {:ok, %{warnings: [map()]}} | {:error, Error.t()}
+  def compile(server, opts \\ []) do
+    with {:ok, opts} <- options(opts, @list_options), do: call(server, {:compile, opts}, opts.timeout_ms)
+  end
 
-  @doc "The tests of the project: `%{id, module, name, file, line}`, in the order of files and lines."
-  @spec tests(GenServer.server()) :: {:ok, [map()]} | {:error, Error.t()}
-  def tests(server), do: call(server, :tests)
+  @doc "The tests of the project: `%{id, module, name, file, line}`, in the order of files and lines. Option: as for `compile/2`."
+  @spec tests(GenServer.server(), keyword()) :: {:ok, [map()]} | {:error, Error.t()}
+  def tests(server, opts \\ []) do
+    with {:ok, opts} <- options(opts, @list_options), do: call(server, {:tests, opts}, opts.timeout_ms)
+  end
 
   @doc """
   Runs tests of the project as it is on disk.
@@ -113,7 +148,7 @@ defmodule Ambix.Sandbox.Project do
       itself, then the passing ones each by itself until `:coverage_budget_ms` (20 000) is used up; the rest by module, so that each test gets
       the lines of all tests of its module;
     * `:timeout_per_test` - milliseconds (60 000); a test's own `@tag timeout:` goes before it;
-    * `:timeout_ms` - milliseconds for all (600 000). Tests that were not reached are missing in the answer;
+    * `:timeout_ms` - milliseconds for all (600 000), with starting and compiling. Tests that were not reached are missing in the answer;
     * `:seed` (0), `:max_failures` (`:infinity`).
 
   Answers `%{tests:, microseconds:, output:, coverage:, killed:}`: the tests' results; the wall clock; what was printed (at most the limit); `nil` or how
@@ -122,7 +157,16 @@ defmodule Ambix.Sandbox.Project do
   """
   @spec run_tests(GenServer.server(), keyword()) :: {:ok, suite()} | {:error, Error.t()}
   def run_tests(server, opts \\ []) do
-    with {:ok, opts} <- options(opts, @test_options), do: call(server, {:run_tests, opts})
+    with {:ok, opts} <- options(opts, @test_options), do: call(server, {:run_tests, opts}, opts.timeout_ms)
+  end
+
+  @doc """
+  The lines that the tests of the last full `run_tests/2` run, found as with its option `:coverage`. Answers
+  `%{tests:, coverage:}` like that. Options: `:coverage_budget_ms`, `:timeout_per_test`, `:timeout_ms` and `:seed`.
+  """
+  @spec coverage(GenServer.server(), keyword()) :: {:ok, map()} | {:error, Error.t()}
+  def coverage(server, opts \\ []) do
+    with {:ok, opts} <- options(opts, @coverage_options), do: call(server, {:coverage, opts}, opts.timeout_ms)
   end
 
   @doc """
@@ -133,8 +177,8 @@ defmodule Ambix.Sandbox.Project do
     * `:failing` - ids; else those that failed in the last full `run_tests/2`;
     * `:others` - ids, `:all` or `[]`; else those that passed then; all tests if there was none;
     * `:max_failures` - stop after so many (1), or `:infinity`;
-    * `:timeout_per_test` - milliseconds, or `:auto`: one second and ten times what the slowest of these tests took in the last full run, else 60 seconds;
-    * `:timeout_ms` - for all (60 000), `:seed` (0).
+    * `:timeout_per_test` - milliseconds, or `:auto`: five seconds and ten times what the slowest of the tests that passed took in the last full run, else 60 seconds;
+    * `:timeout_ms` - for all but the start of the VM (60 000); `:within_ms` - for all with it (`:infinity`); `:seed` (0).
 
   Answers a map:
 
@@ -148,7 +192,7 @@ defmodule Ambix.Sandbox.Project do
   def verdict(server, changes, opts \\ []) do
     with {:ok, opts} <- options(opts, @verdict_options),
          :ok <- check_changes(changes),
-         do: call(server, {:verdict, changes, opts})
+         do: call(server, {:verdict, changes, opts}, opts.within_ms)
   end
 
   @typedoc """
@@ -187,10 +231,10 @@ defmodule Ambix.Sandbox.Project do
     * `{ref, {:done, ids}}`, the last one: what was not tried, because `:timeout_ms` was over or `enough/2` was called;
     * `{ref, {:error, error}}` instead, when the project or its sandbox is not fit for verdicts.
 
-  The reference is a monitor of the server. Options are those of `verdict/3` without `:max_failures`, and
+  The reference is a monitor of the server. Options are those of `verdict/3` without `:max_failures` and `:within_ms`, and
 
-    * `:timeout_others`: milliseconds that a test gets that passed before. With `:auto`, this and `:timeout_per_test` are 200
-      milliseconds and ten times what the slowest of their tests took in the last full run;
+    * `:timeout_others`: milliseconds that a test gets that passed before. With `:auto`, this and `:timeout_per_test` are five
+      seconds and ten times what the slowest of their tests took in the last full run;
     * `:quick`: of the failing tests, in the order given, so many run in any case, and the rest only when all of those pass (`:infinity`).
       When the first of them hangs it is the only one.
   """
@@ -228,27 +272,56 @@ defmodule Ambix.Sandbox.Project do
       try do
         verdict(server, changes, Keyword.put_new(opts, :max_failures, :infinity))
       after
-        GenServer.stop(server)
+        stop(server)
       end
     end
   end
 
-  @doc "Ends the server and its VM."
+  @doc "Ends the server and its VM, by force if the server is busy."
   @spec stop(GenServer.server()) :: :ok
-  def stop(server), do: GenServer.stop(server)
+  def stop(server) do
+    GenServer.stop(server, :normal, @stop_ms)
+  catch
+    :exit, {:timeout, _} -> kill(server)
+    :exit, _ -> :ok
+  end
+
+  @doc "Ends the server at once; its VM is ended by what watches it."
+  @spec kill(GenServer.server()) :: :ok
+  def kill(server) do
+    if pid = GenServer.whereis(server) do
+      Process.unlink(pid)
+      Process.exit(pid, :kill)
+    end
+
+    :ok
+  end
 
   ## The server
 
   @impl true
   def init(bench) do
     Process.flag(:trap_exit, true)
-    {:ok, bench}
+    # Sources and results of somebody's tests belong into no log.
+    Process.flag(:sensitive, true)
+    {:ok, %{bench | owner: owner()}}
+  end
+
+  # What is not asked for by a caller is done for the process that started the server.
+  defp owner do
+    case Process.get(:"$ancestors") do
+      [pid | _] when is_pid(pid) -> pid
+      [name | _] when is_atom(name) -> Process.whereis(name)
+      _ -> nil
+    end
   end
 
   @impl true
-  def handle_call(request, {caller, _}, bench) do
+  def handle_call({request, deadline}, {caller, _}, bench) do
     started = System.monotonic_time(:microsecond)
-    {answer, bench} = answer(request, %{bench | caller: caller})
+
+    {answer, bench} =
+      contained(bench, &{:error, &1}, fn -> answer(request, deadline, %{bench | caller: caller}) end)
 
     answer =
       with {:ok, %{microseconds: _} = result} <- answer do
@@ -262,7 +335,7 @@ defmodule Ambix.Sandbox.Project do
 
   @impl true
   def handle_cast({:verdicts, caller, ref, base, mutants, opts}, bench) do
-    deadline = System.monotonic_time(:millisecond) + opts.timeout_ms
+    deadline = Workbench.now() + opts.timeout_ms
 
     each = fn
       id, :unfit -> send(caller, {ref, {:unfit, id}})
@@ -272,10 +345,12 @@ defmodule Ambix.Sandbox.Project do
     opts = Map.merge(opts, %{enough: ref, deadline: deadline})
 
     {answer, bench} =
-      case Batch.run(%{bench | caller: caller}, base, mutants, opts, each) do
-        {:ok, left, bench} -> {{:done, left}, bench}
-        {:error, error, bench} -> {{:error, error}, bench}
-      end
+      contained(bench, &{:error, &1}, fn ->
+        case Batch.run(%{bench | caller: caller}, base, mutants, opts, each) do
+          {:ok, left, bench} -> {{:done, left}, bench}
+          {:error, error, bench} -> {{:error, error}, bench}
+        end
+      end)
 
     send(caller, {ref, answer})
     {:noreply, bench, {:continue, :warm_up}}
@@ -288,10 +363,13 @@ defmodule Ambix.Sandbox.Project do
   def handle_continue(:warm_up, %{session: session} = bench) when session != nil, do: {:noreply, bench}
 
   def handle_continue(:warm_up, bench) do
-    case Workbench.prepare(%{bench | caller: nil}, %{}, Workbench.listing_deadline()) do
-      {:ok, _outcome, bench} -> {:noreply, bench}
-      {_, _, bench} -> {:noreply, bench}
-    end
+    {_, bench} =
+      contained(bench, & &1, fn ->
+        result = Workbench.prepare(%{bench | caller: bench.owner}, %{}, Workbench.listing_deadline())
+        {:ok, elem(result, tuple_size(result) - 1)}
+      end)
+
+    {:noreply, bench}
   end
 
   @impl true
@@ -301,25 +379,46 @@ defmodule Ambix.Sandbox.Project do
   @impl true
   def terminate(_reason, bench), do: Workbench.stop(bench)
 
-  defp answer(:compile, bench) do
-    case Workbench.compile(bench, %{}, Workbench.listing_deadline()) do
+  if {:format_status, 1} in GenServer.behaviour_info(:optional_callbacks), do: @impl(true)
+  @doc false
+  def format_status(status),
+    do: Map.merge(status, Map.take(%{state: :hidden, message: :hidden}, Map.keys(status)))
+
+  # A fault of our own ends neither the server nor those who are linked to it.
+  defp contained(bench, answer, fun) do
+    fun.()
+  catch
+    kind, reason ->
+      place = Contained.summary(kind, reason, __STACKTRACE__)
+      message = "a bug in Ambix: what the sandbox said could not be used (#{place})"
+      {answer.(Error.new(:panic, message)), Workbench.stop(bench)}
+  end
+
+  defp answer({:compile, _opts}, deadline, bench) do
+    case Workbench.compile(bench, %{}, deadline) do
       {:ok, %{status: :ok, warnings: warnings}, bench} -> {{:ok, %{warnings: warnings}}, bench}
       {:ok, outcome, bench} -> {{:error, Workbench.compile_error(outcome)}, bench}
       other -> failure(other)
     end
   end
 
-  defp answer(:tests, bench) do
-    with_prepared(bench, fn bench ->
+  defp answer({:tests, _opts}, deadline, bench) do
+    with_prepared(bench, deadline, fn bench ->
       {{:ok, bench.tests |> Map.values() |> Enum.sort_by(&{&1.file, &1.line, &1.id})}, bench}
     end)
   end
 
-  defp answer({:run_tests, opts}, bench), do: with_prepared(bench, &Workbench.run_tests(&1, opts))
-  defp answer({:verdict, changes, opts}, bench), do: Workbench.verdict(bench, changes, opts)
+  defp answer({:run_tests, opts}, deadline, bench),
+    do: with_prepared(bench, deadline, &Workbench.run_tests(&1, opts, deadline))
 
-  defp with_prepared(bench, fun) do
-    case Workbench.prepare(bench, %{}, Workbench.listing_deadline()) do
+  defp answer({:coverage, opts}, deadline, bench),
+    do: with_prepared(bench, deadline, &Workbench.coverage(&1, opts, deadline))
+
+  defp answer({:verdict, changes, opts}, deadline, bench),
+    do: Workbench.verdict(bench, changes, opts, deadline)
+
+  defp with_prepared(bench, deadline, fun) do
+    case Workbench.prepare(bench, %{}, deadline) do
       {:ok, %{status: :ok}, bench} -> fun.(bench)
       {:ok, outcome, bench} -> {{:error, Workbench.compile_error(outcome)}, bench}
       other -> failure(other)
@@ -329,11 +428,24 @@ defmodule Ambix.Sandbox.Project do
   defp failure({:error, error, bench}), do: {{:error, error}, bench}
   defp failure({:died, death, bench}), do: {{:error, Workbench.death_error(death)}, bench}
 
-  defp call(server, request) do
-    GenServer.call(server, request, :infinity)
+  # The server keeps to the time. It may have begun late, or may itself be stuck: then the caller does not wait.
+  defp call(server, request, :infinity), do: request(server, {request, :infinity}, :infinity)
+
+  defp call(server, request, timeout_ms) do
+    request(server, {request, Workbench.now() + timeout_ms}, timeout_ms + @late_ms)
+  end
+
+  defp request(server, request, timeout) do
+    GenServer.call(server, request, timeout)
   catch
-    :exit, {reason, _} ->
-      {:error, %Error{kind: :sandbox, message: "the sandbox's server is not running: #{inspect(reason)}"}}
+    :exit, {:timeout, _} ->
+      {:error, %Error{kind: :timeout, message: "the sandbox did not answer in time"}}
+
+    :exit, {reason, _} when is_atom(reason) ->
+      {:error, %Error{kind: :sandbox, message: "the sandbox's server is not running: #{reason}"}}
+
+    :exit, _ ->
+      {:error, %Error{kind: :sandbox, message: "the sandbox's server is not running"}}
   end
 
   ## Arguments
@@ -344,15 +456,20 @@ defmodule Ambix.Sandbox.Project do
     with [] <- Keyword.keys(opts) -- @start_options,
          {:ok, limits} <- Limits.new(opts[:limits] || [], Session.default_limits()),
          :ok <- check_root(root),
-         {:ok, _} <- Command.isolation(opts) do
-      dependencies = dependencies(root) ++ (opts[:read_only] || [])
+         overlay = opts[:overlay] || %{},
+         :ok <- check_changes(overlay),
+         {:ok, _} <- Command.isolation(opts),
+         {:ok, sources} <- Sources.of(root, opts[:allow_paths] || []) do
+      seen = sources.binds ++ (opts[:read_only] || [])
       kept = Keyword.take(opts, [:env, :bubblewrap, :unsafe_without_isolation])
 
       {:ok,
        %Workbench{
-         root: root,
+         tree: sources.tree,
+         app: sources.app,
+         overlay: overlay,
          limits: limits,
-         session_options: [limits: limits, dependencies: dependencies] ++ kept
+         session_options: [limits: limits, dependencies: seen] ++ kept
        }}
     else
       [unknown | _] -> invalid("unknown option #{inspect(unknown)}, use #{inspect(@start_options)}")
@@ -378,40 +495,6 @@ defmodule Ambix.Sandbox.Project do
 
   defp not_mix(root) do
     {:error, %Error{kind: :project, message: "#{root} is not a Mix project: it has no mix.exs"}}
-  end
-
-  # Folders that mix.exs names as path dependencies, and theirs. Read from the syntax, for mix.exs is code that is not trusted here.
-  # A folder without a mix.exs of its own is no dependency, and not shown to the sandbox.
-  # What lies inside of the project is seen with it.
-  defp dependencies(root) do
-    dependencies([root], MapSet.new())
-    |> Enum.reject(&(&1 == root or String.starts_with?(&1, root <> "/")))
-    |> Enum.sort()
-  end
-
-  defp dependencies([], seen), do: seen
-
-  defp dependencies([folder | rest], seen) do
-    file = Path.join(folder, "mix.exs")
-
-    if folder in seen or not File.regular?(file),
-      do: dependencies(rest, seen),
-      else: dependencies(paths(file, folder) ++ rest, MapSet.put(seen, folder))
-  end
-
-  defp paths(file, folder) do
-    with {:ok, text} <- File.read(file),
-         {:ok, syntax} <- Code.string_to_quoted(text, existing_atoms_only: false) do
-      {_, paths} =
-        Macro.prewalk(syntax, [], fn
-          {:path, path} = node, paths when is_binary(path) -> {node, [Path.expand(path, folder) | paths]}
-          node, paths -> {node, paths}
-        end)
-
-      Enum.reverse(paths)
-    else
-      _ -> []
-    end
   end
 
   defp check_changes(changes) when is_map(changes) do
@@ -474,7 +557,7 @@ defmodule Ambix.Sandbox.Project do
   defp valid?(key, :auto) when key in [:timeout_per_test, :timeout_others], do: true
   defp valid?(:quick, :infinity), do: true
   defp valid?(:unfit, value), do: value in [:alone, :tell]
-  defp valid?(:max_failures, :infinity), do: true
+  defp valid?(key, :infinity) when key in [:max_failures, :within_ms], do: true
   defp valid?(:seed, value), do: is_integer(value) and value >= 0
   defp valid?(_key, value), do: is_integer(value) and value > 0
 

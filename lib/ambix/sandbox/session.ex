@@ -203,7 +203,19 @@ defmodule Ambix.Sandbox.Session do
   defp isolated(root, channel, scratch, opts) do
     dependencies = Keyword.get(opts, :dependencies, [])
     binds = [Channel.bind(channel), {root, @source}] ++ Scratch.binds(scratch) ++ dependencies
-    {root, read_only: binds, writable: [root]}
+    {root, read_only: binds ++ hidden(root, scratch), writable: [root]}
+  end
+
+  # The history of a project is no part of it, and may hold what was taken out of it for a reason.
+  defp hidden(root, scratch) do
+    if File.dir?(Path.join(root, ".git")) do
+      empty = Path.join(scratch, "empty")
+      File.mkdir_p!(empty)
+      File.chmod!(empty, 0o755)
+      [{empty, Path.join(@source, ".git")}]
+    else
+      []
+    end
   end
 
   # The same paths, below the scratch folder: a dependency at ../name is found there too.

@@ -10,16 +10,22 @@ defmodule Ambix.Sandbox.Workbench do
   @most_deaths 5
   @listing_ms 300_000
 
-  @enforce_keys [:root, :limits, :session_options]
+  # The project lies in the folder `app` of `tree`, which is an umbrella or the project itself.
+  @enforce_keys [:tree, :app, :limits, :session_options]
   defstruct [
-    :root,
+    :tree,
+    :app,
     :limits,
     :session_options,
     :session,
     :caller,
+    :owner,
+    overlay: %{},
     changes: :unknown,
     tests: %{},
     baseline: %{},
+    # Tests that ended their VM in the last full run.
+    deadly: MapSet.new(),
     # Files whose mutants cannot be compiled together.
     alone: MapSet.new()
   ]
@@ -58,15 +64,17 @@ defmodule Ambix.Sandbox.Workbench do
   end
 
   @doc "See `Ambix.Sandbox.Project.run_tests/2`. Expects a prepared workbench."
-  @spec run_tests(t(), map()) :: {{:ok, map()} | {:error, Error.t()}, t()}
-  def run_tests(bench, opts) do
-    plan = plan(opts, opts.timeout_per_test)
+  @spec run_tests(t(), map(), integer()) :: {{:ok, map()} | {:error, Error.t()}, t()}
+  def run_tests(bench, opts, deadline) do
+    plan = plan(opts, opts.timeout_per_test, deadline)
     Session.output(bench.session)
 
     with {:ok, result, bench} <- run(bench, opts.only, plan),
-         {:ok, how, covered, bench} <- maybe_cover(bench, result, opts, plan) do
+         deadly = MapSet.new(result.deaths, & &1.test),
+         {:ok, how, covered, bench} <- maybe_cover(bench, result.tests, deadly, opts, plan) do
       tests = for test <- result.tests, do: Map.put(test, :covered, covered[test.id])
-      bench = if opts.only == :all, do: %{bench | baseline: Map.new(tests, &{&1.id, &1})}, else: bench
+      known = %{bench | baseline: Map.new(tests, &{&1.id, &1}), deadly: deadly}
+      bench = if opts.only == :all, do: known, else: bench
       suite = %{tests: tests, microseconds: 0, output: result.output, coverage: how, killed: result.deaths}
       {{:ok, suite}, bench}
     else
@@ -74,17 +82,35 @@ defmodule Ambix.Sandbox.Workbench do
     end
   end
 
-  @doc "See `Ambix.Sandbox.Project.verdict/3`."
-  @spec verdict(t(), map(), map()) :: {{:ok, map()} | {:error, Error.t()}, t()}
-  def verdict(bench, changes, opts) do
-    blank = blank()
-    deadline = now() + opts.timeout_ms
+  @doc "See `Ambix.Sandbox.Project.coverage/2`. Expects a prepared workbench."
+  @spec coverage(t(), map(), integer()) :: {{:ok, map()} | {:error, Error.t()}, t()}
+  def coverage(bench, opts, deadline) do
+    tests = bench.baseline |> Map.values() |> Enum.sort_by(&{&1.file, &1.line, &1.id})
+    opts = Map.merge(opts, %{coverage: :per_test, max_failures: :infinity})
+    plan = plan(opts, opts.timeout_per_test, deadline)
 
-    with {:ok, bench} <- warm(bench),
+    case maybe_cover(bench, tests, bench.deadly, opts, plan) do
+      {:ok, how, covered, bench} ->
+        tests = for test <- tests, do: Map.put(test, :covered, covered[test.id])
+        {{:ok, %{tests: tests, coverage: how}}, bench}
+
+      {:error, error, bench} ->
+        {{:error, error}, bench}
+    end
+  end
+
+  @doc "See `Ambix.Sandbox.Project.verdict/3`. The start of the VM counts for `end_of_all` only."
+  @spec verdict(t(), map(), map(), integer() | :infinity) :: {{:ok, map()} | {:error, Error.t()}, t()}
+  def verdict(bench, changes, opts, end_of_all) do
+    blank = blank()
+
+    # An atom is greater than any number.
+    with {:ok, bench} <- warm(bench, min(listing_deadline(), end_of_all)),
+         deadline = min(now() + opts.timeout_ms, end_of_all),
          {:ok, %{status: :ok} = outcome, bench} <- compile_and_list(bench, changes, deadline),
          blank = %{blank | warnings: outcome.warnings},
          {failing, others} = choose(bench, opts),
-         plan = %{plan(opts, time_for(bench, failing, others, opts)) | deadline: deadline},
+         plan = plan(opts, time_for(bench, failing, others, opts), deadline),
          {:ok, first, bench} <- run(bench, failing, plan),
          {:ok, then, bench} <-
            if(passed?(first, failing), do: run(bench, others, plan), else: {:ok, nothing(), bench}) do
@@ -146,12 +172,11 @@ defmodule Ambix.Sandbox.Workbench do
 
   defp compile_and_list(bench, changes, deadline), do: prepare(bench, changes, deadline)
 
-  # Starting the VM is not part of what the change does, so its time is not counted.
-  defp warm(bench) do
+  defp warm(bench, deadline) do
     # What was printed between two calls belongs to neither.
     if bench.session, do: Session.output(bench.session)
 
-    case ensure_session(bench, listing_deadline()) do
+    case ensure_session(bench, deadline) do
       {:died, death, bench} -> {:error, death_error(death), bench}
       other -> other
     end
@@ -181,7 +206,7 @@ defmodule Ambix.Sandbox.Workbench do
     times =
       for id <- failing ++ others, test = bench.baseline[id], test.state == :passed, do: test.microseconds
 
-    if bench.baseline == %{}, do: 60_000, else: 1_000 + div(Enum.max([0 | times]), 100)
+    if bench.baseline == %{}, do: 60_000, else: 5_000 + div(Enum.max([0 | times]), 100)
   end
 
   defp time_for(_bench, _failing, _others, opts), do: opts.timeout_per_test
@@ -217,9 +242,9 @@ defmodule Ambix.Sandbox.Workbench do
 
   ## Running
 
-  defp plan(opts, timeout) do
+  defp plan(opts, timeout, deadline) do
     %{
-      deadline: now() + opts.timeout_ms,
+      deadline: deadline,
       timeout: timeout,
       seed: opts.seed,
       max_failures: opts.max_failures,
@@ -287,7 +312,7 @@ defmodule Ambix.Sandbox.Workbench do
   defp ensure_compiled(%{session: session} = bench, _plan) when session != nil, do: {:ok, bench}
 
   defp ensure_compiled(bench, plan) do
-    with {:ok, bench} <- warm(bench) do
+    with {:ok, bench} <- warm(bench, plan.deadline) do
       case compile(bench, plan.changes, plan.deadline) do
         {:ok, %{status: :ok}, bench} -> {:ok, bench}
         {:ok, outcome, bench} -> {:error, compile_error(outcome), bench}
@@ -323,12 +348,11 @@ defmodule Ambix.Sandbox.Workbench do
   defp failed?(test), do: test.state in [:failed, :timeout, :invalid]
 
   # Tests that end their VM would end it again. What a dying VM had told before is kept.
-  defp maybe_cover(bench, _result, %{coverage: false}, _plan), do: {:ok, nil, %{}, bench}
+  defp maybe_cover(bench, _tests, _deadly, %{coverage: false}, _plan), do: {:ok, nil, %{}, bench}
 
-  defp maybe_cover(bench, result, opts, plan) do
-    deadly = MapSet.new(result.deaths, & &1.test)
-    first = for test <- result.tests, failed?(test), test.id not in deadly, do: test.id
-    others = for test <- result.tests, test.state == :passed, do: test.id
+  defp maybe_cover(bench, tests, deadly, opts, plan) do
+    first = for test <- tests, failed?(test), test.id not in deadly, do: test.id
+    others = for test <- tests, test.state == :passed, do: test.id
 
     options = %{
       first: first,
@@ -359,10 +383,10 @@ defmodule Ambix.Sandbox.Workbench do
   @doc "Starts the VM if there is none, or if it is worn out."
   @spec ensure_session(t(), integer()) :: {:ok, t()} | {:error, Error.t(), t()} | {:died, map(), t()}
   def ensure_session(%{session: nil} = bench, deadline) do
-    case Session.start(bench.root, bench.session_options) do
+    case Session.start(bench.tree, bench.session_options) do
       {:ok, session} ->
         bench = %{bench | session: session, changes: :unknown}
-        options = %{source: session.source, work: session.work, changes: %{}}
+        options = %{source: session.source, work: session.work, app: bench.app, overlay: bench.overlay}
 
         case request(bench, {:boot, options}, deadline: deadline) do
           {:ok, _, _said, bench} -> {:ok, bench}

@@ -225,19 +225,182 @@ defmodule Ambix.Sandbox.ProjectTest do
     end
     """
 
-    {server, _} =
-      start!(%{
-        "mix.exs" => mix,
-        "deps/far/mix.exs" => named.("Far", "far"),
-        "deps/far/lib/far.ex" => "defmodule Far do\n def two, do: 2\nend",
-        "test/deps_test.exs" =>
-          "defmodule DepsTest do\n use ExUnit.Case\n test \"both\", do: assert(Near.one() + Far.two() == 3)\nend"
-      })
+    changes = %{
+      "mix.exs" => mix,
+      "deps/far/mix.exs" => named.("Far", "far"),
+      "deps/far/lib/far.ex" => "defmodule Far do\n def two, do: 2\nend",
+      "test/deps_test.exs" =>
+        "defmodule DepsTest do\n use ExUnit.Case\n test \"both\", do: assert(Near.one() + Far.two() == 3)\nend"
+    }
+
+    {server, _} = start!(changes, allow_paths: [neighbour])
 
     assert {:ok, %{tests: [%{state: :passed}]}} = Project.run_tests(server, only: ["DepsTest: test both"])
 
     assert {:ok, %{status: :passed}} =
              Project.verdict(server, @mended, failing: [@failing], others: ["DepsTest: test both"])
+  end
+
+  describe "a dependency by path" do
+    # A neighbour with secrets, and a project that uses it and lists what it sees of it.
+    defp neighbours do
+      neighbour =
+        Fixture.create(%{
+          "mix.exs" => """
+          defmodule Near.MixProject do
+            use Mix.Project
+            def project, do: [app: :near, version: File.read!("VERSION"), elixirc_paths: ["source/code"]]
+          end
+          """,
+          "VERSION" => "1.0.0",
+          "source/code/near.ex" => "defmodule Near do\n def one, do: 1\nend",
+          ".env" => "TOKEN=secret",
+          ".git/config" => "secret",
+          "keys.json" => "secret",
+          "test/secret.exs" => "secret"
+        })
+
+      File.ln_s!("/etc", Path.join(neighbour, "priv"))
+
+      project = %{
+        "mix.exs" => """
+        defmodule Tiny.MixProject do
+          use Mix.Project
+          def project, do: [app: :tiny, version: "0.1.0", deps: [{:near, path: "../#{Path.basename(neighbour)}"}]]
+        end
+        """,
+        ".git/config" => "secret",
+        "lib/application.ex" => nil,
+        "lib/counter.ex" => nil,
+        "test/other_test.exs" => nil,
+        "test/cart_test.exs" => """
+        defmodule SeenTest do
+          use ExUnit.Case
+          test "sees", do: assert Enum.sort(File.ls!("../#{Path.basename(neighbour)}")) == []
+          test "history", do: assert Path.wildcard("/run/project/.git/*", match_dot: true) == []
+        end
+        """
+      }
+
+      {project, neighbour}
+    end
+
+    test "is seen as far as it is compiled, and the project's history is not" do
+      {changes, neighbour} = neighbours()
+      {server, _} = start!(changes, allow_paths: [neighbour])
+      assert {:ok, %{tests: [seen, history]}} = Project.run_tests(server)
+      assert seen.message =~ ~s(["VERSION", "lib", "mix.exs", "source"])
+      assert history.state == :passed
+    end
+
+    test "outside of the project is refused, by whichever way it is named" do
+      {changes, neighbour} = neighbours()
+      root = Fixture.create(changes)
+      assert {:error, %Error{kind: :project, message: message}} = Project.start_link(root: root)
+      assert message =~ neighbour and message =~ "--allow-path" and message =~ "outside of #{root}"
+      assert {:error, %Error{kind: :project}} = Project.start_link(root: root, allow_paths: ["/srv"])
+
+      # A link inside of the project leads out of it, and so does a dependency of an allowed one.
+      File.ln_s!(neighbour, Path.join(root, "vendor"))
+      through = String.replace(changes["mix.exs"], "../#{Path.basename(neighbour)}", "vendor")
+      Fixture.write(root, "mix.exs", through)
+      assert {:error, %Error{kind: :project}} = Project.start_link(root: root)
+
+      middle = Fixture.create(%{"mix.exs" => changes["mix.exs"]})
+
+      Fixture.write(
+        root,
+        "mix.exs",
+        String.replace(changes["mix.exs"], Path.basename(neighbour), Path.basename(middle))
+      )
+
+      assert {:error, %Error{kind: :project, message: message}} =
+               Project.start_link(root: root, allow_paths: [middle])
+
+      assert message =~ neighbour
+    end
+
+    test "above the project is seen without the project" do
+      outer =
+        Fixture.create(%{
+          "mix.exs" =>
+            "defmodule Outer.MixProject do\n  use Mix.Project\n  def project, do: [app: :outer, version: \"1.0.0\", docs: \"examples\"]\nend\n",
+          "lib/cart.ex" => "defmodule Outer do\n  def one, do: 1\nend\n",
+          "lib/counter.ex" => nil,
+          "lib/application.ex" => nil,
+          "lib/macros.ex" => nil
+        })
+
+      inner = Path.join(outer, "examples/inner")
+
+      Fixture.write(inner, "mix.exs", """
+      defmodule Inner.MixProject do
+        use Mix.Project
+        def project, do: [app: :inner, version: "1.0.0", deps: [{:outer, path: "../.."}]]
+      end
+      """)
+
+      Fixture.write(inner, "test/test_helper.exs", "ExUnit.start()")
+
+      Fixture.write(
+        inner,
+        "test/inner_test.exs",
+        "defmodule InnerTest do\n use ExUnit.Case\n test \"one\", do: assert Outer.one() == 1\nend"
+      )
+
+      {:ok, server} = Project.start_link(root: inner, allow_paths: [outer])
+      assert {:ok, %{tests: [%{state: :passed}]}} = Project.run_tests(server)
+      Project.stop(server)
+    end
+  end
+
+  describe "deadlines and faults" do
+    test "a mix.exs that sleeps costs no more than the time that was given" do
+      sleeps = Fixture.edited("mix.exs", "defmodule", "Process.sleep(:infinity)\ndefmodule")
+      {server, root} = start!(%{"mix.exs" => sleeps})
+      started = System.monotonic_time(:millisecond)
+      assert {:error, %Error{kind: :timeout}} = Project.compile(server, timeout_ms: 2_000)
+      assert {:error, %Error{kind: :timeout}} = Project.run_tests(server, timeout_ms: 2_000)
+      assert {:error, %Error{}} = Project.verify(root, %{}, within_ms: 2_000)
+      assert System.monotonic_time(:millisecond) - started < 60_000
+    end
+
+    test "a server that is warming up ends with who started it" do
+      root =
+        Fixture.create(%{
+          "mix.exs" => Fixture.edited("mix.exs", "defmodule", "Process.sleep(:infinity)\ndefmodule")
+        })
+
+      owner =
+        spawn(fn ->
+          {:ok, server} = Project.start_link(root: root)
+          Project.warm_up(server)
+          receive(do: (:never -> :ok))
+        end)
+
+      wait_until(fn -> processes(root) != [] end)
+      Process.exit(owner, :kill)
+      wait_until(fn -> processes(root) == [] end)
+    end
+
+    @tag :capture_log
+    test "a bug of ours is an error, and nobody dies of it" do
+      {server, root} = start!()
+      {:ok, _} = Project.run_tests(server)
+      bench = :sys.get_state(server)
+      :sys.replace_state(server, &%{&1 | baseline: %{"secret" => :broken}})
+
+      log =
+        ExUnit.CaptureLog.capture_log(fn ->
+          assert {:error, %Error{kind: :panic, message: message}} = Project.verdict(server, @mended)
+          refute message =~ "secret"
+        end)
+
+      refute log =~ "secret"
+      :sys.replace_state(server, fn _ -> %{bench | session: nil} end)
+      assert {:ok, %{status: :passed}} = Project.verdict(server, @mended)
+      assert inspect(:sys.get_status(server)) |> String.contains?(root) == false
+    end
   end
 
   test "two servers work at once, each with a copy of its own" do

@@ -85,7 +85,7 @@ defmodule Ambix.Sandbox.Driver.Mutants do
   end
 
   defp text(state, base, file),
-    do: Map.get_lazy(base, file, fn -> File.read!(Path.join(state.source, file)) end)
+    do: Map.get_lazy(base, file, fn -> state |> Workspace.original(file) |> elem(1) end)
 
   # A test may compile the file that it finds, which holds one mutant only.
   defp reload(loaded) do

@@ -9,8 +9,9 @@ defmodule Ambix.Sandbox.Driver.Suite do
   hold tests with certain ids. The first time it is all of them.
   """
   def load(%{suite: nil} = state, _ids) do
-    state = Workspace.start_application(state)
     config = Mix.Project.config()
+    selection = follow_alias(config)
+    state = Workspace.start_application(state)
     folders = config[:test_paths] || Enum.filter(["test"], &File.dir?/1)
     files = folders |> Mix.Utils.extract_files(config[:test_pattern] || "*_test.exs") |> Enum.sort()
 
@@ -18,7 +19,7 @@ defmodule Ambix.Sandbox.Driver.Suite do
       do: Workspace.refuse("the project has no tests (no file #{pattern(config)} in #{paths(config)})")
 
     configure(seed: 0)
-    for folder <- folders, do: require_helper(folder)
+    for folder <- folders, do: require_helper(folder, selection)
     suite = %{files: files, stale: files, modules: %{}}
     require_files(%{state | suite: suite}, files)
   end
@@ -27,6 +28,48 @@ defmodule Ambix.Sandbox.Driver.Suite do
     state = Workspace.start_application(state)
     files = if ids == :all, do: state.suite.stale, else: files_of(ids, state)
     if files == [], do: state, else: require_files(state, files)
+  end
+
+  # What an alias of `test` does before the tests, and the options that it gives them. A step may need what is not in the
+  # sandbox, such as a database; whether the tests do too, they tell.
+  defp follow_alias(config) do
+    steps = List.wrap(config[:aliases][:test])
+    {before, rest} = Enum.split_while(steps, &(not test_step?(&1)))
+    if rest != [], do: Enum.each(before, &attempt/1)
+    rest |> Enum.take(1) |> Enum.flat_map(fn step -> step |> OptionParser.split() |> tl() end) |> selection()
+  end
+
+  defp test_step?(step), do: is_binary(step) and match?(["test" | _], OptionParser.split(step))
+
+  defp attempt(step) do
+    case step do
+      step when is_function(step, 1) -> step.([])
+      step when is_binary(step) -> step |> OptionParser.split() |> run_task()
+      _ -> :ok
+    end
+  rescue
+    _ -> :ok
+  catch
+    _, _ -> :ok
+  end
+
+  defp run_task([task | arguments]), do: Mix.Task.run(task, arguments)
+  defp run_task([]), do: :ok
+
+  defp selection(arguments) do
+    {options, _, _} =
+      OptionParser.parse(arguments,
+        switches: [include: :keep, exclude: :keep, only: :keep],
+        allow_nonexistent_atoms: true
+      )
+
+    filters = fn key -> options |> Keyword.get_values(key) |> ExUnit.Filters.parse() end
+    only = filters.(:only)
+
+    [
+      include: filters.(:include) ++ only,
+      exclude: filters.(:exclude) ++ if(only == [], do: [], else: [:test])
+    ]
   end
 
   # Modules keep their names, so what was loaded before tells where a test is.
@@ -116,9 +159,15 @@ defmodule Ambix.Sandbox.Driver.Suite do
     end
   end
 
-  defp require_helper(folder) do
+  defp require_helper(folder, selection) do
     helper = Path.join(folder, "test_helper.exs")
     if File.regular?(helper), do: Code.require_file(helper), else: Workspace.refuse("#{helper} is missing")
+
+    # As with `mix test`, what is given on the command line adds to what the helper says.
+    for {key, tags} <- selection, tags != [] do
+      Application.put_env(:ex_unit, key, tags ++ Application.get_env(:ex_unit, key, []))
+    end
+
     configure([])
   end
 

@@ -19,11 +19,15 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @hurry {"ERL_COMPILER_OPTIONS",
           "[no_copt,no_ssa_opt,no_bool_opt,no_type_opt,no_bsm_opt,no_share_opt,no_recv_opt,no_fun_opt]"}
 
-  @doc "Copies the project, loads its mix.exs and its dependencies. Raises or throws when it cannot be."
-  def boot(%{source: source, work: work, changes: changes}) do
-    copy(source, work)
+  @doc """
+  Copies the project, or the umbrella that it is an app of, puts the files of the overlay in place, loads the project's mix.exs
+  and its dependencies. Raises or throws when it cannot be.
+  """
+  def boot(%{source: source, work: tree, app: app, overlay: overlay}) do
+    copy_project(source, tree)
+    replace(overlay, tree)
+    work = Path.expand(app, tree)
     File.cd!(work)
-    replace(changes, work)
 
     {:ok, _} = Application.ensure_all_started(:mix)
     {:ok, _} = Application.ensure_all_started(:ex_unit)
@@ -43,10 +47,13 @@ defmodule Ambix.Sandbox.Driver.Workspace do
     Mix.Task.run("loadconfig")
 
     state = %{
-      source: source,
+      source: Path.expand(app, source),
       work: work,
+      tree: tree,
+      overlay:
+        for({path, text} <- overlay, into: %{}, do: {tree |> Path.join(path) |> Path.relative_to(work), text}),
       app: config[:app],
-      changed: Map.keys(changes),
+      changed: [],
       signatures: %{},
       macros: %{},
       compiled: nil,
@@ -55,7 +62,7 @@ defmodule Ambix.Sandbox.Driver.Workspace do
       baseline: nil
     }
 
-    link_built_dependencies(state)
+    link_built_dependencies(state, source)
     settle(state, compile_dependencies())
   end
 
@@ -209,20 +216,46 @@ defmodule Ambix.Sandbox.Driver.Workspace do
 
   ## The copy
 
-  defp copy(source, work) do
+  # The folder of a project, without what is made from it.
+  defp copy_project(source, work) do
     File.mkdir_p!(work)
 
     for name <- Enum.sort(File.ls!(source)), name not in @not_copied do
-      with {:error, reason, file} <- File.cp_r(Path.join(source, name), Path.join(work, name)) do
-        message =
-          "#{Path.relative_to(file, source)} cannot be copied into the sandbox: #{:file.format_error(reason)}"
-
-        throw({:refused, :io, message, []})
-      end
+      copy(Path.join(source, name), Path.join(work, name))
     end
 
     for name <- @linked, File.dir?(Path.join(source, name)) do
       File.ln_s!(Path.join(source, name), Path.join(work, name))
+    end
+  end
+
+  # A folder of projects, such as the apps of an umbrella, or anything else.
+  defp copy(source, work) do
+    projects = for name <- folder(source), File.regular?(Path.join([source, name, "mix.exs"])), do: name
+
+    if projects == [] do
+      copy_whole(source, work)
+    else
+      File.mkdir_p!(work)
+
+      for name <- folder(source), paths = {Path.join(source, name), Path.join(work, name)} do
+        {source, work} = paths
+        if name in projects, do: copy_project(source, work), else: copy_whole(source, work)
+      end
+    end
+  end
+
+  defp folder(path) do
+    case File.lstat!(path).type do
+      :directory -> path |> File.ls!() |> Enum.sort()
+      _ -> []
+    end
+  end
+
+  defp copy_whole(source, work) do
+    with {:error, reason, file} <- File.cp_r(source, work) do
+      message = "#{Path.basename(file)} cannot be copied into the sandbox: #{:file.format_error(reason)}"
+      throw({:refused, :io, message, []})
     end
   end
 
@@ -231,12 +264,20 @@ defmodule Ambix.Sandbox.Driver.Workspace do
     for path <- state.changed, not Map.has_key?(changes, path) do
       before = File.read!(Path.join(state.work, path))
 
-      case File.read(Path.join(state.source, path)) do
+      case original(state, path) do
         {:ok, text} -> write(%{path => text}, state)
         {:error, _} -> File.rm(Path.join(state.work, path))
       end
 
       before
+    end
+  end
+
+  @doc "The text of a file as the project has it."
+  def original(state, path) do
+    case state.overlay do
+      %{^path => text} -> {:ok, text}
+      _ -> File.read(Path.join(state.source, path))
     end
   end
 
@@ -249,9 +290,10 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   defp settle(state, just_compiled?) do
     settled = System.os_time(:second) - if(just_compiled?, do: 0, else: 2)
 
-    for name <- File.ls!(),
+    for name <- File.ls!(state.tree),
         name not in @not_copied,
-        path <- [name | Path.wildcard(name <> "/**", match_dot: true)] do
+        top = Path.join(state.tree, name),
+        path <- [top | Path.wildcard(top <> "/**", match_dot: true)] do
       if File.lstat!(path).type == :regular, do: File.touch!(path, settled - @room)
     end
 
@@ -307,21 +349,27 @@ defmodule Ambix.Sandbox.Driver.Workspace do
 
   ## Dependencies
 
-  # What the host has compiled for the test environment need not be compiled again.
-  defp link_built_dependencies(state) do
-    built = Path.join(Mix.Project.build_path(), "lib")
+  # What the host has compiled for the test environment need not be compiled again, as far as it was fetched: a dependency by
+  # path may have changed since.
+  defp link_built_dependencies(state, source) do
+    built = Path.expand(Path.join(Mix.Project.build_path(), "lib"))
+    by_path = for %{scm: Mix.SCM.Path, app: app} <- Mix.Dep.cached(), do: app
+    own = MapSet.new([state.app | by_path], &Atom.to_string/1)
 
-    case Path.relative_to(built, state.work) do
+    case Path.relative_to(built, state.tree) do
       ^built ->
         :ok
 
       relative ->
         File.mkdir_p!(built)
-        names = state.source |> Path.join(relative) |> File.ls() |> names()
+        names = source |> Path.join(relative) |> File.ls() |> names()
 
-        for name <- names, name != Atom.to_string(state.app) do
-          File.ln_s(Path.join([state.source, relative, name]), Path.join(built, name))
+        for name <- names, name not in own do
+          File.ln_s(Path.join([source, relative, name]), Path.join(built, name))
         end
+
+        # It holds what was not built a moment ago.
+        Mix.Dep.clear_cached()
     end
   end
 
@@ -332,8 +380,13 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   defp compile_dependencies do
     {absent, present} = Enum.split_with(Mix.Dep.cached(), &match?({:unavailable, _}, &1.status))
 
-    for %{app: app, opts: opts} <- absent, Keyword.get(opts, :runtime, true) do
-      refuse("the dependency #{app} is not there: run mix deps.get")
+    for %{app: app, opts: opts} = dep <- absent, Keyword.get(opts, :runtime, true) do
+      if dep.scm == Mix.SCM.Path,
+        do:
+          refuse(
+            "the dependency #{app} in #{opts[:path]} is not seen by the sandbox: allow its folder with allow_paths"
+          ),
+        else: refuse("the dependency #{app} is not there: run mix deps.get")
     end
 
     missing = for dep <- present, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)

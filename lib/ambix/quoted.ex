@@ -1,0 +1,54 @@
+defmodule Ambix.Quoted do
+  @moduledoc false
+  # The syntax of Elixir text that somebody else wrote. Atoms are never freed, so names stay strings: `:name`, `name:` and
+  # `Name` are `"name"` and `"Name"`. Nobody is told how the text should be written.
+
+  @most_bytes 1_048_576
+
+  @doc "The syntax of a text, or `:error` if it is none."
+  @spec parse(binary) :: {:ok, term} | :error
+  def parse(text) when byte_size(text) > @most_bytes, do: :error
+
+  def parse(text) do
+    options = [
+      static_atoms_encoder: fn name, _ -> {:ok, name} end,
+      emit_warnings: false,
+      warn_on_unnecessary_quotes: false
+    ]
+
+    with true <- String.valid?(text), {:ok, syntax} <- Code.string_to_quoted(text, options) do
+      {:ok, syntax}
+    else
+      _ -> :error
+    end
+  end
+
+  @doc "The syntax of a regular file of bounded size."
+  @spec read(Path.t()) :: {:ok, term} | :error
+  def read(path) do
+    with {:ok, %{type: :regular, size: size}} when size <= @most_bytes <- File.stat(path),
+         {:ok, text} <- File.read(path) do
+      parse(text)
+    else
+      _ -> :error
+    end
+  end
+
+  @doc "The values that are written after a key, as in `path: value`, anywhere in the syntax, in order."
+  @spec values(term, String.t()) :: [term]
+  def values(syntax, key) do
+    gather(syntax, fn
+      {^key, value} -> [value]
+      _ -> []
+    end)
+  end
+
+  @doc "The strings of the syntax, names among them, in order."
+  @spec strings(term) :: [String.t()]
+  def strings(syntax), do: gather(syntax, &if(is_binary(&1), do: [&1], else: []))
+
+  defp gather(syntax, fun) do
+    {_, found} = Macro.prewalk(syntax, [], fn node, found -> {node, Enum.reverse(fun.(node), found)} end)
+    Enum.reverse(found)
+  end
+end
