@@ -127,10 +127,12 @@ defmodule Ambix.Native do
   def tree_new(_options), do: missing()
   def tree_ask(_tree, _count), do: missing()
   def tree_children(_tree, _node, _thoughts), do: missing()
+  def tree_more(_tree, _node, _thoughts), do: missing()
   def tree_verdict(_tree, _node, _verdict), do: missing()
   def tree_tick(_tree, _seconds), do: missing()
   def tree_status(_tree), do: missing()
-  def tree_trace(_tree, _form), do: missing()
+  def tree_untried(_tree, _node), do: missing()
+  def tree_trace(_tree, _form, _children), do: missing()
 
   # JSON
   def json_decode(_text), do: missing()

@@ -3,15 +3,17 @@ defmodule Ambix.Search do
   Tree of thought (Yao et al., 2023) as a state machine that does nothing by itself: ask it what to do next, do that, and
   tell it what came of it.
 
-      search = Ambix.Search.new!(policy: :best_first, budget: [nodes: 100])
-      {:ok, [{:expand, root}]} = Ambix.Search.ask(search, 1)
-      :ok = Ambix.Search.children(search, root, [%{payload: 1, prior: 0.9, label: "first idea"}])
-      {:ok, [{:evaluate, node, 1}]} = Ambix.Search.ask(search, 1)
-      :ok = Ambix.Search.verdict(search, node, %{score: 1.0, solved: true})
-      {:ok, %{state: :solved}} = Ambix.Search.status(search)
+      iex> search = Ambix.Search.new!(policy: :best_first, max_nodes: 100)
+      iex> {:ok, [{:expand, root, nil}]} = Ambix.Search.ask(search, 1)
+      iex> :ok = Ambix.Search.children(search, root, [%{payload: {:swap, 3}, prior: 0.9, label: "first idea"}])
+      iex> {:ok, [{:evaluate, node, {:swap, 3}}]} = Ambix.Search.ask(search, 1)
+      iex> :ok = Ambix.Search.verdict(search, node, %{score: 1.0, solved: true})
+      iex> {:ok, status} = Ambix.Search.status(search)
+      iex> status.state
+      :solved
 
-  A thought is a number that means something to the caller, its `payload`. Several tasks may be asked for at a time and be
-  told in any order. Same tellings and seed, same tree.
+  What a thought means to the caller is its `payload`, any term; equal ones are the same thought, which is evaluated once. The
+  root has none. Several tasks may be asked for at a time and be told in any order. Same tellings and seed, same tree.
   """
 
   alias Ambix.{Error, Native, Options}
@@ -22,8 +24,8 @@ defmodule Ambix.Search do
   @type t :: %__MODULE__{resource: reference}
   @type tree_node :: non_neg_integer
   @type task ::
-          {:expand, tree_node, payload :: non_neg_integer}
-          | {:evaluate, tree_node, payload :: non_neg_integer}
+          {:expand, tree_node, payload :: term}
+          | {:evaluate, tree_node, payload :: term}
 
   @options [
     policy: [
@@ -64,15 +66,31 @@ defmodule Ambix.Search do
 
   @doc "At most `count` things to do next; none while all that is left to do was handed out, or when the search is over."
   @spec ask(t, pos_integer) :: {:ok, [task]} | {:error, Error.t()}
-  def ask(%__MODULE__{resource: resource}, count), do: Native.tree_ask(resource, count)
-
-  @doc "Tells what follows from a node: maps with `:payload`, `:prior` (0 to 1) and `:label`."
-  @spec children(t, tree_node, [%{payload: non_neg_integer, prior: float, label: String.t()}]) ::
-          :ok | {:error, Error.t()}
-  def children(%__MODULE__{resource: resource}, node, thoughts) do
-    thoughts = Enum.map(thoughts, &{&1.payload, &1.prior / 1, &1.label})
-    done(Native.tree_children(resource, node, thoughts))
+  def ask(%__MODULE__{resource: resource}, count) do
+    with {:ok, tasks} <- Native.tree_ask(resource, count) do
+      {:ok, for({kind, node, payload} <- tasks, do: {kind, node, read(payload)})}
+    end
   end
+
+  @typedoc "A next step: how likely it is to help, from 0 to 1, and one line for a person."
+  @type thought :: %{payload: term, prior: float, label: String.t()}
+
+  @doc "Tells what follows from a node that was to be expanded."
+  @spec children(t, tree_node, [thought]) :: :ok | {:error, Error.t()}
+  def children(%__MODULE__{resource: resource}, node, thoughts),
+    do: done(Native.tree_children(resource, node, Enum.map(thoughts, &written/1)))
+
+  @doc "Tells more of what follows from a node that has been given children."
+  @spec more(t, tree_node, [thought]) :: :ok | {:error, Error.t()}
+  def more(%__MODULE__{resource: resource}, node, thoughts),
+    do: done(Native.tree_more(resource, node, Enum.map(thoughts, &written/1)))
+
+  # The tree compares payloads by their bytes.
+  defp written(thought),
+    do: {:erlang.term_to_binary(thought.payload, [:deterministic]), thought.prior / 1, thought.label}
+
+  defp read(nil), do: nil
+  defp read(payload), do: :erlang.binary_to_term(payload, [:safe])
 
   @doc """
   Tells how good a node is: `:score` from 0 to 1, and if so `solved: true`, or `dead: true` for what leads nowhere; also
@@ -88,6 +106,10 @@ defmodule Ambix.Search do
     )
   end
 
+  @doc "Gives back a node that was to be evaluated and was not: it waits again."
+  @spec untried(t, tree_node) :: :ok | {:error, Error.t()}
+  def untried(%__MODULE__{resource: resource}, node), do: done(Native.tree_untried(resource, node))
+
   @doc "Tells how many seconds have passed since the search began; the tree has no clock."
   @spec tick(t, number) :: :ok | {:error, Error.t()}
   def tick(%__MODULE__{resource: resource}, seconds), do: done(Native.tree_tick(resource, seconds / 1))
@@ -96,10 +118,27 @@ defmodule Ambix.Search do
   @spec status(t) :: {:ok, map} | {:error, Error.t()}
   def status(%__MODULE__{resource: resource}), do: Native.tree_status(resource)
 
-  @doc "The tree as `:text`, as a `:mermaid` flowchart, or as `:data`: a list of maps, parents before children."
-  @spec trace(t, :text | :mermaid | :data) :: {:ok, String.t() | [map]} | {:error, Error.t()}
-  def trace(%__MODULE__{resource: resource}, form \\ :text) when form in [:text, :mermaid, :data] do
-    Native.tree_trace(resource, form)
+  # Children of a node that a trace shows.
+  @shown 12
+  @all 0xFFFFFFFF
+
+  @doc """
+  The tree as `:text`, as a `:mermaid` flowchart, or as `:data`: a list of maps, parents before children.
+
+  Of each node as many children that were tried are shown as the option `:children` says (#{@shown}), or `:all` of them; a line
+  counts the others.
+  """
+  @spec trace(t, :text | :mermaid | :data, children: pos_integer | :all) ::
+          {:ok, String.t() | [map]} | {:error, Error.t()}
+  def trace(%__MODULE__{resource: resource}, form \\ :text, opts \\ [])
+      when form in [:text, :mermaid, :data] do
+    schema = [children: [type: {:or, [:pos_integer, {:in, [:all]}]}, default: @shown]]
+    children = Options.validate!(opts, schema)[:children]
+
+    with {:ok, nodes} when is_list(nodes) <-
+           Native.tree_trace(resource, form, if(children == :all, do: @all, else: min(children, @all))) do
+      {:ok, Enum.map(nodes, &%{&1 | payload: read(&1.payload)})}
+    end
   end
 
   defp done({:ok, _}), do: :ok

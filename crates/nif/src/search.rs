@@ -1,9 +1,11 @@
 //! Search trees: `Ambix.Search`.
 
+use std::collections::HashMap;
+
 use ambix_core::search::{Budget, Cost, NodeId, Policy, Reason, State, Status, Task, Thought, Tree, Verdict};
 use ambix_core::{Error, Result};
 use parking_lot::Mutex;
-use rustler::{Atom, Encoder, Env, NifMap, Resource, ResourceArc, Term};
+use rustler::{Atom, Binary, Encoder, Env, NewBinary, NifMap, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::live::{Kind, Live};
@@ -17,13 +19,43 @@ mod atoms {
     }
 }
 
-/// Children of a node that a trace shows; the rest is a line that counts them.
-const SHOWN_CHILDREN: usize = 12;
-
 /// The handle of a tree.
 pub struct TreeRef {
-    tree: Mutex<Tree>,
+    search: Mutex<Search>,
     _live: Live,
+}
+
+/// A tree, and what its thoughts stand for.
+struct Search {
+    tree: Tree,
+    payloads: Payloads,
+}
+
+/// Terms of the caller in external format, numbered from 1; equal ones have one number.
+#[derive(Default)]
+struct Payloads {
+    numbers: HashMap<Vec<u8>, u64>,
+    terms: Vec<Vec<u8>>,
+}
+
+impl Payloads {
+    fn number(&mut self, term: &[u8]) -> u64 {
+        if let Some(number) = self.numbers.get(term) {
+            return *number;
+        }
+        self.terms.push(term.to_vec());
+        let number = self.terms.len() as u64;
+        self.numbers.insert(term.to_vec(), number);
+        number
+    }
+
+    /// The term of a number; nothing for the root.
+    fn term<'a>(&self, env: Env<'a>, number: u64) -> Option<Binary<'a>> {
+        let term = self.terms.get((number as usize).checked_sub(1)?)?;
+        let mut binary = NewBinary::new(env, term.len());
+        binary.as_mut_slice().copy_from_slice(term);
+        Some(binary.into())
+    }
 }
 
 #[rustler::resource_impl]
@@ -63,11 +95,11 @@ struct ExStatus {
 
 #[derive(NifMap)]
 #[rustler(encode)]
-struct ExNode {
+struct ExNode<'a> {
     id: NodeId,
     parent: Option<NodeId>,
     depth: u32,
-    payload: u64,
+    payload: Option<Binary<'a>>,
     prior: f64,
     label: String,
     state: &'static str,
@@ -97,15 +129,16 @@ fn tree_new(env: Env<'_>, options: ExOptions) -> Term<'_> {
             depth: options.max_depth,
             solutions: options.max_solutions,
         };
-        let tree = Mutex::new(Tree::new(policy, budget, options.seed)?);
-        Ok(ResourceArc::new(TreeRef { tree, _live: Live::new(Kind::Tree) }))
+        let tree = Tree::new(policy, budget, options.seed)?;
+        let search = Mutex::new(Search { tree, payloads: Payloads::default() });
+        Ok(ResourceArc::new(TreeRef { search, _live: Live::new(Kind::Tree) }))
     })
 }
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn tree_ask(env: Env<'_>, tree: ResourceArc<TreeRef>, count: usize) -> Term<'_> {
     guard(env, || {
-        let mut tree = tree.tree.lock();
+        let Search { tree, payloads } = &mut *tree.search.lock();
         let mut tasks = Vec::new();
         for task in tree.ask(count) {
             let kind = match task {
@@ -113,23 +146,46 @@ fn tree_ask(env: Env<'_>, tree: ResourceArc<TreeRef>, count: usize) -> Term<'_> 
                 Task::Evaluate(_) => atoms::evaluate(),
             };
             let payload = tree.node(task.node()).map(|node| node.payload).unwrap_or_default();
-            tasks.push((kind, task.node(), payload));
+            tasks.push((kind, task.node(), payloads.term(env, payload)));
         }
         Ok(tasks)
     })
 }
+
+type ExThought<'a> = (Binary<'a>, f64, String);
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn tree_children<'a>(
     env: Env<'a>,
     tree: ResourceArc<TreeRef>,
     node: NodeId,
-    thoughts: Vec<(u64, f64, String)>,
+    thoughts: Vec<ExThought<'a>>,
+) -> Term<'a> {
+    tell(env, &tree, thoughts, |tree, thoughts| tree.tell_children(node, thoughts))
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn tree_more<'a>(
+    env: Env<'a>,
+    tree: ResourceArc<TreeRef>,
+    node: NodeId,
+    thoughts: Vec<ExThought<'a>>,
+) -> Term<'a> {
+    tell(env, &tree, thoughts, |tree, thoughts| tree.tell_more(node, thoughts))
+}
+
+fn tell<'a>(
+    env: Env<'a>,
+    tree: &TreeRef,
+    thoughts: Vec<ExThought<'a>>,
+    told: impl FnOnce(&mut Tree, Vec<Thought>) -> Result<()>,
 ) -> Term<'a> {
     guard(env, || {
-        let thoughts =
-            thoughts.into_iter().map(|(payload, prior, label)| Thought::new(payload, prior, label)).collect();
-        tree.tree.lock().tell_children(node, thoughts).map(|()| true)
+        let Search { tree, payloads } = &mut *tree.search.lock();
+        let mut thought =
+            |(payload, prior, label): ExThought<'a>| Thought::new(payloads.number(&payload), prior, label);
+        let thoughts = thoughts.into_iter().map(&mut thought).collect();
+        told(tree, thoughts).map(|()| true)
     })
 }
 
@@ -143,15 +199,21 @@ fn tree_verdict<'a>(env: Env<'a>, tree: ResourceArc<TreeRef>, node: NodeId, verd
             cost: Cost { tokens: verdict.tokens, seconds: verdict.seconds },
             note: verdict.note,
         };
-        tree.tree.lock().tell_verdict(node, verdict).map(|()| true)
+        tree.search.lock().tree.tell_verdict(node, verdict).map(|()| true)
     })
+}
+
+#[rustler::nif]
+// normal: puts one node back
+fn tree_untried(env: Env<'_>, tree: ResourceArc<TreeRef>, node: NodeId) -> Term<'_> {
+    guard(env, || tree.search.lock().tree.tell_untried(node).map(|()| true))
 }
 
 #[rustler::nif]
 // normal: stores a number
 fn tree_tick(env: Env<'_>, tree: ResourceArc<TreeRef>, seconds: f64) -> Term<'_> {
     guard(env, || {
-        tree.tree.lock().tell_elapsed(seconds);
+        tree.search.lock().tree.tell_elapsed(seconds);
         Ok(true)
     })
 }
@@ -159,7 +221,7 @@ fn tree_tick(env: Env<'_>, tree: ResourceArc<TreeRef>, seconds: f64) -> Term<'_>
 #[rustler::nif(schedule = "DirtyCpu")]
 fn tree_status(env: Env<'_>, tree: ResourceArc<TreeRef>) -> Term<'_> {
     guard(env, || {
-        let tree = tree.tree.lock();
+        let tree = &tree.search.lock().tree;
         let (state, reason) = match tree.status() {
             Status::Running => (atoms::running(), "it goes on"),
             Status::Solved(_) => (atoms::solved(), "a solution was found"),
@@ -174,20 +236,22 @@ fn tree_status(env: Env<'_>, tree: ResourceArc<TreeRef>) -> Term<'_> {
     })
 }
 
+/// `children` of a node are shown at the most; a line counts the others.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn tree_trace<'a>(env: Env<'a>, tree: ResourceArc<TreeRef>, form: Atom) -> Term<'a> {
+fn tree_trace<'a>(env: Env<'a>, tree: ResourceArc<TreeRef>, form: Atom, children: usize) -> Term<'a> {
     guard(env, || -> Result<Term<'a>> {
-        let trace = tree.tree.lock().trace();
+        let Search { tree, payloads } = &*tree.search.lock();
+        let trace = tree.trace();
         if form == atoms::text() {
-            Ok(trace.to_text(SHOWN_CHILDREN).encode(env))
+            Ok(trace.to_text(children).encode(env))
         } else if form == atoms::mermaid() {
-            Ok(trace.to_mermaid(SHOWN_CHILDREN).encode(env))
+            Ok(trace.to_mermaid(children).encode(env))
         } else if form == atoms::data() {
             let nodes = trace.nodes.into_iter().enumerate().map(|(id, node)| ExNode {
                 id: id as NodeId,
                 parent: node.parent,
                 depth: node.depth,
-                payload: node.payload,
+                payload: payloads.term(env, node.payload),
                 prior: node.prior,
                 label: node.label,
                 state: state_name(node.state),

@@ -10,6 +10,6 @@ mod prompts;
 mod proposer;
 
 pub use localise::{Frame, Suspect, SuspectFunction, TestRun, localise, suspect_functions};
-pub use mutate::{Candidate, Function, Kind, Request, candidates, candidates_of};
+pub use mutate::{Candidate, Function, Kind, Page, Request, candidates, candidates_of, page_of};
 pub use prompts::{FillPrompt, RankPrompt, fill_prompts, rank_prompts, rerank};
 pub use proposer::{Donors, ModelAnswers, Proposer, Templates, merge};

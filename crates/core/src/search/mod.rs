@@ -25,6 +25,7 @@
 
 mod node;
 mod policy;
+mod queue;
 mod render;
 mod tree;
 

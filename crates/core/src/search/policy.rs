@@ -14,8 +14,8 @@ pub enum Policy {
         /// Nodes that go on to the next level, at least 1.
         width: usize,
     },
-    /// Whatever promises most, anywhere in the tree: a thought by the mean of its prior and its parent's score, a node
-    /// to be expanded by its score.
+    /// Whatever promises most: a thought by the mean of its prior and its parent's score, a node to be expanded by its
+    /// score. Each level of the tree gets half as many turns as the one above it, as long as that has anything.
     BestFirst,
     /// The last node found is followed as long as its score is at least `prune_below`; then back to the next sibling.
     DepthFirst {

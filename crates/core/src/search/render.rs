@@ -6,8 +6,8 @@ use super::{Node, NodeId, State, Trace};
 const LINE: usize = 60;
 
 impl Trace {
-    /// The tree as lines of text. Of each node at most `children` tried children are shown, the best first, and a line
-    /// says how many there are besides.
+    /// The tree as lines of text. Of each node at most `children` children that were tried are shown, the best first, and a
+    /// line says how many there are besides.
     pub fn to_text(&self, children: usize) -> String {
         let mut out = String::new();
         let mut stack = vec![Line::Node { id: 0, prefix: String::new(), branch: "", below: "" }];
@@ -57,14 +57,15 @@ impl Trace {
 
     /// The children of a node that are worth a line, and how many are left out.
     fn shown(&self, node: &Node, limit: usize) -> (Vec<NodeId>, usize) {
+        let waits = |id: &NodeId| self.nodes[*id as usize].state == State::Waiting;
         let key = |&id: &NodeId| {
             let child = &self.nodes[id as usize];
             (child.state == State::Solved, child.score)
         };
-        let mut shown = node.children.clone();
+        let mut shown: Vec<NodeId> = node.children.iter().copied().filter(|id| !waits(id)).collect();
         shown.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal).then(a.cmp(b)));
-        let hidden = shown.len().saturating_sub(limit);
         shown.truncate(limit);
+        let hidden = node.children.len() - shown.len();
         (shown, hidden)
     }
 }

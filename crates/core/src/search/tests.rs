@@ -48,6 +48,47 @@ fn best_first_follows_the_promise() {
 }
 
 #[test]
+fn children_of_one_thought_do_not_starve_the_others() {
+    // 200 first thoughts with little promise each, the right one far behind; the first child promises much and leads nowhere.
+    let mut tree = tree(Policy::BestFirst, Budget { depth: 2, ..Budget::default() });
+    let priors: Vec<f64> = (0..200).map(|n| 1.0 / f64::from(n + 1)).collect();
+    tree.tell_children(0, thoughts(1000, &priors)).unwrap();
+    assert_eq!(tree.ask(1), [Task::Evaluate(1)]);
+    tree.tell_verdict(1, verdict(0.8)).unwrap();
+    assert_eq!(tree.ask(1), [Task::Expand(1)]);
+    tree.tell_children(1, thoughts(5000, &[0.9; 700])).unwrap();
+    let asked = tree.ask(300);
+    let first = asked.iter().filter(|task| task.node() <= 200).count();
+    assert!((198..=200).contains(&first), "{first} of 300 go to the first level");
+    assert!(asked.contains(&Task::Evaluate(155)));
+}
+
+#[test]
+fn what_was_not_tried_is_given_back() {
+    for policy in [Policy::BestFirst, Policy::Beam { width: 2 }, Policy::DepthFirst { prune_below: 0.5 }] {
+        let mut tree = tree(policy, Budget { nodes: 4, depth: 1, ..Budget::default() });
+        tree.tell_children(0, thoughts(10, &[0.9, 0.8])).unwrap();
+        assert_eq!(tree.ask(2), [Task::Evaluate(1), Task::Evaluate(2)]);
+        tree.tell_untried(2).unwrap();
+        assert!(tree.tell_untried(2).is_err());
+        assert_eq!((tree.node(2).unwrap().state, tree.evaluations()), (State::Waiting, 1));
+        assert!(tree.trace().to_text(9).ends_with("└─ … 1 more\n"), "{}", tree.trace().to_text(9));
+        assert_eq!(tree.ask(2), [Task::Evaluate(2)]);
+    }
+}
+
+#[test]
+fn children_may_come_in_portions() {
+    let mut tree = tree(Policy::BestFirst, Budget::default());
+    assert!(tree.tell_more(0, thoughts(10, &[0.9])).is_err(), "nothing was told yet");
+    tree.tell_children(0, thoughts(10, &[0.9])).unwrap();
+    assert_eq!(tree.ask(2), [Task::Evaluate(1)]);
+    tree.tell_more(0, thoughts(10, &[0.9, 0.1])).unwrap();
+    assert_eq!(tree.ask(2), [Task::Evaluate(3)], "the same thought is not tried again");
+    assert!(tree.tell_more(3, vec![]).is_err());
+}
+
+#[test]
 fn beam_goes_level_by_level() {
     let mut tree = tree(Policy::Beam { width: 1 }, Budget { depth: 2, ..Budget::default() });
     tree.tell_children(0, thoughts(10, &[0.1, 0.2])).unwrap();

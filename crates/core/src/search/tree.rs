@@ -1,9 +1,10 @@
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::node::{Cost, Node, NodeId, State, Task, Thought, Verdict};
 use super::policy::{Budget, Policy, Waiting};
+use super::queue::Queue;
 use crate::{Error, Result};
 
 /// Why a search ended without a solution.
@@ -60,7 +61,7 @@ pub struct Tree {
     budget: Budget,
     seed: u64,
     nodes: Vec<Node>,
-    waiting: BinaryHeap<Waiting>,
+    waiting: Queue,
     evaluating: usize,
     expanding: usize,
     seen: BTreeSet<u64>,
@@ -99,7 +100,7 @@ impl Tree {
             budget,
             seed,
             nodes: vec![root],
-            waiting: BinaryHeap::new(),
+            waiting: Queue::new(policy),
             evaluating: 0,
             expanding: 0,
             seen: BTreeSet::new(),
@@ -120,7 +121,7 @@ impl Tree {
     pub fn ask(&mut self, n: usize) -> Vec<Task> {
         let mut tasks = Vec::new();
         while tasks.len() < n && !self.enough() && self.spent().is_none() {
-            let Some(&Waiting { task, .. }) = self.waiting.peek() else {
+            let Some(task) = self.waiting.peek() else {
                 if self.in_flight() > 0 || !self.next_level() {
                     break;
                 }
@@ -159,6 +160,23 @@ impl Tree {
     /// Nothing changes then.
     pub fn tell_children(&mut self, node: NodeId, thoughts: Vec<Thought>) -> Result<()> {
         self.expect(node, State::Expanding, "children")?;
+        self.add(node, thoughts)?;
+        self.expanding -= 1;
+        self.nodes[node as usize].state = State::Expanded;
+        Ok(())
+    }
+
+    /// More children of a node that has been given some: who makes them in portions need not make all to begin with.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] when the node has not been expanded, or a prior is not from 0 to 1.
+    /// Nothing changes then.
+    pub fn tell_more(&mut self, node: NodeId, thoughts: Vec<Thought>) -> Result<()> {
+        self.expect(node, State::Expanded, "more children")?;
+        self.add(node, thoughts)
+    }
+
+    fn add(&mut self, node: NodeId, thoughts: Vec<Thought>) -> Result<()> {
         if let Some(odd) = thoughts.iter().find(|thought| !(0.0..=1.0).contains(&thought.prior)) {
             return Err(Error::invalid(format!("the prior {} is not from 0 to 1", odd.prior)));
         }
@@ -168,8 +186,6 @@ impl Tree {
                 "the tree has no numbers left for so many nodes",
             ));
         }
-        self.expanding -= 1;
-        self.nodes[node as usize].state = State::Expanded;
         let depth = self.nodes[node as usize].depth + 1;
         let parent_score = self.nodes[node as usize].score.unwrap_or(0.0);
         for Thought { payload, prior, label } in thoughts {
@@ -188,13 +204,8 @@ impl Tree {
                 children: Vec::new(),
             };
             if state == State::Waiting {
-                self.waiting.push(Waiting::new(
-                    self.policy,
-                    Task::Evaluate(id),
-                    &child,
-                    parent_score,
-                    self.seed,
-                ));
+                let task = Task::Evaluate(id);
+                self.waiting.push(Waiting::new(self.policy, task, &child, parent_score, self.seed), depth);
             }
             self.nodes.push(child);
             self.nodes[node as usize].children.push(id);
@@ -237,6 +248,24 @@ impl Tree {
         } else {
             self.open(node);
         }
+        Ok(())
+    }
+
+    /// Takes back a node that was handed out to be tried and was not: it waits again, and its evaluation is not spent.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] when the node does not wait for a verdict. Nothing changes then.
+    pub fn tell_untried(&mut self, node: NodeId) -> Result<()> {
+        self.expect(node, State::Evaluating, "a verdict")?;
+        self.evaluating -= 1;
+        self.evaluations -= 1;
+        self.level_left += 1;
+        self.nodes[node as usize].state = State::Waiting;
+        let untried = &self.nodes[node as usize];
+        let parent_score = untried.parent.and_then(|parent| self.nodes[parent as usize].score).unwrap_or(0.0);
+        let task = Task::Evaluate(node);
+        let waiting = Waiting::new(self.policy, task, untried, parent_score, self.seed);
+        self.waiting.push(waiting, untried.depth);
         Ok(())
     }
 
@@ -320,7 +349,8 @@ impl Tree {
             return;
         }
         node.state = State::Open;
-        self.waiting.push(Waiting::new(self.policy, Task::Expand(id), node, 0.0, self.seed));
+        let waiting = Waiting::new(self.policy, Task::Expand(id), node, 0.0, self.seed);
+        self.waiting.push(waiting, node.depth.saturating_add(1));
     }
 
     fn enough(&self) -> bool {
@@ -353,13 +383,13 @@ impl Tree {
         let Policy::Beam { width } = self.policy else { return false };
         let mut tried = std::mem::take(&mut self.level);
         if tried.is_empty() {
-            let depth = self.waiting.peek().map(|waiting| self.nodes[waiting.task.node() as usize].depth);
+            let depth = self.waiting.peek().map(|task| self.nodes[task.node() as usize].depth);
             self.share(depth.unwrap_or(1) - 1);
             return depth.is_some();
         }
         tried.sort_by(|&a, &b| self.score(b).total_cmp(&self.score(a)).then(a.cmp(&b)));
         // Thoughts of the level that were not tried are given up with it.
-        for Waiting { task, .. } in std::mem::take(&mut self.waiting) {
+        for task in self.waiting.drain() {
             self.nodes[task.node() as usize].state = State::Pruned;
         }
         for (place, &id) in tried.iter().enumerate() {

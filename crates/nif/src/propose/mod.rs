@@ -44,7 +44,10 @@ struct ExSuspect {
 
 #[derive(NifMap)]
 struct ExOptions {
+    /// The most candidates of a page.
     max: usize,
+    /// Where the page begins: 0, or what the page before said.
+    from: usize,
     /// What the failing tests said.
     messages: String,
     /// File and line of each.
@@ -63,6 +66,13 @@ struct ExCandidate {
     edits: Vec<ExEdit>,
     /// The function that the edits lie in: the first and one past the last byte of its clauses, and their lines.
     within: Option<(usize, usize, u32, u32)>,
+}
+
+#[derive(NifMap)]
+#[rustler(encode)]
+struct ExPage {
+    candidates: Vec<ExCandidate>,
+    next: Option<usize>,
 }
 
 /// First byte, one past the last byte, and what takes their place.
@@ -106,8 +116,8 @@ fn propose_localise<'a>(
     })
 }
 
-/// Changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that of the index.
-/// A model adds its own and helps to order the likeliest.
+/// A page of the changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that
+/// of the index. A model adds its own and helps to order the likeliest, on the first page.
 #[rustler::nif]
 // normal: starts a job
 fn propose_candidates<'a>(
@@ -149,7 +159,7 @@ fn candidates(
     options: &ExOptions,
     model: Option<&Model>,
     cancel: &Cancel,
-) -> Result<Vec<ExCandidate>> {
+) -> Result<ExPage> {
     let mut facts = changeable(index);
     let mut texts: Vec<(&str, &str)> =
         facts.iter().filter_map(|(path, _)| Some((*path, &**index.text(path)?))).collect();
@@ -186,11 +196,12 @@ fn candidates(
         })
     };
     let requests: Vec<propose::Request<'_>> = files.iter().filter_map(request).collect();
-    let mut candidates = propose::candidates_of(&requests, cancel)?;
-    if let Some(model) = model {
+    let propose::Page { mut candidates, next } = propose::page_of(&requests, options.from, cancel)?;
+    if let Some(model) = model
+        && options.from == 0
+    {
         candidates = assisted(model, &requests, candidates, cancel)?;
     }
-    candidates.truncate(options.max);
     let texts: BTreeMap<&str, &str> = texts.into_iter().collect();
     let mut functions = BTreeMap::new();
     for request in &requests {
@@ -201,7 +212,7 @@ fn candidates(
         let functions = functions.get(&*candidate.file).map(Vec::as_slice).unwrap_or_default();
         encode(candidate, text, functions)
     });
-    encoded.collect()
+    Ok(ExPage { candidates: encoded.collect::<Result<_>>()?, next })
 }
 
 /// The candidates with what a model adds and prefers, file by file: it sees one text at a time. The best of each file

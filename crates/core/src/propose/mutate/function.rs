@@ -99,13 +99,16 @@ impl Function {
 fn statement<'t>(source: &Source<'_>, clause: Node<'t>) -> Option<(Node<'t>, Node<'t>)> {
     let mut node = clause;
     while let Some(parent) = node.parent() {
-        if parent.kind() == "do_block" {
-            let owner = parent.parent().map_or("", |call| source.target(call));
-            match owner {
-                "defmodule" | "defimpl" | "quote" => return Some((parent, node)),
-                _ if owner.starts_with("def") => return None,
-                _ => {}
-            }
+        let owner = match parent.kind() {
+            "do_block" => parent.parent(),
+            "block" => source.keyword_owner(parent),
+            "pair" if node.kind() != "block" => source.keyword_owner(node),
+            _ => None,
+        };
+        match owner.map_or("", |call| source.target(call)) {
+            "defmodule" | "defimpl" | "quote" => return Some((parent, node)),
+            owner if owner.starts_with("def") => return None,
+            _ => {}
         }
         node = parent;
     }

@@ -119,8 +119,27 @@ pub fn candidates_of(requests: &[Request<'_>], cancel: &Cancel) -> Result<Vec<Ca
     by(Ways::Both, requests, cancel)
 }
 
+/// Some candidates of a longer list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The most likely first.
+    pub candidates: Vec<Candidate>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<usize>,
+}
+
+/// The candidates of [`candidates_of`] page by page, each of as many as the most modest request asks for. To check a
+/// candidate costs more than to think of it, so that a page costs little beside the whole list. `from` is 0, or what
+/// the page before gave as the next one for the same requests.
+///
+/// # Errors
+/// As [`candidates`].
+pub fn page_of(requests: &[Request<'_>], from: usize, cancel: &Cancel) -> Result<Page> {
+    made(requests, from, cancel, |ground, request| drafts(Ways::Both, ground, request, cancel))
+}
+
 pub(super) fn by(ways: Ways, requests: &[Request<'_>], cancel: &Cancel) -> Result<Vec<Candidate>> {
-    made(requests, cancel, |ground, request| drafts(ways, ground, request, cancel))
+    Ok(made(requests, 0, cancel, |ground, request| drafts(ways, ground, request, cancel))?.candidates)
 }
 
 /// Drafts with the suspicion of their places, as candidates.
@@ -130,7 +149,7 @@ pub(super) fn finish(
     cancel: &Cancel,
 ) -> Result<Vec<Candidate>> {
     let mut drafts = Some(drafts);
-    made(&[*request], cancel, |_, _| Ok(drafts.take().unwrap_or_default()))
+    Ok(made(&[*request], 0, cancel, |_, _| Ok(drafts.take().unwrap_or_default()))?.candidates)
 }
 
 /// A file and its donors, parsed.
@@ -143,9 +162,10 @@ struct Ground<'s, 't> {
 /// Candidates of the drafts that `draft` makes for each request.
 fn made<'a>(
     requests: &[Request<'a>],
+    from: usize,
     cancel: &Cancel,
     mut draft: impl FnMut(&Ground<'_, '_>, &Request<'a>) -> Result<Vec<(f64, Draft)>>,
-) -> Result<Vec<Candidate>> {
+) -> Result<Page> {
     let mut parser = parser()?;
     // Requests for files of one project have most of their donors in common.
     let mut trees: BTreeMap<(&str, &str), Tree> = BTreeMap::new();
@@ -183,7 +203,7 @@ fn made<'a>(
         let known = Known::new(request.path, source, root, &roots.collect::<Vec<_>>(), request.facts);
         grounds.push((request, known));
     }
-    check(&grounds, &mut parser, rank(all), cancel)
+    check(&grounds, &mut parser, rank(all), from, cancel)
 }
 
 fn is_suspected(request: &Request<'_>) -> bool {
@@ -327,23 +347,24 @@ fn canonical(text: &str, edit: &Edit) -> Option<Edit> {
     Some(Edit::new(start, end, new))
 }
 
-/// Turns the best drafts into candidates: those that parse and that show no new flaw. Only the statement around a change
+/// Turns drafts into candidates, from the one at `from` on: those that parse and that show no new flaw. Only the statement around a change
 /// is looked at again.
 fn check(
     grounds: &[(&Request<'_>, Known<'_>)],
     parser: &mut Parser,
     ranked: Vec<Ranked>,
+    from: usize,
     cancel: &Cancel,
-) -> Result<Vec<Candidate>> {
+) -> Result<Page> {
     let mut candidates: Vec<Candidate> = Vec::new();
     // The flaws of statements as they are; nothing where a statement does not parse.
     let mut before: HashMap<(usize, Range<usize>), Option<BTreeSet<Flaw>>> = HashMap::new();
     let max = grounds.iter().map(|(request, _)| request.max).min().unwrap_or(0);
     let files: Vec<Arc<str>> = grounds.iter().map(|(request, _)| Arc::from(request.path)).collect();
     let top = ranked.first().map_or(1.0, |one| one.score);
-    for Ranked { file, score, draft, edit } in ranked {
+    for (place, Ranked { file, score, draft, edit }) in ranked.into_iter().enumerate().skip(from) {
         if candidates.len() >= max {
-            break;
+            return Ok(Page { candidates, next: Some(place) });
         }
         cancel.check()?;
         let (request, known) = &grounds[file];
@@ -376,7 +397,7 @@ fn check(
             label,
         });
     }
-    Ok(candidates)
+    Ok(Page { candidates, next: None })
 }
 
 fn label(text: &str, kind: Kind, edit: &Edit) -> String {

@@ -186,6 +186,10 @@ impl<'t> Source<'t> {
         let in_module = match parent.kind() {
             "source" => !self.is_module(node),
             "do_block" => above.parent.is_some_and(|call| self.is_module(call)),
+            "block" => self.keyword_owner(parent).is_some_and(|call| self.is_module(call)),
+            "pair" if node.kind() != "block" => {
+                self.keyword_owner(node).is_some_and(|call| self.is_module(call))
+            }
             _ => false,
         };
         let unit = if in_module { Some(node) } else { above.unit };
@@ -213,8 +217,9 @@ impl<'t> Source<'t> {
     fn is_prose(&self, place: &Place<'_>) -> bool {
         let node = place.node;
         match node.kind() {
-            "arguments" => place.parent.is_some_and(|call| self.is_module(call)),
             "comment" => true,
+            // The name of a module runs nothing; its body may be the keyword `do:`.
+            kind if kind != "keywords" && self.names_module(place) => true,
             "call" => matches!(self.target(node), "alias" | "import" | "require" | "use" | "@"),
             "unary_operator" if self.operator(node) == "@" => {
                 let name = node.child_by_field_name("operand").map_or("", |operand| match operand.kind() {
@@ -225,6 +230,19 @@ impl<'t> Source<'t> {
             }
             _ => false,
         }
+    }
+
+    fn names_module(&self, place: &Place<'_>) -> bool {
+        place.parent.is_some_and(|parent| parent.kind() == "arguments")
+            && place.grand.is_some_and(|call| self.is_module(call))
+    }
+
+    /// The call that has this node as its body after `do:`, as in `defmodule M, do: (…)`.
+    pub fn keyword_owner<'n>(&self, body: Node<'n>) -> Option<Node<'n>> {
+        let pair = body.parent().filter(|pair| pair.kind() == "pair")?;
+        let key = pair.child_by_field_name("key")?;
+        let arguments = pair.parent()?.parent().filter(|node| node.kind() == "arguments")?;
+        (self.text(key).trim_end() == "do:").then(|| arguments.parent())?
     }
 
     fn clause(&self, node: Node<'t>) -> Option<Clause<'t>> {

@@ -5,6 +5,41 @@ use proptest::prelude::*;
 use super::*;
 use crate::edit::tokens;
 
+#[test]
+fn pages_make_up_the_whole_list() {
+    let text = "defmodule A do\n  def f(a, b), do: if(a < b, do: a + 1, else: b - 2)\nend\n";
+    let suspects = suspects(text);
+    let request = Request::new("lib/a.ex", text, &suspects);
+    let whole = candidates(&request, &Cancel::new()).unwrap();
+    let (mut pages, mut from) = (Vec::new(), Some(0));
+    while let Some(place) = from {
+        let page = page_of(&[Request { max: 7, ..request }], place, &Cancel::new()).unwrap();
+        assert!(page.candidates.len() == 7 || page.next.is_none());
+        pages.extend(page.candidates);
+        from = page.next;
+    }
+    assert!(whole.len() > 21);
+    assert_eq!(pages, whole);
+    assert_eq!(page_of(&[request], usize::MAX, &Cancel::new()).unwrap().candidates, []);
+}
+
+#[test]
+fn a_module_on_one_line_is_changed_as_any_other() {
+    for text in [
+        "defmodule A, do: (\n  def f(a, b), do: a < b\n)\n",
+        "defmodule A, do: def f(a, b), do: a < b\n",
+        "defmodule(A, do: (def f(a, b), do: a < b))\n",
+    ] {
+        let found = all(text, &[]);
+        let wanted = text.replace("a < b", "a <= b");
+        let right = found.iter().find(|one| one.patch().apply(text).unwrap() == wanted);
+        let edits = &right.unwrap_or_else(|| panic!("nothing for {text}: {found:?}")).edits;
+        let functions = Function::all(text).unwrap();
+        let (function, ..) = Function::around(&functions, text, edits).unwrap();
+        assert_eq!((function.name.as_str(), function.arity), ("f", 2), "{text}");
+    }
+}
+
 fn suspects(text: &str) -> Vec<Suspect> {
     let lines = 1..=text.lines().count() as u32;
     lines.map(|line| Suspect { file: "lib/a.ex".into(), line, score: 1.0, why: String::new() }).collect()
