@@ -3,8 +3,11 @@ defmodule Ambix.Agent do
   An agent: a GenServer that works on a task in steps, and answers at any time how far it has come.
 
   A module that implements this behaviour says how to begin and what one step is. The agent runs the steps in a process
-  of its own, so it is never blocked: `status/1`, `cancel/1` and new subscribers are served while a step runs. When a step
-  crashes, it is tried again from the state before it, at most `:retries` times; what earlier steps found is not lost.
+  of its own, so it is never blocked: `status/1`, `cancel/1` and new subscribers are served while a step runs.
+
+  A step owns what it starts: processes that are to outlive it, and messages that are to come to it, are lost when it crashes.
+  So what a step needs of earlier ones is in the state, as plain data. A crash ends the agent's work with an error, unless
+  `:retries` allows to try the step again from the state before it.
 
       defmodule Countdown do
         @behaviour Ambix.Agent
@@ -28,7 +31,10 @@ defmodule Ambix.Agent do
 
   alias Ambix.{Error, Options, Telemetry}
 
-  @typedoc "What a step may report while it runs. Subscribers get it as `{:ambix_agent, pid, event}`."
+  @typedoc """
+  What a step may report while it runs. Subscribers get it as `{:ambix_agent, pid, event}`; when the work has ended they get
+  `{:ambix_agent, pid, {:ended, result}}` with what `await/2` returns, as the last message.
+  """
   @type event :: term
 
   @doc "The state to begin with."
@@ -47,8 +53,8 @@ defmodule Ambix.Agent do
     name: [type: :any, default: nil, doc: "a name, as for `GenServer.start_link/3`"],
     retries: [
       type: :non_neg_integer,
-      default: 2,
-      doc: "how often in a row a step that crashes is tried again"
+      default: 0,
+      doc: "how often in a row a step that crashes is tried again from the state before it"
     ],
     max_steps: [
       type: :pos_integer,
@@ -59,6 +65,11 @@ defmodule Ambix.Agent do
       type: {:list, :any},
       default: [],
       doc: "processes that get the events from the first one on"
+    ],
+    stop_when_done: [
+      type: :boolean,
+      default: false,
+      doc: "stop when the work has ended: who waits by then, or has subscribed, gets the result"
     ]
   ]
 
@@ -90,7 +101,10 @@ defmodule Ambix.Agent do
         }
   def status(agent), do: GenServer.call(agent, :status)
 
-  @doc "From now on the calling process gets `{:ambix_agent, pid, event}` for each event."
+  @doc """
+  From now on the calling process gets `{:ambix_agent, pid, event}` for each event, and at once that of the end if the work has
+  ended. To subscribe twice is to subscribe once; a subscriber that ends is forgotten.
+  """
   @spec subscribe(GenServer.server()) :: :ok
   def subscribe(agent), do: GenServer.call(agent, :subscribe)
 
@@ -113,12 +127,14 @@ defmodule Ambix.Agent do
           crashes_in_row: 0,
           retries: opts[:retries],
           max_steps: opts[:max_steps],
+          stop_when_done: opts[:stop_when_done],
           waiting: [],
-          subscribers: opts[:subscribers],
+          # Process by monitor.
+          subscribers: %{},
           worker: nil
         }
 
-        {:ok, work(agent)}
+        {:ok, opts[:subscribers] |> Enum.reduce(agent, &add_subscriber/2) |> work()}
 
       {:error, error} ->
         {:stop, {:shutdown, error}}
@@ -135,19 +151,22 @@ defmodule Ambix.Agent do
     {:reply, %{state: how(agent.result), steps: agent.steps, crashes: agent.crashes}, agent}
   end
 
-  def handle_call(:subscribe, {pid, _}, agent),
-    do: {:reply, :ok, %{agent | subscribers: [pid | agent.subscribers]}}
+  def handle_call(:subscribe, {pid, _}, agent) do
+    if agent.result != nil, do: send(pid, {:ambix_agent, self(), {:ended, agent.result}})
+    {:reply, :ok, add_subscriber(pid, agent)}
+  end
 
-  def handle_call(:cancel, _from, %{result: nil} = agent) do
+  def handle_call(:cancel, from, %{result: nil} = agent) do
     stop_worker(agent.worker)
-    {:reply, :ok, finish(agent, {:error, Error.new(:cancelled, "the agent was cancelled")})}
+    GenServer.reply(from, :ok)
+    finish(agent, {:error, Error.new(:cancelled, "the agent was cancelled")})
   end
 
   def handle_call(:cancel, _from, agent), do: {:reply, :ok, agent}
 
   @impl true
   def handle_info({worker, {:event, event}}, %{worker: worker} = agent) do
-    for subscriber <- agent.subscribers, do: send(subscriber, {:ambix_agent, self(), event})
+    publish(agent, event)
     {:noreply, agent}
   end
 
@@ -158,16 +177,16 @@ defmodule Ambix.Agent do
       {:continue, state} when agent.steps >= agent.max_steps ->
         stop_worker(worker)
         error = Error.new(:limit, "the agent did not finish within #{agent.max_steps} steps")
-        {:noreply, finish(%{agent | state: state}, {:error, error})}
+        finish(%{agent | state: state}, {:error, error})
 
       {:continue, state} ->
         {:noreply, %{agent | state: state}}
 
       {:done, result, state} ->
-        {:noreply, finish(%{agent | state: state}, {:ok, result})}
+        finish(%{agent | state: state}, {:ok, result})
 
       {:error, error, state} ->
-        {:noreply, finish(%{agent | state: state}, {:error, error})}
+        finish(%{agent | state: state}, {:error, error})
     end
   end
 
@@ -176,12 +195,15 @@ defmodule Ambix.Agent do
     agent = %{agent | crashes: agent.crashes + 1, crashes_in_row: agent.crashes_in_row + 1, worker: nil}
 
     if agent.crashes_in_row > agent.retries do
-      text = "a step crashed #{agent.crashes_in_row} times in a row: #{Exception.format_exit(reason)}"
-      {:noreply, finish(agent, {:error, Error.new(:limit, text)})}
+      times = if agent.crashes_in_row == 1, do: "", else: " #{agent.crashes_in_row} times in a row"
+      finish(agent, {:error, Error.new(:limit, "a step crashed#{times}: #{how_crashed(reason)}")})
     else
       {:noreply, work(agent)}
     end
   end
+
+  def handle_info({:DOWN, monitor, :process, _, _}, agent),
+    do: {:noreply, %{agent | subscribers: Map.delete(agent.subscribers, monitor)}}
 
   def handle_info({:EXIT, parent, reason}, agent) do
     if parent == hd(Process.get(:"$ancestors", [nil])), do: {:stop, reason, agent}, else: {:noreply, agent}
@@ -203,7 +225,7 @@ defmodule Ambix.Agent do
       :ok
     end
 
-    outcome = Telemetry.span([:ambix, :agent, :step], %{agent: module}, fn -> module.step(state, emit) end)
+    outcome = step(module, state, emit)
     send(agent, {self(), {:stepped, outcome}})
 
     case outcome do
@@ -211,6 +233,16 @@ defmodule Ambix.Agent do
       _ -> :ok
     end
   end
+
+  # The crash is the agent's to tell. A log of it would hold the state, which is the caller's.
+  defp step(module, state, emit) do
+    Telemetry.span([:ambix, :agent, :step], %{agent: module}, fn -> module.step(state, emit) end)
+  catch
+    kind, reason -> exit({:shutdown, {:crashed, Exception.format_banner(kind, reason, __STACKTRACE__)}})
+  end
+
+  defp how_crashed({:shutdown, {:crashed, text}}), do: text
+  defp how_crashed(reason), do: Exception.format_exit(reason)
 
   defp stop_worker(nil), do: :ok
 
@@ -234,7 +266,19 @@ defmodule Ambix.Agent do
 
   defp finish(agent, result) do
     for from <- agent.waiting, do: GenServer.reply(from, result)
-    %{agent | result: result, waiting: [], worker: nil}
+    publish(agent, {:ended, result})
+    agent = %{agent | result: result, waiting: [], worker: nil}
+    if agent.stop_when_done, do: {:stop, :normal, agent}, else: {:noreply, agent}
+  end
+
+  defp publish(agent, event) do
+    for {_, subscriber} <- agent.subscribers, do: send(subscriber, {:ambix_agent, self(), event})
+  end
+
+  defp add_subscriber(pid, agent) do
+    if pid in Map.values(agent.subscribers),
+      do: agent,
+      else: put_in(agent.subscribers[Process.monitor(pid)], pid)
   end
 
   defp how(nil), do: :running

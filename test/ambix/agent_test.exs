@@ -50,8 +50,113 @@ defmodule Ambix.AgentTest do
     assert Agent.status(agent) == %{state: :done, steps: 3, crashes: 0}
   end
 
+  test "a crash ends the work, unless it may be tried again" do
+    {:ok, agent} = Agent.start_link(Countdown, crashing(1, 1), subscribers: [self()])
+    assert {:error, %Error{kind: :limit, message: message}} = Agent.await(agent)
+    assert message =~ "a step crashed: ** (exit) :broken"
+    assert_received {:ambix_agent, ^agent, {:ended, {:error, %Error{kind: :limit}}}}
+    assert %{state: :failed, crashes: 1} = Agent.status(agent)
+  end
+
+  # Where a step may crash: before it does anything, with a process that it started at work, with a message that it waits for
+  # on its way, and after it has told of something.
+  defmodule Fragile do
+    @behaviour Ambix.Agent
+
+    def init({point, counter, test}), do: {:ok, {point, counter, test, []}}
+    def step({_, _, _, [_, _] = done}, _emit), do: {:done, done, nil}
+
+    def step({point, counter, test, done}, emit) do
+      crash(:start, point, counter)
+      parent = self()
+
+      worker =
+        spawn_link(fn ->
+          receive do
+            :work -> send(parent, {self(), :worked})
+          end
+        end)
+
+      send(test, {:worker, worker})
+      crash(:started, point, counter)
+      send(worker, :work)
+      crash(:in_flight, point, counter)
+      receive(do: ({^worker, :worked} -> :ok))
+      emit.(:worked)
+      crash(:emitted, point, counter)
+      {:continue, {point, counter, test, [:worked | done]}}
+    end
+
+    defp crash(point, point, counter) do
+      if :counters.get(counter, 1) == 0 do
+        :counters.add(counter, 1, 1)
+        raise "secret"
+      end
+    end
+
+    defp crash(_here, _point, _counter), do: :ok
+  end
+
+  for point <- [:start, :started, :in_flight, :emitted], retries <- [0, 1] do
+    test "a step that crashes (#{point}) leaves nothing behind, with #{retries} retries" do
+      counter = :counters.new(1, [])
+
+      log =
+        ExUnit.CaptureLog.capture_log(fn ->
+          {:ok, agent} =
+            Agent.start_link(Fragile, {unquote(point), counter, self()}, retries: unquote(retries))
+
+          case unquote(retries) do
+            0 -> assert {:error, %Error{kind: :limit}} = Agent.await(agent, 10_000)
+            1 -> assert Agent.await(agent, 10_000) == {:ok, [:worked, :worked]}
+          end
+
+          assert Agent.status(agent).crashes == 1
+          GenServer.stop(agent)
+        end)
+
+      refute log =~ "secret"
+      assert_all_end()
+    end
+  end
+
+  defp assert_all_end do
+    receive do
+      {:worker, worker} ->
+        monitor = Process.monitor(worker)
+        assert_receive {:DOWN, ^monitor, :process, _, _}, 10_000
+        assert_all_end()
+    after
+      0 -> :ok
+    end
+  end
+
+  test "subscribers hear of the end, late ones too, and dead ones are forgotten" do
+    {:ok, agent} = Agent.start_link(Countdown, {:wait, self()}, subscribers: [self(), self()])
+    assert_receive {:waiting, _}
+
+    {dead, monitor} = spawn_monitor(fn -> Agent.subscribe(agent) end)
+    assert_receive {:DOWN, ^monitor, :process, ^dead, _}
+    assert Agent.subscribe(agent) == :ok
+    assert %{subscribers: subscribers} = :sys.get_state(agent)
+    assert Map.values(subscribers) == [self()]
+
+    :ok = Agent.cancel(agent)
+    assert_receive {:ambix_agent, ^agent, {:ended, {:error, %Error{kind: :cancelled}}}}
+    refute_received {:ambix_agent, ^agent, {:ended, _}}
+    :ok = Agent.subscribe(agent)
+    assert_receive {:ambix_agent, ^agent, {:ended, {:error, %Error{kind: :cancelled}}}}
+  end
+
+  test "an agent for one task stops when that is done" do
+    {:ok, agent} = Agent.start_link(Countdown, 1, stop_when_done: true, subscribers: [self()])
+    monitor = Process.monitor(agent)
+    assert_receive {:ambix_agent, ^agent, {:ended, {:ok, :liftoff}}}
+    assert_receive {:DOWN, ^monitor, :process, ^agent, :normal}
+  end
+
   test "a crash costs a step and nothing else" do
-    {:ok, agent} = Agent.start_link(Countdown, crashing(2, 1), subscribers: [self()])
+    {:ok, agent} = Agent.start_link(Countdown, crashing(2, 1), subscribers: [self()], retries: 2)
     assert Agent.await(agent) == {:ok, :liftoff}
     assert_received {:ambix_agent, ^agent, :survived}
     assert %{state: :done, crashes: 2} = Agent.status(agent)
