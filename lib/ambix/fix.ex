@@ -1,6 +1,6 @@
 defmodule Ambix.Fix do
   @moduledoc """
-  Mends the failing tests of a mix project.
+  Mends the failing tests of a mix project, of an app of an umbrella, or of a whole umbrella.
 
   It runs the project's tests in a sandbox (`Ambix.Sandbox`), suspects the lines that failing tests run and passing tests
   do not, proposes changes there, and searches among them for one with which the failing tests pass and no passing test
@@ -13,18 +13,24 @@ defmodule Ambix.Fix do
 
   A patch passes the tests; whether it is right is for a person to say.
 
+  At the root of an umbrella its apps are mended one after the other, each after those that it depends on, and each by changes
+  of its own code. A patch that fails tests of an app that depends on it is not kept.
+
+  `:budget` is the time for all of it. When it is over, `run/2` returns with what is known by then, at most about two seconds late.
+  A part of it, at most half, is kept for the run that confirms a patch.
+
   While it works, `:on_event` is called, in the process that does the work, with
 
     * `{:failing, tests}`: maps with `:id`, `:file`, `:line` and `:message`
     * `{:localised, suspects}`: maps with `:file`, `:line`, `:score` and `:why`, most suspicious first
-    * `{:proposed, count}`: how many candidates there are
+    * `{:proposed, count}`: how many candidates there are to begin with; more are made as they are needed
     * `{:candidate, candidate}`: a map with `:label`, `:file`, `:line`, `:kind`, `:score`, `:solved` and `:note`, when it was tried
     * `{:tree, text}`: the tree, when it has grown enough to be worth a look
     * `{:mended, patches}`
   """
 
-  alias Ambix.{Error, Options, Telemetry}
-  alias Ambix.Fix.Session
+  alias Ambix.{Contained, Error, Options, Telemetry}
+  alias Ambix.Fix.{Session, Umbrella}
 
   @typedoc "What a run found. `tried` counts the candidates by kind that were executed."
   @type result :: %{
@@ -42,13 +48,13 @@ defmodule Ambix.Fix do
         }
 
   @options [
-    budget: [type: :number, default: 120, doc: "seconds after which it gives up"],
+    budget: [type: :number, default: 120, doc: "seconds for all of it, after which it gives up"],
     seed: [
       type: :non_neg_integer,
       default: 0,
       doc: "same project, options and seed: same candidates in the same order"
     ],
-    max_candidates: [type: :pos_integer, default: 5000, doc: "candidates to consider at the most"],
+    max_candidates: [type: :pos_integer, default: 5000, doc: "candidates to try at the most"],
     depth: [type: :pos_integer, default: 2, doc: "changes that one patch may combine"],
     workers: [
       type: :pos_integer,
@@ -71,6 +77,11 @@ defmodule Ambix.Fix do
       default: nil,
       doc: "an `Ambix.Model` that ranks candidates and proposes some of its own"
     ],
+    allow_paths: [
+      type: {:list, :string},
+      default: [],
+      doc: "folders outside of the project that the sandbox may read, for dependencies by path"
+    ],
     unsafe_without_isolation: [
       type: :boolean,
       default: false,
@@ -79,9 +90,13 @@ defmodule Ambix.Fix do
     on_event: [type: {:fun, 1}, default: nil, doc: "called with what happens"]
   ]
 
+  # Timers hold no more.
+  @most_seconds 1_000_000
+  # What does not keep to the time itself is ended by force so much later.
+  @late_ms 2_000
+
   @doc false
-  # The options, completed: for the agent, which takes the same.
-  def options(opts), do: Options.validate!(opts, @options)
+  def validate!(opts), do: Options.validate!(opts, @options)
 
   @doc """
   Looks for a patch that mends the failing tests of the mix project in `root`.
@@ -94,14 +109,31 @@ defmodule Ambix.Fix do
   @spec run(Path.t(), keyword) :: {:ok, result} | {:error, Error.t()}
   def run(root, opts \\ []) do
     {on_event, opts} = opts |> Options.validate!(@options) |> Keyword.pop(:on_event)
-    emit = on_event || fn _ -> :ok end
+    opts = Keyword.update!(opts, :budget, &min(max(&1, 0), @most_seconds))
+    emit = if on_event, do: Contained.callback(on_event), else: fn _ -> :ok end
 
     Telemetry.span([:ambix, :fix, :run], %{}, fn ->
-      with {:ok, session} <- Session.new(root, opts) do
-        # In a process of its own: the sandboxes are linked to it and end with it, however it ends.
-        fn -> loop(session, emit) end |> Task.async() |> Task.await(:infinity)
+      # The sandboxes are linked to this process and end with it, however it ends.
+      case Contained.run(fn -> work(root, opts, emit) end, round(opts[:budget] * 1000) + @late_ms) do
+        {:ok, result} -> result
+        :timeout -> {:ok, Session.out_of_time(opts)}
+        {:crashed, how} -> {:error, Error.new(:panic, "a bug in Ambix: the repair broke off (#{how})")}
       end
     end)
+  end
+
+  defp work(root, opts, emit) do
+    case Ambix.Umbrella.apps(Path.expand(root)) do
+      nil -> one(root, opts, emit)
+      apps -> Umbrella.run(Path.expand(root), apps, opts, emit, &one/3)
+    end
+  end
+
+  defp one(root, opts, emit) do
+    with {:ok, session} <- Session.new(root, opts), do: loop(session, emit)
+  rescue
+    # Such as that the native library is not there.
+    error in Error -> {:error, error}
   end
 
   defp loop(session, emit) do

@@ -35,16 +35,16 @@ defmodule Ambix.Examples.DemoTest do
                lib/shop.ex:4  0.250
                lib/shop.ex:5  0.200
                … and 2 more
-             1 200 candidates
+             1 200 candidates to begin with
              tree, 1 tried
                problem
                └─ - to +  0.00
              patch
-               --- a/lib/shop.ex
-               +++ b/lib/shop.ex
-               @@ -7 +7 @@
-               -a - b
-               +a + b
+           --- a/lib/shop.ex
+           +++ b/lib/shop.ex
+           @@ -7 +7 @@
+           -a - b
+           +a + b
              mended in 2.5 s, 12 runs of tests
            """
   end

@@ -11,11 +11,20 @@ defmodule Ambix.Agent.Fixer do
 
   @behaviour Ambix.Agent
 
+  alias Ambix.Fix
   alias Ambix.Fix.Session
 
   @impl true
-  def init({root, opts}), do: Session.new(root, Ambix.Fix.options(opts))
+  def init({root, opts}) do
+    with {:ok, _} <- Session.new(root, Fix.validate!(opts)), do: {:ok, {root, opts}}
+  end
 
+  # One step for all of it: the sandboxes belong to the step, and nothing is left for another one to find dead.
   @impl true
-  def step(session, emit), do: Session.step(session, emit)
+  def step({root, opts}, emit) do
+    case Fix.run(root, Keyword.put(opts, :on_event, emit)) do
+      {:ok, result} -> {:done, result, {root, opts}}
+      {:error, error} -> {:error, error, {root, opts}}
+    end
+  end
 end

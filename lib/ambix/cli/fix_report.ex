@@ -49,7 +49,7 @@ defmodule Ambix.CLI.FixReport do
   end
 
   def event(report, {:proposed, number}) do
-    write(report, ["  ", paint(report, "#{Table.number(number)} candidates", :bright), "\n"])
+    write(report, ["  ", paint(report, "#{Table.number(number)} candidates to begin with", :bright), "\n"])
   end
 
   def event(report, {:candidate, candidate}) do
@@ -101,16 +101,19 @@ defmodule Ambix.CLI.FixReport do
 
   defp result(report, %{status: :mended} = result) do
     [
-      title(report, "patch"),
-      Enum.map(result.patches, &diff(&1.diff, report)),
+      patches(report, result.patches),
       ["  ", paint(report, "mended", [:green, :bright]), " in ", effort(result), "\n"]
     ]
   end
 
+  # In an umbrella some apps may be mended.
   defp result(report, %{status: :none} = result) do
+    found = if result.patches == [], do: "no patch found", else: "not all is mended"
+
     [
+      if(result.patches == [], do: [], else: patches(report, result.patches)),
       "  ",
-      paint(report, "no patch found", [:red, :bright]),
+      paint(report, found, [:red, :bright]),
       " in ",
       effort(result),
       ": ",
@@ -118,6 +121,10 @@ defmodule Ambix.CLI.FixReport do
       "\n"
     ]
   end
+
+  # From the first column on, so that `git apply` takes what was printed.
+  defp patches(report, patches),
+    do: [title(report, "patch"), Enum.map(patches, &diff(&1.diff, report))]
 
   defp effort(result) do
     "#{Table.seconds(result.seconds)}, #{Table.number(result.executions)} runs of tests"
@@ -133,8 +140,8 @@ defmodule Ambix.CLI.FixReport do
   end
 
   defp diff(diff, report) do
-    for line <- String.split(diff, "\n", trim: true),
-        do: ["    ", paint(report, line, diff_style(line)), "\n"]
+    for line <- diff |> String.trim_trailing("\n") |> String.split("\n"),
+        do: [paint(report, line, diff_style(line)), "\n"]
   end
 
   defp diff_style("+++" <> _), do: :bright

@@ -1,13 +1,14 @@
 defmodule Ambix.Fix.Session do
   @moduledoc false
   # A run of the fixer as a state machine: prepare → localise → propose → search → polish → confirm. One step is one of
-  # these, and within the search one verdict, so whoever drives it can stop between any two and lose nothing.
+  # these, and within the search one verdict. All of them have one deadline. The sandboxes belong to the process that makes
+  # the steps, so it is one and the same for all steps of a run.
 
   alias Ambix.{Error, Index, Job, Native, Search}
-  alias Ambix.Fix.{Target, Workers}
+  alias Ambix.Fix.{Candidate, Judgement, Target, Workers}
   alias Ambix.Sandbox.Project
 
-  @enforce_keys [:root, :opts]
+  @enforce_keys [:root, :opts, :deadline]
   defstruct [
     :root,
     :opts,
@@ -15,19 +16,28 @@ defmodule Ambix.Fix.Session do
     :index,
     :search,
     :started,
+    # Milliseconds of the monotonic clock: the end of all, and the end of the search, which leaves time to confirm.
+    :deadline,
+    :search_until,
     phase: :prepare,
     workers: nil,
     baseline: [],
     failing: [],
     suspects: [],
     candidates: %{},
+    # Numbers of candidates that were asked for: to be compiled together, by themselves, or once more with more time.
     queue: [],
     aside: [],
+    patient: [],
     batch: 16,
+    # Where the next page of candidates for the project as it is begins, and how many of them the tree still has.
+    next_page: 0,
+    ahead: 0,
     # Milliseconds, for how many candidates; to begin with, what is usual.
-    costs: %{together: {200, 10}, alone: {400, 2}},
+    costs: %{together: {200, 10}, alone: {400, 2}, patient: {0, 0}},
     solved: [],
     polish: [],
+    polished: MapSet.new(),
     executions: 0,
     tried: %{},
     drawn: 0
@@ -43,19 +53,40 @@ defmodule Ambix.Fix.Session do
   # What has to be compiled by itself comes in smaller batches, and as late as if it were as many times less likely as it
   # takes longer.
   @alone_most 4
-  # What a test gets, above ten times what the slowest took: many mutants loop.
-  @grace_ms 200
-  # How long the failing tests may take that run even when one of them has failed again.
-  @moment_us 30_000
+  # What was too slow is tried again, as long as that takes no more than this part of the time, if it takes so long.
+  @patient_most 1
+  @patient_share 4
+  @patient_ms 10_000
   # Suspected lines that candidates are made for.
   @suspects_most 200
+  # Candidates for the project as it is come in pages, for what has been tried already is one.
+  @first_page 200
+  @later_page 1_000
+  # Candidates on top of one that mends a part.
+  @children_most 300
+  # Macros give tests any line.
+  @most_lines 10_000_000
+  # A part of the budget at the most is kept for the run that confirms a patch.
+  @reserve_share 2
+  @moment_ms 500
 
   @spec new(Path.t(), keyword) :: {:ok, %__MODULE__{}} | {:error, Error.t()}
   def new(root, opts) do
     root = Path.expand(root)
 
     with :ok <- mix_project(root), {:ok, target} <- Target.parse(root, opts[:target]) do
-      {:ok, %__MODULE__{root: root, opts: opts, target: target}}
+      started = now()
+      deadline = started + round(opts[:budget] * 1000)
+
+      {:ok,
+       %__MODULE__{
+         root: root,
+         opts: opts,
+         target: target,
+         started: started,
+         deadline: deadline,
+         search_until: deadline
+       }}
     end
   end
 
@@ -68,50 +99,56 @@ defmodule Ambix.Fix.Session do
   end
 
   def step(%__MODULE__{phase: :prepare} = session, emit) do
-    session = %{session | started: System.monotonic_time(:millisecond)}
+    run =
+      &Project.run_tests(&1,
+        only: :all,
+        seed: 0,
+        timeout_ms: left(session),
+        timeout_per_test: test_ms(session)
+      )
 
-    with {:ok, workers} <- Workers.start(session.root, session.opts),
+    with {:time, true} <- {:time, time?(session)},
+         {:ok, workers} <- Workers.start(session.root, session.opts, left(session)),
          session = %{session | workers: workers},
-         {:ok, run} <- Workers.first(workers, &Project.run_tests(&1, only: :all, seed: 0)) do
-      failing = Enum.filter(run.tests, &(failed?(&1) and Target.wants_test?(session.target, &1)))
+         {:ok, run} <- Workers.first(workers, run),
+         session = %{session | baseline: run.tests, executions: 1} |> reserve(),
+         {:time, true} <- {:time, time?(session)} do
+      failing = Enum.filter(run.tests, &(Judgement.failed?(&1) and Target.wants_test?(session.target, &1)))
       if failing != [], do: emit.({:failing, Enum.map(failing, &Map.take(&1, [:id, :file, :line, :message]))})
-      session = %{session | baseline: run.tests, failing: failing, executions: 1}
+      session = %{session | failing: failing}
 
       if failing == [],
         do: done(session, :nothing_failing, [], "every test passes"),
         else: go(session, :localise)
     else
-      {:error, error} -> stop(session, error)
+      {:time, false} -> out_of_time(session, "the tests were being run")
+      {:error, error} -> stop(session, error, "the project was being compiled and its tests run")
     end
   end
 
   def step(%__MODULE__{phase: :localise} = session, emit) do
-    failing = MapSet.new(session.failing, & &1.id)
+    budget = max(div(left(session), 4), 1)
+    cover = &Project.coverage(&1, coverage_budget_ms: min(budget, 20_000), timeout_ms: left(session))
 
     with {:ok, workers} <- Workers.start_others(session.workers),
          session = %{session | workers: workers},
-         {:ok, run} <- Workers.first(session.workers, &Project.run_tests(&1, coverage: :per_test, seed: 0)),
+         {:ok, run} <- Workers.first(workers, cover),
          {:ok, index} <- Index.build(session.root),
-         observed = for(test <- run.tests, do: observation(test, failing)),
-         {:ok, suspects} <- localise(index, Enum.reject(observed, &is_nil/1)) do
-      suspects = Enum.filter(suspects, &Target.wants_place?(session.target, &1))
+         {:ok, suspects} <- localise(index, Judgement.observations(run.tests, wanted(session))) do
+      suspects = Enum.filter(suspects, &suspect?(session, &1))
       emit.({:localised, suspects})
       session = %{session | index: index, suspects: suspects, executions: session.executions + 1}
 
       case suspects do
         [] ->
-          done(
-            session,
-            :none,
-            [],
-            "no line of the project is run by the failing tests and by none of the passing ones"
-          )
+          reason = "no line of the project is run by the failing tests and by none of the passing ones"
+          done(session, :none, [], reason)
 
         _ ->
           go(session, :propose)
       end
     else
-      {:error, error} -> stop(session, error)
+      {:error, error} -> stop(session, error, "it was found out which lines the tests run")
     end
   end
 
@@ -128,45 +165,54 @@ defmodule Ambix.Fix.Session do
              seed: opts[:seed]
            ),
          {:ok, [{:expand, root, _}]} <- Search.ask(search, 1),
-         {:ok, session} <- propose(%{session | search: search}, root, nil) do
+         {:ok, candidates, session} <- propose(%{session | search: search}, nil, 0, @first_page),
+         :ok <- Search.children(search, root, candidates) do
       emit.({:proposed, map_size(session.candidates)})
-      go(session, :search)
+      go(%{session | ahead: length(candidates)}, :search)
     else
-      {:error, error} -> stop(session, error)
+      {:error, error} -> stop(session, error, "candidates were being made")
     end
   end
 
   # All sandboxes have been asked to stop: what they have not tried may be the smaller patch.
   def step(%__MODULE__{phase: :search, solved: [_ | _]} = session, emit) do
-    if Workers.busy?(session.workers) do
+    if Workers.busy?(session.workers) and left(session, :search) > 0 do
       go(collect(session, emit))
     else
       emit_tree(session, emit)
-      go(%{session | polish: rivals(session), phase: :polish})
+      go(session, :polish)
     end
   end
 
   def step(%__MODULE__{phase: :search} = session, emit) do
     :ok = Search.tick(session.search, elapsed(session))
 
-    case fill(session) do
-      {:ok, session} ->
-        if Workers.busy?(session.workers),
-          do: session |> collect(emit) |> draw(emit) |> go(),
-          else: finish(session, emit)
+    with true <- left(session, :search) > 0,
+         {:ok, session} <- fill(session) do
+      cond do
+        Workers.busy?(session.workers) ->
+          session |> collect(emit) |> draw(emit) |> go()
 
-      {:error, error} ->
-        stop(session, error)
+        Workers.free?(session.workers) ->
+          finish(session, emit)
+
+        true ->
+          stop(session, Error.new(:sandbox, "every sandbox broke: run it again, or with fewer workers"), "")
+      end
+    else
+      false -> finish(session, emit)
+      {:error, error} -> stop(session, error, "candidates were being made")
     end
   end
 
+  # Smaller changes beside the first patch, and the patch without one of its parts.
   def step(%__MODULE__{phase: :polish} = session, emit) do
-    case fill_polish(session) do
-      {:ok, session} ->
-        if Workers.busy?(session.workers), do: go(collect(session, emit)), else: go(session, :confirm)
-
-      {:error, error} ->
-        stop(session, error)
+    with true <- left(session, :search) > 0,
+         {:ok, session} <- session |> smaller() |> fill_polish() do
+      if Workers.busy?(session.workers), do: go(collect(session, emit)), else: go(session, :confirm)
+    else
+      false -> go(session, :confirm)
+      {:error, error} -> stop(session, error, "a smaller patch was looked for")
     end
   end
 
@@ -178,10 +224,13 @@ defmodule Ambix.Fix.Session do
         session = %{session | executions: session.executions + 1}
 
         cond do
-          confirmed?(session, verdict) ->
-            patches = patches(session, best)
+          Judgement.confirmed?(verdict, session.baseline, wanted(session)) ->
+            patches = Candidate.patches(best, session.index)
             emit.({:mended, patches})
             done(session, :mended, patches, best.label)
+
+          not time?(session) ->
+            out_of_time(session, "a patch was being confirmed")
 
           rest == [] ->
             go(%{session | solved: []}, :search)
@@ -191,74 +240,76 @@ defmodule Ambix.Fix.Session do
         end
 
       {:error, error} ->
-        stop(session, error)
+        stop(session, error, "a patch was being confirmed")
     end
   end
+
+  defp suspect?(session, place),
+    do: Target.wants_place?(session.target, place) and not Target.beside_tests?(session.baseline, place.file)
+
+  defp wanted(session), do: MapSet.new(session.failing, & &1.id)
 
   defp localise(index, observed) do
     Job.run(&Native.propose_localise(&1, index.resource, observed, @suspects_most), nil)
   end
 
+  # --- time
+
+  defp now, do: System.monotonic_time(:millisecond)
+
+  # Milliseconds until the end, at least one, for what cannot be asked to take no time.
+  defp left(session), do: max(session.deadline - now(), 1)
+  defp left(session, :search), do: session.search_until - now()
+  defp time?(session), do: session.deadline > now()
+  defp elapsed(session), do: (now() - session.started) / 1000
+
+  # A test that hangs may not use up the time that is there to mend it.
+  defp test_ms(session), do: session |> left() |> div(4) |> max(5_000) |> min(60_000)
+
+  # To start, to compile and to run all tests once more takes about what it took the first time.
+  defp reserve(session) do
+    wanted = now() - session.started + @moment_ms
+    most = div(session.deadline - session.started, @reserve_share)
+    %{session | search_until: session.deadline - min(wanted, most)}
+  end
+
   # --- candidates
 
-  # Candidates on top of what `parent` changed; at the root on the project as it is.
-  defp propose(session, node, parent) do
-    sources = if parent, do: parent.sources, else: %{}
-
+  # A page of candidates on top of what `parent` changed; nil is the project as it is.
+  defp propose(session, parent, from, most) do
     options = %{
-      max: session.opts[:max_candidates],
+      max: min(most, session.opts[:max_candidates]),
+      from: from,
       messages: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}"),
-      failing: Enum.map(session.failing, &{&1.file, &1.line})
+      failing: for(%{file: file, line: line} <- session.failing, line in 1..@most_lines, do: {file, line})
     }
 
     index = session.index.resource
     model = session.opts[:model] && session.opts[:model].resource
+    sources = if parent, do: parent.sources, else: %{}
     start = &Native.propose_candidates(&1, index, sources, session.suspects, options, model)
 
-    with {:ok, found} <- Job.run(start, nil),
-         candidates = number(found, map_size(session.candidates) + 1, parent),
-         :ok <- Search.children(session.search, node, candidates) do
-      {:ok, %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}}
+    with {:ok, page} <- Job.run(start, nil) do
+      base = map_size(session.candidates) + 1
+
+      candidates =
+        for {one, nth} <- Enum.with_index(page.candidates, base), do: Candidate.new(one, nth, parent)
+
+      session = if parent, do: session, else: %{session | next_page: page.next}
+      {:ok, candidates, known(session, candidates)}
     end
   end
 
-  defp number(found, base, parent) do
-    {size, before} = if parent, do: {parent.size, parent.sources}, else: {0, %{}}
-
-    for {candidate, nth} <- Enum.with_index(found, base) do
-      Map.merge(candidate, %{
-        payload: nth,
-        size: candidate.size + size,
-        before: before,
-        sources: nil,
-        node: nil,
-        judged: false
-      })
-    end
-  end
-
-  # The changed files, by name. They are made when a candidate is tried: thousands of copies of a file are many megabytes.
-  defp with_sources(session, candidate) do
-    with {:ok, text} <- text(session, candidate.before, candidate.file),
-         {:ok, changed} <- Native.edit_apply(text, candidate.edits) do
-      {:ok, %{candidate | sources: Map.put(candidate.before, candidate.file, changed)}}
-    end
-  end
-
-  defp text(session, sources, file) do
-    case sources do
-      %{^file => text} -> {:ok, text}
-      _ -> Index.text(session.index, file)
-    end
-  end
+  defp known(session, candidates),
+    do: %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}
 
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do
-    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget] do
+    if Workers.free?(session.workers) and left(session, :search) > 0 do
       with {:ok, session} <- gather(session) do
         case next_batch(session) do
-          {session, []} -> {:ok, session}
-          {session, batch} -> session |> give(batch) |> filled()
+          {session, _way, []} -> {:ok, session}
+          {session, way, batch} -> session |> give(way, batch) |> filled()
         end
       end
     else
@@ -271,19 +322,35 @@ defmodule Ambix.Fix.Session do
 
   # Asks the tree until the queue holds a batch, or the tree has nothing more.
   defp gather(session) do
-    with wanted when wanted > 0 <- session.batch - length(session.queue),
+    wanted = session.batch - length(session.queue)
+
+    with true <- wanted > 0,
+         {:ok, session} <- next_page(session, wanted),
          {:ok, [_ | _] = tasks} <- Search.ask(session.search, wanted),
          {:ok, session} <- Enum.reduce_while(tasks, {:ok, session}, &enter/2) do
       gather(session)
     else
       {:error, error} -> {:error, error}
-      _ -> {:ok, session}
+      {:ok, []} -> {:ok, session}
+      false -> {:ok, session}
+    end
+  end
+
+  # The likeliest of a page come before all of the next one, so that is made only when it is needed.
+  defp next_page(%{next_page: from, ahead: ahead} = session, wanted) when from == nil or ahead >= wanted,
+    do: {:ok, session}
+
+  defp next_page(session, wanted) do
+    with {:ok, candidates, session} <- propose(session, nil, session.next_page, @later_page),
+         :ok <- Search.more(session.search, 0, candidates) do
+      next_page(%{session | ahead: session.ahead + length(candidates)}, wanted)
     end
   end
 
   defp enter({:evaluate, node, payload}, {:ok, session}) do
     candidate = %{session.candidates[payload] | node: node}
     session = put_in(session.candidates[payload], candidate)
+    session = if candidate.before == %{}, do: %{session | ahead: session.ahead - 1}, else: session
 
     if candidate.within,
       do: {:cont, {:ok, %{session | queue: session.queue ++ [payload]}}},
@@ -291,24 +358,38 @@ defmodule Ambix.Fix.Session do
   end
 
   defp enter({:expand, node, payload}, {:ok, session}) do
-    case propose(session, node, session.candidates[payload]) do
-      {:ok, session} -> {:cont, {:ok, session}}
+    with {:ok, candidates, session} <- propose(session, session.candidates[payload], 0, @children_most),
+         :ok <- Search.children(session.search, node, candidates) do
+      {:cont, {:ok, session}}
+    else
       {:error, error} -> {:halt, {:error, error}}
     end
   end
 
   # A batch shares what is changed before: the candidates on top of one parent.
-  defp next_batch(%{queue: [], aside: []} = session), do: {session, []}
+  defp next_batch(%{queue: [], aside: [], patient: []} = session), do: {session, :together, []}
 
   defp next_batch(%{queue: queue, aside: aside} = session) do
-    if queue == [] or (aside != [] and prior(session, aside) > prior(session, queue) * dearer(session)) do
-      {batch, aside} = split(session, aside, @alone_most)
-      {%{session | aside: aside}, batch}
-    else
-      {batch, queue} = split(session, queue, session.batch)
-      {%{session | queue: queue, batch: min(2 * session.batch, @batch_most)}, batch}
+    cond do
+      patient?(session) ->
+        {batch, patient} = split(session, session.patient, @patient_most)
+        {%{session | patient: patient}, :patient, batch}
+
+      queue == [] or (aside != [] and prior(session, aside) > prior(session, queue) * dearer(session)) ->
+        {batch, aside} = split(session, aside, @alone_most)
+        {%{session | aside: aside}, :alone, batch}
+
+      true ->
+        {batch, queue} = split(session, queue, session.batch)
+        {%{session | queue: queue, batch: min(2 * session.batch, @batch_most)}, :together, batch}
     end
   end
+
+  defp patient?(%{patient: []}), do: false
+  defp patient?(%{queue: [], aside: []}), do: true
+
+  defp patient?(%{costs: %{patient: {spent, _}, together: {together, _}, alone: {alone, _}}}),
+    do: (spent + @patient_ms) * @patient_share <= spent + together + alone
 
   defp dearer(%{costs: %{together: {together, many}, alone: {alone, few}}}),
     do: alone / few / (together / many)
@@ -329,92 +410,41 @@ defmodule Ambix.Fix.Session do
     {batch, later ++ others}
   end
 
-  defp give(session, [first | _] = payloads) do
+  defp give(session, way, [first | _] = payloads) do
     base = session.candidates[first].before
+    passed = Enum.filter(session.baseline, &(&1.state == :passed))
+    # The sandbox has said what it has not tried before the search ends.
+    timeout = max(left(session, :search), 1)
+    opts = Judgement.options(session.failing, passed, way == :patient, timeout)
 
-    with {:ok, candidates} <- all_sources(session, payloads),
-         mutants = Enum.map(candidates, &mutant(session, &1)),
-         {:ok, workers} <- Workers.give(session.workers, base, mutants, verdict_opts(session)) do
-      known = Enum.into(candidates, session.candidates, &{&1.payload, &1})
-      {:ok, %{session | workers: workers, candidates: known}}
+    with {:ok, candidates} <- each(payloads, &with_sources(session, session.candidates[&1])),
+         {:ok, mutants} <- each(candidates, &Candidate.mutant(&1, session.index)),
+         {:ok, workers} <- Workers.give(session.workers, way, base, mutants, opts) do
+      {:ok, known(%{session | workers: workers}, candidates)}
     end
   end
 
-  defp all_sources(session, payloads) do
-    payloads
-    |> Enum.reduce_while({:ok, []}, fn payload, {:ok, done} ->
-      case with_sources(session, session.candidates[payload]) do
-        {:ok, candidate} -> {:cont, {:ok, [candidate | done]}}
+  defp with_sources(_session, %{sources: %{}} = candidate), do: {:ok, candidate}
+  defp with_sources(session, candidate), do: Candidate.with_sources(candidate, session.index)
+
+  defp each(list, fun) do
+    list
+    |> Enum.reduce_while({:ok, []}, fn one, {:ok, done} ->
+      case fun.(one) do
+        {:ok, result} -> {:cont, {:ok, [result | done]}}
         {:error, error} -> {:halt, {:error, error}}
       end
     end)
     |> case do
-      {:ok, candidates} -> {:ok, Enum.reverse(candidates)}
+      {:ok, results} -> {:ok, Enum.reverse(results)}
       {:error, error} -> {:error, error}
     end
-  end
-
-  defp mutant(session, %{file: file} = candidate) do
-    changed = candidate.sources[file]
-    %{id: candidate.payload, changes: %{file => changed}, within: within(session, candidate, changed)}
-  end
-
-  defp within(_session, %{within: nil}, _changed), do: nil
-
-  defp within(session, %{within: {start, stop, first, last}} = candidate, changed) do
-    {:ok, text} = text(session, candidate.before, candidate.file)
-    length = stop - start + byte_size(changed) - byte_size(text)
-
-    %{
-      file: candidate.file,
-      first: first,
-      last: last,
-      start: start,
-      stop: stop,
-      text: binary_part(changed, start, length)
-    }
-  end
-
-  # The failing tests run first, all that are quick, so that a part that is mended can be seen; the others only when all of
-  # those pass, until one fails.
-  defp verdict_opts(session) do
-    failing = Enum.sort_by(session.failing, &{&1.microseconds, &1.id})
-    passed = for test <- session.baseline, test.state == :passed, do: test
-
-    [
-      failing: Enum.map(failing, & &1.id),
-      quick: quick(failing),
-      others: Enum.map(passed, & &1.id),
-      timeout_per_test: timeout_per_test(session.failing, @grace_ms),
-      timeout_others: timeout_per_test(passed, @grace_ms),
-      timeout_ms: timeout(session),
-      unfit: :tell,
-      seed: 0
-    ]
-  end
-
-  # As many as take a moment together, and at least one.
-  defp quick(tests) do
-    sums = tests |> Enum.map(& &1.microseconds) |> Enum.scan(&+/2)
-    max(1, Enum.count(sums, &(&1 <= @moment_us)))
-  end
-
-  # Nothing that is tried may outlast the budget by more than two seconds.
-  defp timeout(session) do
-    left = round((session.opts[:budget] - elapsed(session)) * 1000)
-    max(left, 2_000)
-  end
-
-  # A mutant may loop: a test gets ten times what the slowest took, and some time more.
-  defp timeout_per_test(tests, grace_ms) do
-    slowest = tests |> Enum.map(& &1.microseconds) |> Enum.max(fn -> 0 end)
-    grace_ms + div(slowest * 10, 1_000)
   end
 
   # --- verdicts
 
   defp collect(session, emit) do
-    case Workers.take(session.workers) do
+    case Workers.take(session.workers, max(left(session, :search), 0) + @moment_ms) do
       {:verdict, payload, verdict, workers} ->
         learn(%{session | workers: workers}, payload, {:ok, verdict}, emit)
 
@@ -431,14 +461,25 @@ defmodule Ambix.Fix.Session do
 
       {:free, [], _error, _took, workers} ->
         %{session | workers: workers}
+
+      :timeout ->
+        session
     end
   end
 
   # What was not tried, unless it was only to see whether it is smaller than a patch that works.
   defp again(session, payloads) do
-    waited_for = Enum.filter(payloads, &session.candidates[&1].node)
-    {queue, aside} = Enum.split_with(waited_for, &session.candidates[&1].within)
-    %{session | queue: queue ++ session.queue, aside: in_order(session, aside ++ session.aside)}
+    candidates = for payload <- payloads, one = session.candidates[payload], one.node, do: one
+    {patient, others} = Enum.split_with(candidates, & &1.patient)
+    {queue, aside} = Enum.split_with(others, & &1.within)
+    numbers = fn candidates -> Enum.map(candidates, & &1.payload) end
+
+    %{
+      session
+      | queue: numbers.(queue) ++ session.queue,
+        aside: in_order(session, numbers.(aside) ++ session.aside),
+        patient: in_order(session, numbers.(patient) ++ session.patient)
+    }
   end
 
   defp in_order(session, payloads), do: Enum.sort_by(payloads, &{-session.candidates[&1].prior, &1})
@@ -452,10 +493,18 @@ defmodule Ambix.Fix.Session do
         aside: List.delete(session.aside, payload)
     }
 
-    judged = judge(session, outcome)
+    if not candidate.patient and candidate.node != nil and Judgement.too_slow?(outcome) do
+      session = put_in(session.candidates[payload].patient, true)
+      again(session, [payload])
+    else
+      settle(session, candidate, Judgement.judge(outcome, wanted(session)), emit)
+    end
+  end
+
+  defp settle(session, candidate, judged, emit) do
     tried = Map.update(session.tried, candidate.kind, 1, &(&1 + 1))
-    candidates = %{session.candidates | payload => %{candidate | judged: true}}
-    session = %{session | candidates: candidates, tried: tried, executions: session.executions + 1}
+    session = put_in(session.candidates[candidate.payload].judged, true)
+    session = %{session | tried: tried, executions: session.executions + 1}
 
     # What is tried only because it is smaller than a patch that works is no node that the tree waits for.
     if candidate.node, do: :ok = Search.verdict(session.search, candidate.node, judged)
@@ -475,36 +524,26 @@ defmodule Ambix.Fix.Session do
     |> Map.merge(Map.take(judged, [:score, :solved, :note]))
   end
 
-  defp judge(_session, {:error, error}),
-    do: %{score: 0.0, dead: true, solved: false, note: error.message, seconds: 0.0}
-
-  defp judge(session, {:ok, verdict}) do
-    wanted = MapSet.new(session.failing, & &1.id)
-    passed = for test <- verdict.tests, test.state == :passed, into: MapSet.new(), do: test.id
-    mended = wanted |> MapSet.intersection(passed) |> MapSet.size()
-    broken = Enum.count(verdict.failed, &(not MapSet.member?(wanted, &1)))
-    solved = verdict.status == :passed
-
-    %{
-      score: if(solved, do: 1.0, else: mended / MapSet.size(wanted) * 0.9 / (1 + broken)),
-      solved: solved,
-      # Only what mends a part of the failures and breaks nothing is worth building on.
-      dead: not solved and (mended == 0 or broken > 0 or verdict.killed != nil),
-      note: note(verdict, mended, MapSet.size(wanted), broken),
-      seconds: verdict.microseconds / 1_000_000
-    }
-  end
-
-  defp note(%{status: :passed}, _, _, _), do: "all tests pass"
-  defp note(%{status: :compile_error}, _, _, _), do: "does not compile"
-  defp note(%{killed: %{reason: reason}}, _, _, _), do: "stopped: #{reason}"
-  defp note(_, mended, wanted, 0), do: "#{mended} of #{wanted} mended"
-  defp note(_, mended, wanted, broken), do: "#{mended} of #{wanted} mended, #{broken} broken"
-
   # --- after a verdict
 
-  # Other single changes close to the first patch that are smaller.
-  defp rivals(%{solved: [first | _]} = session) do
+  # What may be smaller than a patch that works: other single changes close to the first one, and each patch with one of its
+  # parts left out. Each patch is looked at once.
+  defp smaller(session) do
+    new = Enum.reject(session.solved, &(&1.payload in session.polished))
+
+    Enum.reduce(Enum.reverse(new), session, fn solved, session ->
+      reduced = Candidate.reductions(solved, map_size(session.candidates) + 1, session.index)
+      rivals = if MapSet.size(session.polished) == 0, do: rivals(session, solved), else: []
+
+      %{
+        known(session, reduced)
+        | polish: session.polish ++ Enum.map(reduced ++ rivals, & &1.payload),
+          polished: MapSet.put(session.polished, solved.payload)
+      }
+    end)
+  end
+
+  defp rivals(session, first) do
     session.candidates
     |> Map.values()
     |> Enum.filter(fn candidate ->
@@ -513,21 +552,20 @@ defmodule Ambix.Fix.Session do
     end)
     |> Enum.sort_by(&{&1.size, -&1.prior, &1.payload})
     |> Enum.take(@polish_most)
-    |> Enum.map(& &1.payload)
   end
 
-  defp fill_polish(%{polish: [_ | _] = rivals} = session) do
-    if Workers.free?(session.workers) and elapsed(session) < session.opts[:budget],
-      do: give(%{session | polish: []}, rivals),
+  defp fill_polish(%{polish: [_ | _] = payloads} = session) do
+    way = if Enum.any?(session.solved, & &1.patient), do: :patient, else: :alone
+
+    if Workers.free?(session.workers),
+      do: give(%{session | polish: []}, way, payloads),
       else: {:ok, session}
   end
 
   defp fill_polish(session), do: {:ok, session}
 
   defp draw(session, emit) do
-    drawn = session.executions - session.drawn
-
-    if drawn >= @tree_every do
+    if session.executions - session.drawn >= @tree_every do
       emit_tree(session, emit)
       %{session | drawn: session.executions}
     else
@@ -540,42 +578,88 @@ defmodule Ambix.Fix.Session do
   end
 
   defp finish(session, emit) do
+    session = give_back(session)
     emit_tree(session, emit)
-    {:ok, status} = Search.status(session.search)
-    done(session, :none, [], status.reason)
+    done(session, :none, [], reason(session))
+  end
+
+  # What was asked for and not tried waits, and does not run; what was too slow was tried.
+  defp give_back(session) do
+    given_back =
+      for {payload, %{node: node, judged: false} = candidate} when node != nil <- session.candidates do
+        if candidate.patient,
+          do: Search.verdict(session.search, node, %{score: 0.0, dead: true, note: "a test took too long"}),
+          else: Search.untried(session.search, node)
+
+        {payload, %{candidate | node: nil}}
+      end
+
+    %{session | candidates: Enum.into(given_back, session.candidates)}
+  end
+
+  defp reason(session) do
+    tried = session.tried |> Map.values() |> Enum.sum()
+    most = session.opts[:max_candidates]
+    more = if session.next_page, do: "at least ", else: ""
+
+    cond do
+      left(session, :search) <= 0 ->
+        "the time is over: #{tried} of #{more}#{map_size(session.candidates)} candidates were tried"
+
+      tried >= most ->
+        "as many candidates were tried as allowed (#{most})"
+
+      true ->
+        "nothing is left to try: no single change that is known here mends the tests, nor a pair of those that mend a part"
+    end
   end
 
   # In a fresh VM, the whole suite in its own order: some tests fail only after others.
   defp confirm(session, best) do
     opts = [
-      unsafe_without_isolation: session.opts[:unsafe_without_isolation],
-      timeout_per_test: timeout_per_test(session.baseline, 2_000),
+      timeout_per_test: Judgement.confirming_ms(session.baseline),
+      timeout_ms: left(session),
+      within_ms: left(session),
       seed: 0
     ]
 
-    Project.verify(session.root, best.sources, opts)
-  end
-
-  defp confirmed?(session, verdict) do
-    failed_before = for test <- session.baseline, failed?(test), into: MapSet.new(), do: test.id
-    allowed = MapSet.difference(failed_before, MapSet.new(session.failing, & &1.id))
-    verdict.compile == :ok and verdict.killed == nil and MapSet.subset?(MapSet.new(verdict.failed), allowed)
+    Project.verify(session.root, best.sources, Workers.options(session.opts) ++ opts)
   end
 
   # --- results
 
-  defp patches(session, best) do
-    for {file, text} <- Enum.sort(best.sources) do
-      {:ok, original} = Index.text(session.index, file)
-      {:ok, diff} = Native.edit_diff(file, original, text)
-      %{file: file, diff: diff, text: text, original: original}
+  defp done(session, status, patches, reason) do
+    session = give_back(session)
+    Workers.stop(session.workers)
+    {:done, result(session, status, patches, reason), %{session | workers: nil}}
+  end
+
+  # An error that came because the time was over is no error.
+  defp stop(session, error, doing) do
+    if doing != "" and not time?(session) do
+      out_of_time(session, doing)
+    else
+      Workers.stop(session.workers)
+      {:error, error, %{session | workers: nil}}
     end
   end
 
-  defp done(session, status, patches, reason) do
-    Workers.stop(session.workers)
+  defp out_of_time(session, doing), do: done(session, :none, [], "the time is over: it ended while #{doing}")
 
-    result = %{
+  @doc "The result of a run that did not keep to its time."
+  def out_of_time(opts) do
+    session = %__MODULE__{
+      root: nil,
+      opts: opts,
+      deadline: now(),
+      started: now() - round(opts[:budget] * 1000)
+    }
+
+    result(session, :none, [], "the time is over")
+  end
+
+  defp result(session, status, patches, reason) do
+    %{
       status: status,
       patches: patches,
       localised: session.suspects,
@@ -585,49 +669,18 @@ defmodule Ambix.Fix.Session do
       seconds: elapsed(session),
       tried: session.tried,
       reason: reason,
-      trace: trace(session, :text),
-      mermaid: trace(session, :mermaid)
+      trace: trace(session, :text, children: :all),
+      mermaid: trace(session, :mermaid, [])
     }
-
-    {:done, result, session}
   end
 
-  defp trace(%{search: nil}, _form), do: ""
+  defp trace(%{search: nil}, _form, _opts), do: ""
 
-  defp trace(session, form) do
-    {:ok, text} = Search.trace(session.search, form)
+  defp trace(session, form, opts) do
+    {:ok, text} = Search.trace(session.search, form, opts)
     text
-  end
-
-  defp stop(session, error) do
-    if session.workers, do: Workers.stop(session.workers)
-    {:error, error, session}
   end
 
   defp go(session), do: {:continue, session}
   defp go(session, phase), do: {:continue, %{session | phase: phase}}
-
-  defp elapsed(session), do: (System.monotonic_time(:millisecond) - session.started) / 1000
-
-  defp failed?(test), do: test.state in [:failed, :timeout, :invalid]
-
-  # What a test says about the fault, for the localisation: whether it passed, what it ran, where it broke. Tests that
-  # fail for other reasons than the ones that are to be mended say nothing.
-  defp observation(test, failing) do
-    cond do
-      MapSet.member?(failing, test.id) -> observation(test, false, test.covered || [])
-      test.state == :passed and test.covered != nil -> observation(test, true, test.covered)
-      true -> nil
-    end
-  end
-
-  defp observation(test, passed, covered) do
-    %{
-      id: test.id,
-      passed: passed,
-      covered: covered,
-      frames: for(frame <- test.frames, do: {frame.file, frame.line}),
-      text: if(passed, do: "", else: "#{test.id}\n#{test.message}")
-    }
-  end
 end

@@ -26,7 +26,7 @@ defmodule Ambix.Fix.Target do
         {:error, Error.new(:invalid_argument, "#{file} is not inside #{root}", %{path: path})}
 
       true ->
-        {:ok, %__MODULE__{file: relative, line: line, test?: String.ends_with?(relative, "_test.exs")}}
+        {:ok, %__MODULE__{file: relative, line: line, test?: String.ends_with?(relative, ".exs")}}
     end
   end
 
@@ -44,4 +44,16 @@ defmodule Ambix.Fix.Target do
 
   def wants_place?(%__MODULE__{file: file, line: line}, suspect),
     do: suspect.file == file and suspect.line == line
+
+  # What stands in the folder of test files, such as `test/support`, is no part of what they test.
+  def beside_tests?(tests, file) do
+    folders =
+      for %{file: file} <- tests,
+          [folder, _ | _] <- [Path.split(file)],
+          folder != "lib",
+          uniq: true,
+          do: folder
+
+    hd(Path.split(file)) in folders
+  end
 end

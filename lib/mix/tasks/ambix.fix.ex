@@ -34,6 +34,12 @@ defmodule Mix.Tasks.Ambix.Fix do
                  arg: "PATH",
                  doc: "A GGUF file, or the name of a model: it proposes changes too, and helps to order them."
                ],
+               allow_path: [
+                 type: {:custom, Args, :list, []},
+                 default: [],
+                 arg: "DIR[,DIR]",
+                 doc: "Folders outside of the project that the sandbox may read, for dependencies by path."
+               ],
                unsafe_without_isolation: [
                  type: :boolean,
                  default: false,
@@ -48,7 +54,8 @@ defmodule Mix.Tasks.Ambix.Fix do
       mix ambix.fix [FILE[:LINE]] [--root DIR] [--apply]
 
   `FILE` is a test file, to mend only its tests, or a source file, to change nothing else; `LINE` narrows it to a test or a line. Dependencies
-  must have been fetched. A patch passes the tests, which does not make it right: read it.
+  must have been fetched. `DIR` may be an app of an umbrella, or an umbrella. A patch passes the tests, which does not make it right: read it.
+  With `--quiet` the patch is all that is printed, and `git apply` takes it.
 
   The exit code is 0 when a patch was found or no test failed, 2 when none was found, 1 on an error. With `--json` one line is printed:
   `{"status": "mended" | "none" | "nothing_failing", "patches": [{"file", "diff"}], "localised": [{"file", "line", "score"}], "executions",
@@ -80,12 +87,13 @@ defmodule Mix.Tasks.Ambix.Fix do
 
   defp fix_options(target, opts, model, show) do
     Keyword.take(opts, [:budget, :seed, :depth, :workers, :policy, :unsafe_without_isolation]) ++
-      [target: target, model: model, on_event: show]
+      [target: target, model: model, on_event: show, allow_paths: Enum.map(opts[:allow_path], &Path.expand/1)]
   end
 
   defp report(result, opts) do
     cond do
       opts[:json] -> CLI.say_json(json(result, opts))
+      opts[:quiet] -> for(patch <- result.patches, do: IO.write(patch.diff))
       result.status == :nothing_failing -> CLI.say("Every test passes: there is nothing to mend.")
       true -> summary(result, opts)
     end
@@ -95,7 +103,7 @@ defmodule Mix.Tasks.Ambix.Fix do
     if opts[:trace], do: CLI.say(["\n", result.trace])
 
     cond do
-      result.status == :none ->
+      result.status == :none and result.patches == [] ->
         CLI.say(["\n", Style.paint("tried", :bright), ", by kind of change:"])
 
         rows =
@@ -103,7 +111,7 @@ defmodule Mix.Tasks.Ambix.Fix do
 
         CLI.say([{"change", :left}, {"tried", :right}] |> Table.render(rows) |> Enum.map(&["  ", &1, "\n"]))
 
-      opts[:apply] ->
+      opts[:apply] and result.patches != [] ->
         CLI.say("Written to the project.")
 
       true ->
