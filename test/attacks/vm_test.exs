@@ -54,4 +54,9 @@ defmodule Ambix.Attacks.VmTest do
       check({unquote(id), {:elixir, unquote(code)}, unquote(limits), unquote(Macro.escape(expected))})
     end
   end
+
+  test "a crash leaves no dump" do
+    script = "elixir -e ':erlang.halt(~c\"end\")'; echo \"exit $?\"; ls -A /tmp"
+    check({"crash dump", script, [wall_clock_ms: 60_000], says: "exit 1", never: "erl_crash"})
+  end
 end
