@@ -30,7 +30,8 @@ mark = fn module, name, arity ->
 end
 
 entry = fn name, arity, mark -> "#{name}/#{arity}#{mark}" end
-plain? = fn name -> Atom.to_string(name) =~ ~r/^[a-z][A-Za-z0-9_]*[?!]?$/ end
+operator? = fn name -> Macro.operator?(name, 1) or Macro.operator?(name, 2) or name == :"..//" end
+plain? = fn name -> Atom.to_string(name) =~ ~r/^[a-z][A-Za-z0-9_]*[?!]?$/ or operator?.(name) end
 
 now =
   for module <- elixir ++ erlang, into: %{} do

@@ -18,6 +18,8 @@ pub use draw::{Export, Format, Picture};
 pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
 
 #[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -205,6 +205,7 @@ mod tests {
             spec: None,
             fields: Vec::new(),
             signature: None,
+            guessed: false,
         }
     }
 

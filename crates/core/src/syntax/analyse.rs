@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::check::check;
 use super::elixir::Reader;
 use super::parse::parse;
-use super::recover::{Parsed, parsed};
+use super::recover::{Parsed, Piece, parsed};
 use super::template::{Dialect, Overlay, renumber};
 use super::{FileFacts, chunk, diagnose, erlang};
 use crate::source::{File, Language, Span};
@@ -26,17 +27,15 @@ pub fn analyse(file: &File) -> FileFacts {
 }
 
 fn elixir(file: &File) -> FileFacts {
-    let Parsed { trees, fragments, given_up } = parsed(&file.text);
-    let all = || trees.iter().chain(fragments.iter().map(|fragment| &fragment.tree));
-    let Some(first) = all().next() else { return given_up_at(file, given_up) };
-    let broken = given_up.is_some() || all().any(|tree| tree.root_node().has_error());
-    let overlay = Overlay::of_code(&file.text, all());
+    let fault = check(&file.text);
+    let Parsed { pieces, given_up } = parsed(&file.text, fault.is_some());
+    let trees = || pieces.iter().filter_map(Piece::tree);
+    let Some(first) = trees().next() else { return given_up_at(file, given_up) };
+    let broken = fault.is_some() || given_up.is_some() || trees().any(|tree| tree.root_node().has_error());
+    let overlay = Overlay::of_code(&file.text, trees());
     let mut reader = Reader::new(overlay.text(), first);
     (reader.path, reader.templates) = (&file.path, overlay.templates());
-    for tree in &trees {
-        reader.read(tree.root_node());
-    }
-    reader.recover(&fragments);
+    reader.read_pieces(&pieces);
     reader.settle();
     if broken {
         reader.part();
@@ -45,8 +44,8 @@ fn elixir(file: &File) -> FileFacts {
     if given_up.is_some() {
         diagnose::given_up(file, "Elixir", given_up, &mut facts.diagnostics);
     }
-    for tree in &trees {
-        diagnose::syntax(file, "Elixir", tree, &mut facts.diagnostics);
+    if let Some(fault) = fault {
+        diagnose::fault(file, fault, &mut facts.diagnostics);
     }
     finish(file, &overlay, &mut facts);
     facts

@@ -342,6 +342,7 @@ mod tests {
                 spec: None,
                 fields: Vec::new(),
                 signature: Some(format!("{name}(it)").into()),
+                guessed: false,
             })
             .collect();
         FileFacts { definitions, ..FileFacts::default() }

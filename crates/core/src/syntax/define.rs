@@ -9,6 +9,7 @@ use super::elixir::{Mode, Reader, Task};
 use super::framework::Context;
 use super::literal::{as_atom, atom, string};
 use super::parse::{join, span};
+use super::value::Through;
 use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
 use crate::source::Span;
 
@@ -19,6 +20,12 @@ pub(super) struct Module<'t> {
     pub(super) name: Option<Arc<str>>,
     /// Attributes that hold a module.
     pub(super) attributes: FxHashMap<&'t str, Arc<str>>,
+    /// Modules that other attributes may be.
+    pub(super) values: FxHashMap<&'t str, Vec<Arc<str>>>,
+    /// Modules that functions without parameters may give.
+    pub(super) returns: FxHashMap<&'t str, Vec<Arc<str>>>,
+    /// Calls through what such functions give.
+    pub(super) through: Vec<Through<'t>>,
     /// The text of the `describe` around.
     pub(super) describe: Option<Arc<str>>,
     definition: Option<u32>,
@@ -30,6 +37,28 @@ pub(super) struct Module<'t> {
     /// What frameworks make of it.
     pub(super) framework: Context<'t>,
 }
+
+/// Macros of much used packages that define functions as `def` and `defp` do.
+const DEFINERS: [&str; 8] =
+    ["defn", "defnp", "deftransform", "deftransformp", "defmemo", "defmemop", "defcached", "defcachedp"];
+
+/// What begins with `def` and is read in another way, or defines no function.
+const NOT_BY_FORM: [&str; 14] = [
+    "def",
+    "defp",
+    "defmacro",
+    "defmacrop",
+    "defguard",
+    "defguardp",
+    "defdelegate",
+    "defmodule",
+    "defprotocol",
+    "defimpl",
+    "defstruct",
+    "defexception",
+    "defoverridable",
+    "default",
+];
 
 /// What stands above a definition and belongs to it.
 #[derive(Default)]
@@ -124,6 +153,12 @@ impl<'t> Reader<'t> {
             ("defmacrop", [head, rest @ ..]) => self.define_function(node, Macro, false, *head, rest, block),
             ("defguard", [head, rest @ ..]) => self.define_function(node, Guard, true, *head, rest, block),
             ("defguardp", [head, rest @ ..]) => self.define_function(node, Guard, false, *head, rest, block),
+            // The form of old: a list of heads.
+            ("defdelegate", [heads, rest @ ..]) if heads.kind() == "list" => {
+                for head in self.children(*heads) {
+                    self.define_function(node, Delegate, true, head, rest, block);
+                }
+            }
             ("defdelegate", [head, rest @ ..]) => {
                 self.define_function(node, Delegate, true, *head, rest, block)
             }
@@ -132,12 +167,58 @@ impl<'t> Reader<'t> {
             ("test" | "property", [text, rest @ ..]) if self.functions == 0 => {
                 self.define_test(node, Test, *text, rest, block)
             }
+            (_, [head, rest @ ..]) if self.is_definition_by_form(name, *head, rest, block) => {
+                let public = !name.ends_with('p');
+                let arity = arguments.len() + usize::from(block.is_some());
+                // The macro is called in the body of the module.
+                if let Some(target) = node.child_by_field_name("target") {
+                    self.local(target, name, arity);
+                }
+                let count = self.facts.definitions.len();
+                self.define_function(node, Function, public, *head, rest, block);
+                if !DEFINERS.contains(&name)
+                    && let Some(definition) = self.facts.definitions.get_mut(count)
+                {
+                    definition.guessed = true;
+                }
+            }
             ("describe", [text, rest @ ..]) if self.functions == 0 && block.is_some() => {
                 self.define_test(node, DefinitionKind::Describe, *text, rest, block)
             }
             _ => return false,
         }
         true
+    }
+
+    /// Whether a call of a macro of an unknown module defines a function: it is named `def...`, and is given a head and a body
+    /// as `def` is.
+    fn is_definition_by_form(
+        &mut self,
+        name: &'t str,
+        head: Node<'t>,
+        rest: &[Node<'t>],
+        block: Option<Node<'t>>,
+    ) -> bool {
+        if !name.starts_with("def") || NOT_BY_FORM.contains(&name) || self.functions > 0 {
+            return false;
+        }
+        let call = match self.operator(head) {
+            Some("when") => head.child_by_field_name("left"),
+            _ => Some(head),
+        };
+        let is_head = call.is_some_and(|call| {
+            let target = call.child_by_field_name("target");
+            call.kind() == "call" && target.is_some_and(|target| target.kind() == "identifier")
+        });
+        let options = self.pairs(rest);
+        let has_body = block.is_some() || options.iter().any(|(key, _)| *key == "do");
+        // Of what is known, a head is enough: it declares defaults.
+        is_head && (has_body || (rest.is_empty() && DEFINERS.contains(&name)))
+    }
+
+    /// The definition of the module around.
+    pub(super) fn module_definition(&mut self) -> Option<u32> {
+        self.module().definition
     }
 
     fn define_module(
@@ -165,7 +246,11 @@ impl<'t> Reader<'t> {
                     None => Vec::new(),
                 };
                 for target in targets {
-                    fields.extend(self.module_of(target));
+                    match self.module_of(target) {
+                        Some(module) => fields.push(module),
+                        // `for target <- [Integer, Float] do defimpl ..., for: target`
+                        None => fields.extend(self.looped_targets(target)),
+                    }
                 }
                 if fields.len() < 2 {
                     fields.extend(outer);
@@ -190,7 +275,7 @@ impl<'t> Reader<'t> {
         let definition = name.clone().map(|module: Arc<str>| {
             let last = module.rsplit('.').next().unwrap_or(&module).into();
             let pending = std::mem::take(&mut self.module().pending);
-            let mut definition = self.blank(kind, module, last, None, span(node), pending);
+            let mut definition = self.blank(kind, module, last, None, self.extent(node), pending);
             definition.doc = None;
             definition.fields = fields.clone();
             self.record(definition)
@@ -208,7 +293,7 @@ impl<'t> Reader<'t> {
                 Basis::Written,
             );
         }
-        self.scopes.enter(node.end_byte());
+        self.scopes.enter(self.extent(node).end as usize);
         self.tasks.extend([Task::LeaveModule, Task::LeaveScope]);
         self.visit_all(block, Mode::Expression);
         for (key, value) in options {
@@ -218,29 +303,11 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Enters a module that only the layout of the text shows, inside of the one around.
-    pub(super) fn enter_outline(&mut self, written: &str, at: Span) {
-        let name: Arc<str> = match &self.module().name {
-            Some(outer) => as_atom(&format!("{outer}.{written}")).into(),
-            None => self.scopes.resolve(written),
-        };
-        let known = self.defined_modules.get(&name).copied();
-        let definition = known.unwrap_or_else(|| {
-            let last = name.rsplit('.').next().unwrap_or(&name).into();
-            let definition =
-                self.blank(DefinitionKind::Module, name.clone(), last, None, at, Pending::default());
-            self.record(definition)
-        });
-        let (name, definition) = (Some(name), Some(definition));
-        let outer_functions = std::mem::take(&mut self.functions);
-        self.modules.push(Module { name, definition, outer_functions, ..Module::default() });
-        self.owners.push(definition);
-    }
-
     pub(super) fn leave_module(&mut self) {
         let Some(module) = self.modules.pop() else { return };
         self.owners.pop();
         self.functions = module.outer_functions;
+        self.settle_through(&module.returns, module.through);
         let Some(name) = module.name else { return };
         self.settle_framework(&name, &module.framework);
         for ((function, arity), specs) in module.specs {
@@ -283,6 +350,9 @@ impl<'t> Reader<'t> {
         if let Some((index, name)) = index.zip(name) {
             self.framework_function(index, name, &parameters, rest, block);
         }
+        if self.quotes == 0 {
+            self.hold_function(name, &parameters, rest, block);
+        }
         if kind == DefinitionKind::Delegate {
             let options = self.pairs(rest);
             let option =
@@ -304,7 +374,7 @@ impl<'t> Reader<'t> {
         }
         // A quoted function sees, by `unquote`, the variables around the quote.
         let outer = (self.quotes == 0).then(|| self.scopes.isolate());
-        self.scopes.enter(node.end_byte());
+        self.scopes.enter(self.extent(node).end as usize);
         self.tasks.extend([Task::LeaveFunction(outer), Task::LeaveScope]);
         self.visit_all(block, Mode::Expression);
         if kind != DefinitionKind::Delegate {
@@ -334,7 +404,7 @@ impl<'t> Reader<'t> {
         if self.facts.injected_definitions.last().is_some_and(same) {
             return;
         }
-        let (name, span) = (self.intern(name), span(node));
+        let (name, span) = (self.intern(name), self.extent(node));
         let injected = InjectedDefinition { kind, name, arity, defaults, public, span, injected_by };
         self.facts.injected_definitions.push(injected);
     }
@@ -373,8 +443,9 @@ impl<'t> Reader<'t> {
         let key = (module.clone(), name.clone(), arity);
         let pending = std::mem::take(&mut self.module().pending);
         let last = self.module().last;
+        let at = self.extent(node);
         let Some(index) = self.callables.get(&key).copied() else {
-            let mut definition = self.blank(kind, module, name, Some(arity), span(node), pending);
+            let mut definition = self.blank(kind, module, name, Some(arity), at, pending);
             definition.public = public;
             definition.defaults = defaults;
             definition.signature = self.signature(head);
@@ -383,11 +454,11 @@ impl<'t> Reader<'t> {
             return index;
         };
         let definition = &mut self.facts.definitions[index as usize];
-        definition.clauses.push(span(node));
+        definition.clauses.push(at);
         definition.defaults = definition.defaults.max(defaults);
         definition.doc = definition.doc.take().or(pending.doc);
         if last == Some(index) {
-            definition.span = join(definition.span, span(node));
+            definition.span = join(definition.span, at);
         }
         self.module().last = Some(index);
         index
@@ -418,7 +489,7 @@ impl<'t> Reader<'t> {
         }
         let (name, arity) = if kind == DefinitionKind::Struct { ("__struct__", 0) } else { ("exception", 1) };
         let pending = std::mem::take(&mut self.module().pending);
-        let mut definition = self.blank(kind, module, name.into(), Some(arity), span(node), pending);
+        let mut definition = self.blank(kind, module, name.into(), Some(arity), self.extent(node), pending);
         definition.fields = fields;
         definition.doc = None;
         let index = self.record(definition);
@@ -448,7 +519,7 @@ impl<'t> Reader<'t> {
                     _ => title.clone(),
                 };
                 let pending = std::mem::take(&mut self.module().pending);
-                let definition = self.blank(kind, module, name, None, span(node), pending);
+                let definition = self.blank(kind, module, name, None, self.extent(node), pending);
                 Some(self.record(definition))
             }
             _ => None,
@@ -461,7 +532,7 @@ impl<'t> Reader<'t> {
         }
         self.functions += 1;
         let outer = Some(self.scopes.isolate());
-        self.scopes.enter(node.end_byte());
+        self.scopes.enter(self.extent(node).end as usize);
         self.tasks.extend([Task::LeaveFunction(outer), Task::LeaveScope]);
         self.visit_all(block, Mode::Expression);
         self.visit_list(rest, if block.is_some() { Mode::Pattern } else { Mode::Expression });
@@ -546,8 +617,14 @@ impl<'t> Reader<'t> {
 
     fn define_attribute(&mut self, node: Node<'t>, name: &'t str, value: Node<'t>) {
         let pending = std::mem::take(&mut self.module().pending);
-        if let Some(held) = self.module_of(value) {
-            self.module().attributes.insert(name, held);
+        match self.module_of(value) {
+            Some(held) => drop(self.module().attributes.insert(name, held)),
+            None => {
+                let values = self.may_be(value);
+                if !values.is_empty() {
+                    self.module().values.insert(name, values);
+                }
+            }
         }
         let mut owner = self.owner();
         if let Some(module) = self.module().name.clone() {
@@ -612,14 +689,12 @@ impl<'t> Reader<'t> {
             spec: None,
             fields: Vec::new(),
             signature: None,
+            guessed: false,
         }
     }
 
     fn record(&mut self, definition: Definition) -> u32 {
         let index = self.facts.definitions.len() as u32;
-        if definition.kind == DefinitionKind::Module {
-            self.defined_modules.entry(definition.module.clone()).or_insert(index);
-        }
         self.facts.definitions.push(definition);
         let module = self.module();
         module.last = Some(index);

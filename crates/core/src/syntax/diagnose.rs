@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 
 use tree_sitter::Tree;
 
+use super::check::Fault;
+use super::lines::LineNumbers;
 use super::parse::{errors, span};
 use crate::source::{Diagnostic, File, Severity, Span};
 
@@ -27,6 +29,14 @@ pub(super) fn syntax(file: &File, language: &str, tree: &Tree, diagnostics: &mut
         diagnostics.push(warning(file, Some(span(node)), what));
         ControlFlow::Continue(())
     });
+}
+
+/// Tells why a text is not Elixir.
+pub(super) fn fault(file: &File, fault: Fault, diagnostics: &mut Vec<Diagnostic>) {
+    let lines = LineNumbers::of(&file.text);
+    let (start, end) = (fault.at.start as u32, fault.at.end as u32);
+    let place = Span { start, end, line_start: lines.at(start), line_end: lines.at(end) };
+    problem(file, place, &fault.message, diagnostics);
 }
 
 /// Tells of something else that is wrong.

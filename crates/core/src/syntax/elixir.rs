@@ -10,9 +10,24 @@ use tree_sitter::{Node, Tree, TreeCursor};
 use super::define::Module;
 use super::framework::RouteScope;
 use super::lines::LineNumbers;
+use super::parse::span;
 use super::scope::{Scopes, Variables};
 use super::template::Template;
 use super::{Basis, FileFacts, ReferenceKind};
+use crate::source::Span;
+
+/// Operators that are part of the language, or are looked at apart.
+const NO_CALLS: [&str; 13] =
+    ["=", "|", "::", "<-", "->", "\\\\", "when", "=>", "&", "@", "^", "not", "not in"];
+
+/// The operators that every module imports. Sorted.
+const KERNEL_OPERATORS: [&str; 28] = [
+    "!", "!=", "!==", "&&", "*", "**", "+", "++", "-", "--", "..", "..//", "/", "//", "<", "<=", "<>", "==",
+    "===", "=~", ">", ">=", "and", "in", "or", "|>", "||", "~",
+];
+
+/// Keys whose values are blocks.
+const SECTIONS: [&str; 5] = ["after", "catch", "do", "else", "rescue"];
 
 /// How a piece of code is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +57,9 @@ pub(super) enum Task<'t> {
     Quotes(usize),
     /// Sets whether the code is left out by a condition on Elixir's version.
     LeftOut(bool),
-    EnterOwner(u32),
+    /// Sets whether a query is around, in which words mean what the database has.
+    InQuery(bool),
+    EnterOwner(Option<u32>),
     LeaveOwner,
     LeaveRoutes(Box<RouteScope>),
     LeaveTemplate,
@@ -68,8 +85,14 @@ pub(super) struct Reader<'t> {
     pub(super) quotes: usize,
     /// Whether a condition on Elixir's version leaves out the code.
     pub(super) left_out: bool,
+    /// Whether the code is part of a query.
+    pub(super) in_query: bool,
+    /// Whether the file says what it imports of `Kernel`, so that operators may be others than usual.
+    pub(super) own_operators: bool,
     /// Modules that a loop in a module's body runs over, by its variable: what the loop defines is made for each.
     pub(super) loops: FxHashMap<&'t str, Vec<Arc<str>>>,
+    /// Modules that a variable of the function around may be.
+    pub(super) held: FxHashMap<&'t str, Vec<Arc<str>>>,
     /// How many templates are around.
     pub(super) templates_around: usize,
     /// Definitions of what is called, by module, name and arity.
@@ -78,11 +101,11 @@ pub(super) struct Reader<'t> {
     pub(super) looped: usize,
     /// How long the heads of functions are together.
     pub(super) heads: usize,
-    /// The first definition of each module.
-    pub(super) defined_modules: FxHashMap<Arc<str>, u32>,
     pub(super) facts: FileFacts,
     /// The shapes of messages, by where their references begin and end.
     pub(super) messages: Vec<((u32, u32), Arc<str>)>,
+    /// Of the call whose body is read apart from it: where it begins, and where all of it is.
+    pub(super) outline: Option<(usize, Span)>,
     cursor: TreeCursor<'t>,
     names: FxHashMap<&'t str, Arc<str>>,
 }
@@ -101,14 +124,17 @@ impl<'t> Reader<'t> {
             functions: 0,
             quotes: 0,
             left_out: false,
+            in_query: false,
+            own_operators: source.contains("import Kernel"),
             loops: FxHashMap::default(),
+            held: FxHashMap::default(),
             templates_around: 0,
             callables: FxHashMap::default(),
             looped: 0,
             heads: 0,
-            defined_modules: FxHashMap::default(),
             facts: FileFacts::default(),
             messages: Vec::new(),
+            outline: None,
             cursor: tree.walk(),
             names: FxHashMap::default(),
         }
@@ -116,13 +142,15 @@ impl<'t> Reader<'t> {
 
     /// Reads `node` and all that is in it.
     pub(super) fn read(&mut self, node: Node<'t>) {
+        let before = self.tasks.len();
         self.tasks.push(Task::Visit(node, Mode::Statement));
-        self.run();
+        self.run_until(before);
     }
 
-    /// Does all that is left to do.
-    pub(super) fn run(&mut self) {
-        while let Some(task) = self.tasks.pop() {
+    /// Does what is to be done until so many tasks are left.
+    pub(super) fn run_until(&mut self, left: usize) {
+        while self.tasks.len() > left {
+            let Some(task) = self.tasks.pop() else { return };
             match task {
                 Task::Visit(node, Mode::Statement) => self.statement(node),
                 Task::Visit(node, mode) => self.visit(node, mode),
@@ -141,7 +169,8 @@ impl<'t> Reader<'t> {
                 }
                 Task::Quotes(quotes) => self.quotes = quotes,
                 Task::LeftOut(left_out) => self.left_out = left_out,
-                Task::EnterOwner(owner) => self.owners.push(Some(owner)),
+                Task::InQuery(in_query) => self.in_query = in_query,
+                Task::EnterOwner(owner) => self.owners.push(owner),
                 Task::LeaveOwner => {
                     self.owners.pop();
                 }
@@ -169,6 +198,11 @@ impl<'t> Reader<'t> {
                 self.tuple(node, mode);
                 self.visit_children(node, keep_pattern(mode));
             }
+            "pair" if self.key(node).is_some_and(|key| SECTIONS.contains(&key)) => {
+                self.scopes.enter(node.end_byte());
+                self.tasks.push(Task::LeaveScope);
+                self.visit_all(node.child_by_field_name("value"), keep_pattern(mode));
+            }
             "pair" => {
                 self.visit_all(node.child_by_field_name("value"), keep_pattern(mode));
                 let key = node.child_by_field_name("key").filter(|key| key.kind() == "quoted_keyword");
@@ -191,17 +225,26 @@ impl<'t> Reader<'t> {
             }
             "sigil" => self.sigil(node, mode),
             "do_block" | "after_block" | "rescue_block" | "catch_block" | "else_block" => {
-                self.scopes.enter(node.end_byte());
-                self.tasks.push(Task::LeaveScope);
-                let timeout = node.kind() == "after_block" || mode == Mode::Conditions;
-                let inner = if timeout { Mode::Conditions } else { self.body_mode() };
-                self.visit_children(node, inner);
+                self.block(node, mode)
             }
             "stab_clause" => self.stab(node, mode),
             "ERROR" => self.visit_children(node, self.body_mode()),
             "comment" => {}
             _ => self.visit_children(node, keep_pattern(mode)),
         }
+    }
+
+    /// A block and the sections behind it, which see nothing of what it brings into scope.
+    fn block(&mut self, node: Node<'t>, mode: Mode) {
+        let timeout = node.kind() == "after_block" || mode == Mode::Conditions;
+        let inner = if timeout { Mode::Conditions } else { self.body_mode() };
+        let children: Vec<_> = node.named_children(&mut self.cursor).collect();
+        let sections = children.iter().position(|child| child.kind().ends_with("_block"));
+        let (body, sections) = children.split_at(sections.unwrap_or(children.len()));
+        self.visit_list(sections, inner);
+        self.scopes.enter(sections.first().map_or(node.end_byte(), Node::start_byte));
+        self.tasks.push(Task::LeaveScope);
+        self.visit_list(body, inner);
     }
 
     /// What the expressions of a block are: statements, unless a function or a quote is around.
@@ -235,6 +278,7 @@ impl<'t> Reader<'t> {
         let operator = node.child_by_field_name("operator").map_or("", |operator| self.text(operator));
         let (left, right) = (node.child_by_field_name("left"), node.child_by_field_name("right"));
         let inner = keep_pattern(mode);
+        self.operation(node, operator, 2, mode);
         // The task that is pushed last is done first.
         match operator {
             "|>" => {
@@ -244,6 +288,9 @@ impl<'t> Reader<'t> {
             }
             "=" | "<-" if mode != Mode::Pattern => {
                 self.assigned(left, right);
+                if let (Some(left), Some(right)) = (left, right) {
+                    self.hold(left, right);
+                }
                 self.visit_all(left, Mode::Pattern);
                 self.visit_all(right, Mode::Expression);
             }
@@ -260,7 +307,7 @@ impl<'t> Reader<'t> {
                 self.visit_all(left, inner);
             }
             "not in" => {
-                self.local(node, "not", 1);
+                self.word(node, "not", 1);
                 self.visit_all(right, inner);
                 self.visit_all(left, inner);
             }
@@ -276,8 +323,20 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// An operator is a call, unless it is part of the language. Those of `Kernel` are left out where nothing else can be
+    /// meant: there are as many of them as of all other calls.
+    fn operation(&mut self, node: Node<'t>, operator: &'t str, arity: u8, mode: Mode) {
+        let is_kernel = KERNEL_OPERATORS.binary_search(&operator).is_ok();
+        let is_call = !NO_CALLS.contains(&operator) && (!is_kernel || self.own_operators);
+        if is_call && !self.in_query && !matches!(mode, Mode::Pattern | Mode::Segment) {
+            let site = node.child_by_field_name("operator").unwrap_or(node);
+            self.local(site, operator, usize::from(arity));
+        }
+    }
+
     fn unary(&mut self, node: Node<'t>, mode: Mode) {
         let operator = node.child_by_field_name("operator").map_or("", |operator| self.text(operator));
+        self.operation(node, operator, 1, mode);
         match operator {
             "&" => self.capture(node),
             "@" => {
@@ -292,10 +351,15 @@ impl<'t> Reader<'t> {
                 }
             }
             "not" => {
-                self.local(node, "not", 1);
+                self.word(node, "not", 1);
                 self.visit_children(node, Mode::Expression);
             }
-            "^" => self.visit_children(node, Mode::Expression),
+            // What is pinned into a query is evaluated before it.
+            "^" => {
+                self.tasks.push(Task::InQuery(self.in_query));
+                self.visit_children(node, Mode::Expression);
+                self.tasks.push(Task::InQuery(false));
+            }
             _ => self.visit_children(node, keep_pattern(mode)),
         }
     }
@@ -338,6 +402,14 @@ impl<'t> Reader<'t> {
         }
         let last = self.modules.len() - 1;
         &mut self.modules[last]
+    }
+
+    /// Where a call is, its block included.
+    pub(super) fn extent(&self, call: Node) -> Span {
+        match self.outline {
+            Some((start, whole)) if start == call.start_byte() => whole,
+            _ => span(call),
+        }
     }
 
     pub(super) fn text(&self, node: Node) -> &'t str {

@@ -147,6 +147,8 @@ pub struct Definition {
     pub fields: Vec<Arc<str>>,
     /// The head of the first clause as written: `"add(cart, item) when is_map(item)"`.
     pub signature: Option<Arc<str>>,
+    /// Whether the form alone tells that it is one: a macro that nobody knows is given a head and a body.
+    pub guessed: bool,
 }
 
 impl Definition {

@@ -12,11 +12,13 @@ mod elixir;
 
 mod define;
 mod refer;
+mod value;
 
 mod framework;
 
 mod template;
 
+mod check;
 mod layout;
 mod recover;
 

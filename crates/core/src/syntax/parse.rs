@@ -40,20 +40,26 @@ impl Parts {
 
     /// Parses a part of `text`. `None` when that costs too much, or too much has been spent on other parts.
     pub(super) fn parse(&mut self, text: &[u8], part: Range) -> Option<Tree> {
-        self.parse_watched(PART, self.stretches, text, part)
+        self.parse_watched(PART, self.stretches, text, &[part])
     }
 
     /// The same for a part that may well be whole, and is parsed again if it is not.
     pub(super) fn parse_hopefully(&mut self, text: &[u8], part: Range) -> Option<Tree> {
-        self.parse_watched(WHOLE, 0, text, part)
+        self.parse_watched(WHOLE, 0, text, &[part])
     }
 
-    fn parse_watched(&mut self, watch: Watch, before: u64, text: &[u8], part: Range) -> Option<Tree> {
-        if self.is_spent() || self.parser.set_included_ranges(&[part]).is_err() {
+    /// The same for several parts that follow one another, as if there were nothing between them.
+    pub(super) fn parse_joined(&mut self, text: &[u8], parts: &[Range]) -> Option<Tree> {
+        self.parse_watched(PART, self.stretches, text, parts)
+    }
+
+    fn parse_watched(&mut self, watch: Watch, before: u64, text: &[u8], parts: &[Range]) -> Option<Tree> {
+        let (first, last) = (parts.first()?, parts.last()?);
+        if self.is_spent() || self.parser.set_included_ranges(parts).is_err() {
             return None;
         }
         let mut meter = Meter::new(watch, before, self.left);
-        let tree = meter.parse(&mut self.parser, text, part.start_byte..part.end_byte);
+        let tree = meter.parse(&mut self.parser, text, first.start_byte..last.end_byte);
         self.left = self.left.saturating_sub(meter.excess() + WORK_OF_PART);
         self.stretches += meter.stretches() - before;
         tree

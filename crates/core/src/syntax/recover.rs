@@ -1,203 +1,183 @@
-//! What can still be read where the parser found no structure: an `end` or a bracket is missing, and a whole file may be
-//! one error. Layout then tells where functions begin and end, as `mix format` lays code out, and each is read alone.
+//! What can still be read where the parser found no structure: an `end` or a bracket is missing or too much, and a whole file
+//! may be one error. Layout then tells where each form begins and ends, as `mix format` lays code out, and each is parsed
+//! alone: a module that is broken is entered, and so is a function, until what is broken is one expression.
 
-use std::ops::{ControlFlow, Range};
-use std::sync::Arc;
+use tree_sitter::{Node, Range, Tree};
 
-use rustc_hash::FxHashSet;
-use tree_sitter::Tree;
-
-use super::elixir::Reader;
+use super::check::check;
+use super::elixir::{Reader, Task};
 use super::layout::{self, Line};
-use super::literal::as_atom;
-use super::parse::{Parts, errors, parse};
+use super::parse::{Parts, parse};
 use super::{DefinitionKind, ReferenceKind};
 use crate::source::Span;
 
 /// What could be parsed of a text.
 #[derive(Default)]
 pub(super) struct Parsed {
-    /// One of the whole text or, where that is too far from Elixir, one of each form; in order of position.
-    pub(super) trees: Vec<Tree>,
-    pub(super) fragments: Vec<Fragment>,
+    /// In order of position.
+    pub(super) pieces: Vec<Piece>,
     /// Where the first part is that was given up.
     pub(super) given_up: Option<Span>,
 }
 
-/// A function inside of an error, as its layout shows it.
-pub(super) struct Fragment {
-    /// Its own tree; spans in it are those of the file.
-    pub(super) tree: Tree,
-    start: usize,
-    modules: Arc<Vec<Outline>>,
+pub(super) enum Piece {
+    Tree(Tree),
+    /// A call with a block, whose body the pieces are that follow; and where it is.
+    Enter(Tree, Span),
+    /// The body is over.
+    Leave,
 }
 
-/// A `defmodule` around a fragment.
-#[derive(Clone)]
-struct Outline {
-    indent: usize,
-    name: Arc<str>,
-    span: Span,
+impl Piece {
+    pub(super) fn tree(&self) -> Option<&Tree> {
+        match self {
+            Piece::Tree(tree) | Piece::Enter(tree, _) => Some(tree),
+            Piece::Leave => None,
+        }
+    }
 }
 
-const FUNCTIONS: [&str; 8] =
-    ["def", "defp", "defmacro", "defmacrop", "defguard", "defguardp", "defdelegate", "test"];
+/// Forms in so many others are entered. Each is parsed once more for each around it.
+const MOST_AROUND: usize = 12;
 
-/// A fragment is in no more modules than these.
-const MOST_OUTLINES: usize = 16;
+/// Calls whose blocks hold clauses, which mean nothing alone.
+const NOT_ENTERED: [&str; 6] = ["case", "cond", "fn", "receive", "try", "with"];
 
-/// Parses a text as a whole, or form by form if that costs too much.
-pub(super) fn parsed(source: &str) -> Parsed {
+/// Parses a text as a whole, or form by form if that costs too much or the text is known to be faulty or found to be.
+/// tree-sitter alone does not notice an `end` too much: it takes it for a name.
+pub(super) fn parsed(source: &str, is_faulty: bool) -> Parsed {
     let whole = parse(tree_sitter_elixir::LANGUAGE, source);
-    if let Some(tree) = whole.as_ref().filter(|tree| !tree.root_node().has_error()) {
-        return Parsed { trees: vec![tree.clone()], ..Parsed::default() };
+    if let Some(tree) = whole.as_ref().filter(|tree| !is_faulty && !tree.root_node().has_error()) {
+        return Parsed { pieces: vec![Piece::Tree(tree.clone())], given_up: None };
     }
-    let mut parsed = Parsed::default();
-    let Some(mut parts) = Parts::of(tree_sitter_elixir::LANGUAGE, source.len()) else { return parsed };
     let lines = layout::lines(source);
-    if let Some(tree) = whole {
-        parsed.add_fragments(source, &lines, Some(&tree), &mut parts);
-        parsed.trees.push(tree);
-        return parsed;
+    let parts = Parts::of(tree_sitter_elixir::LANGUAGE, source.len());
+    match (whole, parts) {
+        (Some(tree), parts) if parts.is_none() || !layout::is_laid_out(&lines) => {
+            Parsed { pieces: vec![Piece::Tree(tree)], given_up: None }
+        }
+        (_, Some(parts)) => by_form(source, &lines, parts),
+        _ => Parsed::default(),
     }
-    for form in layout::forms(&lines) {
-        parsed.add_form(source, form, &mut parts);
+}
+
+enum Work<'l, 't> {
+    Forms(&'l [Line<'t>], usize),
+    Leave,
+}
+
+fn by_form(source: &str, lines: &[Line], mut parts: Parts) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut work = vec![Work::Forms(lines, 0)];
+    while let Some(next) = work.pop() {
+        let Work::Forms(lines, around) = next else {
+            parsed.pieces.push(Piece::Leave);
+            continue;
+        };
+        let Some((form, rest)) = layout::form(lines) else { continue };
+        work.push(Work::Forms(rest, around));
+        let [first, .., last] = form else {
+            parsed.add(source, form, &mut parts);
+            continue;
+        };
+        let range = layout::range(first, last);
+        let bytes = range.start_byte..range.end_byte;
+        let tree = parts.parse(source.as_bytes(), range);
+        // Of several expressions all but the first are deeper, and belong into it.
+        let is_whole = |tree: &&Tree| is_one_expression(tree) && check(&source[bytes.clone()]).is_none();
+        if let Some(tree) = tree.as_ref().filter(is_whole) {
+            parsed.pieces.push(Piece::Tree(tree.clone()));
+            continue;
+        }
+        let entered = if around < MOST_AROUND { enter(source, form, &mut parts) } else { None };
+        match (entered, tree) {
+            (Some((tree, body)), _) => {
+                parsed.pieces.push(Piece::Enter(tree, layout::span(first, last)));
+                work.extend([Work::Leave, Work::Forms(body, around + 1)]);
+            }
+            (None, Some(tree)) => parsed.pieces.push(Piece::Tree(tree)),
+            (None, None) => drop(parsed.given_up.get_or_insert(layout::span(first, last))),
+        }
     }
     parsed
 }
 
 impl Parsed {
-    fn add_form(&mut self, source: &str, form: &[Line], parts: &mut Parts) {
-        let (Some(first), Some(last)) = (form.first(), form.last()) else { return };
-        let tree = parts.parse(source.as_bytes(), layout::range(first, last));
-        if tree.as_ref().is_none_or(|tree| tree.root_node().has_error()) {
-            self.add_fragments(source, form, tree.as_ref(), parts);
-        }
-        if tree.is_none() {
-            self.given_up.get_or_insert(layout::span(first, last));
-        }
-        self.trees.extend(tree);
-    }
-
-    /// Adds the functions that begin on these lines inside of `tree`'s errors, or anywhere if there is no tree.
-    fn add_fragments(&mut self, source: &str, lines: &[Line], tree: Option<&Tree>, parts: &mut Parts) {
-        if parts.is_spent() {
-            return;
-        }
-        let whole = 0..source.len();
-        let broken = tree.map_or_else(|| Spots([whole].into()), broken_in);
-        let quoted = tree.map_or_else(Spots::default, quoted_in);
-        let is_module = |line: &Line| keyword(line).0 == "defmodule";
-        let is_function = |line: &Line| FUNCTIONS.contains(&keyword(line).0);
-        let ends = layout::ends(lines, |line| is_module(line) || is_function(line));
-        // Each is deeper than the one before.
-        let (mut modules, mut covered) = (Arc::new(Vec::<Outline>::new()), 0);
-        for (line, end) in lines.iter().zip(ends) {
-            let is_over = |module: &Outline| {
-                module.indent > line.indent || (module.indent == line.indent && line.text != "else")
-            };
-            while modules.last().is_some_and(is_over) {
-                Arc::make_mut(&mut modules).pop();
-            }
-            if line.start < covered || quoted.hold(line.start) {
-                continue;
-            }
-            let Some(last) = lines.get(end) else { continue };
-            if is_module(line) && modules.len() < MOST_OUTLINES {
-                let span = layout::span(line, last);
-                let outline = module_name(line).map(|name| Outline { indent: line.indent, name, span });
-                Arc::make_mut(&mut modules).extend(outline);
-            } else if is_function(line) && !modules.is_empty() && broken.hold(line.start) {
-                match parts.parse(source.as_bytes(), layout::range(line, last)) {
-                    Some(tree) => {
-                        covered = last.start + last.text.len();
-                        self.fragments.push(Fragment { tree, start: line.start, modules: modules.clone() });
-                    }
-                    None => {
-                        self.given_up.get_or_insert(layout::span(line, last));
-                    }
-                }
-            }
+    /// Adds a form of one line.
+    fn add(&mut self, source: &str, form: &[Line], parts: &mut Parts) {
+        let Some(line) = form.first().filter(|line| !line.closes()) else { return };
+        match parts.parse(source.as_bytes(), layout::range(line, line)) {
+            Some(tree) => self.pieces.push(Piece::Tree(tree)),
+            None => drop(self.given_up.get_or_insert(layout::span(line, line))),
         }
     }
 }
 
-/// The name in a line that begins with `defmodule`.
-fn module_name(line: &Line) -> Option<Arc<str>> {
-    let name = keyword(line).1.trim_start().split([' ', ',', '\t']).next()?;
-    let is_name = name.starts_with(|first: char| first.is_ascii_uppercase()) && name == as_atom(name);
-    is_name.then(|| name.into())
+/// The call that a form is, parsed without its body, and the lines of the body.
+fn enter<'l, 't>(source: &str, form: &'l [Line<'t>], parts: &mut Parts) -> Option<(Tree, &'l [Line<'t>])> {
+    let first = form.first().filter(|line| !NOT_ENTERED.contains(&line.word()))?;
+    let is_definition = first.word().starts_with("def");
+    // The `do` of a definition may be what is missing.
+    let goes_on =
+        form.windows(2).take_while(|pair| !pair[0].opens_block() && pair[0].leads_to(&pair[1])).count();
+    let opening = form.get(goes_on).filter(|line| line.opens_block()).map(|_| goes_on);
+    let head = opening.or(is_definition.then_some(0))?;
+    let body = &form[head + 1..];
+    let closing = body.last().filter(|line| line.indent == first.indent && line.closes());
+    let body = if closing.is_some() { &body[..body.len() - 1] } else { body };
+    let whole = layout::range(first, &form[head]);
+    let ranges: Vec<Range> =
+        [whole].into_iter().chain(closing.filter(|_| opening.is_some()).map(Line::end_word)).collect();
+    // Without its `end`, or with a second `do`, only the head of a definition can be parsed.
+    let bare = [form[head].before_do(first), first.before_keyword()];
+    let bare = bare.into_iter().flatten().filter(|_| is_definition).map(|head| vec![head]);
+    [ranges].into_iter().chain(bare).find_map(|ranges| {
+        let tree = parts.parse_joined(source.as_bytes(), &ranges)?;
+        let call = call_of(&tree)?;
+        let is_named = call.child_by_field_name("target").is_some_and(|target| target.kind() == "identifier");
+        let has_block = (0..call.named_child_count() as u32)
+            .any(|at| call.named_child(at).is_some_and(|child| child.kind() == "do_block"));
+        (is_named && (has_block || is_definition)).then_some((tree, body))
+    })
 }
 
-/// The first word of a line, and what follows.
-fn keyword<'t>(line: &Line<'t>) -> (&'t str, &'t str) {
-    line.text.split_once([' ', '(']).unwrap_or((line.text, ""))
+fn is_one_expression(tree: &Tree) -> bool {
+    let root = tree.root_node();
+    let expressions = (0..root.named_child_count() as u32).filter_map(|at| root.named_child(at));
+    !root.has_error() && expressions.filter(|child| !child.is_extra()).take(2).count() <= 1
 }
 
-/// Ranges of a text, in order and apart.
-#[derive(Default)]
-struct Spots(Vec<Range<usize>>);
-
-impl Spots {
-    fn hold(&self, at: usize) -> bool {
-        let before = self.0.partition_point(|range| range.start <= at);
-        before > 0 && self.0[before - 1].end > at
-    }
-}
-
-/// The errors of a tree.
-fn broken_in(tree: &Tree) -> Spots {
-    let mut broken = Vec::new();
-    errors(tree, |node| {
-        broken.extend((!node.is_missing()).then(|| node.byte_range()));
-        ControlFlow::Continue(())
-    });
-    Spots(broken)
-}
-
-/// The comments of a tree, and the text of strings that are whole.
-fn quoted_in(tree: &Tree) -> Spots {
-    let mut quoted = Vec::new();
-    let mut cursor = tree.walk();
-    // Whether the nodes around are whole, outermost first.
-    let mut around = Vec::new();
-    loop {
-        let node = cursor.node();
-        if match node.kind() {
-            "comment" => true,
-            "quoted_content" => around.last().is_some_and(|is_whole| *is_whole),
-            _ => false,
-        } {
-            quoted.push(node.byte_range());
-        }
-        if cursor.goto_first_child() {
-            around.push(!node.is_error() && !node.has_error());
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return Spots(quoted);
-            }
-            around.pop();
-        }
-    }
+fn call_of(tree: &Tree) -> Option<Node<'_>> {
+    tree.root_node().named_child(0).filter(|node| node.kind() == "call")
 }
 
 impl<'t> Reader<'t> {
-    /// Reads the fragments that the pass over the whole tree has not understood.
-    pub(super) fn recover(&mut self, fragments: &'t [Fragment]) {
-        let clauses = self.facts.definitions.iter().flat_map(|definition| &definition.clauses);
-        let known: FxHashSet<_> = clauses.map(|clause| clause.start as usize).collect();
-        for fragment in fragments.iter().filter(|fragment| !known.contains(&fragment.start)) {
-            let around = self.modules.len();
-            for module in fragment.modules.iter() {
-                self.enter_outline(&module.name, module.span);
-            }
-            self.read(fragment.tree.root_node());
-            while self.modules.len() > around {
-                self.leave_module();
+    /// Reads all pieces.
+    pub(super) fn read_pieces(&mut self, pieces: &'t [Piece]) {
+        // How many tasks are left to do when a body is over.
+        let mut open = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Tree(tree) => self.read(tree.root_node()),
+                Piece::Enter(tree, span) => {
+                    let before = self.tasks.len();
+                    if let Some(call) = call_of(tree) {
+                        self.outline = Some((call.start_byte(), *span));
+                        self.statement(call);
+                    }
+                    let leaving = |task: &&Task| !matches!(task, Task::Visit(..));
+                    let after = before + self.tasks[before..].iter().take_while(leaving).count();
+                    self.run_until(after);
+                    self.outline = None;
+                    open.push(before);
+                }
+                Piece::Leave => {
+                    let before = open.pop().unwrap_or_default();
+                    self.run_until(before);
+                }
             }
         }
+        self.run_until(0);
     }
 
     /// Functions cannot hold functions: where one seems to, its `end` is missing and it ends before the next begins.
@@ -253,5 +233,100 @@ impl<'t> Reader<'t> {
             same && (a.module == b.module || a.from != b.from) && !twice
         });
         self.settle_messages();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::source::File;
+    use crate::syntax::analyse;
+
+    const SHELF: &str = "\
+defmodule Shelf do
+  @moduledoc \"\"\"
+  Shelves:
+
+      def not_this, do: 1
+  \"\"\"
+  alias Shop.Scale
+
+  @doc \"Counts.\"
+  def count(x) do
+    weigh(x)
+  end
+
+  def sort(x) do
+    case x do
+      1 -> Scale.sort(1)
+      _ -> weigh(2)
+    end
+  end
+
+  def last(x), do: weigh(x)
+
+  defp weigh(x), do: x
+end
+";
+
+    /// Whether all functions are found with their calls, and somebody is told.
+    fn check(text: &str) {
+        let facts = analyse(&File::new("lib/a.ex", text));
+        let functions = facts.definitions.iter().filter(|definition| definition.arity.is_some());
+        let names: Vec<_> = functions.map(|definition| definition.qualified()).collect();
+        let all = ["Shelf.count/1", "Shelf.sort/1", "Shelf.last/1", "Shelf.weigh/1"];
+        assert_eq!(names, all, "of\n{text}");
+        assert!(!facts.diagnostics.is_empty(), "nothing is said of\n{text}");
+        for (from, module, name) in [
+            ("count", None, "weigh"),
+            ("sort", Some("Shop.Scale"), "sort"),
+            ("sort", None, "weigh"),
+            ("last", None, "weigh"),
+        ] {
+            let found = facts.references.iter().any(|r| {
+                let caller = r.from.map(|from| &facts.definitions[from as usize]);
+                caller.is_some_and(|caller| &*caller.name == from)
+                    && r.module.as_deref() == module
+                    && &*r.name == name
+            });
+            assert!(found, "{from} calls no {name} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_too_much_costs_nothing_wherever_it_stands() {
+        let lines: Vec<_> = SHELF.lines().collect();
+        for at in
+            (7..=lines.len()).filter(|at| !lines.get(at - 1).is_some_and(|line| line.starts_with("  @doc")))
+        {
+            let before = lines[at - 1];
+            let indent = &before[..before.len() - before.trim_start().len()];
+            let text = [&lines[..at], &[&format!("{indent}end")[..]], &lines[at..]].concat().join("\n");
+            check(&text);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_doubled_costs_nothing() {
+        for word in ["end", " do"] {
+            for (at, _) in SHELF.match_indices(&format!("{word}\n")) {
+                let (before, after) = (&SHELF[..at], &SHELF[at + word.len()..]);
+                check(&format!("{before}{after}"));
+                check(&format!("{before}{word} {}{after}", word.trim()));
+            }
+        }
+        for (from, to) in [
+            ("weigh(2)", "weigh(2"),
+            ("weigh(2)", "weigh(2)]"),
+            ("weigh(2)", "[weigh(2), {1"),
+            ("weigh(2)", "weigh(2) && \"open"),
+            ("  @doc \"Counts.\"", "  @doc \"Counts."),
+            ("Counts.\"\n", "Counts.\"\n  @note \"\"\"\n  Open\n"),
+            ("count(x) do", "count(x), do: do"),
+            ("def last(x), do: weigh(x)", "def last(x), do: weigh(x) end"),
+            ("    weigh(x)\n", "    if x, do: weigh(x)\n    end\n    weigh(x)\n"),
+        ] {
+            assert!(SHELF.contains(from));
+            check(&SHELF.replacen(from, to, 1));
+        }
     }
 }

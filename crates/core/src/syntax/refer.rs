@@ -19,6 +19,18 @@ const NO_REFERENCE: [&str; 27] = [
     "receive", "super", "try", "unless", "when", "with",
 ];
 
+/// What stands behind `::` in a bitstring and takes arguments.
+const SEGMENTS: [&str; 2] = ["size", "unit"];
+
+/// What `Ecto.Query.API` gives to queries. Sorted.
+#[rustfmt::skip]
+const QUERY_WORDS: [&str; 42] = [
+    "ago", "all", "any", "as", "avg", "coalesce", "count", "cume_dist", "date_add", "datetime_add", "dense_rank", "exists",
+    "field", "filter", "first_value", "fragment", "from_now", "ilike", "is_nil", "json_extract_path", "lag", "last_value",
+    "lead", "like", "map", "max", "merge", "min", "nth_value", "ntile", "over", "parent_as", "percent_rank", "rank",
+    "row_number", "selected_as", "splice", "struct", "sum", "type", "values", "windows",
+];
+
 /// ExUnit's assertions whose first argument is a pattern.
 const RECEIVES: [&str; 4] = ["assert_receive", "assert_received", "refute_receive", "refute_received"];
 
@@ -56,9 +68,18 @@ impl<'t> Reader<'t> {
                 let fragment = self.quotes == 0;
                 let seen =
                     arguments.into_iter().filter(|argument| !fragment || argument.kind() != "identifier");
+                // It runs when the module is compiled, so it is the module that calls.
+                let compiles = fragment && self.functions > 0;
+                if compiles {
+                    self.tasks.push(Task::LeaveOwner);
+                }
                 self.tasks.push(Task::Quotes(self.quotes));
                 self.visit_all(seen, Mode::Expression);
                 self.tasks.push(Task::Quotes(0));
+                if compiles {
+                    let owner = self.module_definition();
+                    self.tasks.push(Task::EnterOwner(owner));
+                }
                 return;
             }
             "quote" => return self.quote(&arguments, block),
@@ -72,7 +93,9 @@ impl<'t> Reader<'t> {
                 }
             }
         }
-        if !NO_REFERENCE.contains(&name) {
+        let is_type = mode == Mode::Segment && SEGMENTS.contains(&name);
+        let is_query = self.in_query && QUERY_WORDS.binary_search(&name).is_ok();
+        if !NO_REFERENCE.contains(&name) && !is_type && !is_query {
             let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
             self.local(target, name, count);
         }
@@ -120,6 +143,13 @@ impl<'t> Reader<'t> {
         let block = self.do_block(node);
         let Some(left) = dot.child_by_field_name("left") else { return };
         let name = dot.child_by_field_name("right").map(|right| self.name(right));
+        // The name in `Mod.unquote(name)()` is known when the module is compiled.
+        if name == Some("unquote") {
+            self.tasks.push(Task::Quotes(self.quotes));
+            self.visit_list(&arguments, Mode::Expression);
+            self.tasks.push(Task::Quotes(0));
+            return self.visit_all([left], Mode::Expression);
+        }
         match (self.module_of(left), name) {
             (Some(module), Some(name)) => {
                 let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
@@ -149,6 +179,10 @@ impl<'t> Reader<'t> {
                     let (name, kind) = (name.unwrap_or_default(), ReferenceKind::Call);
                     self.reference(kind, dot, Some(module), name, arity(count), Basis::Written);
                 }
+                if let Some(name) = name {
+                    let site = dot.child_by_field_name("right").unwrap_or(dot);
+                    self.call_through(left, site, name, arity(count));
+                }
                 self.visit_all(block, Mode::Expression);
                 self.visit_list(&arguments, inner(mode));
                 self.visit_all([left], Mode::Expression);
@@ -173,6 +207,14 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The modules that a variable of a loop stands for, as it is or unquoted.
+    pub(super) fn looped_targets(&mut self, node: Node<'t>) -> Vec<Arc<str>> {
+        match node.kind() {
+            "identifier" => self.loops.get(self.text(node)).cloned().unwrap_or_default(),
+            _ => self.looped(node),
+        }
+    }
+
     /// The modules that `unquote(variable)` stands for in what a loop defines.
     fn looped(&mut self, node: Node<'t>) -> Vec<Arc<str>> {
         let unquote = node.child_by_field_name("target").filter(|target| self.text(*target) == "unquote");
@@ -194,7 +236,7 @@ impl<'t> Reader<'t> {
             && let Some(right) = operand.child_by_field_name("right").filter(|n| n.kind() == "integer")
             && let Ok(count) = self.text(right).parse::<usize>()
         {
-            if left.kind() == "identifier" {
+            if matches!(left.kind(), "identifier" | "operator_identifier") {
                 return self.local(left, self.text(left), count);
             }
             let dot = left.child_by_field_name("target").filter(|target| target.kind() == "dot");
@@ -214,7 +256,11 @@ impl<'t> Reader<'t> {
                             Basis::Written,
                         );
                     }
-                    None => self.visit_all([module], Mode::Expression),
+                    None => {
+                        let text = self.name(name);
+                        self.call_through(module, name, text, arity(count));
+                        self.visit_all([module], Mode::Expression);
+                    }
                 };
             }
         }
@@ -422,10 +468,13 @@ impl<'t> Reader<'t> {
                 && list.kind() == "list"
                 && name.kind() == "atom"
                 && !matches!(module.kind(), "atom" | "quoted_atom")
-                && let Some(resolved) = self.module_of(*module)
                 && let Some(function) = atom(*name, self.source)
             {
                 let count = self.children(*list).len() + before;
+                let Some(resolved) = self.module_of(*module) else {
+                    self.named_by_value(*module, *name, count);
+                    continue;
+                };
                 self.reference(
                     ReferenceKind::Call,
                     *name,
@@ -446,6 +495,13 @@ impl<'t> Reader<'t> {
                 Some(function) => self.local(name, function, 1),
                 None => self.visit_all([name], Mode::Expression),
             }
+        }
+    }
+
+    /// A word of `Kernel` that a query has, too.
+    pub(super) fn word(&mut self, site: Node<'t>, name: &'t str, arguments: usize) {
+        if !self.in_query {
+            self.local(site, name, arguments);
         }
     }
 

@@ -364,8 +364,7 @@ defmodule A do
   def g, do: a
 end
 "#,
-        "A.f/5 -> size/1
-         A.f/5 -> dflt/0
+        "         A.f/5 -> dflt/0
          A.f/5 -> is_map/1
          A.f/5 -> unbound/0
          A.f/5 -> late/0
@@ -410,6 +409,13 @@ end
 }
 
 #[test]
+fn a_list_of_heads_delegates_each() {
+    let source = "defmodule A do\n  defdelegate [reverse(list), flatten(list, tail)], to: :lists\nend\n";
+    definitions(source, "module A 1-3\ndelegate A.reverse/1 2-2\ndelegate A.flatten/2 2-2");
+    references(source, "A.reverse/1 -> :lists.reverse/1\nA.flatten/2 -> :lists.flatten/2");
+}
+
+#[test]
 fn a_missing_end_costs_little() {
     let source = r#"
 defmodule A do
@@ -426,9 +432,9 @@ end
 "#;
     definitions(
         source,
-        "module A 2-13
-         function A.one/1 3-8
-         function A.two/1 9-11",
+        "module A 2-12
+         function A.one/1 3-6
+         function A.two/1 8-11",
     );
 }
 

@@ -46,7 +46,7 @@ pub struct Dead {
 pub enum Doubt {
     /// Its module is handed around as a value, and whoever gets it can call what is public.
     ModuleIsNamed,
-    /// Its module uses one that is not of the project, whose macros may call it.
+    /// Its module uses one that is not of the project, whose macros may call it; or such a macro defines it.
     ModuleIsExtended,
     /// Quoted code calls something of its name, and where that code ends up is not known.
     NameIsQuoted,
@@ -163,6 +163,8 @@ struct Usage {
     quoted_names: FxHashSet<Arc<str>>,
     /// Modules with quoted code.
     quoting: FxHashSet<Arc<str>>,
+    /// What macros of unknown modules define, which may call it.
+    guessed: FxHashSet<(Arc<str>, Arc<str>)>,
     implementations: FxHashSet<Arc<str>>,
     exceptions: FxHashSet<Arc<str>>,
 }
@@ -198,6 +200,8 @@ impl Usage {
             }
         }
         for facts in &files {
+            let guessed = facts.definitions.iter().filter(|definition| definition.guessed);
+            usage.guessed.extend(guessed.map(|made| (made.module.clone(), made.name.clone())));
             for reference in facts.references.iter().filter(|reference| reference.basis == Basis::Quoted) {
                 let from = reference.from.and_then(|from| facts.definitions.get(from as usize));
                 usage.quoting.extend(from.map(|from| from.module.clone()));
@@ -251,7 +255,8 @@ impl Usage {
 
     fn doubt(&self, symbol: &Symbol) -> Option<Doubt> {
         let named = symbol.public && self.named.contains(&symbol.module);
-        let extended = self.extended.contains(&symbol.module);
+        let extended = self.extended.contains(&symbol.module)
+            || self.guessed.contains(&(symbol.module.clone(), symbol.name.clone()));
         let doubts = [
             (named, Doubt::ModuleIsNamed),
             (extended, Doubt::ModuleIsExtended),
@@ -419,6 +424,7 @@ mod tests {
               require B
               def c, do: B.make([1])
               defp spliced(_), do: 1
+              defwidget shown(x), do: x
             end";
         assert_eq!(
             dead(files, &closed()),
@@ -429,7 +435,8 @@ mod tests {
                 "B.make/1",
                 "B.computed/0 module_is_quoted",
                 "C.c/0",
-                "C.spliced/1 name_is_quoted"
+                "C.spliced/1 name_is_quoted",
+                "C.shown/1 module_is_extended"
             ]
         );
     }

@@ -1,5 +1,6 @@
 //! Questions to the graph: about one symbol, and about the whole.
 
+mod asked;
 mod impact;
 mod implementations;
 mod query;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashSet;
 
+use super::asked::{Reading, readings};
 use crate::graph::{CodeGraph, Hit, LinkKind, Relation, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Error, ErrorKind, Result};
@@ -16,26 +17,24 @@ impl CodeGraph {
     /// [`ErrorKind::NotFound`], with the most similar names, when there is none.
     pub fn find(&self, query: &str) -> Result<Vec<Symbol>> {
         let query = query.trim();
-        let (name, arity) = match query.rsplit_once('/') {
-            Some((name, arity)) if !name.is_empty() => (name, arity.parse::<u8>().ok()),
-            _ => (query, None),
-        };
-        let name = if arity.is_some() { name } else { query };
-        let (module, function) = name.rsplit_once('.').map_or(("", name), |(m, f)| (m, f));
-        let takes = |symbol: &Symbol| {
-            arity.is_none_or(|wanted| {
+        let readings = readings(query);
+        let takes = |symbol: &Symbol, wanted: Option<u8>| {
+            wanted.is_none_or(|wanted| {
                 symbol
                     .arity
                     .is_some_and(|most| (most.saturating_sub(symbol.defaults)..=most).contains(&wanted))
             })
         };
-        let exact = |(_, symbol): &(SymbolId, &Symbol)| arity.is_none() || symbol.arity == arity;
+        let exact = |symbol: &Symbol, wanted: Option<u8>| wanted.is_none() || symbol.arity == wanted;
         // The usual question names a function in full, and needs no look at all the others.
-        for fits in [&exact as &dyn Fn(&(SymbolId, &Symbol)) -> bool, &|(_, symbol)| takes(symbol)] {
-            let mut found: Vec<_> = self.named(module, function).filter(fits).map(give).collect();
-            found.sort_by_key(|symbol| symbol.id);
-            if !found.is_empty() {
-                return Ok(found);
+        for fits in [&exact as &dyn Fn(&Symbol, Option<u8>) -> bool, &takes] {
+            for Reading { module, name, arity } in &readings {
+                let named = self.named(module, name).filter(|(_, symbol)| fits(symbol, *arity));
+                let mut found: Vec<_> = named.map(give).collect();
+                found.sort_by_key(|symbol| symbol.id);
+                if !found.is_empty() {
+                    return Ok(found);
+                }
             }
         }
         let all = |matches: &dyn Fn(&Symbol) -> bool| -> Vec<Symbol> {
@@ -46,18 +45,23 @@ impl CodeGraph {
                 || symbol
                     .module
                     .strip_suffix(module)
-                    .is_some_and(|front| front.is_empty() || front.ends_with('.'))
+                    .is_some_and(|front| front.is_empty() || front.ends_with('.') || front == ":")
         };
         let is_test =
             |symbol: &Symbol| matches!(symbol.kind, DefinitionKind::Test | DefinitionKind::Describe);
-        let named = |symbol: &Symbol| {
-            ends_with(symbol, module) && *symbol.name == *function && takes(symbol) && !symbol.is_module()
+        let named = |symbol: &Symbol, whole: bool| {
+            !symbol.is_module()
+                && readings.iter().any(|Reading { module, name, arity }| {
+                    let of_module =
+                        if whole { *symbol.module == **module } else { ends_with(symbol, module) };
+                    *symbol.name == **name && of_module && takes(symbol, *arity)
+                })
         };
         let tiers: [&dyn Fn(&Symbol) -> bool; 5] = [
             &|symbol| symbol.is_module() && *symbol.module == *query,
-            &|symbol| *symbol.module == *module && *symbol.name == *function && takes(symbol),
-            &|symbol| symbol.is_module() && arity.is_none() && ends_with(symbol, name),
-            &|symbol| named(symbol) && !is_test(symbol),
+            &|symbol| named(symbol, true),
+            &|symbol| symbol.is_module() && ends_with(symbol, query),
+            &|symbol| named(symbol, false) && !is_test(symbol),
             &|symbol| *symbol.name == *query && !symbol.is_module(),
         ];
         let found = tiers.into_iter().map(all).find(|found| !found.is_empty() && !query.is_empty());

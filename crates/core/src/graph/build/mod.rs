@@ -12,6 +12,7 @@ mod unit;
 mod view;
 
 mod expand;
+mod imports;
 mod resolve;
 
 mod graph;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::imports;
 use super::names::Class;
 use super::observed::{self, Observed, Verdict};
 use super::shards::Key;
@@ -13,7 +14,7 @@ use super::unit::{Abroad, Context, Implemented, Link, Resolved, Target, Unit, ro
 use super::view::View;
 use crate::graph::{LinkKind, Symbol};
 use crate::source::Span;
-use crate::syntax::{Basis, DefinitionKind, ImportDirective, Reference, ReferenceKind, Shape};
+use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind, Shape};
 
 /// Resolves all references of the unit at `slot`.
 pub(in crate::graph) fn resolve(view: View, slot: u32) -> Resolved {
@@ -193,21 +194,18 @@ impl<'v> Resolver<'v> {
         }
         let at = reference.span.start;
         let unit = self.unit;
-        let in_force = |import: &&ImportDirective| {
-            import.injected_by.is_none() && (import.scope.start..import.scope.end).contains(&at)
-        };
-        let written = unit.written.facts.imports.iter().filter(in_force);
-        let written = written.map(|import| (&import.module, import.only.as_deref(), &import.except[..]));
+        let directives = unit.written.facts.imports.iter();
+        let written = imports::in_force(directives.filter(|import| import.injected_by.is_none()), at);
+        let written = written.iter().map(|import| (import.module, import.only, &import.except[..]));
         let injected = self.context(&from.module).into_iter().flat_map(|context| &context.imports);
         let injected = injected.map(|import| (&import.module, import.only.as_deref(), &import.except[..]));
         let (mut guesses, mut kernel) = (Vec::<&Arc<str>>::new(), true);
         for (import, only, except) in written.chain(injected) {
             let listed = |list: &[(Arc<str>, u8)]| list.iter().any(|(n, a)| n == name && *a == arity);
             let brings = only.is_none_or(listed) && !listed(except);
-            if &**import == "Kernel" {
-                kernel &= brings;
-            }
-            if !brings {
+            let is_kernel = &**import == "Kernel";
+            kernel &= brings || !is_kernel;
+            if !brings || is_kernel {
                 continue;
             }
             if let Some(target) = self.callable(import, name, arity).filter(|target| target.signature.public)
@@ -218,6 +216,14 @@ impl<'v> Resolver<'v> {
                 return self.call_abroad(node, import.clone(), reference, arity, reference.basis);
             }
             let elsewhere = !std_lib::has_module(import) && self.module(import).is_none();
+            match std_lib::package_has(import, name, arity).filter(|_| elsewhere) {
+                Some(true) => {
+                    let basis = reference.basis.max(Basis::Imported);
+                    return self.call_abroad(node, import.clone(), reference, arity, basis);
+                }
+                Some(false) => continue,
+                None => {}
+            }
             if elsewhere && !guesses.contains(&import) {
                 guesses.push(import);
             }
@@ -402,7 +408,17 @@ impl<'v> Resolver<'v> {
     }
 
     fn link_written(&mut self, node: u32, target: Target, kind: LinkKind, reference: &Reference) {
-        self.link(node, target, kind, reference.span, reference.basis, false, 0);
+        let basis =
+            if self.is_guessed(target) { reference.basis.max(Basis::Convention) } else { reference.basis };
+        self.link(node, target, kind, reference.span, basis, false, 0);
+    }
+
+    /// Whether a definition is only taken for one.
+    fn is_guessed(&self, target: Target) -> bool {
+        let written = self.view.unit(target.slot).map(|unit| &unit.written);
+        let definition = written
+            .and_then(|written| written.facts.definitions.get(written.definition_of(target.index)? as usize));
+        definition.is_some_and(|definition| definition.guessed)
     }
 
     #[allow(clippy::too_many_arguments, reason = "they are the fields of a link")]

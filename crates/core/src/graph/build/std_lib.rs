@@ -9,6 +9,10 @@ use crate::syntax::DefinitionKind;
 /// 1.14 to 1.18.
 const TABLE: &str = include_str!("std_lib.txt");
 
+/// The same for much used packages, written by `scripts/packages.exs` from the sources of one version of each: what another
+/// version has may differ, so that whatever is concluded from it is a guess.
+const PACKAGES: &str = include_str!("packages.txt");
+
 /// What a name of the standard library is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::graph) enum Known {
@@ -20,8 +24,18 @@ pub(in crate::graph) enum Known {
 
 /// What `module` has under this name.
 pub(in crate::graph) fn known(module: &str, name: &str, arity: u8) -> Option<Known> {
-    line(module)?.split(' ').skip(1).find_map(|entry| {
-        let (known, rest) = entry.split_once('/')?;
+    entry(line(TABLE, module)?, name, arity)
+}
+
+/// Whether a module of a much used package has something under this name; `None` for all other modules.
+pub(super) fn package_has(module: &str, name: &str, arity: u8) -> Option<bool> {
+    Some(entry(line(PACKAGES, module)?, name, arity).is_some())
+}
+
+fn entry(line: &str, name: &str, arity: u8) -> Option<Known> {
+    line.split(' ').skip(1).find_map(|entry| {
+        // A name may hold a slash: `//2`.
+        let (known, rest) = entry.rsplit_once('/')?;
         let (number, kind) = match rest.strip_suffix('!') {
             Some(number) => (number, Known::Macro),
             None => match rest.strip_suffix('=') {
@@ -39,17 +53,17 @@ pub(crate) fn is_of_kernel(name: &str, arity: u8) -> bool {
 }
 
 pub(in crate::graph) fn has_module(module: &str) -> bool {
-    line(module).is_some()
+    line(TABLE, module).is_some()
 }
 
 /// The line of a module, by halving the text between two places.
-fn line(module: &str) -> Option<&'static str> {
-    let (mut low, mut high) = (0, TABLE.len());
+fn line(table: &'static str, module: &str) -> Option<&'static str> {
+    let (mut low, mut high) = (0, table.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        let start = TABLE[..middle].rfind('\n').map_or(0, |at| at + 1);
-        let end = TABLE[start..].find('\n').map_or(TABLE.len(), |length| start + length);
-        let line = &TABLE[start..end];
+        let start = table[..middle].rfind('\n').map_or(0, |at| at + 1);
+        let end = table[start..].find('\n').map_or(table.len(), |length| start + length);
+        let line = &table[start..end];
         match line.split(' ').next().unwrap_or(line).cmp(module) {
             std::cmp::Ordering::Equal => return Some(line),
             std::cmp::Ordering::Less => low = end + 1,
@@ -70,6 +84,19 @@ pub(in crate::graph) fn injection(module: &str, macro_name: &str) -> Injection {
         "ExUnit.Case" => &["ExUnit.Callbacks", "ExUnit.Assertions", "ExUnit.Case", "ExUnit.DocTest"],
         "ExUnit.CaseTemplate" => &["ExUnit.Assertions", "ExUnit.Callbacks", "ExUnit.CaseTemplate"],
         "Mix.Config" => &["Mix.Config"],
+        "Ecto.Migration" => &["Ecto.Migration"],
+        "Ecto.Schema" => &["Ecto.Schema"],
+        "ExMachina" => &["ExMachina"],
+        "ExUnitProperties" => &["ExUnitProperties", "StreamData"],
+        "Phoenix.ChannelTest" => &["Phoenix.ChannelTest"],
+        "Phoenix.Component" => &["Phoenix.Component"],
+        "Phoenix.Controller" => &["Phoenix.Controller", "Plug.Conn"],
+        "Phoenix.LiveView" => &["Phoenix.LiveView", "Phoenix.Component"],
+        "Phoenix.Router" => &["Phoenix.Router", "Phoenix.Controller", "Plug.Conn"],
+        "Phoenix.VerifiedRoutes" => &["Phoenix.VerifiedRoutes"],
+        "Plug.Builder" => &["Plug.Builder", "Plug.Conn"],
+        "Plug.Router" => &["Plug.Router", "Plug.Builder", "Plug.Conn"],
+        "Plug.Test" => &["Plug.Test", "Plug.Conn"],
         _ => &[],
     };
     let import = |module: &&str| Import { module: Arc::from(*module), only: None, except: Vec::new() };
@@ -103,12 +130,14 @@ mod tests {
     #[test]
     fn every_module_of_the_table_is_found_with_all_that_it_has() {
         let mut count = 0;
-        for line in TABLE.lines() {
+        for line in TABLE.lines().chain(PACKAGES.lines()) {
             let (module, entries) = line.split_once(' ').unwrap();
             for entry in entries.split(' ') {
-                let (name, rest) = entry.split_once('/').unwrap();
+                let (name, rest) = entry.rsplit_once('/').unwrap();
                 let arity = rest.trim_end_matches(['!', '=']).parse().unwrap();
-                assert!(known(module, name, arity).is_some(), "{module}.{entry}");
+                let is_found =
+                    known(module, name, arity).is_some() || package_has(module, name, arity) == Some(true);
+                assert!(is_found, "{module}.{entry}");
                 count += 1;
             }
         }
@@ -121,6 +150,11 @@ mod tests {
         assert_eq!(known("String", "to_integer", 1), Some(Known::Inlined));
         assert_eq!(known("Kernel", "tap", 2), Some(Known::Macro));
         assert_eq!(known(":math", "pi", 0), Some(Known::Function));
+        assert_eq!(known("Kernel", "/", 2), Some(Known::Function));
+        assert_eq!(known("Kernel", "!=", 2), Some(Known::Inlined));
+        assert_eq!(package_has("Plug.Conn", "send_resp", 3), Some(true));
+        assert_eq!(package_has("Plug.Conn", "send_resp", 9), Some(false));
+        assert_eq!(package_has("Enum", "map", 2), None);
         assert_eq!(known("Enum", "map", 3), None);
         assert_eq!(known("Enu", "map", 2), None);
         assert_eq!(known("", "", 0), None);

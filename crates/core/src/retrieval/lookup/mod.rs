@@ -159,11 +159,14 @@ impl<'q> Wanted<'q> {
             false => parts('.').or_else(|| parts(':')),
         };
         let likely = match split {
-            Some((qualifier, key)) => Wanted::new(Some(qualifier), key, arity),
-            None => Wanted::new(None, name, arity),
+            Some((qualifier, key)) => Wanted::new(Some(qualifier), unquoted(key), arity),
+            None => Wanted::new(None, unquoted(name), arity),
         };
         let whole = (likely.key != text).then(|| Wanted::new(None, text, None));
-        std::iter::once(likely).chain(whole).collect()
+        // The name of a function may hold a slash: `Desk.//2`.
+        let dotted = parts('.').filter(|_| name.contains('/'));
+        let dotted = dotted.map(|(qualifier, key)| Wanted::new(Some(qualifier), unquoted(key), arity));
+        std::iter::once(likely).chain(dotted).chain(whole).collect()
     }
 
     /// How `candidate`, whose key is what is wanted by `by`, has the name that is wanted.
@@ -188,6 +191,12 @@ impl<'q> Wanted<'q> {
         };
         Some(by_key.max(by_arity).max(by_qualifier))
     }
+}
+
+/// Without the quotes around it, as in `Desk."do it"/1`.
+fn unquoted(name: &str) -> &str {
+    let inside = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\'')).filter(|name| !name.is_empty()).unwrap_or(name)
 }
 
 /// The symbol in a piece of code that is little more than that: `` `add/2` ``, `&Cart.add/2`, `add(cart, item)`, `:lists`.

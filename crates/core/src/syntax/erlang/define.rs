@@ -352,6 +352,7 @@ impl<'t> Reader<'t> {
             spec: None,
             fields: Vec::new(),
             signature: None,
+            guessed: false,
         }
     }
 

@@ -49,7 +49,7 @@ impl<'t> Reader<'t> {
         let lists: Vec<_> = lists.copied().collect();
         let fields = self.pairs(&lists).into_iter().map(|(key, _)| self.intern(key)).collect();
         let index = self.fact(DefinitionKind::Config, app, key, fields, span(node));
-        self.tasks.push(Task::EnterOwner(index));
+        self.tasks.push(Task::EnterOwner(Some(index)));
     }
 
     /// `Application.get_env(:app, :key)` and its like.

@@ -101,8 +101,9 @@ impl<'t> Reader<'t> {
     fn enter_query(&mut self, call: &CallSite<'_, 't>, steps: Vec<(Node<'t>, Mode)>) {
         self.macro_call(call);
         self.scopes.enter(call.node.end_byte());
-        self.tasks.push(Task::LeaveScope);
+        self.tasks.extend([Task::LeaveScope, Task::InQuery(self.in_query)]);
         self.tasks.extend(steps.into_iter().rev().map(|(node, mode)| Task::Visit(node, mode)));
+        self.tasks.push(Task::InQuery(true));
     }
 
     /// `[u]`, `[u, ..., p]`, `[user: u]` or `[{:user, u}]`.

@@ -56,6 +56,7 @@ impl<'t> Reader<'t> {
             spec: None,
             fields,
             signature: None,
+            guessed: false,
         });
         index
     }

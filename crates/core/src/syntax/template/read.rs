@@ -9,6 +9,8 @@ use crate::syntax::elixir::{Mode, Reader, Task, keep_pattern};
 use crate::syntax::parse::span;
 use crate::syntax::{Basis, Definition, DefinitionKind, ReferenceKind};
 
+const KERNEL_SIGILS: [&str; 12] = ["C", "D", "N", "R", "S", "T", "U", "W", "c", "r", "s", "w"];
+
 impl<'t> Reader<'t> {
     /// Reads a file that is a template.
     pub(in crate::syntax) fn template_file(&mut self, template: &'t Template) {
@@ -26,10 +28,11 @@ impl<'t> Reader<'t> {
             spec: None,
             fields: Vec::new(),
             signature: None,
+            guessed: false,
         });
         self.owners.push(Some(0));
         self.template(template);
-        self.run();
+        self.run_until(0);
         self.owners.pop();
     }
 
@@ -74,10 +77,21 @@ impl<'t> Reader<'t> {
         if let Some(template) = self.template_at(node) {
             return self.template(template);
         }
+        self.sigil_call(node);
         if node.named_child(0).is_some_and(|name| self.text(name) == "p") {
             self.verified_route(node);
         }
         self.visit_children(node, keep_pattern(mode));
+    }
+
+    /// `~x(...)` calls `sigil_x/2`. Those of `Kernel` are left out where nothing else can be meant.
+    fn sigil_call(&mut self, node: Node<'t>) {
+        let Some(letters) = node.named_child(0).filter(|name| name.kind() == "sigil_name") else { return };
+        let name = self.text(letters);
+        if !KERNEL_SIGILS.contains(&name) || self.own_operators {
+            let name = format!("sigil_{name}").into();
+            self.reference_at(ReferenceKind::Call, span(letters), None, name, Some(2), Basis::Written);
+        }
     }
 
     /// `~p"/users/#{user}?page=1"` is the path `/users/:_`.

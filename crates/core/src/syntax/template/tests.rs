@@ -14,7 +14,8 @@ fn facts(path: &str, source: &str) -> FileFacts {
 /// One line for each reference: its line, what kind if not a call, what to, and `?` when it is not certain.
 fn shown(facts: &FileFacts) -> String {
     let mut seen = String::new();
-    for r in &facts.references {
+    // The calls of sigils stand for themselves.
+    for r in facts.references.iter().filter(|r| !r.name.starts_with("sigil_")) {
         let kind = match r.kind {
             ReferenceKind::Call => String::new(),
             kind => format!("{} ", format!("{kind:?}").to_lowercase()),
@@ -69,7 +70,7 @@ fn is_named(reference: &Reference, source: &str) -> bool {
         (ReferenceKind::Call, "get") if reference.module.as_deref() == Some("Access") => true,
         (ReferenceKind::Render, name) => name.split('/').any(|part| text.contains(part)),
         (ReferenceKind::Route, name) => text.contains(&first(name)),
-        (_, name) => text.contains(name),
+        (_, name) => text.contains(name.strip_prefix("sigil_").unwrap_or(name)),
     }
 }
 

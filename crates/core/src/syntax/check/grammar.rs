@@ -1,0 +1,682 @@
+//! Which token may follow which.
+
+use std::ops::Range;
+
+use super::token::{Bracket, Kind, Lexer, Token};
+
+/// Why a text is not Elixir.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) at: Range<usize>,
+    pub(crate) message: String,
+}
+
+/// Why a text is not Elixir: the first reason.
+pub(crate) fn check(text: &str) -> Option<Fault> {
+    let mut lexer = Lexer::new(text, 0);
+    let mut grammar = Grammar::new(text);
+    while let Some(token) = lexer.token() {
+        if let Err(message) = grammar.take(&mut lexer, &token) {
+            return Some(Fault { at: token.range, message });
+        }
+    }
+    grammar.finish(text.len())
+}
+
+/// Lines are looked at so far for their indentation.
+const MOST_INDENT: usize = 256;
+
+/// What is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Around {
+    File,
+    Group,
+    Arguments,
+    List,
+    Access,
+    Tuple,
+    Map,
+    Bits,
+    Fn,
+    Block,
+    Interpolation,
+}
+
+/// Where in an expression the reading is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the beginning of one, or of nothing.
+    Start,
+    /// Behind a comma.
+    Comma,
+    /// Where an operand must follow.
+    Operand,
+    /// Behind a dot.
+    Dot,
+    /// Behind an operand.
+    After,
+}
+
+/// What the operand before is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    /// A name, which takes arguments.
+    Name,
+    /// A name with arguments in parentheses.
+    Call,
+    Alias,
+    Block,
+    Other,
+}
+
+#[derive(Clone, Debug)]
+struct Frame {
+    around: Around,
+    /// The token that opened it.
+    open: Range<usize>,
+    state: State,
+    last: Last,
+    /// Calls without parentheses in the expression.
+    calls: u32,
+    /// Whether the innermost of them has a comma, and whether one around it has.
+    comma_in_call: bool,
+    comma_around: bool,
+    /// Whether only keys may follow a comma in the innermost call.
+    keys_in_call: bool,
+    /// The same outside of calls.
+    keys: bool,
+    commas: u32,
+    /// Whether a `->` must follow, one has been there, one is in this expression, and an expression was before the first.
+    awaits_stab: bool,
+    stabs: bool,
+    in_clause: bool,
+    plain: bool,
+    /// Whether a `{` must follow a `%`.
+    percent: bool,
+    /// Whether a line has ended behind the operand.
+    line_over: bool,
+    semicolon: bool,
+    /// Whether it began where a clause of `fn` can begin.
+    begins_clause: bool,
+    /// Whether pairs may follow without brackets: behind a `when`, and behind the `|` of a map.
+    takes_pairs: bool,
+    /// Whether the element of a map has an operator, and a `=>`.
+    operators: bool,
+    assigns: bool,
+}
+
+impl Frame {
+    fn new(around: Around, open: Range<usize>) -> Self {
+        Frame {
+            around,
+            open,
+            state: State::Start,
+            last: Last::Other,
+            calls: 0,
+            comma_in_call: false,
+            comma_around: false,
+            keys_in_call: false,
+            keys: false,
+            commas: 0,
+            awaits_stab: false,
+            stabs: false,
+            in_clause: false,
+            plain: false,
+            percent: false,
+            line_over: false,
+            semicolon: false,
+            begins_clause: false,
+            takes_pairs: false,
+            operators: false,
+            assigns: false,
+        }
+    }
+
+    fn is_body(&self) -> bool {
+        use Around::{Block, File, Fn, Group, Interpolation};
+        matches!(self.around, File | Group | Fn | Block | Interpolation)
+    }
+
+    fn takes_clauses(&self) -> bool {
+        matches!(self.around, Around::Group | Around::Fn | Around::Block)
+    }
+
+    fn forget_calls(&mut self) {
+        self.calls = 0;
+        self.comma_in_call = false;
+        self.comma_around = false;
+        self.keys_in_call = false;
+    }
+
+    /// An operand begins; `key` says whether it is the key of a pair.
+    fn begin(&mut self, key: bool) -> Result<(), String> {
+        match self.state {
+            State::After if self.percent && !key => return Err("`{` is missing behind `%`".into()),
+            State::After if self.last == Last::Name && !self.line_over => {
+                self.comma_around |= self.comma_in_call;
+                self.comma_in_call = false;
+                self.calls += 1;
+                self.keys_in_call = key;
+            }
+            State::After => {
+                return Err("an operator or the end of the expression is missing before this".into());
+            }
+            State::Dot => return Err("a name must follow the dot".into()),
+            State::Comma if self.around == Around::Access && self.calls == 0 && !self.keys => {
+                return Err("one key can be looked up at once".into());
+            }
+            State::Comma if !key && if self.calls > 0 { self.keys_in_call } else { self.keys } => {
+                return Err("only pairs can follow pairs such as `key: value`".into());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn operand(&mut self, last: Last) -> Result<(), String> {
+        self.begin(false)?;
+        self.is_over(last);
+        Ok(())
+    }
+
+    /// An operand has ended.
+    fn is_over(&mut self, last: Last) {
+        self.state = State::After;
+        self.last = last;
+        self.takes_pairs = false;
+        self.line_over = false;
+        self.semicolon = false;
+    }
+
+    /// An element of a map ends.
+    fn end_element(&mut self) -> Result<(), String> {
+        let is_pair = self.around != Around::Map || self.keys || self.assigns;
+        if !is_pair && self.operators {
+            return Err("`=>` is missing in this map".into());
+        }
+        self.operators = false;
+        self.assigns = false;
+        Ok(())
+    }
+
+    /// What is in one expression, or one element, ends.
+    fn end_expression(&mut self) -> Result<(), String> {
+        if matches!(self.state, State::Operand | State::Comma | State::Dot) {
+            return Err("an expression is missing before this".into());
+        }
+        if self.percent {
+            return Err("`{` is missing behind `%`".into());
+        }
+        if self.awaits_stab {
+            return Err("`->` is missing before this".into());
+        }
+        if self.state == State::After {
+            if self.around == Around::Fn && !self.stabs {
+                return Err("`->` is missing in this `fn`".into());
+            }
+            self.plain |= !self.stabs;
+        }
+        self.state = State::Start;
+        self.in_clause = false;
+        self.commas = 0;
+        self.keys = false;
+        self.line_over = false;
+        self.forget_calls();
+        Ok(())
+    }
+}
+
+struct Grammar<'t> {
+    text: &'t str,
+    frames: Vec<Frame>,
+    /// A block that was closed by an `end` which the layout gives to another.
+    suspect: Option<Range<usize>>,
+}
+
+impl<'t> Grammar<'t> {
+    fn new(text: &'t str) -> Self {
+        Grammar { text, frames: vec![Frame::new(Around::File, 0..0)], suspect: None }
+    }
+
+    fn frame(&mut self) -> &mut Frame {
+        if self.frames.is_empty() {
+            self.frames.push(Frame::new(Around::File, 0..0));
+        }
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    fn take(&mut self, lexer: &mut Lexer, token: &Token) -> Result<(), String> {
+        let frame = self.frame();
+        // Operators as names, as in `&+/2`.
+        let is_operator = matches!(
+            token.kind,
+            Kind::Binary | Kind::Dual | Kind::Unary | Kind::When | Kind::Not | Kind::Range | Kind::Bar
+        );
+        if is_operator && lexer.slash_follows() {
+            return frame.operand(Last::Name);
+        }
+        if frame.percent
+            && frame.state == State::After
+            && !matches!(token.kind, Kind::Dot | Kind::Open(_) | Kind::Name)
+        {
+            return Err("`{` is missing behind `%`".into());
+        }
+        match token.kind {
+            Kind::Bad(message) => Err(message.into()),
+            Kind::Name if frame.state == State::Dot => {
+                frame.is_over(Last::Name);
+                Ok(())
+            }
+            Kind::Name => frame.operand(Last::Name),
+            Kind::Alias if frame.state == State::Dot => {
+                frame.is_over(Last::Alias);
+                Ok(())
+            }
+            Kind::Alias => frame.operand(Last::Alias),
+            Kind::Literal => frame.operand(Last::Other),
+            Kind::Key => self.key(),
+            Kind::Unary => {
+                frame.begin(false)?;
+                frame.state = State::Operand;
+                Ok(())
+            }
+            Kind::Dual => {
+                let argument = frame.last == Last::Name && token.spaced && lexer.touches_operand();
+                if frame.state != State::After || argument {
+                    frame.begin(false)?;
+                } else {
+                    frame.operators = true;
+                }
+                frame.state = State::Operand;
+                Ok(())
+            }
+            Kind::Not if frame.state == State::After && lexer.in_follows() => {
+                lexer.token();
+                self.binary()
+            }
+            Kind::Not => {
+                frame.begin(false)?;
+                frame.state = State::Operand;
+                Ok(())
+            }
+            Kind::Range if frame.state != State::After => frame.operand(Last::Other),
+            Kind::When => {
+                self.binary()?;
+                self.frame().takes_pairs = true;
+                Ok(())
+            }
+            Kind::Binary | Kind::Range => self.binary(),
+            Kind::Bar => {
+                self.binary()?;
+                let frame = self.frame();
+                if frame.around == Around::Map && frame.calls == 0 {
+                    frame.takes_pairs = true;
+                    frame.operators = false;
+                }
+                Ok(())
+            }
+            Kind::Arrow if frame.around == Around::Map => {
+                self.binary()?;
+                self.frame().assigns = true;
+                self.frame().forget_calls();
+                Ok(())
+            }
+            Kind::Arrow => Err("`=>` stands in maps alone".into()),
+            Kind::Stab => self.stab(),
+            Kind::Percent if frame.percent => Err("`{` is missing behind `%`".into()),
+            Kind::Newline if frame.percent => Err("`{` is missing behind `%`".into()),
+            Kind::Percent => {
+                frame.begin(false)?;
+                frame.state = State::Operand;
+                frame.percent = true;
+                Ok(())
+            }
+            Kind::Dot => {
+                if frame.state != State::After || frame.last == Last::Block {
+                    return Err("an expression is missing before the dot".into());
+                }
+                frame.state = State::Dot;
+                frame.line_over = false;
+                Ok(())
+            }
+            Kind::Comma => self.comma(),
+            Kind::Semicolon => {
+                if !frame.is_body() || frame.semicolon {
+                    return Err("`;` separates expressions, and none is before it".into());
+                }
+                frame.end_expression()?;
+                frame.semicolon = true;
+                Ok(())
+            }
+            Kind::Newline => {
+                if frame.state != State::After || frame.line_over || lexer.continues() {
+                    return Ok(());
+                }
+                if frame.is_body() {
+                    return frame.end_expression();
+                }
+                frame.line_over = true;
+                Ok(())
+            }
+            Kind::Open(bracket) => self.open(bracket, token),
+            Kind::Close(bracket) => self.close(bracket, lexer, token),
+            Kind::StringStart => {
+                // Whether it is a key its end will tell.
+                if frame.state != State::Dot {
+                    let calls = frame.calls;
+                    frame.begin(true)?;
+                    frame.keys_in_call &= frame.calls == calls;
+                }
+                frame.is_over(Last::Other);
+                Ok(())
+            }
+            Kind::Do => {
+                let attaches = frame.calls > 0 || matches!(frame.last, Last::Name | Last::Call);
+                if frame.state != State::After || frame.line_over || !attaches {
+                    return Err("this `do` belongs to no call".into());
+                }
+                frame.forget_calls();
+                self.push(Around::Block, token);
+                Ok(())
+            }
+            Kind::Fn => {
+                frame.begin(false)?;
+                self.push(Around::Fn, token);
+                Ok(())
+            }
+            Kind::Section => {
+                if frame.around != Around::Block {
+                    return Err(format!("`{}` stands in no block", lexer.text(token)));
+                }
+                frame.end_expression()?;
+                frame.stabs = false;
+                frame.plain = false;
+                Ok(())
+            }
+            Kind::End => self.end(token),
+        }
+    }
+
+    fn push(&mut self, around: Around, token: &Token) {
+        let begins_clause = self.frame().takes_clauses() && self.frame().state == State::Start;
+        let mut frame = Frame::new(around, token.range.clone());
+        frame.begins_clause = begins_clause;
+        self.frames.push(frame);
+    }
+
+    fn key(&mut self) -> Result<(), String> {
+        let frame = self.frame();
+        match frame.state {
+            State::Operand if frame.takes_pairs && frame.around == Around::Map => frame.keys = true,
+            // `when key: value`, as in a spec.
+            State::Operand if frame.takes_pairs => {
+                frame.calls += 1;
+                frame.keys_in_call = true;
+            }
+            State::Operand | State::Dot => return Err("an expression must stand here, not a pair".into()),
+            State::After => {
+                if frame.last != Last::Name || frame.line_over {
+                    return Err("a comma is missing before this".into());
+                }
+                frame.begin(true)?;
+            }
+            State::Comma if frame.calls > 0 => frame.keys_in_call = true,
+            State::Start | State::Comma => {
+                let is_first = frame.state == State::Start;
+                match frame.around {
+                    Around::File | Around::Interpolation => {
+                        return Err("a pair such as `key: value` stands in a list, a map or a call".into());
+                    }
+                    Around::Access if !is_first && !frame.keys => {
+                        return Err("one key can be looked up at once".into());
+                    }
+                    Around::Tuple | Around::Bits if is_first => {
+                        return Err("pairs alone make no tuple: put them in a list".into());
+                    }
+                    Around::Group | Around::Fn | Around::Block => frame.awaits_stab = true,
+                    _ => {}
+                }
+                frame.keys = true;
+            }
+        }
+        frame.state = State::Operand;
+        frame.semicolon = false;
+        Ok(())
+    }
+
+    fn binary(&mut self) -> Result<(), String> {
+        let frame = self.frame();
+        if frame.state != State::After {
+            return Err("an expression is missing before this operator".into());
+        }
+        frame.state = State::Operand;
+        frame.line_over = false;
+        frame.takes_pairs = false;
+        frame.operators = true;
+        Ok(())
+    }
+
+    fn stab(&mut self) -> Result<(), String> {
+        let frame = self.frame();
+        if !frame.takes_clauses() {
+            return Err("`->` stands in blocks, in `fn` and in parentheses alone".into());
+        }
+        if !matches!(frame.state, State::After | State::Start) {
+            return Err("an expression is missing before `->`".into());
+        }
+        if (frame.plain && !frame.stabs) || frame.in_clause {
+            return Err("`->` must stand in the first expression, and once in each".into());
+        }
+        frame.awaits_stab = false;
+        frame.stabs = true;
+        frame.end_expression()?;
+        frame.in_clause = true;
+        frame.semicolon = false;
+        Ok(())
+    }
+
+    fn comma(&mut self) -> Result<(), String> {
+        let frame = self.frame();
+        if frame.state != State::After || frame.line_over {
+            return Err("an expression is missing before this comma".into());
+        }
+        if frame.calls > 0 {
+            let ambiguous = match frame.around {
+                Around::List | Around::Tuple | Around::Map | Around::Bits | Around::Access => true,
+                Around::Arguments => frame.commas > 0 || frame.keys,
+                _ => false,
+            } || (frame.calls > 1 && frame.comma_around);
+            if ambiguous && !frame.keys_in_call {
+                return Err("the call before this comma needs parentheses".into());
+            }
+            frame.comma_in_call = true;
+        } else {
+            match frame.around {
+                Around::File | Around::Interpolation => {
+                    return Err("a comma stands in lists, maps, tuples and calls alone".into());
+                }
+                Around::Group | Around::Fn | Around::Block => {
+                    if frame.in_clause {
+                        return Err("a comma stands in lists, maps, tuples and calls alone".into());
+                    }
+                    frame.awaits_stab = true;
+                }
+                _ => {}
+            }
+            frame.end_element()?;
+            frame.commas += 1;
+        }
+        frame.state = State::Comma;
+        Ok(())
+    }
+
+    fn open(&mut self, bracket: Bracket, token: &Token) -> Result<(), String> {
+        let frame = self.frame();
+        let behind = frame.state == State::After && !frame.line_over;
+        let around = match bracket {
+            Bracket::Interpolation => Around::Interpolation,
+            Bracket::Round if frame.state == State::Dot => Around::Arguments,
+            Bracket::Round if behind && frame.last == Last::Name && !token.spaced => Around::Arguments,
+            Bracket::Round if behind && frame.last == Last::Call => Around::Arguments,
+            Bracket::Square if behind && matches!(frame.last, Last::Call | Last::Other | Last::Alias) => {
+                Around::Access
+            }
+            Bracket::Square if behind && frame.last == Last::Name && !token.spaced => Around::Access,
+            Bracket::Curly if frame.state == State::Dot => Around::Tuple,
+            Bracket::Curly if frame.percent => {
+                frame.percent = false;
+                Around::Map
+            }
+            _ => {
+                frame.begin(false)?;
+                match bracket {
+                    Bracket::Round => Around::Group,
+                    Bracket::Square => Around::List,
+                    Bracket::Curly => Around::Tuple,
+                    _ => Around::Bits,
+                }
+            }
+        };
+        self.push(around, token);
+        Ok(())
+    }
+
+    fn close(&mut self, bracket: Bracket, lexer: &mut Lexer, token: &Token) -> Result<(), String> {
+        let frame = self.frame();
+        let expected = match frame.around {
+            Around::Group | Around::Arguments => Some(Bracket::Round),
+            Around::List | Around::Access => Some(Bracket::Square),
+            Around::Tuple | Around::Map => Some(Bracket::Curly),
+            Around::Bits => Some(Bracket::Angle),
+            Around::Interpolation => Some(Bracket::Interpolation),
+            Around::File | Around::Fn | Around::Block => None,
+        };
+        if expected != Some(bracket) {
+            return Err(self.unexpected(token));
+        }
+        let allowed = match (frame.around, frame.state) {
+            (Around::Access, State::Start) => false,
+            (_, State::Start | State::After) => true,
+            (Around::Arguments, State::Comma) => frame.calls == 0 && frame.keys,
+            (Around::List | Around::Tuple | Around::Map | Around::Bits | Around::Access, State::Comma) => {
+                frame.calls == 0
+            }
+            _ => false,
+        };
+        if !allowed {
+            return Err("an expression is missing before this".into());
+        }
+        let mut parameters = false;
+        if frame.around == Around::Group && frame.awaits_stab {
+            if !frame.begins_clause || frame.stabs {
+                return Err("a comma stands in lists, maps, tuples and calls alone".into());
+            }
+            parameters = true;
+            frame.awaits_stab = false;
+        }
+        if frame.state != State::Comma {
+            frame.end_element()?;
+            frame.end_expression()?;
+        }
+        let last = if frame.around == Around::Arguments { Last::Call } else { Last::Other };
+        self.frames.pop();
+        let frame = self.frame();
+        frame.is_over(last);
+        frame.awaits_stab |= parameters;
+        if bracket == Bracket::Interpolation {
+            return self.resume(lexer);
+        }
+        Ok(())
+    }
+
+    /// A string goes on behind an interpolation.
+    fn resume(&mut self, lexer: &mut Lexer) -> Result<(), String> {
+        let Some(token) = lexer.resume() else { return Ok(()) };
+        match token.kind {
+            Kind::Open(_) => {
+                self.push(Around::Interpolation, &token);
+                Ok(())
+            }
+            Kind::Key => {
+                let frame = self.frame();
+                frame.state = State::Operand;
+                if frame.calls > 0 {
+                    frame.keys_in_call = true
+                } else {
+                    frame.keys = true
+                }
+                Ok(())
+            }
+            Kind::Bad(message) => Err(message.into()),
+            kind => {
+                self.frame().is_over(if kind == Kind::Name { Last::Name } else { Last::Other });
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self, token: &Token) -> Result<(), String> {
+        let frame = self.frame();
+        let last = match frame.around {
+            Around::Block => Last::Block,
+            Around::Fn => Last::Other,
+            _ => return Err(self.unexpected(token)),
+        };
+        frame.end_expression()?;
+        if frame.around == Around::Fn && !frame.stabs {
+            return Err("`->` is missing in this `fn`".into());
+        }
+        let open = frame.open.clone();
+        if self.suspect.is_none() && self.indent(open.start) > self.indent(token.range.start) {
+            self.suspect = Some(open);
+        }
+        self.frames.pop();
+        self.frame().is_over(last);
+        Ok(())
+    }
+
+    /// What is wrong with a token that closes something else than what is open, or nothing.
+    fn unexpected(&mut self, token: &Token) -> String {
+        let text = &self.text[token.range.clone()];
+        match self.frames.last().filter(|frame| frame.around != Around::File) {
+            Some(frame) => {
+                let line = self.text[..frame.open.start].matches('\n').count() + 1;
+                format!(
+                    "`{text}` stands here where `{}` of line {line} is still open",
+                    &self.text[frame.open.clone()]
+                )
+            }
+            None => format!("this `{text}` closes nothing"),
+        }
+    }
+
+    /// How far the line that holds `at` is indented.
+    fn indent(&self, at: usize) -> usize {
+        let bytes = &self.text.as_bytes()[..at];
+        let line = bytes.iter().rev().take(MOST_INDENT).position(|byte| *byte == b'\n');
+        let line = line.map_or(0, |back| at - back);
+        bytes[line..].iter().take(MOST_INDENT).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+    }
+
+    fn finish(mut self, end: usize) -> Option<Fault> {
+        if self.frames.len() > 1 {
+            let frame = self.frame();
+            let at = frame.open.clone();
+            let is_block = matches!(frame.around, Around::Block | Around::Fn);
+            let at = self.suspect.clone().filter(|_| is_block).unwrap_or(at);
+            let text = &self.text[at.clone()];
+            let closer = match text {
+                "(" => ")",
+                "[" => "]",
+                "{" => "}",
+                "<<" => ">>",
+                "#{" => "}",
+                _ => "end",
+            };
+            return Some(Fault { message: format!("this `{text}` has no `{closer}`"), at });
+        }
+        let message = self.frame().end_expression().err()?;
+        Some(Fault { at: end..end, message })
+    }
+}

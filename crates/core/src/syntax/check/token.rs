@@ -1,0 +1,650 @@
+//! Elixir's tokens, as its own tokenizer cuts them.
+
+use std::ops::Range;
+
+/// What a token is to the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A name that can be called, `foo`; behind a dot also a keyword, an operator or a quoted name.
+    Name,
+    Alias,
+    /// A number, a character, an atom, a string, a sigil.
+    Literal,
+    /// `foo:`, or a quoted key.
+    Key,
+    /// An operator between two operands.
+    Binary,
+    /// `+` or `-`, which stand between operands or before one.
+    Dual,
+    /// An operator before its operand.
+    Unary,
+    When,
+    Not,
+    /// `..`, which also stands alone.
+    Range,
+    /// `|`
+    Bar,
+    /// `=>`
+    Arrow,
+    /// `->`
+    Stab,
+    Percent,
+    Dot,
+    Comma,
+    Semicolon,
+    Newline,
+    Open(Bracket),
+    Close(Bracket),
+    /// A string with interpolations begins.
+    StringStart,
+    Do,
+    /// `else`, `rescue`, `catch`, `after`
+    Section,
+    Fn,
+    End,
+    /// No token of Elixir.
+    Bad(&'static str),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bracket {
+    Round,
+    Square,
+    Curly,
+    /// `<<` and `>>`
+    Angle,
+    /// `#{` and its `}`
+    Interpolation,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) range: Range<usize>,
+    /// Whether white space stands before it.
+    pub(super) spaced: bool,
+}
+
+/// A string that an interpolation has interrupted.
+#[derive(Clone, Copy)]
+struct Quoted {
+    start: usize,
+    close: u8,
+    heredoc: bool,
+    raw: bool,
+    role: Role,
+    /// How many lines had ended before it.
+    lines: usize,
+    /// How many `{` are open in the interpolation.
+    curly: usize,
+}
+
+/// What a string is when it is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Plain,
+    Sigil,
+    Atom,
+}
+
+const UNTERMINATED: &str = "this string has no end";
+
+/// Operators, longest first.
+#[rustfmt::skip]
+const OPERATORS: &[(&str, Kind)] = &[
+    ("<<~", Kind::Binary), ("~>>", Kind::Binary), ("<<<", Kind::Binary), (">>>", Kind::Binary), ("|||", Kind::Binary),
+    ("&&&", Kind::Binary), ("^^^", Kind::Binary), ("===", Kind::Binary), ("!==", Kind::Binary), ("+++", Kind::Binary),
+    ("---", Kind::Binary), ("<|>", Kind::Binary), ("<~>", Kind::Binary), ("~~~", Kind::Unary), ("...", Kind::Name),
+    ("<<", Kind::Open(Bracket::Angle)), (">>", Kind::Close(Bracket::Angle)), ("=>", Kind::Arrow), ("->", Kind::Stab),
+    ("..", Kind::Range), ("::", Kind::Binary), ("||", Kind::Binary), ("&&", Kind::Binary), ("==", Kind::Binary),
+    ("!=", Kind::Binary), ("<=", Kind::Binary), (">=", Kind::Binary), ("=~", Kind::Binary), ("<-", Kind::Binary),
+    ("\\\\", Kind::Binary), ("|>", Kind::Binary), ("<~", Kind::Binary), ("~>", Kind::Binary), ("<>", Kind::Binary),
+    ("++", Kind::Binary), ("--", Kind::Binary), ("**", Kind::Binary), ("//", Kind::Binary), ("=", Kind::Binary),
+    ("<", Kind::Binary), (">", Kind::Binary), ("|", Kind::Bar), ("*", Kind::Binary), ("/", Kind::Binary),
+    ("+", Kind::Dual), ("-", Kind::Dual), ("!", Kind::Unary), ("^", Kind::Unary), ("&", Kind::Unary),
+    ("@", Kind::Unary), ("%", Kind::Percent), (".", Kind::Dot), (",", Kind::Comma), (";", Kind::Semicolon),
+    ("(", Kind::Open(Bracket::Round)), (")", Kind::Close(Bracket::Round)), ("[", Kind::Open(Bracket::Square)),
+    ("]", Kind::Close(Bracket::Square)), ("{", Kind::Open(Bracket::Curly)), ("}", Kind::Close(Bracket::Curly)),
+];
+
+/// What is an atom with a colon before it, or a key with one behind, besides the operators.
+const CONTAINERS: [&str; 5] = ["%{}", "<<>>", "{}", "..//", "%"];
+
+/// Cuts a text into tokens.
+pub(super) struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+    end: usize,
+    interrupted: Vec<Quoted>,
+    after_dot: bool,
+    /// Whether the string before has been announced, and its first interpolation is next.
+    announced: bool,
+    /// How many lines have ended.
+    lines: usize,
+    /// What closes no string from here on: its quote, and whether it is a heredoc's.
+    unclosed: Vec<(u8, bool)>,
+    /// Where the last string began that has no end.
+    pub(super) open_string: Option<usize>,
+    /// Strings over several lines, in order.
+    pub(super) long_strings: Vec<Range<usize>>,
+}
+
+impl<'t> Lexer<'t> {
+    /// Begins at a place that is in no string.
+    pub(super) fn new(text: &'t str, at: usize) -> Self {
+        let mark = if at == 0 && text.starts_with('\u{feff}') { 3 } else { 0 };
+        Lexer {
+            text,
+            at: at + mark,
+            end: text.len(),
+            interrupted: Vec::new(),
+            after_dot: false,
+            announced: false,
+            lines: 0,
+            unclosed: Vec::new(),
+            open_string: None,
+            long_strings: Vec::new(),
+        }
+    }
+
+    pub(super) fn text(&self, token: &Token) -> &'t str {
+        &self.text[token.range.clone()]
+    }
+
+    fn rest(&self) -> &'t str {
+        &self.text[self.at..self.end]
+    }
+
+    fn byte(&self, ahead: usize) -> u8 {
+        self.text.as_bytes()[..self.end].get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    /// Whether what stands `ahead` is white space; the end of the text is none.
+    pub(super) fn space(&self, ahead: usize) -> bool {
+        matches!(self.byte(ahead), b' ' | b'\t' | b'\r' | b'\n')
+    }
+
+    /// The next token; `None` at the end.
+    pub(super) fn token(&mut self) -> Option<Token> {
+        let before = self.at;
+        if std::mem::take(&mut self.announced) {
+            self.at += 2;
+            return Some(Token {
+                kind: Kind::Open(Bracket::Interpolation),
+                range: before..self.at,
+                spaced: false,
+            });
+        }
+        self.skip_space();
+        let start = self.at;
+        let kind = self.kind()?;
+        self.after_dot = kind == Kind::Dot || (self.after_dot && kind == Kind::Newline);
+        Some(Token { kind, range: start..self.at, spaced: start > before })
+    }
+
+    fn skip_space(&mut self) {
+        loop {
+            match (self.byte(0), self.byte(1)) {
+                (b' ' | b'\t', _) => self.at += 1,
+                (b'\r', _) => self.at += 1,
+                (b'\\', b'\n') => self.at += 2,
+                (b'\\', b'\r') if self.byte(2) == b'\n' => self.at += 3,
+                (b'#', _) => self.at += self.rest().find('\n').unwrap_or(self.rest().len()),
+                _ => return,
+            }
+        }
+    }
+
+    fn kind(&mut self) -> Option<Kind> {
+        if self.at >= self.end {
+            return None;
+        }
+        let first = self.byte(0);
+        Some(match first {
+            b'\n' => {
+                self.at += 1;
+                self.lines += 1;
+                Kind::Newline
+            }
+            b'0'..=b'9' => self.number(),
+            b'?' => self.character(),
+            b'"' | b'\'' => self.string(0, Role::Plain),
+            b':' if matches!(self.byte(1), b'"' | b'\'') => self.string(1, Role::Atom),
+            b':' if self.byte(1) != b':' || self.byte(2) == b':' => self.atom(),
+            b'~' if self.byte(1).is_ascii_alphabetic() => self.sigil(),
+            b'&' if self.byte(1).is_ascii_digit() => {
+                self.at += 1;
+                self.number()
+            }
+            b'}' if self.interrupted.last().is_some_and(|quoted| quoted.curly == 0) => {
+                self.at += 1;
+                Kind::Close(Bracket::Interpolation)
+            }
+            _ if self.rest().starts_with(is_name_start) => self.name(),
+            _ => self.operator(),
+        })
+    }
+
+    /// Goes on with the string that the interpolation before has interrupted.
+    pub(super) fn resume(&mut self) -> Option<Token> {
+        let quoted = self.interrupted.pop()?;
+        let start = self.at;
+        let kind = self.quoted(quoted);
+        Some(Token { kind, range: start..self.at, spaced: false })
+    }
+
+    fn number(&mut self) -> Kind {
+        let radix = match (self.byte(0), self.byte(1)) {
+            (b'0', b'x') => 16,
+            (b'0', b'o') => 8,
+            (b'0', b'b') => 2,
+            _ => 10,
+        };
+        if radix != 10 {
+            self.at += 2;
+        }
+        let digits = self.digits(radix);
+        if radix == 10 && self.byte(0) == b'.' && self.byte(1).is_ascii_digit() {
+            self.at += 1;
+            self.digits(10);
+            let sign = usize::from(matches!(self.byte(1), b'+' | b'-'));
+            if matches!(self.byte(0), b'e' | b'E') && self.byte(1 + sign).is_ascii_digit() {
+                self.at += 1 + sign;
+                self.digits(10);
+            }
+        }
+        if !digits || self.byte(0).is_ascii_alphanumeric() || self.byte(0) == b'_' {
+            return Kind::Bad("this is no number");
+        }
+        Kind::Literal
+    }
+
+    /// Digits with single `_` between them.
+    fn digits(&mut self, radix: u32) -> bool {
+        let start = self.at;
+        while char::from(self.byte(0)).is_digit(radix)
+            || (self.byte(0) == b'_' && self.at > start && char::from(self.byte(1)).is_digit(radix))
+        {
+            self.at += 1;
+        }
+        self.at > start
+    }
+
+    fn character(&mut self) -> Kind {
+        self.at += 1;
+        let mut rest = self.rest().chars();
+        match rest.next() {
+            Some('\\') => self.at += 1 + rest.next().map_or(0, char::len_utf8),
+            Some(char) => self.at += char.len_utf8(),
+            None => return Kind::Bad("`?` needs a character"),
+        }
+        Kind::Literal
+    }
+
+    fn string(&mut self, prefix: usize, role: Role) -> Kind {
+        let (start, quote) = (self.at, self.byte(prefix));
+        let heredoc = role == Role::Plain && self.rest().as_bytes().get(..3) == Some(&[quote; 3]);
+        self.at += prefix + if heredoc { 3 } else { 1 };
+        self.quoted_from(Quoted {
+            start,
+            close: quote,
+            heredoc,
+            raw: false,
+            role,
+            lines: self.lines,
+            curly: 0,
+        })
+    }
+
+    fn sigil(&mut self) -> Kind {
+        let start = self.at;
+        let upper = self.byte(1).is_ascii_uppercase();
+        self.at += 2;
+        while upper && (self.byte(0).is_ascii_uppercase() || self.byte(0).is_ascii_digit()) {
+            self.at += 1;
+        }
+        let open = self.byte(0);
+        let close = match open {
+            b'/' | b'|' | b'"' | b'\'' => open,
+            b'(' => b')',
+            b'[' => b']',
+            b'{' => b'}',
+            b'<' => b'>',
+            _ => return Kind::Bad("a sigil needs a delimiter such as `(` or `\"`"),
+        };
+        let heredoc = matches!(open, b'"' | b'\'') && self.rest().as_bytes().get(..3) == Some(&[open; 3]);
+        self.at += if heredoc { 3 } else { 1 };
+        self.quoted_from(Quoted {
+            start,
+            close,
+            heredoc,
+            raw: upper,
+            role: Role::Sigil,
+            lines: self.lines,
+            curly: 0,
+        })
+    }
+
+    /// The string whose opening has just been read: all of it, or what stands before its first interpolation.
+    fn quoted_from(&mut self, quoted: Quoted) -> Kind {
+        let is_alone = |rest: &str| rest.split('\n').next().is_none_or(|line| line.trim().is_empty());
+        if quoted.heredoc && !is_alone(self.rest()) {
+            return Kind::Bad("a heredoc begins on the line below its quotes");
+        }
+        match self.quoted(quoted) {
+            Kind::Open(_) => {
+                self.at -= 2;
+                self.announced = true;
+                Kind::StringStart
+            }
+            other => other,
+        }
+    }
+
+    fn quoted(&mut self, quoted: Quoted) -> Kind {
+        let bytes = &self.text.as_bytes()[..self.end];
+        let Quoted { start, close, heredoc, raw, .. } = quoted;
+        // The terminator of a heredoc is the first thing on its line.
+        let mut fresh = false;
+        let hopeless = self.unclosed.contains(&(close, heredoc));
+        while let Some(byte) = bytes.get(self.at).copied().filter(|_| !hopeless) {
+            match byte {
+                b'\\' => {
+                    let next = self.text[self.at + 1..self.end].chars().next();
+                    if quoted.role != Role::Sigil && !self.is_escape() {
+                        self.at += 1;
+                        return Kind::Bad("`\\x` and `\\u` need the number of a character");
+                    }
+                    // An escaped end of a line ends it all the same.
+                    self.at += 1 + next.filter(|next| *next != '\n').map_or(0, char::len_utf8);
+                    fresh = false;
+                    continue;
+                }
+                b'#' if !raw && bytes.get(self.at + 1) == Some(&b'{') => {
+                    self.at += 2;
+                    self.interrupted.push(quoted);
+                    return Kind::Open(Bracket::Interpolation);
+                }
+                b'\n' => {
+                    self.lines += 1;
+                    fresh = heredoc;
+                }
+                b' ' | b'\t' | b'\r' if heredoc => {}
+                _ if byte == close && heredoc => {
+                    if fresh && bytes.get(self.at..self.at + 3) == Some(&[close; 3]) {
+                        self.at += 3;
+                        return self.quoted_end(quoted);
+                    }
+                    fresh = false;
+                }
+                _ if byte == close => {
+                    self.at += 1;
+                    return self.quoted_end(quoted);
+                }
+                _ => fresh = false,
+            }
+            self.at += 1;
+        }
+        self.unclosed.push((close, heredoc));
+        self.open_string = Some(start);
+        // Whatever follows may be code: a quote is missing, and nobody knows where.
+        let line = self.text[start..self.end].find('\n').map_or(self.end, |line| start + line);
+        self.at = line.max(start + 1);
+        Kind::Bad(UNTERMINATED)
+    }
+
+    /// Whether the escape that stands next gives a number, if it is of those that must.
+    fn is_escape(&self) -> bool {
+        let (least, most) = match self.byte(1) {
+            b'x' => (1, 2),
+            b'u' => (4, 4),
+            _ => return true,
+        };
+        let rest = &self.rest().as_bytes()[2..];
+        let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        match rest.strip_prefix(b"{") {
+            Some(rest) => (1..=6).contains(&digits(rest)) && rest.get(digits(rest)) == Some(&b'}'),
+            None => digits(&rest[..most.min(rest.len())]) >= least,
+        }
+    }
+
+    fn quoted_end(&mut self, quoted: Quoted) -> Kind {
+        if self.lines > quoted.lines {
+            self.long_strings.push(quoted.start..self.at);
+        }
+        match quoted.role {
+            Role::Sigil => {
+                while self.byte(0).is_ascii_alphanumeric() {
+                    self.at += 1;
+                }
+                Kind::Literal
+            }
+            Role::Plain if self.after_dot => Kind::Name,
+            Role::Plain if !quoted.heredoc => self.key_or(Kind::Literal),
+            _ => Kind::Literal,
+        }
+    }
+
+    /// A key, if a colon and white space follow.
+    fn key_or(&mut self, kind: Kind) -> Kind {
+        if self.byte(0) != b':' || matches!(self.byte(1), b':') {
+            return kind;
+        }
+        self.at += 1;
+        if self.space(0) { Kind::Key } else { Kind::Bad("white space must follow a key") }
+    }
+
+    fn atom(&mut self) -> Kind {
+        self.at += 1;
+        if self.rest().starts_with(is_name_start) {
+            let rest = self.rest();
+            let length = rest.find(|c: char| !is_name(c) && c != '@').unwrap_or(rest.len());
+            self.at += length;
+            if matches!(self.byte(0), b'?' | b'!') {
+                self.at += 1;
+            }
+            return Kind::Literal;
+        }
+        let rest = self.rest();
+        let operators = OPERATORS
+            .iter()
+            .filter(|(text, _)| {
+                !matches!(*text, "<<" | ">>" | "(" | ")" | "[" | "]" | "{" | "}" | "," | ";" | ".")
+            })
+            .map(|(text, _)| *text);
+        let found = CONTAINERS
+            .into_iter()
+            .chain(["."])
+            .chain(operators)
+            .filter(|text| rest.starts_with(text))
+            .max_by_key(|text| text.len());
+        match found {
+            Some(text) => {
+                self.at += text.len();
+                Kind::Literal
+            }
+            None => Kind::Bad("a colon needs a name"),
+        }
+    }
+
+    fn name(&mut self) -> Kind {
+        let start = self.at;
+        self.skip_name();
+        if matches!(self.byte(0), b'?' | b'!') && self.byte(1) != b'=' {
+            self.at += 1;
+        }
+        let word = &self.text[start..self.at];
+        if self.byte(0) == b'@' {
+            return Kind::Bad("`@` cannot stand in a name");
+        }
+        if self.after_dot {
+            return if word.starts_with(char::is_uppercase) { Kind::Alias } else { Kind::Name };
+        }
+        let kind = match word {
+            "do" => Kind::Do,
+            "end" => Kind::End,
+            "fn" => Kind::Fn,
+            "else" | "rescue" | "catch" | "after" => Kind::Section,
+            "and" | "or" | "in" => Kind::Binary,
+            "when" => Kind::When,
+            "not" => Kind::Not,
+            "true" | "false" | "nil" => Kind::Literal,
+            _ if word.starts_with(|c: char| c.is_ascii_uppercase()) => Kind::Alias,
+            _ => Kind::Name,
+        };
+        self.key_or(kind)
+    }
+
+    fn skip_name(&mut self) {
+        let bytes = &self.text.as_bytes()[..self.end];
+        while bytes.get(self.at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            self.at += 1;
+        }
+        if bytes.get(self.at).is_some_and(|byte| !byte.is_ascii()) {
+            let rest = self.rest();
+            self.at += rest.find(|c: char| !is_name(c)).unwrap_or(rest.len());
+        }
+    }
+
+    fn operator(&mut self) -> Kind {
+        let rest = self.rest();
+        let is_key = |text: &str| {
+            let mut behind = rest[text.len()..].chars();
+            behind.next() == Some(':') && behind.next().is_some_and(|c| matches!(c, ' ' | '\t' | '\r' | '\n'))
+        };
+        let container = CONTAINERS
+            .into_iter()
+            .filter(|_| rest.starts_with(['%', '<', '{', '.']))
+            .find(|text| rest.starts_with(text) && is_key(text));
+        if let Some(text) = container {
+            self.at += text.len() + 1;
+            return Kind::Key;
+        }
+        let Some((text, kind)) = operator_at(rest) else {
+            self.at += rest.chars().next().map_or(0, char::len_utf8);
+            return Kind::Bad("this character means nothing in Elixir");
+        };
+        self.at += text.len();
+        match kind {
+            Kind::Open(Bracket::Curly) => {
+                if let Some(quoted) = self.interrupted.last_mut() {
+                    quoted.curly += 1;
+                }
+                *kind
+            }
+            Kind::Close(Bracket::Curly) => {
+                if let Some(quoted) = self.interrupted.last_mut() {
+                    quoted.curly = quoted.curly.saturating_sub(1);
+                }
+                *kind
+            }
+            Kind::Open(_) | Kind::Close(_) | Kind::Comma | Kind::Semicolon => *kind,
+            _ if is_key(text) => {
+                self.at += 1;
+                Kind::Key
+            }
+            Kind::Dot => Kind::Dot,
+            _ if self.after_dot => Kind::Name,
+            _ => *kind,
+        }
+    }
+
+    /// Whether the expression of the line that has just ended goes on: the next line begins with an operator.
+    pub(super) fn continues(&mut self) -> bool {
+        let start = self.at;
+        loop {
+            self.skip_space();
+            if self.byte(0) != b'\n' {
+                break;
+            }
+            self.at += 1;
+        }
+        let word = ["and", "or", "in", "when", "not", "do"].iter().any(|word| self.rest().starts_with(word));
+        let operator = !self.rest().starts_with(is_name_start) && operator_at(self.rest()).is_some();
+        let goes_on = (word || operator) && {
+            let resumed = self.at;
+            let is_sigil = self.byte(0) == b'~' && self.byte(1).is_ascii_alphabetic();
+            let is_atom = self.byte(0) == b':' && self.byte(1) != b':';
+            let kind = if is_sigil || is_atom {
+                Kind::Literal
+            } else if word {
+                self.name()
+            } else {
+                self.operator_ahead()
+            };
+            let kind = match kind {
+                Kind::Not => {
+                    self.skip_space();
+                    if self.rest().starts_with("in") && self.name() == Kind::Binary {
+                        Kind::Binary
+                    } else {
+                        Kind::Not
+                    }
+                }
+                other => other,
+            };
+            self.at = resumed;
+            matches!(
+                kind,
+                Kind::Do
+                    | Kind::Binary
+                    | Kind::When
+                    | Kind::Range
+                    | Kind::Bar
+                    | Kind::Arrow
+                    | Kind::Stab
+                    | Kind::Dot
+            )
+        };
+        if !goes_on {
+            self.at = start;
+        }
+        goes_on
+    }
+
+    /// The operator that stands next; brackets are not counted.
+    fn operator_ahead(&mut self) -> Kind {
+        match operator_at(self.rest()) {
+            Some((_, kind @ (Kind::Open(_) | Kind::Close(_)))) => *kind,
+            _ => self.operator(),
+        }
+    }
+
+    /// Whether a `/` comes next, as in `&+/2`.
+    pub(super) fn slash_follows(&self) -> bool {
+        self.rest().trim_start_matches([' ', '\t']).starts_with('/')
+    }
+
+    /// Whether the word `in` comes next, as in `not in`.
+    pub(super) fn in_follows(&self) -> bool {
+        let rest = self.rest().trim_start_matches([' ', '\t']);
+        rest.strip_prefix("in").is_some_and(|rest| !rest.starts_with(|c| is_name(c) || c == ':'))
+    }
+
+    /// Whether the token that comes next stands without white space before it, and is an operand.
+    pub(super) fn touches_operand(&self) -> bool {
+        !self.space(0)
+            && !matches!(self.byte(0), b'(' | b'[' | b'<' | b'{' | b'%' | b'+' | b'-' | b'/' | b'>' | b':')
+    }
+}
+
+/// The longest operator with which a text begins.
+fn operator_at(text: &str) -> Option<&'static (&'static str, Kind)> {
+    let first = text.as_bytes().first()?;
+    OPERATORS
+        .iter()
+        .find(|(operator, _)| operator.as_bytes().first() == Some(first) && text.starts_with(operator))
+}
+
+fn is_name_start(c: char) -> bool {
+    c == '_' || c.is_alphabetic()
+}
+
+fn is_name(c: char) -> bool {
+    c == '_' || c.is_alphabetic() || c.is_ascii_digit() || is_mark(c)
+}
+
+/// Marks that join with the letter before.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{b7}' | '\u{200c}' | '\u{200d}' | '\u{903}'..='\u{94f}' | '\u{3099}' | '\u{309a}')
+}
