@@ -127,7 +127,7 @@ defmodule Ambix.ForeignNamesTest do
     {~r/binary_to_term\((?!.*\[:safe\])/, ["sandbox/session.ex"]},
     {~r/Module\.concat/, ["supervisor.ex", "index/server.ex", "index/tree.ex", "model/holder.ex"]},
     {~r/:file\.(consult|eval|script)/, ["packages/listing.ex"]},
-    {~r/Code\.(eval|compile|require|load)_/, ["cli/trace/tracer.ex"]},
+    {~r/Code\.(eval|compile|require|load)_/, ["cli/trace/tracer.ex", "sandbox/pool.ex"]},
     {~r/:erl_(scan|parse|eval)/, []},
     {~r/keys: :atoms/, []}
   ]
