@@ -146,7 +146,11 @@ defmodule Ambix.Model do
       default: nil,
       doc: "milliseconds after which the answer ends as it is, with an error"
     ],
-    raw: [type: :boolean, default: false, doc: "take a prompt of text as it is, without the chat template"]
+    raw: [
+      type: :boolean,
+      default: false,
+      doc: "take a prompt of text as it is, without the chat template; no name in it is a control token"
+    ]
   ]
 
   @doc """
@@ -232,7 +236,7 @@ defmodule Ambix.Model do
     end)
   end
 
-  @doc "How many tokens `text` is for the model's own tokenizer."
+  @doc "How many tokens `text` is for the model's own tokenizer. Names of control tokens in it are text like any other."
   @spec count_tokens(t, String.t()) :: {:ok, non_neg_integer} | {:error, Error.t()}
   def count_tokens(%__MODULE__{resource: resource}, text), do: Native.model_count_tokens(resource, text)
 

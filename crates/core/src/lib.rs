@@ -34,3 +34,6 @@ pub mod search;
 
 pub use error::{Error, ErrorKind, Result};
 pub use job::Cancel;
+
+#[cfg(test)]
+mod allocated;

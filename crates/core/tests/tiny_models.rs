@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ambix_core::inference::{
-    Encoder, Event, FinishReason, Kernel, LoadOptions, Message, Model, Request, Sampling, Score, generate,
-    generate_with, log_probability, score,
+    ChatOptions, Encoder, Event, FinishReason, Kernel, LoadOptions, Message, Model, Prompt, Request,
+    Sampling, Score, generate, generate_with, log_probability, score,
 };
 use ambix_core::{Cancel, ErrorKind};
 use proptest::prelude::*;
@@ -139,7 +139,11 @@ fn text_becomes_tokens_and_comes_back() {
             assert_eq!(tokenizer.count(text).unwrap(), tokens.len());
         }
         assert_eq!(tokenizer.encode("hello the").unwrap(), [260, 261], "{name}");
-        assert_eq!(tokenizer.encode("<|begin|>é<|im_end|>").unwrap(), [264, 263, 265], "{name}");
+        let mut prompt = Prompt::default();
+        prompt.push_template("<|begin|>é<|im_end|>");
+        assert_eq!(tokenizer.encode_prompt(&prompt).unwrap(), [264, 263, 265], "{name}");
+        let text = tokenizer.encode_prompt(&Prompt::from("<|begin|>é<|im_end|>")).unwrap();
+        assert!(text.len() > 10 && !text[1..].contains(&264) && !text.contains(&265), "{name}: {text:?}");
         assert_eq!(tokenizer.decode(&[264, 260, 265, 4_000_000]), "hello");
         assert_eq!(tokenizer.end_of_text(), [265]);
         assert_eq!(tokenizer.begin_of_text(), Some(264));
@@ -166,7 +170,7 @@ fn sentence_pieces_are_those_of_llama_cpp() {
     for Cut { text, tokens } in cases {
         assert_eq!(tokenizer.encode(&text).unwrap(), tokens, "{text:?}");
         assert_eq!(tokenizer.decode(&tokens), text);
-        assert_eq!(tokenizer.encode_prompt(&text).unwrap()[0], 1);
+        assert_eq!(tokenizer.encode_prompt(&text.as_str().into()).unwrap()[0], 1);
     }
 }
 
@@ -174,8 +178,12 @@ fn sentence_pieces_are_those_of_llama_cpp() {
 fn conversations_are_rendered_by_the_template_in_the_file() {
     let model = load("qwen2", Kernel::Own);
     let messages = [Message::new("user", "Hi"), Message::new("assistant", "Yes?")];
-    assert_eq!(model.chat_prompt(&messages, true).unwrap(), "user: Hi\nassistant: Yes?\nassistant:");
-    assert_eq!(model.chat_prompt(&messages, false).unwrap(), "user: Hi\nassistant: Yes?\n");
+    let text = |answer| {
+        let options = ChatOptions { answer, ..ChatOptions::default() };
+        model.chat_prompt(&messages, &options).unwrap().text().to_owned()
+    };
+    assert_eq!(text(true), "user: Hi\nassistant: Yes?\nassistant:");
+    assert_eq!(text(false), "user: Hi\nassistant: Yes?\n");
 }
 
 fn request(model: &Model, change: impl Fn(&mut Request)) -> Request {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ambix_core::inference::{
-    self, Device, Encoder, Event, LoadOptions, Message, Model, Precision, Request, Sampling,
+    self, ChatOptions, Device, Encoder, Event, LoadOptions, Message, Model, Precision, Request, Sampling,
 };
 use ambix_core::retrieval::{Embedder, Reranker};
 use ambix_core::source::ContentHash;
@@ -229,16 +229,22 @@ fn model_generate<'a>(
 ) -> Term<'a> {
     job::start(env, reference, move |reporter| {
         let model = &model.model;
-        let text = match prompt {
-            ExPrompt::Raw(text) => text,
+        let cancel = match options.timeout {
+            Some(milliseconds) => {
+                reporter.cancel().with_deadline(Instant::now() + Duration::from_millis(milliseconds))
+            }
+            None => reporter.cancel().clone(),
+        };
+        let prompt = match prompt {
+            ExPrompt::Raw(text) => text.as_str().into(),
             ExPrompt::Messages(messages) => {
                 let messages: Vec<Message> =
                     messages.into_iter().map(|(role, content)| Message::new(role, content)).collect();
-                model.chat_prompt(&messages, true)?
+                model.chat_prompt(&messages, &chat_options(&cancel))?
             }
         };
         let request = Request {
-            prompt: model.tokenizer().encode_prompt(&text)?,
+            prompt: model.tokenizer().encode_prompt(&prompt)?,
             max_tokens: options.max_tokens,
             sampling: Sampling {
                 temperature: options.temperature,
@@ -251,12 +257,6 @@ fn model_generate<'a>(
             },
             stop: options.stop,
             ..Request::default()
-        };
-        let cancel = match options.timeout {
-            Some(milliseconds) => {
-                reporter.cancel().with_deadline(Instant::now() + Duration::from_millis(milliseconds))
-            }
-            None => reporter.cancel().clone(),
         };
         let mut events = |event: Event<'_>| {
             if let Event::Text(piece) = event {
@@ -274,6 +274,13 @@ fn model_generate<'a>(
             generate_seconds: done.generate_seconds,
         })
     })
+}
+
+/// A prompt that ends where the assistant begins. Templates that print the date print that of Greenwich.
+pub fn chat_options(cancel: &Cancel) -> ChatOptions {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.ok().and_then(|now| i64::try_from(now.as_secs()).ok());
+    ChatOptions { answer: true, now, cancel: cancel.clone() }
 }
 
 #[rustler::nif]

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Event, Generation, LoadOptions, Message, ModelInfo, Request, Score};
+use super::{ChatOptions, Event, Generation, LoadOptions, Message, ModelInfo, Prompt, Request, Score};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
@@ -43,7 +43,7 @@ impl Model {
     ///
     /// # Errors
     /// None, for there is no model.
-    pub fn chat_prompt(&self, _: &[Message], _: bool) -> Result<String> {
+    pub fn chat_prompt(&self, _: &[Message], _: &ChatOptions) -> Result<Prompt> {
         match *self {}
     }
 
@@ -115,7 +115,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// None, for there is no tokenizer.
-    pub fn encode_prompt(&self, _: &str) -> Result<Vec<u32>> {
+    pub fn encode_prompt(&self, _: &Prompt) -> Result<Vec<u32>> {
         match *self {}
     }
 

@@ -11,6 +11,11 @@ mod request;
 mod sampling;
 mod utf8;
 
+// Compiled for tests also without the rest, which takes minutes.
+#[cfg(any(test, feature = "inference"))]
+#[cfg_attr(not(feature = "inference"), allow(dead_code, unused_imports))]
+mod jinja;
+
 #[cfg(feature = "inference")]
 mod enabled;
 
@@ -20,6 +25,8 @@ mod enabled;
 
 pub use enabled::{Encoder, KvCache, Model, Tokenizer, generate, generate_with, score};
 pub use options::{Device, Kernel, LoadOptions, Precision};
-pub use request::{Event, FinishReason, Generation, Message, ModelInfo, Request, Sampling, Score};
+pub use request::{
+    ChatOptions, Event, FinishReason, Generation, Message, ModelInfo, Prompt, Request, Sampling, Score,
+};
 pub use sampling::{Sampler, log_probability};
 pub use utf8::Utf8Stream;

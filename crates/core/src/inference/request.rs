@@ -1,9 +1,12 @@
 //! What is asked of a model and what it answers: plain data.
 
+use std::ops::Range;
+
+use crate::job::Cancel;
 use crate::{Error, Result};
 
 /// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// `"system"`, `"user"` or `"assistant"`, or what else the model's template knows.
     pub role: String,
@@ -15,6 +18,70 @@ impl Message {
     /// A message of `role` that says `content`.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Message { role: role.into(), content: content.into() }
+    }
+}
+
+/// How a conversation becomes a prompt.
+#[derive(Clone, Debug, Default)]
+pub struct ChatOptions {
+    /// Whether the prompt ends where the assistant's next message begins.
+    pub answer: bool,
+    /// The time that a template may print, in seconds since 1970; without one, templates are told that there is none.
+    pub now: Option<i64>,
+    /// Stops a template that runs long.
+    pub cancel: Cancel,
+}
+
+/// What a model is to continue: a text that knows which of its parts a template wrote. Only those can be control tokens; what
+/// looks like one elsewhere, in a message or in source code, is text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    text: String,
+    /// Where text from outside stands: in order, apart from one another.
+    outside: Vec<Range<usize>>,
+}
+
+impl Prompt {
+    /// Appends text in which nothing is a control token.
+    pub fn push_text(&mut self, text: &str) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        match self.outside.last_mut() {
+            Some(last) if last.end == start => last.end = self.text.len(),
+            _ if text.is_empty() => {}
+            _ => self.outside.push(start..self.text.len()),
+        }
+    }
+
+    /// Appends what a template writes: names of control tokens in it are these tokens.
+    pub fn push_template(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// All of it as text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where what a template wrote stands.
+    pub fn template_parts(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = std::iter::once(0).chain(self.outside.iter().map(|range| range.end));
+        let ends = self.outside.iter().map(|range| range.start).chain(std::iter::once(self.text.len()));
+        starts.zip(ends).map(|(start, end)| start..end).filter(|range| !range.is_empty())
+    }
+
+    #[cfg(feature = "inference")]
+    pub(super) fn from_parts(text: String, outside: Vec<Range<usize>>) -> Self {
+        Prompt { text, outside }
+    }
+}
+
+impl From<&str> for Prompt {
+    /// A text in which nothing is a control token.
+    fn from(text: &str) -> Self {
+        let mut prompt = Prompt::default();
+        prompt.push_text(text);
+        prompt
     }
 }
 
@@ -76,7 +143,7 @@ impl Sampling {
 pub struct Request {
     /// The caller's number for it; answered nowhere, kept for logs and for schedulers.
     pub id: u64,
-    /// The prompt as tokens: [`crate::inference::Tokenizer::encode`] of the rendered template.
+    /// The prompt as tokens: [`crate::inference::Tokenizer::encode_prompt`] of [`crate::inference::Model::chat_prompt`].
     pub prompt: Vec<u32>,
     /// The most tokens to generate.
     pub max_tokens: usize,

@@ -6,6 +6,8 @@ use ambix_core::inference::{self, Message, Model, Request as Generation};
 use ambix_core::propose::{self, Candidate, ModelAnswers, Proposer, Request};
 use ambix_core::{Cancel, Result};
 
+use crate::model::chat_options;
+
 /// Suspicious lines that the model is asked to write anew.
 const FILLED_LINES: usize = 3;
 /// Tokens of such an answer.
@@ -36,7 +38,8 @@ fn write(model: &Model, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Ca
     let prompts = propose::fill_prompts(request, FILLED_LINES);
     let mut answers = Vec::with_capacity(prompts.len());
     for prompt in &prompts {
-        let text = model.chat_prompt(&[Message::new("user", prompt.text.as_str())], true)?;
+        let options = chat_options(cancel);
+        let text = model.chat_prompt(&[Message::new("user", prompt.text.as_str())], &options)?;
         let tokens = model.tokenizer().encode_prompt(&text)?;
         // A function that is too long for the model gets no answer, like one that the model has none for.
         if tokens.len() + ANSWER_TOKENS > model.info().context_length {

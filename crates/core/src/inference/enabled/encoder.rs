@@ -11,6 +11,7 @@ use super::bert::{Bert, Config};
 use super::cpu::Cpu;
 use super::safetensors::SafeTensors;
 use super::tensors::Tensors;
+use super::tokenizer::TokenizerFile;
 use crate::inference::{Device, Kernel, LoadOptions, Precision};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
@@ -63,7 +64,8 @@ impl Encoder {
             return Err(Error::new(ErrorKind::Limit, message).with_path(path));
         }
         let max_tokens = max_tokens(path, &config, &mut hasher)?;
-        let tokenizer = tokenizer(&path.join("tokenizer.json"), &config, max_tokens, &mut hasher)?;
+        let tokenizer =
+            tokenizer(&path.join("tokenizer.json"), &config, max_tokens, options.max_bytes, &mut hasher)?;
         let pooling = pooling(&path.join("1_Pooling").join("config.json"), &mut hasher)?;
         let reader =
             std::fs::File::open(&weights).and_then(|mut file| hasher.update_reader(&mut file).map(|_| ()));
@@ -237,15 +239,14 @@ fn tokenizer(
     path: &Path,
     config: &Config,
     max_tokens: usize,
+    max_bytes: Option<u64>,
     hasher: &mut blake3::Hasher,
 ) -> Result<Tokenizer> {
-    let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
+    let TokenizerFile { text, encoder: mut tokenizer, .. } = TokenizerFile::open(path, max_bytes)?;
     hasher.update(&text);
     let wrong = |message: String| {
         Error::new(ErrorKind::Model, format!("{}: {message}", path.display())).with_path(path)
     };
-    let mut tokenizer =
-        Tokenizer::from_bytes(&text).map_err(|error| wrong(format!("it is no tokenizer: {error}")))?;
     let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0) as usize;
     if largest >= config.vocab_size || largest < config.vocab_size / 2 {
         let message = format!(
@@ -255,6 +256,8 @@ fn tokenizer(
         return Err(wrong(message));
     }
     tokenizer.with_padding(None);
+    // What looks like a control token in a text is text.
+    tokenizer.set_encode_special_tokens(true);
     let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
     tokenizer.with_truncation(Some(truncation)).map_err(|error| wrong(error.to_string()))?;
     Ok(tokenizer)

@@ -19,14 +19,15 @@ const MAGIC: u32 = u32::from_le_bytes(*b"GGUF");
 const NEWEST_VERSION: u32 = 3;
 const MAX_ENTRIES: u64 = 1 << 16;
 const MAX_NAME: u64 = 1 << 16;
-/// Far above the vocabulary and merges of any model, and small beside its weights.
-const MAX_HEADER: u64 = 1 << 28;
+/// Several times the vocabulary and merges of any model, and small beside its weights.
+const MAX_HEADER: u64 = 1 << 26;
 const DEFAULT_ALIGNMENT: u64 = 32;
 
 /// A checked header, and the file that it describes.
 #[derive(Debug)]
 pub(super) struct Gguf {
     path: PathBuf,
+    header_bytes: u64,
     metadata: HashMap<String, Value>,
     tensors: HashMap<String, TensorInfo>,
 }
@@ -70,7 +71,12 @@ impl Gguf {
         let (metadata, tensors) = header(&mut reader).map_err(|error| {
             Error::new(error.kind(), format!("{} cannot be loaded: {error}", path.display())).with_path(path)
         })?;
-        Ok(Gguf { path: path.to_path_buf(), metadata, tensors })
+        Ok(Gguf { path: path.to_path_buf(), header_bytes: reader.position, metadata, tensors })
+    }
+
+    /// The bytes of the file before its tensors.
+    pub(super) fn header_bytes(&self) -> u64 {
+        self.header_bytes
     }
 
     pub(super) fn tensors(&self) -> impl Iterator<Item = (&str, &TensorInfo)> {
@@ -416,5 +422,103 @@ impl<R: Read> Reader<R> {
         let bytes = self.bytes(length)?;
         Ok(String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::allocated::most_held;
+
+    /// What is wrong with a file of these bytes, and the most memory that finding it out took.
+    fn opened(bytes: &[u8]) -> (Option<ErrorKind>, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, bytes).unwrap();
+        let (result, held) = most_held(|| Gguf::open(&path));
+        (result.err().map(|error| error.kind()), held)
+    }
+
+    /// A header that promises so many tensors and values, and what follows.
+    fn header(tensors: u64, values: u64, rest: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend(tensors.to_le_bytes());
+        bytes.extend(values.to_le_bytes());
+        bytes.extend(rest.concat());
+        bytes
+    }
+
+    /// The value named `a` of this kind, whose length is what the file says and not what follows.
+    fn claim(kind: u32, length: u64) -> Vec<u8> {
+        let mut bytes = b"\x01\0\0\0\0\0\0\0a".to_vec();
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(length.to_le_bytes());
+        bytes
+    }
+
+    fn array(kind: u32, count: u64) -> Vec<u8> {
+        let mut bytes = claim(ARRAY, 0);
+        bytes.truncate(bytes.len() - 8);
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn what_a_header_promises_takes_no_memory() {
+        let tensor = |dimensions: &[u64]| {
+            let mut bytes = b"\x01\0\0\0\0\0\0\0a".to_vec();
+            bytes.extend((dimensions.len() as u32).to_le_bytes());
+            dimensions.iter().for_each(|dimension| bytes.extend(dimension.to_le_bytes()));
+            bytes.extend([0; 12]);
+            bytes
+        };
+        let huge = [1 << 20, 1 << 25, 1 << 28, 1 << 40, u64::MAX / 8, u64::MAX];
+        let mut files = vec![header(0, 0, &[])[..20].to_vec(), header(1, 0, &[&tensor(&[9; 60])])];
+        for count in huge {
+            files.push(header(count, 0, &[]));
+            files.push(header(0, count, &[]));
+            files.push(header(0, 1, &[&claim(STRING, count), &[0; 64]]));
+            files.push(header(0, 1, &[&count.to_le_bytes(), &[0; 64]]));
+            for kind in [0, 4, 6, STRING, ARRAY, 12, 99] {
+                files.push(header(0, 1, &[&array(kind, count), &[0; 64]]));
+            }
+            files.push(header(1, 0, &[&tensor(&[count]), &[0; 64]]));
+            files.push(header(1, 0, &[&tensor(&[count, count, count, count]), &[0; 64]]));
+        }
+        for file in files {
+            let (error, held) = opened(&file);
+            assert!(error.is_some() && held < 1 << 20, "{error:?}, {held} bytes of memory for {file:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn headers_take_memory_in_proportion_to_their_files(
+            counts in (0u64..600, 0u64..600),
+            values in proptest::collection::vec(
+                (proptest::collection::vec(any::<u8>(), 0..4), 0u32..14, 0u32..14, 0u64..40, proptest::collection::vec(any::<u8>(), 0..80)),
+                0..400,
+            ),
+        ) {
+            let mut rest = Vec::new();
+            for (name, kind, inner, length, payload) in values {
+                rest.extend((name.len() as u64).to_le_bytes());
+                rest.extend(name);
+                rest.extend(kind.to_le_bytes());
+                if kind == ARRAY {
+                    rest.extend(inner.to_le_bytes());
+                }
+                rest.extend(length.to_le_bytes());
+                rest.extend(payload);
+            }
+            let file = header(counts.0, counts.1, &[&rest]);
+            let (_, held) = opened(&file);
+            prop_assert!(held < 24 * file.len() + (64 << 10), "{} bytes take {held}", file.len());
+        }
     }
 }

@@ -10,16 +10,20 @@ use super::decoder::{Config, Decoder, weight_bytes};
 use super::gguf::Gguf;
 use super::tensors::{self, Tensors};
 use super::tokenizer::Tokenizer;
-use crate::inference::{Device, Kernel, LoadOptions, Message, ModelInfo};
+use crate::inference::{ChatOptions, Device, Kernel, LoadOptions, Message, ModelInfo, Prompt};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
+
+/// What a vocabulary takes in memory, for each byte that it takes in a file.
+const HEADER_COST: u64 = 12;
 
 /// The weights of a language model with its tokenizer. It never changes; share it in an `Arc`.
 pub struct Model {
     decoder: Engine,
     info: ModelInfo,
     tokenizer: Tokenizer,
-    template: Option<ChatTemplate>,
+    /// One that cannot be read is an error only for those who want it.
+    template: Option<std::result::Result<ChatTemplate, String>>,
 }
 
 enum Engine {
@@ -58,21 +62,27 @@ impl Model {
     }
 
     fn from_gguf(gguf: &Gguf, options: &LoadOptions) -> Result<Self> {
+        if let Some(ceiling) =
+            options.max_bytes.filter(|ceiling| gguf.header_bytes() * HEADER_COST > *ceiling)
+        {
+            let message = format!(
+                "the {} bytes of the model file's header may need {HEADER_COST} times as many of memory, and {ceiling} are allowed",
+                gguf.header_bytes()
+            );
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         let config = Config::new(gguf)?;
         let tokenizer = match &options.tokenizer {
-            Some(path) => Tokenizer::from_file(path, gguf, config.vocabulary)?,
+            Some(path) => Tokenizer::from_file(path, gguf, config.vocabulary, options.max_bytes)?,
             None => Tokenizer::from_gguf(gguf, config.vocabulary)?,
         };
-        let template = match gguf.string("tokenizer.chat_template") {
-            Some(source) => {
-                let text = |token: Option<&u32>| {
-                    token.map_or_else(String::new, |&token| tokenizer.token_text(token))
-                };
-                let (begin, end) = (tokenizer.begin_of_text(), tokenizer.end_of_text());
-                Some(ChatTemplate::new(source, text(begin.as_ref()), text(end.first()))?)
-            }
-            None => None,
-        };
+        let template = gguf.string("tokenizer.chat_template").map(|source| {
+            let text =
+                |token: Option<&u32>| token.map_or_else(String::new, |&token| tokenizer.token_text(token));
+            let (begin, end) = (tokenizer.begin_of_text(), tokenizer.end_of_text());
+            ChatTemplate::new(source, text(begin.as_ref()), text(end.first()))
+                .map_err(|error| error.to_string())
+        });
         let mut info = ModelInfo {
             architecture: config.architecture.clone(),
             name: gguf.string("general.name").unwrap_or_default().to_owned(),
@@ -103,18 +113,20 @@ impl Model {
         &self.tokenizer
     }
 
-    /// The prompt for a conversation, by the template in the model file; with `answer` it ends where the assistant begins.
+    /// The prompt for a conversation, by the template in the model file. What the messages say is never read as control tokens.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] if the file holds no template or the template refuses the messages.
-    pub fn chat_prompt(&self, messages: &[Message], answer: bool) -> Result<String> {
-        let none = || {
-            Error::new(
+    /// [`ErrorKind::Model`] if the file holds no template that can be used or the template refuses the messages,
+    /// [`ErrorKind::Limit`] if it takes too much memory or too many steps, and those of [`Cancel::check`].
+    pub fn chat_prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<Prompt> {
+        match &self.template {
+            Some(Ok(template)) => template.render(messages, options),
+            Some(Err(message)) => Err(Error::new(ErrorKind::Model, message)),
+            None => Err(Error::new(
                 ErrorKind::Model,
                 "the model file holds no template for conversations; give it plain text",
-            )
-        };
-        self.template.as_ref().ok_or_else(none)?.render(messages, answer)
+            )),
+        }
     }
 
     /// Memory for a session of up to `capacity` tokens.

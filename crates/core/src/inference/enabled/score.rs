@@ -19,7 +19,7 @@ const AT_ONCE: usize = 32;
 /// [`Cancel::check`].
 pub fn score(model: &Model, prompt: &str, continuations: &[&str], cancel: &Cancel) -> Result<Vec<Score>> {
     let tokenizer = model.tokenizer();
-    let prompt = tokenizer.encode_prompt(prompt)?;
+    let prompt = tokenizer.encode_prompt(&prompt.into())?;
     if prompt.is_empty() {
         return Err(Error::invalid("the prompt has no tokens"));
     }

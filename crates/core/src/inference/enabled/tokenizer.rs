@@ -1,18 +1,36 @@
 //! From text to tokens and back.
 
+mod added;
 mod build;
+mod file;
 
+use std::ops::Range;
 use std::path::Path;
 
-use tokenizers::Tokenizer as Encoder;
+use tokenizers::{
+    Model as _, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
+    Tokenizer as Encoder,
+};
 
+use self::added::{AddedToken, AddedTokens};
+pub(super) use self::file::TokenizerFile;
 use super::gguf::Gguf;
-use crate::inference::Utf8Stream;
+use crate::inference::{Prompt, Utf8Stream};
 use crate::{Error, ErrorKind, Result};
+
+/// The most bytes that are cut into tokens at once, after the tokenizer's steps. Each takes some twenty bytes of memory.
+const LONGEST_TEXT: usize = 32 << 20;
+/// What the steps of tokenizers in model files make of a text at most: spaces of SentencePiece, normal form C.
+const GROWTH: usize = 3;
+/// Four times the largest vocabulary in use.
+const LARGEST_VOCABULARY: usize = 1 << 20;
 
 /// Turns text into a model's tokens and back.
 pub struct Tokenizer {
+    /// It knows no tokens with names of their own; those are found here.
     encoder: Encoder,
+    control: AddedTokens,
+    defined: AddedTokens,
     /// The bytes of each token, one after another, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<u32>,
@@ -20,6 +38,9 @@ pub struct Tokenizer {
     begin: Option<u32>,
     adds_begin: bool,
     adds_space: bool,
+    /// How many times as long a text becomes before it is cut into tokens, at most.
+    growth: usize,
+    /// The one that the header names comes first.
     end_of_text: Vec<u32>,
 }
 
@@ -47,6 +68,11 @@ impl Tokenizer {
         };
         let tokens: Vec<&str> =
             gguf.strings("tokenizer.ggml.tokens").ok_or_else(|| missing("tokens"))?.collect();
+        if tokens.len() > LARGEST_VOCABULARY {
+            let message =
+                format!("the tokenizer has {} tokens, and {LARGEST_VOCABULARY} are the most", tokens.len());
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         if tokens.len() != vocabulary {
             let message = format!(
                 "the tokenizer has {} tokens and the model {vocabulary}: they do not belong together",
@@ -60,7 +86,7 @@ impl Tokenizer {
         kinds.resize(vocabulary, 1);
         let (encoder, spelling) = match gguf.string("tokenizer.ggml.model") {
             Some("gpt2") => (build::byte_level(gguf, &tokens)?, Spelling::ByteLevel),
-            Some("llama") => (build::sentence_piece(gguf, &tokens)?, Spelling::SentencePiece),
+            Some("llama") => (build::sentence_piece(gguf, &tokens, &kinds)?, Spelling::SentencePiece),
             other => {
                 let message = format!(
                     "the tokenizer {other:?} is not known (gpt2 and llama are); give a tokenizer.json"
@@ -68,26 +94,29 @@ impl Tokenizer {
                 return Err(Error::new(ErrorKind::Model, message));
             }
         };
-        let mut this = Self::new(encoder, spelling, &tokens, &kinds);
+        let added = added_tokens(&tokens, &kinds);
+        let mut this = Self::new(encoder, spelling, &tokens, &kinds, added)?;
         this.begin = known_token(gguf, "bos_token_id", vocabulary);
         this.adds_begin =
             gguf.bool("tokenizer.ggml.add_bos_token").unwrap_or(spelling == Spelling::SentencePiece);
         this.adds_space = spelling == Spelling::SentencePiece
             && gguf.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true);
-        let ends = ["eos_token_id", "eot_token_id"].into_iter();
-        this.end_of_text.extend(ends.filter_map(|key| known_token(gguf, key, vocabulary)));
-        this.end_of_text.sort_unstable();
-        this.end_of_text.dedup();
+        this.ends_with(gguf);
         Ok(this)
     }
 
     /// The tokenizer in the file at `path`, for the model in `gguf`.
-    pub(super) fn from_file(path: &Path, gguf: &Gguf, vocabulary: usize) -> Result<Self> {
-        let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
-        let encoder = Encoder::from_bytes(&text).map_err(|error| {
-            Error::new(ErrorKind::Model, format!("{} is no tokenizer: {error}", path.display()))
-                .with_path(path)
-        })?;
+    pub(super) fn from_file(
+        path: &Path,
+        gguf: &Gguf,
+        vocabulary: usize,
+        max_bytes: Option<u64>,
+    ) -> Result<Self> {
+        let TokenizerFile { encoder, byte_level, growth, .. } = TokenizerFile::open(path, max_bytes)?;
+        if vocabulary > LARGEST_VOCABULARY {
+            let message = format!("the model has {vocabulary} tokens, and {LARGEST_VOCABULARY} are the most");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         let mut tokens = vec![String::new(); vocabulary];
         let mut foreign = 0;
         let entries = encoder.get_vocab(true);
@@ -111,38 +140,46 @@ impl Tokenizer {
             );
             return Err(Error::new(ErrorKind::Model, message).with_path(path));
         }
-        let decoder = serde_json::to_string(&encoder.get_decoder()).unwrap_or_default();
-        let spelling =
-            if decoder.contains("ByteLevel") { Spelling::ByteLevel } else { Spelling::SentencePiece };
-        let mut kinds = vec![1; vocabulary];
+        let spelling = if byte_level { Spelling::ByteLevel } else { Spelling::SentencePiece };
+        let mut kinds: Vec<u32> = gguf
+            .numbers("tokenizer.ggml.token_type")
+            .map_or_else(Vec::new, |kinds| kinds.map(|kind| kind as u32).collect());
+        kinds.resize(vocabulary, 1);
+        let mut added = Vec::new();
         for (id, token) in encoder.get_added_tokens_decoder() {
-            if let Some(kind) = kinds.get_mut(id as usize) {
+            let Some(kind) = kinds.get_mut(id as usize) else { continue };
+            // What the model file calls a control token is one, whatever the tokenizer's file says.
+            if *kind != kind::CONTROL {
                 *kind = if token.special { kind::CONTROL } else { kind::USER_DEFINED };
             }
+            added.push(AddedToken {
+                id,
+                name: token.content,
+                strips: (token.lstrip, token.rstrip),
+                whole_word: token.single_word,
+            });
         }
+        added.sort_unstable_by_key(|token| token.id);
         let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
-        let mut this = Self::new(encoder, spelling, &tokens, &kinds);
+        let known = |id: usize| added.iter().any(|token| token.id as usize == id);
+        let more: Vec<AddedToken> =
+            added_tokens(&tokens, &kinds).into_iter().filter(|token| !known(token.id as usize)).collect();
+        added.extend(more);
+        let mut this = Self::new(encoder, spelling, &tokens, &kinds, added)?;
         this.begin = known_token(gguf, "bos_token_id", vocabulary);
-        this.end_of_text.extend(known_token(gguf, "eos_token_id", vocabulary));
-        this.end_of_text.sort_unstable();
-        this.end_of_text.dedup();
+        this.growth = growth;
+        this.ends_with(gguf);
         Ok(this)
     }
 
-    fn new(mut encoder: Encoder, spelling: Spelling, tokens: &[&str], kinds: &[u32]) -> Self {
-        let added = |wanted: u32| {
-            let tokens =
-                tokens.iter().zip(kinds).filter(move |(token, kind)| **kind == wanted && !token.is_empty());
-            let special = wanted == kind::CONTROL;
-            tokens
-                .map(move |(token, _)| tokenizers::AddedToken::from(*token, special).normalized(false))
-                .collect::<Vec<_>>()
-        };
-        encoder.add_special_tokens(&added(kind::CONTROL));
-        encoder.add_tokens(&added(kind::USER_DEFINED));
-        // Padding and truncation belong to whoever made the file, and not to us.
-        encoder.with_padding(None);
-        let _ = encoder.with_truncation(None);
+    /// `added` are the tokens with names of their own.
+    fn new(
+        encoder: Encoder,
+        spelling: Spelling,
+        tokens: &[&str],
+        kinds: &[u32],
+        added: Vec<AddedToken>,
+    ) -> Result<Self> {
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(tokens.len());
         for (token, kind) in tokens.iter().zip(kinds) {
@@ -151,42 +188,96 @@ impl Tokenizer {
             ends.push(bytes.len() as u32);
         }
         let special: Vec<bool> = kinds.iter().map(|kind| *kind == kind::CONTROL).collect();
+        let is_control = |token: &AddedToken| {
+            special.get(token.id as usize).copied().unwrap_or(true) || looks_like_control(&token.name)
+        };
+        let (control, defined): (Vec<_>, Vec<_>) = added.into_iter().partition(is_control);
         // Models for conversations end a turn with one of these, which the header seldom names.
         let ends_turn = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "</s>"];
         let end_of_text = (0..tokens.len())
             .filter(|&id| special[id] && ends_turn.contains(&tokens[id]))
             .map(|id| id as u32);
         let end_of_text = end_of_text.collect();
-        Tokenizer {
+        Ok(Tokenizer {
             encoder,
+            control: AddedTokens::new(control)?,
+            defined: AddedTokens::new(defined)?,
             bytes,
             ends,
             special,
             begin: None,
             adds_begin: false,
             adds_space: false,
+            growth: GROWTH,
             end_of_text,
+        })
+    }
+
+    /// The tokens by which the header says that a text or a turn ends go before those that were found by their names.
+    fn ends_with(&mut self, gguf: &Gguf) {
+        let named = ["eos_token_id", "eot_token_id"];
+        let mut ends: Vec<u32> =
+            named.into_iter().filter_map(|key| known_token(gguf, key, self.vocabulary())).collect();
+        ends.append(&mut self.end_of_text);
+        for end in ends {
+            if !self.end_of_text.contains(&end) {
+                self.end_of_text.push(end);
+            }
         }
     }
 
-    /// The tokens of `text`. Names of control tokens in it become those tokens.
+    /// The tokens of `text`. Names of control tokens in it are text like any other.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] if the tokenizer fails, which well-formed ones do not.
+    /// [`ErrorKind::Model`] if the tokenizer fails, which well-formed ones do not, [`ErrorKind::Limit`] for megabytes of text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.encoder.encode_fast(text, false);
-        let encoding = encoding
-            .map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))?;
-        Ok(encoding.get_ids().to_vec())
+        self.encode_with(text, &[])
     }
 
-    /// The tokens of `text` as the beginning of everything that the model sees: with the token that begins a text in front,
-    /// if the model wants one and `text` does not already have it.
+    /// The tokens of a text whose control tokens stand in these places.
+    fn encode_with(&self, text: &str, control: &[(Range<usize>, u32)]) -> Result<Vec<u32>> {
+        if text.len().saturating_mul(self.growth) > LONGEST_TEXT {
+            let message = format!(
+                "the text is {} bytes long, and the tokenizer takes {} at most; give it parts",
+                text.len(),
+                LONGEST_TEXT / self.growth
+            );
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let encode = || -> tokenizers::Result<Vec<u32>> {
+            let mut pieces = PreTokenizedString::from(text);
+            added::cut(&mut pieces, |_| control.to_vec())?;
+            added::cut(&mut pieces, |piece| self.defined.find(piece).collect())?;
+            if let Some(normalizer) = self.encoder.get_normalizer() {
+                pieces.normalize(|piece| normalizer.normalize(piece))?;
+            }
+            if let Some(pre_tokenizer) = self.encoder.get_pre_tokenizer() {
+                pre_tokenizer.pre_tokenize(&mut pieces)?;
+            }
+            pieces.tokenize(|piece| self.encoder.get_model().tokenize(piece.get()))?;
+            let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+            Ok(splits
+                .iter()
+                .filter_map(|(_, _, tokens)| tokens.as_ref())
+                .flatten()
+                .map(|token| token.id)
+                .collect())
+        };
+        encode().map_err(|error| Error::new(ErrorKind::Model, format!("the tokenizer failed: {error}")))
+    }
+
+    /// The tokens of `prompt`, which is all that the model sees: with the token that begins a text in front, if the model wants
+    /// one and the prompt does not already have it. What a template wrote may name control tokens; nothing else does.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
-        let mut tokens = self.encode(text)?;
+    pub fn encode_prompt(&self, prompt: &Prompt) -> Result<Vec<u32>> {
+        let mut control = Vec::new();
+        for part in prompt.template_parts() {
+            let found = self.control.find(&prompt.text()[part.clone()]);
+            control.extend(found.map(|(range, id)| (range.start + part.start..range.end + part.start, id)));
+        }
+        let mut tokens = self.encode_with(prompt.text(), &control)?;
         if let Some(begin) = self.begin.filter(|begin| self.adds_begin && tokens.first() != Some(begin)) {
             tokens.insert(0, begin);
         }
@@ -251,6 +342,21 @@ impl Tokenizer {
 /// The token that the header names under this key.
 fn known_token(gguf: &Gguf, key: &str, vocabulary: usize) -> Option<u32> {
     gguf.usize(&format!("tokenizer.ggml.{key}")).filter(|&id| id < vocabulary).map(|id| id as u32)
+}
+
+/// The control tokens of a vocabulary, and those that its maker defined.
+fn added_tokens(tokens: &[&str], kinds: &[u32]) -> Vec<AddedToken> {
+    let named = tokens.iter().zip(kinds).zip(0..).filter(|((token, kind), _)| {
+        matches!(**kind, kind::CONTROL | kind::USER_DEFINED) && !token.is_empty()
+    });
+    named
+        .map(|((token, _), id)| AddedToken { id, name: (*token).to_owned(), ..AddedToken::default() })
+        .collect()
+}
+
+/// Whether a token that its maker defined is one by which models are steered, such as `<|fim_prefix|>`: some files do not say so.
+fn looks_like_control(name: &str) -> bool {
+    name.len() > 4 && name.starts_with("<|") && name.ends_with("|>")
 }
 
 /// Appends the bytes of a token; `None` takes its text as it is.

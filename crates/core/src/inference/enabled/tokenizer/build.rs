@@ -9,10 +9,14 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
 use super::super::gguf::Gguf;
+use super::kind;
 use crate::{Error, ErrorKind, Result};
 
 /// Longer pieces exist in no vocabulary; looking for their parts would take time that grows with the square of the length.
 const LONGEST_PIECE: usize = 256;
+
+/// Ways in which a token can be put together of two others, on average: two or three in vocabularies in use.
+const MERGES: usize = 16;
 
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -60,7 +64,7 @@ pub(super) fn byte_level(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> {
 }
 
 /// SentencePiece's byte-pair encoding: the pair whose union has the best score is merged first.
-pub(super) fn sentence_piece(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> {
+pub(super) fn sentence_piece(gguf: &Gguf, tokens: &[&str], kinds: &[u32]) -> Result<Tokenizer> {
     let scores: Vec<f64> =
         gguf.numbers("tokenizer.ggml.scores").ok_or_else(|| failed("it has no scores"))?.collect();
     if scores.len() != tokens.len() {
@@ -68,13 +72,20 @@ pub(super) fn sentence_piece(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer> 
     }
     let vocabulary = vocabulary(tokens);
     let mut merges = Vec::new();
-    for (token, score) in tokens.iter().zip(&scores).filter(|(token, _)| token.len() <= LONGEST_PIECE) {
+    // No text becomes a control token.
+    let from_text = tokens.iter().zip(&scores).zip(kinds).filter(|(_, kind)| **kind != kind::CONTROL);
+    let from_text = from_text.map(|(token, _)| token).filter(|(token, _)| token.len() <= LONGEST_PIECE);
+    for (token, score) in from_text {
         let mut parts: Vec<_> = (token.char_indices().skip(1))
             .map(|(at, _)| token.split_at(at))
             .filter_map(|(left, right)| Some((vocabulary.get(left)?, vocabulary.get(right)?, left, right)))
             .collect();
         parts.sort_unstable();
         merges.extend(parts.into_iter().map(|(_, _, left, right)| (*score, left, right)));
+        if merges.len() > MERGES * tokens.len() {
+            let message = "the model file's tokens can be put together in too many ways";
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
     }
     merges.sort_by(|a, b| b.0.total_cmp(&a.0));
     let merges: Vec<_> =
