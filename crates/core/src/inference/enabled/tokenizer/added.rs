@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use tokenizers::tokenizer::normalizer::Range as Part;
 use tokenizers::{NormalizedString, PreTokenizedString, Token};
 
 use crate::{Error, ErrorKind, Result};
+
+/// The most bytes that the names of them take together. Those of the largest vocabularies take a tenth.
+const LONGEST: usize = 1 << 20;
 
 /// Such a token.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +31,15 @@ pub(super) struct AddedTokens {
 impl AddedTokens {
     pub(super) fn new(tokens: Vec<AddedToken>) -> Result<Self> {
         let names = tokens.iter().map(|token| token.name.as_bytes());
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(names);
+        if names.clone().map(<[u8]>::len).sum::<usize>() > LONGEST {
+            let message = format!("the names of the tokenizer's own tokens take more than {LONGEST} bytes");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        // The other kinds take a kilobyte for each byte of a name.
+        let finder = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(names);
         let finder = finder.map_err(|error| {
             Error::new(ErrorKind::Model, format!("the tokenizer's own tokens cannot be looked for: {error}"))
         })?;
@@ -81,4 +92,37 @@ pub(super) fn cut(
         pieces.extend(part(start..piece.get().len()).map(|text| (text, None)));
         Ok(pieces)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(id: u32, name: &str, strips: (bool, bool), whole_word: bool) -> AddedToken {
+        AddedToken { id, name: name.to_owned(), strips, whole_word }
+    }
+
+    #[test]
+    fn tokens_are_found_as_the_tokenizers_library_finds_them() {
+        let tokens = vec![
+            token(1, "<a>", (false, false), false),
+            token(2, "<a><b>", (false, false), false),
+            token(3, "<l>", (true, false), false),
+            token(4, "<r>", (false, true), false),
+            token(5, "<w>", (false, false), true),
+        ];
+        let tokens = AddedTokens::new(tokens).unwrap();
+        let check = |text: &str, expected: &[(&str, u32)]| {
+            let found: Vec<_> = tokens.find(text).map(|(range, id)| (&text[range], id)).collect();
+            assert_eq!(found, expected, "{text:?}");
+        };
+        check("x<a>y<a><b>", &[("<a>", 1), ("<a><b>", 2)]);
+        check("x  <l> y", &[("  <l>", 3)]);
+        check("x <r>  y", &[("<r>  ", 4)]);
+        check("<r>  <l>", &[("<r>  ", 4), ("<l>", 3)]);
+        check("a<w> <w> <w>b", &[("<w>", 5)]);
+        check("<a", &[]);
+        let long = AddedTokens::new(vec![token(1, &"x".repeat(2 << 20), (false, false), false)]);
+        assert_eq!(long.err().map(|error| error.kind()), Some(ErrorKind::Limit));
+    }
 }
