@@ -28,7 +28,7 @@ defmodule Ambix.Cargo do
         fail("AMBIX_NIF_PATH names #{path}, which is not a file; unset it to build the library from source")
 
       Mix.Utils.stale?([path], [target]) or File.stat!(path).size != File.stat!(target).size ->
-        install(path, target)
+        install(path, target, nil)
 
       true ->
         {:noop, []}
@@ -48,36 +48,49 @@ defmodule Ambix.Cargo do
         args = ["build", "--locked", "--release", "-p", "ambix_native"] ++ features()
 
         case System.cmd(cargo, args, cd: @root, into: IO.stream(:stdio, :line), stderr_to_stdout: true) do
-          {_, 0} -> install(Path.join([target_dir(), "release", artifact_name()]), target)
+          {_, 0} -> install(Path.join([target_dir(), "release", artifact_name()]), target, wanted_features())
           {_, status} -> fail("cargo ended with status #{status}; what it said stands above")
         end
     end
   end
 
   # Copied beside the target and renamed: a VM that runs keeps the file it mapped, and no reader sees half a file.
-  defp install(source, target) do
+  defp install(source, target, features) do
     File.mkdir_p!(Path.dirname(target))
     temporary = target <> ".#{System.pid()}"
     File.cp!(source, temporary)
+    # Without the note it is not taken for one that was built here.
+    File.rm(with_features(target))
     File.rename!(temporary, target)
+    if features, do: File.write!(with_features(target), features)
     {:ok, []}
   end
 
-  defp fresh?(target), do: File.regular?(target) and not Mix.Utils.stale?(sources(), [target])
+  # What it was built with stands beside it: the same sources give another library with other features.
+  defp fresh?(target) do
+    File.regular?(target) and File.read(with_features(target)) == {:ok, wanted_features()} and
+      not Mix.Utils.stale?(sources(), [target])
+  end
 
+  defp with_features(target), do: target <> ".features"
+
+  # Whatever is under `src` may be included, and models are.
   defp sources do
     patterns = [
       "Cargo.{toml,lock}",
-      "{crates,native}/**/Cargo.toml",
-      "{crates,native}/*/src/**/*.rs",
-      "native/*/build.rs"
+      "rust-toolchain{,.toml}",
+      ".cargo/config{,.toml}",
+      "{crates,native}/*/{Cargo.toml,build.rs}",
+      "{crates,native}/*/{src,models}/**/*"
     ]
 
-    Enum.flat_map(patterns, &Path.wildcard(Path.join(@root, &1)))
+    patterns |> Enum.flat_map(&Path.wildcard(Path.join(@root, &1))) |> Enum.filter(&File.regular?/1)
   end
 
+  defp wanted_features, do: System.get_env("AMBIX_FEATURES", "")
+
   defp features do
-    case System.get_env("AMBIX_FEATURES", "") do
+    case wanted_features() do
       "" -> []
       features -> ["--features", features]
     end

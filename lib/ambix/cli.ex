@@ -46,9 +46,9 @@ defmodule Ambix.CLI do
   @spec usage(String.t()) :: {:error, Error.t()}
   def usage(sentence), do: {:error, Error.new(:invalid_argument, sentence)}
 
-  @doc "Writes text to standard output."
+  @doc "Writes text to standard output. Nothing in it rules the terminal but colours: names and sources are other people's."
   @spec say(iodata) :: :ok
-  def say(text), do: IO.puts(text)
+  def say(text), do: IO.puts(harmless(text))
 
   @doc "Writes one term as one line of JSON to standard output."
   @spec say_json(term) :: :ok
@@ -56,7 +56,16 @@ defmodule Ambix.CLI do
 
   @doc "Writes a remark to standard error, where it does not mix with the answer."
   @spec remark(iodata) :: :ok
-  def remark(text), do: IO.puts(:stderr, text)
+  def remark(text), do: IO.puts(:stderr, harmless(text))
+
+  @doc "Text in which only the sequences of `Ambix.CLI.Style` are left as they are; what else would rule a terminal is an escape."
+  @spec harmless(iodata) :: String.t()
+  def harmless(text) do
+    ~r/\e\[(?:[0124]|3[1-6])m/
+    |> Regex.split(IO.iodata_to_binary(text), include_captures: true)
+    |> Enum.with_index()
+    |> Enum.map_join(fn {piece, nth} -> if rem(nth, 2) == 1, do: piece, else: Ambix.Files.visible(piece) end)
+  end
 
   @doc "The sentence of an error, without a line break."
   @spec sentence(Exception.t()) :: String.t()

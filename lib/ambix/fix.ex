@@ -29,7 +29,7 @@ defmodule Ambix.Fix do
     * `{:mended, patches}`
   """
 
-  alias Ambix.{Contained, Error, Options, Telemetry}
+  alias Ambix.{Contained, Error, Files, Options, Telemetry}
   alias Ambix.Fix.{Session, Umbrella}
 
   @typedoc "What a run found. `tried` counts the candidates by kind that were executed."
@@ -170,7 +170,7 @@ defmodule Ambix.Fix do
   defp unchanged(root, patch) do
     path = Path.join(root, patch.file)
 
-    case File.read(path) do
+    case Files.read(path) do
       {:ok, text} when text == patch.original ->
         :ok
 
@@ -178,8 +178,8 @@ defmodule Ambix.Fix do
         {:error,
          Error.new(:locked, "#{path} was changed since the patch was made; run it again", %{path: path})}
 
-      {:error, reason} ->
-        {:error, io_error(path, "read", reason)}
+      {:error, error} ->
+        {:error, error}
     end
   end
 
@@ -212,7 +212,7 @@ defmodule Ambix.Fix do
     path = Path.join(root, patch.file)
 
     with {:error, _} <- File.rm(temporary(root, patch)),
-         {:ok, text} <- File.read(path),
+         {:ok, text} <- Files.read(path),
          true <- text == patch.text,
          do: File.write(path, patch.original)
   end

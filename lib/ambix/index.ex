@@ -36,10 +36,17 @@ defmodule Ambix.Index do
 
   An event takes some milliseconds to be seen. `status/2` compares the files themselves and is right at once.
 
+  ## Where it runs
+
+  Ambix reads sources, so it belongs where they are: as a rule with `only: :dev` in `mix.exs`. A release has no sources beside it and is
+  started in another folder; who wants an index there gives the absolute path of a checkout as `:root`, or an index file that was
+  exported from one (`export/3`). The root of the file system, folders of the system and home folders that are no Mix project are
+  refused unless `any_root: true` allows them. Below the root, folders that are repositories of their own are left out, with a diagnostic.
+
   #{Options.docs(Ambix.Index.Tree.options())}
   """
 
-  alias Ambix.Index.{Cache, History, Server, Status, Wishes}
+  alias Ambix.Index.{Cache, History, Root, Server, Status, Wishes}
   alias Ambix.{Error, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
@@ -186,6 +193,7 @@ defmodule Ambix.Index do
   | `:root`, `:store`, `:store_bytes` | the folder, and where the index is kept; `:store` is nil for a handle |
   | `:memory` | bytes of memory of the whole VM, nil where the system does not tell |
   | `:error` | what went wrong last, or nil |
+  | `:warning` | what is to be looked at, such as a folder without any source, or nil |
 
   `:fresh` means that every file is as the index tells it. With `verify: true`, the default, this was just seen.
 
@@ -228,10 +236,24 @@ defmodule Ambix.Index do
         "one that is written"
   ]
 
+  @nested [
+    type: :boolean,
+    default: false,
+    doc: "whether repositories, worktrees and submodules below the root are read; without it each gives a diagnostic"
+  ]
+
+  @any_root [
+    type: :boolean,
+    default: false,
+    doc: "whether the root of the file system, a home folder or a folder of the system may be indexed"
+  ]
+
   @build_options [
     progress: @progress,
     max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"],
-    max_memory: @max_memory
+    max_memory: @max_memory,
+    nested_repositories: @nested,
+    any_root: @any_root
   ]
 
   @doc """
@@ -245,9 +267,11 @@ defmodule Ambix.Index do
     opts = Options.validate!(opts, @build_options)
     root = Path.expand(root)
 
-    Telemetry.span([:ambix, :index, :build], %{}, fn ->
-      run(&Native.index_build(&1, root, ceilings(opts)), opts[:progress]) |> wrap()
-    end)
+    with :ok <- Root.check(root, opts[:any_root]) do
+      Telemetry.span([:ambix, :index, :build], %{}, fn ->
+        run(&Native.index_build(&1, root, ceilings(opts)), opts[:progress]) |> wrap()
+      end)
+    end
   end
 
   @open_options [
@@ -262,7 +286,9 @@ defmodule Ambix.Index do
       default: 1_048_576,
       doc: "larger files give a diagnostic when it is updated"
     ],
-    max_memory: @max_memory
+    max_memory: @max_memory,
+    nested_repositories: @nested,
+    any_root: @any_root
   ]
 
   @doc """
@@ -292,7 +318,8 @@ defmodule Ambix.Index do
     root = opts[:root] && Path.expand(opts[:root])
 
     Telemetry.span([:ambix, :index, :open], %{}, fn ->
-      with {:ok, {resource, root}} <-
+      with :ok <- if(root, do: Root.check(root, opts[:any_root]), else: :ok),
+           {:ok, {resource, root}} <-
              run(&Native.index_open(&1, path, root, ceilings(opts)), opts[:progress]) do
         Cache.used(path)
         {:ok, %__MODULE__{resource: resource, root: root}}
@@ -300,7 +327,13 @@ defmodule Ambix.Index do
     end)
   end
 
-  defp ceilings(opts), do: %{max_file_bytes: opts[:max_file_bytes], max_memory: opts[:max_memory]}
+  defp ceilings(opts) do
+    %{
+      max_file_bytes: opts[:max_file_bytes],
+      max_memory: opts[:max_memory],
+      nested_repositories: opts[:nested_repositories]
+    }
+  end
 
   @open_or_build_options [
     progress: @progress,
@@ -322,7 +355,9 @@ defmodule Ambix.Index do
     ],
     max_memory: @max_memory,
     max_disk: @max_disk,
-    max_cache: @max_cache
+    max_cache: @max_cache,
+    nested_repositories: @nested,
+    any_root: @any_root
   ]
 
   @doc """
@@ -349,6 +384,9 @@ defmodule Ambix.Index do
     end
   end
 
+  # What says how a folder is read, whether its index is opened or built.
+  @reading [:progress, :max_file_bytes, :max_memory, :nested_repositories, :any_root]
+
   @doc false
   # The index as it was saved, or else a new one.
   @spec open_last(Path.t(), keyword) :: {:ok, t, :opened | :built} | {:error, Error.t()}
@@ -357,7 +395,7 @@ defmodule Ambix.Index do
     path = opts[:index] || default_path(root)
 
     with true <- File.exists?(path),
-         {:ok, index} <- open(path, Keyword.take(opts, [:progress, :max_file_bytes, :max_memory])),
+         {:ok, index} <- open(path, Keyword.take(opts, @reading)),
          true <- same_folder?(index.root, root) do
       {:ok, index, :opened}
     else
@@ -366,7 +404,7 @@ defmodule Ambix.Index do
 
       # There is no file, or it holds the index of another root or of an older version of Ambix.
       _ ->
-        with {:ok, index} <- build(root, Keyword.take(opts, [:progress, :max_file_bytes, :max_memory])),
+        with {:ok, index} <- build(root, Keyword.take(opts, @reading)),
              do: {:ok, index, :built}
     end
   end

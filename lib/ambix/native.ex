@@ -42,6 +42,11 @@ defmodule Ambix.Native do
   def signal_interrupted, do: missing()
   def panic_on_purpose(_text), do: missing()
 
+  # Files that others have made, and their names
+  def file_read(_path, _max_bytes), do: missing()
+  def file_name(_path), do: missing()
+  def file_path(_root, _name), do: missing()
+
   # Jobs
   def job_cancel(_job), do: missing()
   def job_wait(_reference, _milliseconds), do: missing()

@@ -17,7 +17,7 @@ defmodule Ambix.Packages do
   them, a package is read once, and one that was changed in place is another one.
   """
 
-  alias Ambix.{Error, Index, Telemetry}
+  alias Ambix.{Error, Files, Index, Telemetry}
   alias Ambix.Index.Cache
 
   @enforce_keys [:entries]
@@ -356,9 +356,10 @@ defmodule Ambix.Packages do
   end
 
   defp content(path) do
-    case File.read(path) do
+    case Files.read(path) do
       {:ok, bytes} -> :erlang.md5(bytes)
-      {:error, reason} -> reason
+      # What is larger is no source. Its size and time tell it from another one.
+      {:error, _} -> stamp(path)
     end
   end
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::visible::visible;
+
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -72,9 +74,11 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of `kind` that says `message`: one sentence, with what to do about it where that is known.
+    /// An error of `kind` that says `message`: one sentence, with what to do about it where that is known. What would rule a
+    /// terminal, as the name of a file may, is written as an escape.
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        Error { kind, message: message.to_string(), path: None, source: None }
+        let message = visible(&message.to_string()).into_owned();
+        Error { kind, message, path: None, source: None }
     }
 
     /// Shorthand for [`ErrorKind::InvalidArgument`].
@@ -88,12 +92,8 @@ impl Error {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             _ => ErrorKind::Io,
         };
-        Error {
-            kind,
-            message: format!("cannot {doing} {}: {source}", path.display()),
-            path: Some(path.to_path_buf()),
-            source: Some(Box::new(source)),
-        }
+        let message = format!("cannot {doing} {}: {source}", path.display());
+        Error::new(kind, message).with_path(path).with_source(source)
     }
 
     /// Names the file or folder concerned.
@@ -139,6 +139,8 @@ mod tests {
         let missing = Error::io(path, "read", std::io::ErrorKind::NotFound.into());
         assert_eq!(missing.kind(), ErrorKind::NotFound);
         assert!(missing.to_string().contains("/no/such/file"));
+        let odd = Error::io(Path::new("/a\u{1b}[2J"), "read", std::io::ErrorKind::NotFound.into());
+        assert!(odd.to_string().contains("/a\\u{1b}[2J"), "{odd}");
         assert_eq!(
             Error::io(path, "read", std::io::ErrorKind::PermissionDenied.into()).kind(),
             ErrorKind::Io

@@ -14,6 +14,7 @@
 
 pub mod error;
 pub mod job;
+mod visible;
 
 pub mod source;
 pub mod syntax;

@@ -180,13 +180,16 @@ struct ExDiagnostic {
 struct ExCeilings {
     max_file_bytes: Option<u64>,
     max_memory: Option<u64>,
+    nested_repositories: bool,
 }
 
 impl From<ExCeilings> for BuildOptions {
     fn from(ceilings: ExCeilings) -> Self {
         let standard = WalkOptions::default();
         let max_file_bytes = ceilings.max_file_bytes.unwrap_or(standard.max_file_bytes);
-        BuildOptions { walk: WalkOptions { max_file_bytes, ..standard }, max_memory: ceilings.max_memory }
+        let nested_repositories = ceilings.nested_repositories;
+        let walk = WalkOptions { max_file_bytes, nested_repositories, ..standard };
+        BuildOptions { walk, max_memory: ceilings.max_memory }
     }
 }
 

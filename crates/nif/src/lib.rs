@@ -7,6 +7,7 @@
 mod bulk;
 mod embedding_cache;
 mod error;
+mod file;
 mod graph;
 mod guard;
 mod index;

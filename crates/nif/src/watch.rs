@@ -89,6 +89,7 @@ struct ExWatchOptions {
     poll: u64,
     only_poll: bool,
     max_file_bytes: u64,
+    nested_repositories: bool,
 }
 
 impl From<ExWatchOptions> for WatchOptions {
@@ -96,7 +97,11 @@ impl From<ExWatchOptions> for WatchOptions {
         let standard = WatchOptions::default();
         let quiet = Duration::from_millis(options.quiet);
         WatchOptions {
-            walk: source::WalkOptions { max_file_bytes: options.max_file_bytes, ..standard.walk },
+            walk: source::WalkOptions {
+                max_file_bytes: options.max_file_bytes,
+                nested_repositories: options.nested_repositories,
+                ..standard.walk
+            },
             quiet,
             max_delay: Duration::from_millis(options.max_delay).max(quiet),
             git_quiet: standard.git_quiet.max(quiet),

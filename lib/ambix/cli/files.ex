@@ -2,7 +2,9 @@ defmodule Ambix.CLI.Files do
   @moduledoc false
   # The files that commands read and write: JSON lines, and output that is there as a whole or not at all.
 
-  alias Ambix.{Error, JSON}
+  alias Ambix.{Error, Files, JSON}
+
+  @max_bytes 64 * 1024 * 1024
 
   @doc """
   The objects of a file of JSON lines; `keys` are those that each must have as strings. Empty lines do not count.
@@ -109,11 +111,8 @@ defmodule Ambix.CLI.Files do
   def temporary(path), do: "#{path}.#{System.pid()}.tmp"
 
   defp read(path) do
-    case File.read(path) do
-      {:ok, text} -> {:ok, text}
-      {:error, :enoent} -> {:error, Error.new(:not_found, "there is no file #{path}")}
-      {:error, reason} -> {:error, Error.new(:io, "cannot read #{path}: #{:file.format_error(reason)}")}
-    end
+    with {:error, %{kind: :not_found}} <- Files.read(path, @max_bytes),
+         do: {:error, Error.new(:not_found, "there is no file #{path}")}
   end
 
   defp row(line, keys) do

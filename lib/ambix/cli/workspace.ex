@@ -2,6 +2,7 @@ defmodule Ambix.CLI.Workspace do
   @moduledoc false
   # What the options of a command mean: which folder, which index, which encoder, which model.
 
+  alias Ambix.CLI
   alias Ambix.CLI.Progress
   alias Ambix.{EmbeddingCache, Error, Index, Model, Models, Packages}
 
@@ -13,7 +14,12 @@ defmodule Ambix.CLI.Workspace do
   @spec open(keyword, Model.Encoder.t() | nil) :: {:ok, Index.t()} | {:error, Error.t()}
   def open(opts, encoder \\ nil) do
     with {:ok, root} <- folder(opts),
-         do: Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, ceilings(opts), &1))
+         {:ok, index} <-
+           Progress.run([quiet: opts[:quiet]], &open(root, opts[:index], encoder, ceilings(opts), &1)),
+         {:ok, info} <- Index.info(index, edges: false) do
+      if warning = Index.Root.warning(root, info.files), do: CLI.remark(["Note: ", warning])
+      {:ok, index}
+    end
   end
 
   @doc """

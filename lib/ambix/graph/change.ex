@@ -2,7 +2,7 @@ defmodule Ambix.Graph.Change do
   @moduledoc false
   # What changed since a commit, as git tells it: which lines of which files.
 
-  alias Ambix.{Error, Git}
+  alias Ambix.{Error, Files, Git}
 
   # Whatever the user's configuration says, the output has the one form that is read here.
   @diff ~w(diff --unified=0 --inter-hunk-context=0 --no-color --no-ext-diff --no-textconv --find-renames
@@ -17,24 +17,34 @@ defmodule Ambix.Graph.Change do
           deleted: [Path.t()]
         }
 
-  @doc "What is different below `root` from the commit `ref`. Paths are relative to `root` and sorted."
-  @spec since(Path.t(), String.t()) :: {:ok, t} | {:error, Error.t()}
-  def since(root, ref) do
-    with {:ok, git} <- program(),
-         :ok <- repository(git, root),
-         {:ok, commit} <- commit(git, root, ref),
-         {:ok, patch} <- run(git, root, @diff ++ [commit, "--", "."]),
-         {:ok, untracked} <- run(git, root, ~w(ls-files --others --exclude-standard -z)) do
-      {lines, changed, deleted} = parse(patch)
-      new = for path <- String.split(untracked, <<0>>, trim: true), String.valid?(path), do: path
+  # Git has read a large repository long before.
+  @limits [ms: 60_000, bytes: 256 * 1024 * 1024]
 
-      {:ok,
-       %{
-         lines: Enum.sort(lines ++ Enum.map(new, &{&1, 1, @last_line})),
-         changed: Enum.sort(changed ++ new),
-         deleted: Enum.sort(deleted)
-       }}
+  @doc "What is different below `root` from the commit `ref`. Paths are relative to `root` and sorted. `limits`: `ms` and `bytes` of git."
+  @spec since(Path.t(), String.t(), keyword) :: {:ok, t} | {:error, Error.t()}
+  def since(root, ref, limits \\ []) do
+    limits = Keyword.merge(@limits, limits)
+
+    with {:ok, program} <- program(),
+         {:ok, place} <- locate(program, root, limits),
+         {:ok, commit} <- commit(program, root, ref) do
+      Git.view(place, fn ask ->
+        with {:ok, patch} <- run(root, ask, @diff ++ [commit, "--", "."], limits),
+             {:ok, untracked} <- run(root, ask, ~w(ls-files --others --exclude-standard -z), limits),
+             do: {:ok, change(parse(patch), String.split(untracked, <<0>>, trim: true))}
+      end)
     end
+  end
+
+  defp change({lines, changed, deleted}, untracked) do
+    new = Enum.map(untracked, &Files.name/1)
+    lines = for {path, first, last} <- lines, do: {Files.name(path), first, last}
+
+    %{
+      lines: Enum.sort(lines ++ Enum.map(new, &{&1, 1, @last_line})),
+      changed: Enum.sort(Enum.map(changed, &Files.name/1) ++ new),
+      deleted: Enum.sort(Enum.map(deleted, &Files.name/1))
+    }
   end
 
   defp program do
@@ -42,52 +52,40 @@ defmodule Ambix.Graph.Change do
       nil ->
         {:error, Error.new(:unavailable, "git is not on the PATH; install it to ask what a change touches")}
 
-      git ->
-        {:ok, git}
+      program ->
+        {:ok, program}
     end
   end
 
-  defp repository(git, root) do
-    case Git.run(git, root, ~w(rev-parse --is-inside-work-tree), true) do
-      {"true\n", 0} ->
-        :ok
+  defp locate(program, root, limits) do
+    case Git.locate(program, root, Keyword.take(limits, [:ms])) do
+      {:ok, place} ->
+        {:ok, place}
 
-      {said, _} ->
-        if said =~ "dubious ownership",
+      {:failed, said} ->
+        if said =~ "dubious ownership" or said =~ "in time",
           do: {:error, refused(root, said)},
           else: {:error, Error.new(:project, "#{root} is not in the working tree of a git repository")}
     end
   end
 
-  # A name that begins with a dash would be an option.
-  defp commit(git, root, ref) do
-    with false <- String.starts_with?(ref, "-") or ref =~ <<0>>,
-         {commit, 0} <- Git.run(git, root, ["rev-parse", "--verify", "--quiet", ref <> "^{commit}"], true) do
-      {:ok, String.trim(commit)}
-    else
-      _ ->
-        {:error,
-         Error.new(
-           :not_found,
-           "the git repository of #{root} has no commit #{inspect(ref)}; name one, such as HEAD or main"
-         )}
+  defp commit(program, root, ref) do
+    with :none <- Git.commit(program, root, ref) do
+      message = "the git repository of #{root} has no commit #{inspect(ref)}; name one, such as HEAD or main"
+      {:error, Error.new(:not_found, message)}
     end
   end
 
-  defp run(git, root, args) do
-    case Git.run(git, root, args, false) do
-      {output, 0} ->
-        {:ok, output}
-
-      {_, status} ->
-        # Once more, for what it says.
-        {said, _} = Git.run(git, root, args, true)
-        {:error, refused(root, if(said == "", do: "it ended with #{status}", else: said))}
+  defp run(root, ask, args, limits) do
+    case ask.(args, limits) do
+      {:ok, output} -> {:ok, output}
+      {:failed, said} -> {:error, refused(root, said)}
+      {:cut, _} -> {:error, refused(root, "it took too long, or said too much")}
     end
   end
 
   defp refused(root, said) do
-    line = said |> String.split("\n", trim: true) |> List.first()
+    line = said |> String.split("\n", trim: true) |> List.first("it gave no reason")
     Error.new(:project, "git refuses to compare the files of #{root}: #{line}")
   end
 
@@ -146,7 +144,7 @@ defmodule Ambix.Graph.Change do
         plain -> String.trim_trailing(plain, "\t")
       end
 
-    if String.starts_with?(path, prefix) and String.valid?(path),
+    if String.starts_with?(path, prefix),
       do: binary_part(path, byte_size(prefix), byte_size(path) - byte_size(prefix))
   end
 

@@ -15,19 +15,16 @@ defmodule Ambix.Index.History do
     # Without git or a repository nothing is known, and a file is near for other reasons.
     with true <- opts[:near] != [],
          true <- File.dir?(index.root),
-         git when git != nil <- Git.program(),
-         {:ok, said} <- read(git, index, ~w(rev-parse --verify --quiet HEAD)),
-         [tip] <- Regex.run(~r/\A[0-9a-f]{40,64}(?=\n\z)/, said),
-         do: know_up_to(index, git, tip),
+         program when program != nil <- Git.program(),
+         {:ok, tip} <- Git.commit(program, index.root, "HEAD"),
+         do: know_up_to(index, program, tip),
          else: (_ -> :ok)
   end
 
-  defp know_up_to(%{resource: resource} = index, git, tip) do
+  defp know_up_to(%{resource: resource} = index, program, tip) do
     with {:ok, known} when known != tip <- Native.index_history_tip(resource),
          {:ok, args} <- Native.history_log(),
-         # What fails now fails the next time, too, and is not asked again before there is another commit.
-         {:ok, log} <- with(:failed <- read(git, index, args), do: {:ok, ""}),
-         {:ok, _commits} <- Native.index_history(resource, tip, log) do
+         {:ok, _commits} <- Native.index_history(resource, tip, log(index, program, args ++ [tip])) do
       :ok
     else
       {:error, error} -> {:error, error}
@@ -35,10 +32,14 @@ defmodule Ambix.Index.History do
     end
   end
 
-  defp read(git, index, args) do
-    Git.read(git, index.root, Git.settings() ++ args, @most_ms, @most_bytes)
-  rescue
-    # There are too many programs already.
-    ErlangError -> :failed
+  # What fails now fails the next time, too, and is not asked again before there is another commit.
+  defp log(index, program, args) do
+    with {:ok, place} <- Git.locate(program, index.root),
+         {said, log} when said in [:ok, :cut] <-
+           Git.view(place, & &1.(args, ms: @most_ms, bytes: @most_bytes)) do
+      log
+    else
+      _ -> ""
+    end
   end
 end

@@ -182,8 +182,12 @@ defmodule Ambix.Index.Server do
 
   # A watch belongs to the process that starts it.
   defp effect({:run, :watch}, %{opts: opts} = server) do
-    case Job.start(&Native.watch_start(&1, Path.expand(opts[:root]), watch_options(opts))) do
-      {:ok, job} -> %{server | watching: job.ref}
+    root = Path.expand(opts[:root])
+
+    with :ok <- Index.Root.check(root, opts[:any_root]),
+         {:ok, job} <- Job.start(&Native.watch_start(&1, root, watch_options(opts))) do
+      %{server | watching: job.ref}
+    else
       {:error, error} -> over({:error, error}, server)
     end
   end
@@ -237,7 +241,8 @@ defmodule Ambix.Index.Server do
       max_delay: opts[:max_delay],
       poll: opts[:poll],
       only_poll: opts[:watch] == :poll,
-      max_file_bytes: 1_048_576
+      max_file_bytes: 1_048_576,
+      nested_repositories: opts[:nested_repositories] == true
     }
   end
 
@@ -253,7 +258,10 @@ defmodule Ambix.Index.Server do
     seen = if watch, do: watched(watch).seen
 
     with {:ok, index, how} <-
-           Index.open_last(opts[:root], Keyword.take(opts, [:index, :progress, :max_memory])) do
+           Index.open_last(
+             opts[:root],
+             Keyword.take(opts, [:index, :progress, :max_memory, :nested_repositories, :any_root])
+           ) do
       if watch, do: Native.index_follow(index.resource, watch, if(how == :built, do: seen, else: 0))
       {:ok, index, how}
     end

@@ -3,7 +3,7 @@ defmodule Ambix.Index.Status do
   # What is told of an index: what it holds, what its server does, and whether its files are those on the disk.
 
   alias Ambix.{Error, Index, Job, Native}
-  alias Ambix.Index.Server
+  alias Ambix.Index.{Root, Server}
 
   # Where no server is at work.
   @nothing %{phase: nil, progress: nil, pending: 0, pending_ms: 0, watching: nil, last_update: nil}
@@ -103,6 +103,7 @@ defmodule Ambix.Index.Status do
     |> Map.merge(counts(index))
     |> Map.merge(told)
     |> Map.merge(%{store_bytes: bytes(kept.store), memory: memory()})
+    |> then(&Map.put(&1, :warning, index && Root.warning(&1.root, &1.files)))
   end
 
   defp counts(nil), do: %{files: 0, bytes: 0, chunks: 0, vectors: 0, missing_vectors: 0}

@@ -28,6 +28,16 @@ defmodule Ambix.Index.Tree do
       type: :pos_integer,
       default: nil,
       doc: "bytes that the index file may have, as in `Ambix.Index.save/3`"
+    ],
+    nested_repositories: [
+      type: :boolean,
+      default: false,
+      doc: "whether repositories below the root are read, as in `Ambix.Index.build/2`"
+    ],
+    any_root: [
+      type: :boolean,
+      default: false,
+      doc: "whether a root that is no folder of a project may be indexed, as in `Ambix.Index.build/2`"
     ]
   ]
 

@@ -3,6 +3,7 @@ defmodule Ambix.Packages.Listing do
   # Which packages there are: those in `deps` with what `mix.lock` pins, and what is installed with Elixir and Erlang/OTP.
   # Nothing of the project is compiled or run for it.
 
+  alias Ambix.Files
   alias Ambix.Packages.Package
   alias Ambix.{Quoted, Umbrella}
 
@@ -57,7 +58,7 @@ defmodule Ambix.Packages.Listing do
   end
 
   defp written_version(path, pattern) do
-    with {:ok, text} <- File.read(path),
+    with {:ok, text} <- Files.read(path),
          true <- String.valid?(text),
          [_, version] <- Regex.run(pattern, text) do
       version

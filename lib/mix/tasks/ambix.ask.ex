@@ -62,7 +62,7 @@ defmodule Mix.Tasks.Ambix.Ask do
     {texts, stats} =
       Enum.reduce(Model.stream(model, messages, generation), {[], %{}}, fn
         {:text, text}, {texts, stats} ->
-          unless opts[:json], do: IO.write(text)
+          unless opts[:json], do: IO.write(CLI.harmless(text))
           {[texts, text], stats}
 
         {:done, stats}, {texts, _} ->

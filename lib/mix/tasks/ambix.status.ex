@@ -42,6 +42,7 @@ defmodule Mix.Tasks.Ambix.Status do
 
   defp print(status) do
     differing = status.differing || []
+    if status.warning, do: CLI.remark(["Note: ", status.warning])
 
     CLI.say(
       Enum.intersperse(

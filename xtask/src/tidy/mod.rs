@@ -5,6 +5,7 @@
 
 mod circles;
 mod documents;
+mod files;
 mod links;
 mod native;
 mod rust;
@@ -28,6 +29,8 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     native::core_without_policy,
     native::normal_schedulers,
     native::no_panics,
+    files::native_door,
+    files::elixir_door,
     documents::layout,
     documents::modules,
     documents::versions,

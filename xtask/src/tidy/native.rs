@@ -98,7 +98,7 @@ pub fn no_panics(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Whether `code` holds `name` at the start of a word.
-fn names(code: &str, name: &str) -> bool {
+pub(super) fn names(code: &str, name: &str) -> bool {
     code.match_indices(name)
         .any(|(start, _)| !code[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }

@@ -14,14 +14,16 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Source;
-use crate::source::{ContentHash, FETCHED, File, WalkOptions};
+use crate::source::{ContentHash, FETCHED, File, Links, WalkOptions, open};
 use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
+use crate::{Cancel, Result};
 
 /// So often modules are followed to those that they use in turn.
 const ROUNDS: usize = 4;
 
-/// More files of dependencies are not looked at.
+/// More files of dependencies, and more bytes of them together, are not looked at.
 const MAX_FILES: usize = 50_000;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// What is known of dependencies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,15 +43,16 @@ impl DependencyFacts {
         &self,
         root: &Path,
         facts: impl Iterator<Item = &'f FileFacts>,
-    ) -> Option<DependencyFacts> {
+        cancel: &Cancel,
+    ) -> Result<Option<DependencyFacts>> {
         let fetched = fetched(root);
         let mut wanted = self.wanted.clone();
         facts.for_each(|facts| wanted.extend(brought_in(facts)));
         if wanted == self.wanted && fetched == self.fetched {
-            return None;
+            return Ok(None);
         }
-        let files = if fetched[0] == 0 { BTreeMap::new() } else { read(root, &wanted) };
-        Some(DependencyFacts { wanted, fetched, files })
+        let files = if fetched[0] == 0 { BTreeMap::new() } else { read(root, &wanted, cancel)? };
+        Ok(Some(DependencyFacts { wanted, fetched, files }))
     }
 
     /// The files, as the graph takes them.
@@ -90,13 +93,16 @@ fn modified(path: &Path) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
-fn read(root: &Path, wanted: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, Arc<FileFacts>> {
-    let largest = WalkOptions::default().max_file_bytes;
-    let texts: Vec<(PathBuf, String)> = list(&root.join("deps"))
+fn read(
+    root: &Path,
+    wanted: &BTreeSet<Arc<str>>,
+    cancel: &Cancel,
+) -> Result<BTreeMap<Arc<str>, Arc<FileFacts>>> {
+    let texts: Vec<(PathBuf, String)> = list(&root.join("deps"), cancel)?
         .into_par_iter()
-        .filter(|path| fs::metadata(path).is_ok_and(|metadata| metadata.len() <= largest))
-        .filter_map(|path| fs::read_to_string(&path).ok().map(|text| (path, text)))
+        .filter_map(|path| text(&path, cancel).map(|text| (path, text)))
         .collect();
+    cancel.check()?;
     let mut defining: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, (_, text)) in texts.iter().enumerate() {
         for module in modules(text) {
@@ -107,6 +113,7 @@ fn read(root: &Path, wanted: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, Arc<File
     let mut open: BTreeSet<Arc<str>> = wanted.clone();
     let mut seen = BTreeSet::new();
     for _ in 0..ROUNDS {
+        cancel.check()?;
         let places: BTreeSet<usize> =
             open.iter().filter_map(|module| defining.get(&**module).copied()).collect();
         let new: Vec<usize> = places.into_iter().filter(|at| seen.insert(*at)).collect();
@@ -126,11 +133,17 @@ fn read(root: &Path, wanted: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, Arc<File
             files.insert(path, facts);
         }
     }
-    files
+    Ok(files)
+}
+
+/// The text of a file, if it is one that can be read.
+fn text(path: &Path, cancel: &Cancel) -> Option<String> {
+    let bytes = open(path, Links::Refused).ok()?.read(path, WalkOptions::default().max_file_bytes, cancel);
+    String::from_utf8(bytes.ok()?).ok()
 }
 
 /// The sources of all dependencies, sorted.
-fn list(deps: &Path) -> Vec<PathBuf> {
+fn list(deps: &Path, cancel: &Cancel) -> Result<Vec<PathBuf>> {
     let keep = deps.to_path_buf();
     let entries = WalkBuilder::new(deps)
         .standard_filters(false)
@@ -141,14 +154,26 @@ fn list(deps: &Path) -> Vec<PathBuf> {
             part.is_none_or(|part| part == "lib")
         })
         .build();
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .map(ignore::DirEntry::into_path)
-        .filter(|path| path.extension().is_some_and(|extension| extension == "ex"))
-        .take(MAX_FILES)
-        .collect();
+    let mut paths = Vec::new();
+    for entry in entries {
+        cancel.check()?;
+        let Ok(entry) = entry else { continue };
+        let is_source = entry.path().extension().is_some_and(|extension| extension == "ex");
+        if is_source && entry.file_type().is_some_and(|kind| kind.is_file()) {
+            let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+            paths.push((entry.into_path(), bytes));
+        }
+        if paths.len() == MAX_FILES {
+            break;
+        }
+    }
     paths.sort_unstable();
-    paths
+    let mut bytes = 0;
+    let is_among_the_first = |(path, length): (PathBuf, u64)| {
+        bytes += length.min(MAX_BYTES);
+        (bytes <= MAX_BYTES).then_some(path)
+    };
+    Ok(paths.into_iter().map_while(is_among_the_first).collect())
 }
 
 /// The names behind `defmodule` at the beginning of lines, as they are written in full.

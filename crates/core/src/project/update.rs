@@ -67,7 +67,7 @@ impl Snapshot {
         let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
         let files = analyse(files, options.max_memory, progress, cancel)?;
         let facts = files.iter().map(|file| &**file.facts.shared());
-        let dependencies = DependencyFacts::default().updated(&root, facts).unwrap_or_default();
+        let dependencies = DependencyFacts::default().updated(&root, facts, cancel)?.unwrap_or_default();
         let compiled = CompiledFacts::default();
         Ok(Snapshot::of(root, Parts { files, unread, dependencies, modified, stamps, compiled }))
     }
@@ -100,6 +100,7 @@ impl Snapshot {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<(Snapshot, Changes)> {
+        let paths = &paths.iter().map(|path| source::canonical(path)).collect();
         let mut read = self.read(Some(paths), options, cancel)?;
         // Which files are beyond the limit is not to be told from some of them.
         let is_cut = |diagnostic: &Diagnostic| diagnostic.code == source::TOO_MANY;
@@ -110,6 +111,8 @@ impl Snapshot {
         }
         let covers = |path: &str| source::lies_in(path, paths);
         let kept = self.unread.iter().filter(|diagnostic| !covers(&diagnostic.path)).cloned();
+        // The folders above were looked into as well, and what is to be said of them is among those that are kept.
+        read.diagnostics.retain(|diagnostic| covers(&diagnostic.path));
         read.diagnostics.extend(kept);
         read.diagnostics.sort_by(|a, b| a.path.cmp(&b.path));
         self.replaced(read, &covers, options.max_memory, progress, cancel)
@@ -127,6 +130,8 @@ impl Snapshot {
         options: &BuildOptions,
         cancel: &Cancel,
     ) -> Result<(Snapshot, Changes)> {
+        let texts: BTreeMap<_, _> =
+            texts.into_iter().map(|(path, text)| (source::canonical(&path), text)).collect();
         let paths = texts.keys().cloned().collect();
         let mut overlays = BTreeMap::clone(&self.overlays);
         for (path, text) in texts {
@@ -190,8 +195,8 @@ impl Snapshot {
         let modified = if modified == *self.modified { self.modified.clone() } else { Arc::new(modified) };
         let (mut kept, new, mut changes) = self.compared(read, covered);
         let new = analyse(new, max_memory, progress, cancel)?;
-        let dependencies =
-            self.dependencies.updated(&self.root, new.iter().map(|file| &**file.facts.shared()));
+        let facts = new.iter().map(|file| &**file.facts.shared());
+        let dependencies = self.dependencies.updated(&self.root, facts, cancel)?;
         changes.dependencies = dependencies.is_some();
         let same = Snapshot { unread: unread.into(), modified, stamps, ..self.clone() };
         if changes.is_empty() {

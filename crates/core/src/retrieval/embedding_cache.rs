@@ -5,7 +5,7 @@
 //! others see that they have to read it from its beginning. A record has a checksum, and whatever follows a bad one does not
 //! count and is overwritten: the file is a cache, so loss is harmless and only a wrong vector would not be.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::vectors::Embedder;
-use crate::source::ContentHash;
+use crate::source::{ContentHash, open_or_create};
 use crate::{Cancel, Error, Result};
 
 const MAGIC: &[u8; 8] = b"AMBIXEM1";
@@ -90,9 +90,8 @@ impl EmbeddingCache {
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] and [`crate::ErrorKind::Io`] if the file cannot be opened, locked or read.
     pub fn open(path: &Path, max_bytes: u64) -> Result<EmbeddingCache> {
-        let failed = |error| Error::io(path, "open", error);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut log = Log { path: path.to_path_buf(), file: file.map_err(failed)?, generation: 0, end: 0 };
+        let file = open_or_create(path)?.file;
+        let mut log = Log { path: path.to_path_buf(), file, generation: 0, end: 0 };
         let cache = EmbeddingCache::new(max_bytes);
         let mut inner = cache.inner.lock();
         let read = log.file.lock().and_then(|()| inner.read_new(&mut log, max_bytes));

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::name::name_of_bytes;
+
 /// So many commits are read, the newest.
 const MOST_COMMITS: &str = "2000";
 /// A commit that changes more files says nothing about any two of them.
@@ -76,8 +78,7 @@ impl History {
         if files.is_empty() || files.len() > MOST_FILES {
             return;
         }
-        let mut files: Vec<u32> =
-            files.iter().map(|path| self.number(&String::from_utf8_lossy(path))).collect();
+        let mut files: Vec<u32> = files.iter().map(|path| self.number(&name_of_bytes(path))).collect();
         files.sort_unstable();
         files.dedup();
         for file in &files {

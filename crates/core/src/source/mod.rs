@@ -3,7 +3,12 @@
 mod diagnostic;
 mod file;
 mod generated;
+mod git_folder;
 mod history;
+mod list;
+mod name;
+mod open;
+mod rules;
 mod walk;
 
 mod stamp;
@@ -12,9 +17,14 @@ mod watch;
 pub use diagnostic::{Diagnostic, Severity};
 pub use file::{ContentHash, File, Language, Span};
 pub use history::History;
+pub(crate) use list::lies_in;
+pub use name::{below, name_of_bytes};
+pub(crate) use name::{canonical, name};
+pub use open::read_file;
+pub(crate) use open::{Links, create_anew, open, open_or_create, open_to_write, sync_folder};
 pub(crate) use stamp::Stamp;
 pub use stamp::Stamps;
-pub(crate) use walk::{Looked, TOO_MANY, lies_in, walk_known};
+pub(crate) use walk::{Looked, TOO_MANY, walk_known};
 pub use walk::{WalkOptions, read_one, walk, walk_some};
 pub(crate) use watch::FETCHED;
 pub use watch::{Batch, Changed, Means, Watch, WatchOptions, WatchState, watch};

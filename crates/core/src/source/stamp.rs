@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::walk::{list, read};
+use super::list::list;
+use super::name::below;
+use super::walk::read;
 use super::{ContentHash, WalkOptions};
 use crate::{Cancel, Result};
 
@@ -65,7 +67,7 @@ pub(super) type Snapshot = BTreeMap<String, Stamp>;
 pub(super) fn snapshot(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<Snapshot> {
     let (mut paths, _) = list(root, None, options, cancel)?;
     paths.extend(super::watch::FETCHED.map(String::from));
-    let stamp = |path: String| Stamp::of(&root.join(&path)).map(|stamp| (path, stamp));
+    let stamp = |path: String| Stamp::of(&below(root, &path)).map(|stamp| (path, stamp));
     Ok(paths.into_par_iter().filter_map(stamp).collect())
 }
 
@@ -134,11 +136,11 @@ impl Stamps {
             .into_par_iter()
             .map(|path| {
                 cancel.check()?;
-                let full = root.join(&path);
+                let full = below(root, &path);
                 let stamp = Stamp::of(&full);
                 let hash = match (stamp, self.known.get(&*path)) {
                     (Some(stamp), Some((earlier, hash))) if stamp.proves(earlier) => *hash,
-                    _ => read(&full, &path, options).0.map(|file| file.hash),
+                    _ => read(&full, &path, options, cancel)?.0.map(|file| file.hash),
                 };
                 Ok((path, stamp, hash))
             })

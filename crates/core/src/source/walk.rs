@@ -2,25 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::UNIX_EPOCH;
 
-use ignore::WalkBuilder;
 use rayon::prelude::*;
 
 use super::file::extension;
 use super::generated::{generated, is_generated_name};
+use super::list::{diagnostic, list};
+use super::name::{self, below, to_path};
+use super::open::{Links, open};
 use super::stamp::Stamp;
 use super::{Diagnostic, File, Severity, Stamps};
 use crate::{Cancel, Error, ErrorKind, Result};
-
-/// Folders that hold what tools made or fetched, wherever they lie.
-const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
-
-/// The same, but with names that source folders may have too: skipped at the root and beside a `mix.exs`.
-const SKIPPED_IN_PROJECTS: [&str; 3] = ["deps", "cover", "priv/static"];
 
 /// The code of the diagnostic that says that files beyond the limit were left out.
 pub(crate) const TOO_MANY: &str = "too_many";
@@ -38,6 +33,9 @@ pub struct WalkOptions {
     pub extensions: Vec<String>,
     /// Names of files that are read whatever their extension, also hidden ones.
     pub names: Vec<String>,
+    /// Whether folders below the root that are repositories, worktrees or submodules of their own are read. Without it each is
+    /// left out with a diagnostic `nested_repository`.
+    pub nested_repositories: bool,
 }
 
 /// Code and documentation, what configures them, and text in other languages that a project may have parts in.
@@ -72,6 +70,7 @@ impl Default for WalkOptions {
             max_bytes: u64::MAX,
             extensions: EXTENSIONS.map(String::from).to_vec(),
             names: NAMES.map(String::from).to_vec(),
+            nested_repositories: false,
         }
     }
 }
@@ -85,7 +84,7 @@ impl WalkOptions {
         self.names(name) || (extension(path).is_some_and(is_wanted) && !is_generated_name(name))
     }
 
-    fn names(&self, name: &str) -> bool {
+    pub(super) fn names(&self, name: &str) -> bool {
         self.names.iter().any(|wanted| wanted == name)
     }
 }
@@ -129,7 +128,7 @@ pub(crate) fn walk_known(
     cancel: &Cancel,
 ) -> Result<Looked> {
     for path in wanted.into_iter().flatten() {
-        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        let plain = to_path(path).components().all(|part| matches!(part, Component::Normal(_)));
         if path.is_empty() || !plain {
             return Err(
                 Error::invalid(format!("{path:?} is not a path below the root")).with_path(Path::new(path))
@@ -150,7 +149,7 @@ pub(crate) fn walk_known(
         .with_min_len(16)
         .map(|path| {
             cancel.check()?;
-            let full = root.join(path);
+            let full = below(root, path);
             let stamp = Stamp::of(&full);
             let same = stamp.and_then(|stamp| {
                 let file = known(path)?;
@@ -158,7 +157,7 @@ pub(crate) fn walk_known(
             });
             let (file, diagnostics) = match same {
                 Some(file) => (Some(file), Vec::new()),
-                None => read(&full, path, options),
+                None => read(&full, path, options, cancel)?,
             };
             let length = file.as_ref().map_or(0, |file| file.text.len() as u64);
             if bytes.fetch_add(length, Relaxed) + length > options.max_bytes {
@@ -213,8 +212,13 @@ pub fn walk_some(
 /// # Errors
 /// [`crate::ErrorKind::InvalidArgument`] when `path` leads out of `root`, also by a link, or is not a file;
 /// [`crate::ErrorKind::NotFound`] when it does not exist, [`crate::ErrorKind::Io`] when it cannot be opened.
-pub fn read_one(root: &Path, path: &str, options: &WalkOptions) -> Result<(Option<File>, Vec<Diagnostic>)> {
-    let relative = Path::new(path);
+pub fn read_one(
+    root: &Path,
+    path: &str,
+    options: &WalkOptions,
+    cancel: &Cancel,
+) -> Result<(Option<File>, Vec<Diagnostic>)> {
+    let relative = &to_path(path);
     let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if path.is_empty() || !plain {
         return Err(Error::invalid(format!("{path:?} is not a path below the root")).with_path(relative));
@@ -224,155 +228,36 @@ pub fn read_one(root: &Path, path: &str, options: &WalkOptions) -> Result<(Optio
     if !full.starts_with(&root) || !full.is_file() {
         return Err(Error::invalid(format!("{path:?} is not a file below the root")).with_path(relative));
     }
-    fs::File::open(&full).map_err(|error| Error::io(&full, "open", error))?;
-    let parts: Vec<_> = relative
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    Ok(read(&full, &parts.join("/"), options))
+    open(&full, Links::Refused)?;
+    read(&full, &name::relative(&root, &root.join(relative)), options, cancel)
 }
 
-/// The relative paths of all files that are to be read, sorted; only of those at or below `wanted`, if given.
-pub(super) fn list(
-    root: &Path,
-    wanted: Option<&BTreeSet<String>>,
+/// The file at `full` if it is text, and what is to be said of it.
+pub(super) fn read(
+    full: &Path,
+    path: &str,
     options: &WalkOptions,
     cancel: &Cancel,
-) -> Result<(Vec<String>, Vec<Diagnostic>)> {
-    let (mut paths, mut diagnostics) = (Vec::new(), Vec::new());
-    for entry in entries(root, wanted, &options.names) {
-        cancel.check()?;
-        match entry {
-            Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
-                let path = relative(root, entry.path());
-                if options.reads(&path) {
-                    paths.push(path);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let at = error_path(&error).map_or_else(String::new, |path| relative(root, path));
-                let message = format!("this part of the folder could not be read: {error}");
-                diagnostics.push(diagnostic(&at, Severity::Error, "unreadable", message));
-            }
-        }
-    }
-    paths.sort_unstable();
-    if paths.len() > options.max_files {
-        let message = format!("only the first {} of {} files are read", options.max_files, paths.len());
-        diagnostics.push(diagnostic("", Severity::Error, TOO_MANY, message));
-        paths.truncate(options.max_files);
-    }
-    Ok((paths, diagnostics))
-}
-
-/// The relative paths of the folders that are looked into, the root (which is empty) among them; only of those at or below
-/// `wanted`, if given.
-pub(super) fn folders(root: &Path, wanted: Option<&BTreeSet<String>>) -> BTreeSet<String> {
-    let is_folder = |entry: &ignore::DirEntry| entry.path().is_dir() && !entry.path_is_symlink();
-    let covered = |path: &String| wanted.is_none_or(|wanted| lies_in(path, wanted));
-    entries(root, wanted, &[])
-        .filter_map(|entry| entry.ok())
-        .filter(|entry| entry.depth() == 0 || is_folder(entry))
-        .map(|entry| relative(root, entry.path()))
-        .filter(covered)
-        .collect()
-}
-
-/// What lies below `root` by the rules that say what is left out; only what is at or below `wanted`, if given, and the
-/// folders that lead there.
-fn entries(root: &Path, wanted: Option<&BTreeSet<String>>, names: &[String]) -> ignore::Walk {
-    let base = root.to_path_buf();
-    let wanted = wanted.cloned();
-    let names = names.to_vec();
-    WalkBuilder::new(root)
-        .hidden(false)
-        .require_git(false)
-        .git_global(false)
-        .parents(false)
-        .follow_links(false)
-        .filter_entry(move |entry| {
-            let name = entry.file_name().to_string_lossy();
-            if entry.depth() > 0 && name.starts_with('.') && !names.iter().any(|wanted| *wanted == name) {
-                return false;
-            }
-            let leads = wanted.as_ref().is_none_or(|wanted| leads_to(&relative(&base, entry.path()), wanted));
-            // Links are not followed, so what one leads to does not matter.
-            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            leads && !(is_folder && is_skipped(&base, entry.path()))
-        })
-        .build()
-}
-
-/// Whether a path is one of those wanted, lies below one, or is a folder above one.
-fn leads_to(path: &str, wanted: &BTreeSet<String>) -> bool {
-    let folder = format!("{path}/");
-    let below = || wanted.range(folder.clone()..).next().is_some_and(|next| next.starts_with(&folder));
-    path.is_empty() || lies_in(path, wanted) || below()
-}
-
-/// Whether a path is one of those wanted or lies below one.
-pub(crate) fn lies_in(path: &str, wanted: &BTreeSet<String>) -> bool {
-    wanted.contains(path) || path.match_indices('/').any(|(at, _)| wanted.contains(&path[..at]))
-}
-
-fn is_skipped(root: &Path, folder: &Path) -> bool {
-    let named = |name: &str| folder.ends_with(name);
-    let in_project = |name: &str| {
-        let levels = Path::new(name).components().count();
-        folder
-            .ancestors()
-            .nth(levels)
-            .is_some_and(|parent| parent == root || parent.join("mix.exs").is_file())
-    };
-    folder != root
-        && (SKIPPED.into_iter().any(named)
-            || SKIPPED_IN_PROJECTS.into_iter().any(|name| named(name) && in_project(name)))
-}
-
-fn error_path(error: &ignore::Error) -> Option<&Path> {
-    let mut error = error;
-    loop {
-        match error {
-            ignore::Error::WithPath { path, .. } => return Some(path),
-            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => error = err,
-            _ => return None,
-        }
-    }
-}
-
-/// `path` below `root` with `/` between folders.
-pub(super) fn relative(root: &Path, path: &Path) -> String {
-    let parts: Vec<_> = path
-        .strip_prefix(root)
-        .unwrap_or(path)
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    parts.join("/")
-}
-
-pub(super) fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option<File>, Vec<Diagnostic>) {
-    let refuse = |code, message| (None, vec![diagnostic(path, Severity::Error, code, message)]);
+) -> Result<(Option<File>, Vec<Diagnostic>)> {
+    let refuse = |code, message| Ok((None, vec![diagnostic(path, Severity::Error, code, message)]));
     // Spans count bytes in 32 bits.
     let limit = options.max_file_bytes.min(u64::from(u32::MAX));
-    let mut bytes = Vec::new();
-    let mut modified = None;
-    let mut open = || {
-        let file = fs::File::open(full)?;
-        // Before it is read: who writes meanwhile is later than this.
-        modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
-        Ok(file)
-    };
-    // The limit holds for what is read, not for what was promised: a file may grow in between.
-    match open().and_then(|file: fs::File| file.take(limit + 1).read_to_end(&mut bytes)) {
+    let opened = match open(full, Links::Refused) {
+        Ok(opened) => opened,
         Err(error) => return refuse("unreadable", format!("the file could not be read: {error}")),
-        Ok(read) if read as u64 > limit => {
-            return refuse("too_large", format!("the file has more than {limit} bytes and was left out"));
-        }
-        Ok(_) => {}
-    }
+    };
+    // Before it is read: who writes meanwhile is later than this.
+    let modified = opened.metadata.modified().ok();
+    let bytes = match opened.read(full, limit, cancel) {
+        Ok(bytes) => bytes,
+        Err(error) => match error.kind() {
+            ErrorKind::Cancelled | ErrorKind::Timeout => return Err(error),
+            ErrorKind::Limit => {
+                return refuse("too_large", format!("the file has more than {limit} bytes and was left out"));
+            }
+            _ => return refuse("unreadable", format!("the file could not be read: {error}")),
+        },
+    };
     if bytes.contains(&0) {
         return refuse("binary", "the file holds NUL bytes, so it is not text".into());
     }
@@ -381,10 +266,10 @@ pub(super) fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option
         .and_then(|time| u64::try_from(time.as_millis()).ok());
     if let Some(why) = generated(path, &bytes) {
         let message = format!("the file was left out: {why}");
-        return (None, vec![diagnostic(path, Severity::Warning, "generated", message)]);
+        return Ok((None, vec![diagnostic(path, Severity::Warning, "generated", message)]));
     }
     let file = |text: String| Some(File { modified, ..File::new(path, text) });
-    match String::from_utf8(bytes) {
+    Ok(match String::from_utf8(bytes) {
         Ok(text) => (file(text), Vec::new()),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
@@ -393,11 +278,7 @@ pub(super) fn read(full: &PathBuf, path: &str, options: &WalkOptions) -> (Option
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             (file(text), vec![diagnostic(path, Severity::Warning, "encoding", message)])
         }
-    }
-}
-
-fn diagnostic(path: &str, severity: Severity, code: &str, message: String) -> Diagnostic {
-    Diagnostic { path: path.into(), span: None, severity, code: code.into(), message }
+    })
 }
 
 #[cfg(test)]
@@ -503,7 +384,9 @@ mod tests {
         symlink(root.path(), at("loop")).unwrap();
         assert_eq!(seen(root.path(), &WalkOptions::default()), (vec!["lib/a.ex".to_string()], vec![]));
 
-        let kind = |path: &str| read_one(root.path(), path, &WalkOptions::default()).map_err(|e| e.kind());
+        let kind = |path: &str| {
+            read_one(root.path(), path, &WalkOptions::default(), &Cancel::new()).map_err(|e| e.kind())
+        };
         assert_eq!(kind("./lib/a.ex").unwrap().0.unwrap().path.as_ref(), "lib/a.ex");
         for path in ["../x.ex", "lib/../../x.ex", "/etc/passwd", "", "out/secret.ex", "lib/out.ex", "lib"] {
             assert_eq!(kind(path), Err(ErrorKind::InvalidArgument), "{path}");

@@ -14,11 +14,14 @@ use super::tensors::Tensors;
 use super::tokenizer::TokenizerFile;
 use crate::inference::{Device, Kernel, LoadOptions, Precision};
 use crate::job::Cancel;
+use crate::source::{Links, open, read_file};
 use crate::{Error, ErrorKind, Result};
 
 /// The most tokens of a batch that passes through the layers at once, unless a single text has more. Texts are not padded, so
 /// what it bounds is memory: a thread works on one batch, and what passes between its layers stays in the second cache.
 const BATCH_TOKENS: usize = 128;
+/// Files that describe an encoder have a few hundred bytes.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// What sentence-transformers assumes where the model does not say.
 const DEFAULT_LENGTH: usize = 512;
 
@@ -67,9 +70,10 @@ impl Encoder {
         let tokenizer =
             tokenizer(&path.join("tokenizer.json"), &config, max_tokens, options.max_bytes, &mut hasher)?;
         let pooling = pooling(&path.join("1_Pooling").join("config.json"), &mut hasher)?;
-        let reader =
-            std::fs::File::open(&weights).and_then(|mut file| hasher.update_reader(&mut file).map(|_| ()));
-        reader.map_err(|error| Error::io(&weights, "read", error))?;
+        let opened = open(&weights, Links::Followed)?;
+        opened.blocks(&weights, opened.metadata.len(), &options.cancel, &mut |block| {
+            hasher.update(block);
+        })?;
         if options.precision == Precision::Int8 {
             hasher.update(b"int8");
         }
@@ -217,7 +221,7 @@ impl fmt::Debug for Encoder {
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path, hasher: &mut blake3::Hasher) -> Result<T> {
-    let text = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
+    let text = read_file(path, MAX_CONFIG_BYTES, &Cancel::new())?;
     hasher.update(&text);
     serde_json::from_slice(&text).map_err(|error| {
         Error::new(ErrorKind::Model, format!("{} does not describe an encoder: {error}", path.display()))

@@ -7,12 +7,12 @@
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
 
+use crate::source::{Links, open};
 use crate::{Error, ErrorKind, Result};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"GGUF");
@@ -62,12 +62,9 @@ enum Value {
 impl Gguf {
     /// Reads and checks the header of the file at `path`.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-        let metadata = file.metadata().map_err(|error| Error::io(path, "read", error))?;
-        if !metadata.is_file() {
-            return Err(corrupt("is not a file").with_path(path));
-        }
-        let mut reader = Reader { inner: BufReader::new(file), position: 0, size: metadata.len() };
+        let opened = open(path, Links::Followed)?;
+        let size = opened.metadata.len();
+        let mut reader = Reader { inner: BufReader::new(opened.file), position: 0, size };
         let (metadata, tensors) = header(&mut reader).map_err(|error| {
             Error::new(error.kind(), format!("{} cannot be loaded: {error}", path.display())).with_path(path)
         })?;
@@ -90,7 +87,7 @@ impl Gguf {
     /// The bytes of a tensor, aligned for every element type.
     pub(super) fn read(&self, info: &TensorInfo) -> Result<AlignedBytes> {
         let failed = |error| Error::io(&self.path, "read", error).with_path(&self.path);
-        let mut file = File::open(&self.path).map_err(failed)?;
+        let mut file = open(&self.path, Links::Followed)?.file;
         file.seek(SeekFrom::Start(info.offset)).map_err(failed)?;
         AlignedBytes::read(&mut file, info.bytes).map_err(|error| {
             let message = format!("{} became shorter while it was read", self.path.display());

@@ -4,7 +4,6 @@
 //! Format: <https://huggingface.co/docs/safetensors>
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use candle_core::quantized::GgmlDType;
 
 use super::gguf::AlignedBytes;
+use crate::source::{Links, open};
 use crate::{Error, ErrorKind, Result};
 
 const MAX_HEADER: u64 = 100_000_000;
@@ -45,8 +45,8 @@ impl SafeTensors {
                 .with_path(path)
         };
         let failed = |error| Error::io(path, "read", error);
-        let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-        let size = file.metadata().map_err(failed)?.len();
+        let opened = open(path, Links::Followed)?;
+        let (mut file, size) = (opened.file, opened.metadata.len());
         let mut length = [0; 8];
         file.read_exact(&mut length)
             .map_err(|_| corrupt("it is too short to be a safetensors file".into()))?;
@@ -105,7 +105,7 @@ impl SafeTensors {
         let entry = self.entry(name, shape)?;
         let row_bytes = entry.bytes / shape.first().copied().unwrap_or(1).max(1);
         let failed = |error| Error::io(&self.path, "read", error);
-        let mut file = File::open(&self.path).map_err(failed)?;
+        let mut file = open(&self.path, Links::Followed)?.file;
         let start = self.data + entry.start + (rows.start * row_bytes) as u64;
         file.seek(SeekFrom::Start(start)).map_err(failed)?;
         Ok((entry.dtype, AlignedBytes::read(&mut file, rows.len() * row_bytes).map_err(failed)?))

@@ -1,7 +1,6 @@
 //! A file that the compiler left behind: read when it is new or has changed.
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::compiled::{CompiledModule, Limits, TracedCall, trace};
-use crate::source::ContentHash;
-use crate::{Error, ErrorKind, Result};
+use crate::source::{ContentHash, Links, open};
+use crate::{Cancel, Error, Result};
 
 /// A larger file of the compiler is left out.
 const MAX_BYTES: u64 = 64 << 20;
@@ -51,21 +50,21 @@ pub(crate) struct Artifact {
 
 impl Artifact {
     /// The file at `path`, and whether it had to be read: not if it is as it was `before`. It counts for no source yet.
-    pub(super) fn look(path: &Path, before: Option<&Artifact>, now: SystemTime) -> Result<(Artifact, bool)> {
+    pub(super) fn look(
+        path: &Path,
+        before: Option<&Artifact>,
+        now: SystemTime,
+        cancel: &Cancel,
+    ) -> Result<(Artifact, bool)> {
         let failed = |error| Error::io(path, "read", error);
         let stamp = ArtifactStamp::of(&fs::metadata(path).map_err(failed)?, now);
         if let Some(before) = before.filter(|before| before.stamp == stamp && stamp.settled) {
             return Ok((Artifact { source: None, ..before.clone() }, false));
         }
-        let file = fs::File::open(path).map_err(failed)?;
+        let opened = open(path, Links::Followed)?;
         // Of the file that is read, should another one have come into its place.
-        let stamp = ArtifactStamp::of(&file.metadata().map_err(failed)?, now);
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > MAX_BYTES {
-            let message = format!("{} has more than {MAX_BYTES} bytes", path.display());
-            return Err(Error::new(ErrorKind::Limit, message).with_path(path));
-        }
+        let stamp = ArtifactStamp::of(&opened.metadata, now);
+        let bytes = opened.read(path, MAX_BYTES, cancel)?;
         let hash = ContentHash::of(&bytes);
         let said = match before.filter(|before| before.hash == hash) {
             Some(before) => before.said.clone(),
@@ -148,7 +147,7 @@ mod tests {
             fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
             at
         };
-        let look = |before| Artifact::look(&path, before, SystemTime::now()).unwrap();
+        let look = |before| Artifact::look(&path, before, SystemTime::now(), &Cancel::new()).unwrap();
         let source = |artifact: &Artifact| match &*artifact.said {
             Said::Trace { source, .. } => source.to_string(),
             Said::Module(module) => module.module.to_string(),

@@ -15,7 +15,7 @@ use crate::compiled::CompiledModule;
 use crate::graph::Source;
 use crate::job::Progress;
 use crate::project::Snapshot;
-use crate::source::{Diagnostic, Severity, WalkOptions, read_one};
+use crate::source::{Diagnostic, Severity, WalkOptions, below, name, read_one};
 use crate::{Cancel, Error, ErrorKind, Result};
 
 /// Files of the compiler that are read between two looks at the token that cancels.
@@ -68,7 +68,7 @@ impl Snapshot {
                 .par_iter()
                 .map(|path| {
                     let name: &str = path.to_str().ok_or_else(|| Error::invalid("its name is not UTF-8"))?;
-                    Ok((name.into(), Artifact::look(path, known.get(name), now)?))
+                    Ok((name.into(), Artifact::look(path, known.get(name), now, cancel)?))
                 })
                 .collect();
             for (path, looked) in some.iter().zip(looked) {
@@ -81,7 +81,8 @@ impl Snapshot {
                 }
             }
         }
-        self.lay_beside(&mut artifacts, &mut observations);
+        self.lay_beside(&mut artifacts, &mut observations, cancel);
+        cancel.check()?;
         observations.changed = artifacts != *known;
         let compiled = CompiledFacts::of(artifacts);
         observations.files = compiled.files().values().filter(|file| !file.modules.is_empty()).count();
@@ -90,7 +91,12 @@ impl Snapshot {
     }
 
     /// Says for each artifact which source it counts for.
-    fn lay_beside(&self, artifacts: &mut BTreeMap<Arc<str>, Artifact>, observations: &mut Observations) {
+    fn lay_beside(
+        &self,
+        artifacts: &mut BTreeMap<Arc<str>, Artifact>,
+        observations: &mut Observations,
+        cancel: &Cancel,
+    ) {
         let known = self.compiled.artifacts();
         // Whether a source still is what was compiled need not be asked again of what counted before: an index that took in
         // another text has forgotten it.
@@ -111,7 +117,7 @@ impl Snapshot {
         }
         let changed_at: BTreeMap<Arc<str>, Duration> = sources
             .into_par_iter()
-            .filter_map(|(path, compare)| Some((path.clone(), self.unchanged_since(&path, compare)?)))
+            .filter_map(|(path, compare)| Some((path.clone(), self.unchanged_since(&path, compare, cancel)?)))
             .collect();
         for (artifact, path) in placed {
             let is_module = usize::from(matches!(*artifact.said, Said::Module(_)));
@@ -127,12 +133,14 @@ impl Snapshot {
     }
 
     /// Since when the source at `path` has been as the index has it; `None` if it is another one on the disk.
-    fn unchanged_since(&self, path: &str, compare: bool) -> Option<Duration> {
-        let metadata = fs::metadata(self.root().join(path)).ok()?;
+    fn unchanged_since(&self, path: &str, compare: bool, cancel: &Cancel) -> Option<Duration> {
+        let metadata = fs::metadata(below(self.root(), path)).ok()?;
         if compare {
-            let options = WalkOptions { max_file_bytes: u64::MAX - 1, ..WalkOptions::default() };
-            let (file, _) = read_one(self.root(), path, &options).ok()?;
-            if file?.hash != self.files.get(path)?.file.hash {
+            let known = &self.files.get(path)?.file;
+            // What is not UTF-8 only grows when it becomes text, so a longer file is another one.
+            let options = WalkOptions { max_file_bytes: known.text.len() as u64, ..WalkOptions::default() };
+            let (file, _) = read_one(self.root(), path, &options, cancel).ok()?;
+            if file?.hash != known.hash {
                 return None;
             }
         }
@@ -155,7 +163,7 @@ impl Snapshot {
     /// The path in the index of a file that is given in full or relative to the root.
     fn path_of(&self, source: &Path) -> Option<Arc<str>> {
         let relative = if source.is_absolute() { source.strip_prefix(self.root()).ok()? } else { source };
-        let file = self.files.get(relative.to_str()?)?;
+        let file = self.files.get(&name(relative))?;
         Some(file.file.path.clone())
     }
 

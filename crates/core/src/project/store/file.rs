@@ -5,7 +5,7 @@
 //! not wait for a writer.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use super::format::{
     read_unchecked, slot_bytes, slot_offset,
 };
 use super::{AT_ONCE, Record, Saved, Section, Store, StoredRecord, StoredSection, encode};
-use crate::source::ContentHash;
+use crate::source::{ContentHash, Links, create_anew, open, open_or_create, open_to_write, sync_folder};
 use crate::{Cancel, Error, ErrorKind, Result};
 
 /// So many records are encoded at once.
@@ -73,7 +73,7 @@ impl FileStore {
 
     fn state(&mut self) -> Result<&mut (File, Directory)> {
         if self.open.is_none() {
-            let mut file = File::open(&self.path).map_err(|error| Error::io(&self.path, "open", error))?;
+            let mut file = open(&self.path, Links::Followed)?.file;
             let directory = match open_directory(&mut file, &self.path)? {
                 Opened::State(_, directory) => directory,
                 Opened::Unusable(error) => return Err(error),
@@ -165,18 +165,16 @@ impl FileStore {
         head[at..at + slot_bytes(&slot).len()].copy_from_slice(&slot_bytes(&slot));
 
         let temporary = with_suffix(path, "new");
-        let written = File::create(&temporary).and_then(|mut file| {
-            file.write_all(&head)?;
-            file.write_all(&writer.bytes)?;
-            file.sync_all()
-        });
+        let mut file = create_anew(&temporary)?;
+        let written =
+            file.write_all(&head).and_then(|()| file.write_all(&writer.bytes)).and_then(|()| file.sync_all());
         if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
             let _ = fs::remove_file(&temporary);
             return Err(not_written(path, error));
         }
         // The name is safe on the disk only with its folder. Where a folder cannot be synced, the system does it in its time.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        sync_folder(folder);
         self.whole = directory.places().copied().collect();
         Ok(Saved { written: writer.written, kept: 0, bytes: writer.end() })
     }
@@ -220,16 +218,17 @@ impl Store for FileStore {
         let path = self.path.clone();
         let _lock = lock(&with_suffix(&path, "lock"), self.options.wait, cancel)?;
         self.open = None;
-        let before = match OpenOptions::new().read(true).write(true).open(&path) {
-            Ok(mut file) if file.metadata().is_ok_and(|data| data.len() > 0) => {
+        let before = match open_to_write(&path) {
+            Ok(opened) if opened.metadata.len() > 0 => {
+                let mut file = opened.file;
                 match open_directory(&mut file, &path)? {
                     Opened::State(slot, directory) => Some((file, slot, directory)),
                     Opened::Unusable(_) => None,
                 }
             }
             Ok(_) => None,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io(&path, "write", error)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
         };
         match before {
             Some((file, slot, directory)) => self.append(file, (slot, directory), sections, cancel),
@@ -252,12 +251,7 @@ fn read(file: &mut File, path: &Path, places: &[Extent]) -> Result<Vec<Vec<u8>>>
 }
 
 fn lock(path: &Path, wait: Duration, cancel: &Cancel) -> Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(|error| Error::io(path, "write", error))?;
+    let file = open_or_create(path)?.file;
     let end = Instant::now() + wait;
     loop {
         match file.try_lock() {

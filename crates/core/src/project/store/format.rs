@@ -86,7 +86,7 @@ impl Directory {
 
     /// The bytes of all records.
     pub(super) fn size(&self) -> u64 {
-        self.places().map(|place| place.length).sum()
+        self.places().fold(0, |sum, place| sum.saturating_add(place.length))
     }
 }
 
@@ -168,7 +168,12 @@ pub(super) fn open_directory(file: &mut File, path: &Path) -> Result<Opened> {
         Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Opened::Unusable(error)),
         Err(error) => return Err(error),
     };
-    Ok(match decode(&bytes, &path.display().to_string()) {
+    let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
+    Ok(match decode::<Directory>(&bytes, &path.display().to_string()) {
+        // Each record is there once. One that many others share would be read, and held, as often.
+        Ok(directory) if directory.size() > length => {
+            Opened::Unusable(damage(path, "its parts are larger than it is"))
+        }
         Ok(directory) => Opened::State(slot, directory),
         Err(error) => Opened::Unusable(error),
     })

@@ -56,7 +56,9 @@ impl Pattern {
             .size_limit(MOST_COMPILED)
             .dfa_size_limit(STATES)
             .line_terminator((!grep.multiline).then_some(b'\n'));
-        let matcher = builder.build(&grep.pattern).map_err(|error| match error.kind() {
+        // `$` stands before the end of a line and `.` for none of it, whichever end that is.
+        let pattern = if grep.fixed { grep.pattern.clone() } else { format!("(?R){}", grep.pattern) };
+        let matcher = builder.build(&pattern).map_err(|error| match error.kind() {
             grep_regex::ErrorKind::NotAllowed(_) => Error::invalid(
                 "the pattern has a line break, and lines are searched one by one; ask for multiline",
             ),

@@ -70,7 +70,7 @@ impl Scan<'_> {
     /// Finds matches that do not go across lines, in many lines at once. Says whether the end was reached.
     fn lines(&self, pattern: &Pattern, text: &str, sink: &mut Sink<'_>) -> Result<bool> {
         let bytes = text.as_bytes();
-        let mut start = 0;
+        let mut start = beginning(text);
         while start < bytes.len() {
             self.cancel.check()?;
             let end = line_end(bytes, (start + AT_ONCE).min(bytes.len()));
@@ -99,7 +99,7 @@ impl Scan<'_> {
     /// Finds matches in each line by itself.
     fn by_line(&self, pattern: &Pattern, text: &str, sink: &mut Sink<'_>) -> Result<bool> {
         let bytes = text.as_bytes();
-        let (mut start, mut checked) = (0, 0);
+        let (mut start, mut checked) = (beginning(text), 0);
         while start < bytes.len() {
             if start >= checked {
                 self.cancel.check()?;
@@ -119,8 +119,10 @@ impl Scan<'_> {
         let bytes = text.as_bytes();
         self.cancel.check()?;
         let mut whole = true;
-        let searched = pattern.matcher.try_find_iter(bytes, |found| -> Result<bool> {
+        let skipped = beginning(text);
+        let searched = pattern.matcher.try_find_iter(&bytes[skipped..], |found| -> Result<bool> {
             self.cancel.check()?;
+            let found = Match::new(skipped + found.start(), skipped + found.end());
             let is_behind = found.start() == bytes.len() && bytes.last().is_none_or(|last| *last == b'\n');
             whole = is_behind || sink.found(bytes, found);
             Ok(whole)
@@ -128,6 +130,11 @@ impl Scan<'_> {
         searched.unwrap_or(Ok(()))?;
         Ok(whole)
     }
+}
+
+/// Where the first line begins: behind a mark of the byte order.
+fn beginning(text: &str) -> usize {
+    if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
 /// Where the line that `at` is in ends; its end is not part of it.
@@ -153,11 +160,19 @@ impl<'s> Sink<'s> {
             self.count += 1;
             return true;
         }
-        let bytes = &self.entry.file.text.as_bytes()[line.clone()];
+        let text = self.entry.file.text.as_bytes();
+        // What stands for the end of a line has to see it, and what stands for that of a text has to be at it.
+        let bytes = match pattern.by_line {
+            true => text[line.clone()].strip_suffix(b"\r").unwrap_or(&text[line.clone()]),
+            false => &text[line.start..(line.end + 1).min(text.len())],
+        };
         let mut group: Option<Group> = None;
         let mut is_full = false;
         let searched = pattern.matcher.find_iter(bytes, |found| {
             let found = found.start() + line.start..found.end() + line.start;
+            if found.end > line.end {
+                return true;
+            }
             let Some(symbol) = self.is_wanted(&found) else { return true };
             match &mut group {
                 Some(group) => group.matches.push(found),
@@ -182,7 +197,8 @@ impl<'s> Sink<'s> {
     fn found(&mut self, bytes: &[u8], found: Match) -> bool {
         let range = found.start()..found.end();
         let Some(symbol) = self.is_wanted(&range) else { return true };
-        let first = memrchr(b'\n', &bytes[..found.start()]).map_or(0, |before| before + 1);
+        let first = memrchr(b'\n', &bytes[..found.start()])
+            .map_or(beginning(&self.entry.file.text), |before| before + 1);
         // A line's end belongs to the line.
         let last = found.end() - usize::from(!found.is_empty() && bytes[found.end() - 1] == b'\n');
         let lines = first..line_end(bytes, last);
@@ -258,7 +274,7 @@ fn told(groups: &[Group], entry: &Entry, context: usize) -> Vec<FoundLine> {
     let (text, bytes) = (&*entry.file.text, entry.file.text.as_bytes());
     let mut lines = Vec::with_capacity(groups.len());
     // Lines up to here are told, and line ends up to there are counted.
-    let (mut told, mut counted, mut number) = (0, 0, 1);
+    let (mut told, mut counted, mut number) = (beginning(text), 0, 1);
     for (at, group) in groups.iter().enumerate() {
         let Some(first) = group.matches.first() else { continue };
         number += memchr_iter(b'\n', &bytes[counted..group.lines.start]).count() as u32;

@@ -274,10 +274,54 @@ fn naive(texts: &BTreeMap<String, String>, wanted: &Grep) -> Vec<(String, u32, V
 
 fn text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "a", "b", "c", "ab", "abc", "bca", "K", "k", "s", "é", "\u{212a}", "ſ", "\n", "\n\n", " ", "\r\n",
-        "_",
+        "a", "b", "c", "ab", "abc", "bca", "K", "k", "s", "é", "\u{212a}", "ſ", "\n", "\n\n", " ", "_",
     ]);
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn anchors_stand_for_the_ends_of_lines_whatever_these_are_and_a_byte_order_mark_is_none_of_the_text() {
+    let text = "defmodule A do\n  # note\n  def top(x) do\n    x\n  end\n\nend\n";
+    let index = index_of(vec![
+        analysed("bom.ex", &format!("\u{feff}{text}")),
+        analysed("bomcrlf.ex", &format!("\u{feff}{}", text.replace('\n', "\r\n"))),
+        analysed("crlf.ex", &text.replace('\n', "\r\n")),
+        analysed("lf.ex", text),
+    ]);
+    for (pattern, lines) in [
+        ("^defmodule", &["1:1"][..]),
+        (r"\Adefmodule", &["1:1"]),
+        ("do$", &["1:13", "3:14"]),
+        (r"do\z", &["1:13", "3:14"]),
+        ("^end$", &["7:1"]),
+        ("^  end$", &["5:1"]),
+        ("^$", &["6:1"]),
+        ("^    x$", &["4:1"]),
+        ("note.*$", &["2:5"]),
+    ] {
+        for multiline in [false, true] {
+            // Those of a text are not those of its lines then.
+            if multiline && pattern.contains('\\') {
+                continue;
+            }
+            let found = grep(&index, &Grep { multiline, context: 1, ..Grep::new(pattern) });
+            let expected: Vec<String> = ["bom.ex", "bomcrlf.ex", "crlf.ex", "lf.ex"]
+                .iter()
+                .flat_map(|file| lines.iter().map(move |line| format!("{file}:{line}")))
+                .collect();
+            assert_eq!(places(&found), expected, "{pattern} {multiline}");
+            for line in &found.lines {
+                assert!(!line.text.contains(['\r', '\u{feff}']), "{line:?}");
+                assert!(line.matches.iter().all(|it| {
+                    !index.text(&line.file).unwrap()[it.start as usize..it.end as usize].contains('\r')
+                }));
+            }
+            let counted = grep(&index, &Grep { multiline, count: true, ..Grep::new(pattern) });
+            assert!(counted.counts.iter().all(|it| it.1 == lines.len()), "{pattern} {:?}", counted.counts);
+        }
+    }
+    // A line's end itself is found where it is asked for.
+    assert_eq!(grep(&index, &Grep { count: true, ..Grep::new(r"\r") }).counts.len(), 2);
 }
 
 proptest! {

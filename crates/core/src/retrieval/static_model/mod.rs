@@ -14,11 +14,14 @@ use std::path::Path;
 use file::{Field, Model};
 
 use super::vectors::Embedder;
-use crate::source::ContentHash;
-use crate::{Cancel, Error, Result};
+use crate::source::{ContentHash, read_file};
+use crate::{Cancel, Result};
 
 /// What this crate ships: see `crates/core/models/MODEL_CARD.md`.
 static SHIPPED: &[u8] = include_bytes!("../../../models/elixir-code-search.bin");
+
+/// A larger file is no such model: a million words with the vectors of the shipped one have a tenth of this.
+const MAX_FILE_BYTES: u64 = 1 << 31;
 
 /// Counts above this one weigh the same.
 const LARGEST_COUNT: usize = 255;
@@ -54,7 +57,7 @@ impl StaticEncoder {
     /// [`crate::ErrorKind::Io`] and [`crate::ErrorKind::NotFound`] if it cannot be read, and those of
     /// [`StaticEncoder::from_bytes`].
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
+        let bytes = read_file(path, MAX_FILE_BYTES, &Cancel::new())?;
         Self::from_bytes(bytes).map_err(|error| error.with_path(path))
     }
 

@@ -1,7 +1,6 @@
 //! The thread of a watch: it hears events, finds out what they mean, and tells.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -14,6 +13,7 @@ use super::debounce::{Debounce, Next, Timing};
 use super::tree::{Meaning, Tree};
 use super::{Batch, Means, WatchOptions, WatchState, mount};
 use crate::Cancel;
+use crate::source::open::read_file;
 use crate::source::stamp::{Snapshot, differences, snapshot};
 
 /// Systems with events that tell what happens in a folder. The others want an open file for each file that is watched.
@@ -22,6 +22,9 @@ const HAS_EVENTS: bool =
 
 /// Whether each folder is watched by itself, so that those that are ignored need not be.
 const BY_FOLDER: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// A list of mounts of more bytes is not looked at.
+const MAX_MOUNTS: u64 = 1 << 24;
 
 /// Folders that come while folders are listed are found in the next round. Who makes folders in a loop makes events too.
 const ROUNDS: usize = 16;
@@ -221,8 +224,10 @@ impl Driver {
         self.tree = Tree::new(&self.given, &self.options.walk);
         let Some(tree) = &self.tree else { return self.means(Means::Nothing) };
         // Without the list, as on other systems than Linux, it is taken to be a file system of this machine.
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        let silent = self.options.only_poll || !HAS_EVENTS || mount::is_remote(&mounts, tree.root());
+        let mounts =
+            read_file(Path::new("/proc/self/mounts"), MAX_MOUNTS, &Cancel::new()).unwrap_or_default();
+        let is_remote = mount::is_remote(&String::from_utf8_lossy(&mounts), tree.root());
+        let silent = self.options.only_poll || !HAS_EVENTS || is_remote;
         let mut first: Vec<PathOp> =
             tree.git().into_iter().flat_map(|git| git.folders()).map(PathOp::watch_non_recursive).collect();
         if !BY_FOLDER {

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::source::git_folder::GitFolder;
+
 /// The folders of the repository that a root lies in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Git {
@@ -16,16 +18,10 @@ pub(super) struct Git {
 impl Git {
     /// The repository of the folder `root`, which may lie deep in it; no file is read but git's own.
     pub(super) fn find(root: &Path) -> Option<Git> {
-        let (parent, entry) = root.ancestors().map(|at| (at, at.join(".git"))).find(|(_, at)| at.exists())?;
-        let folder = match entry.is_dir() {
-            true => entry,
-            // Worktrees and submodules have a file that says where it is.
-            false => parent.join(fs::read_to_string(&entry).ok()?.strip_prefix("gitdir:")?.trim()),
-        };
-        let common = fs::read_to_string(folder.join("commondir")).ok();
-        let common = common.map_or_else(|| folder.clone(), |path| folder.join(path.trim()));
+        let top = root.ancestors().find(|at| at.join(".git").exists())?;
+        let GitFolder { own, common } = GitFolder::at(top)?;
         let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
-        Some(Git { info: real(common.join("info")), folder: real(folder) })
+        Some(Git { info: real(common.join("info")), folder: real(own) })
     }
 
     /// The folders to be watched, not what is below them.

@@ -10,7 +10,8 @@ use notify::event::ModifyKind;
 use super::FETCHED;
 use super::git::Git;
 use crate::source::WalkOptions;
-use crate::source::walk::{folders, lies_in, relative};
+use crate::source::list::{folders, lies_in};
+use crate::source::name::{below as full, relative};
 
 /// What an event means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,12 +95,12 @@ impl Tree {
     /// Lists the folders at or below these paths anew, all of them without any. Returns those that have come and gone.
     pub(super) fn relist(&mut self, below: Option<&BTreeSet<String>>) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let is_wanted = |path: &str| below.is_none_or(|below| lies_in(path, below));
-        let mut found = folders(&self.root, below);
+        let mut found = folders(&self.root, below, &self.options);
         let fetched = FETCHED.iter().filter(|path| is_wanted(path) && self.root.join(path).is_dir());
         found.extend(fetched.map(|path| path.to_string()));
-        let come = found.difference(&self.folders).map(|path| self.root.join(path)).collect();
+        let come = found.difference(&self.folders).map(|path| full(&self.root, path)).collect();
         let is_gone = |path: &&String| is_wanted(path) && !found.contains(*path);
-        let gone = self.folders.iter().filter(is_gone).map(|path| self.root.join(path)).collect();
+        let gone = self.folders.iter().filter(is_gone).map(|path| full(&self.root, path)).collect();
         self.folders.retain(|path| !is_wanted(path));
         self.folders.extend(found);
         (come, gone)
@@ -111,7 +112,7 @@ impl Tree {
             std::mem::take(&mut self.folders).into_iter().partition(|path| lies_in(path, below));
         self.folders = kept;
         let gone: BTreeSet<String> = gone;
-        gone.into_iter().map(|path| self.root.join(path)).collect()
+        gone.into_iter().map(|path| full(&self.root, &path)).collect()
     }
 
     /// Whether a folder at or below `path` is looked into.
@@ -150,7 +151,7 @@ impl Tree {
         // What is ignored is looked up beside `mix.exs`, and `.git` brings rules of its own.
         let rules = matches!(name, ".gitignore" | ".ignore")
             || (!stays && (name == ".git" || (name == "mix.exs" && !parent.is_empty())));
-        let is_folder = || fs::symlink_metadata(self.root.join(&path)).is_ok_and(|it| it.is_dir());
+        let is_folder = || fs::symlink_metadata(full(&self.root, &path)).is_ok_and(|it| it.is_dir());
         if rules {
             Meaning::Rules
         } else if self.knows(&path) || is_folder() {

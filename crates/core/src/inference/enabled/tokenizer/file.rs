@@ -3,14 +3,13 @@
 //! Such a file describes steps that a text passes through. Each of them is checked before the tokenizer is made: how many there
 //! are, how long what they insert is, and how many times as long they can make a text in all.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
 use tokenizers::Tokenizer as Encoder;
 
-use crate::{Error, ErrorKind, Result};
+use crate::source::{Links, open};
+use crate::{Cancel, Error, ErrorKind, Result};
 
 /// Half as large again as the largest in use.
 const LARGEST: u64 = 48 << 20;
@@ -52,14 +51,8 @@ impl TokenizerFile {
     /// [`ErrorKind::Model`] for a file that is no tokenizer, [`ErrorKind::Limit`] for one that would take more than `max_bytes`
     /// of memory or makes texts too long.
     pub(in super::super) fn open(path: &Path, max_bytes: Option<u64>) -> Result<Self> {
-        let failed = |error| Error::io(path, "read", error).with_path(path);
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            let message = format!("{} is no file", path.display());
-            return Err(Error::new(ErrorKind::Model, message).with_path(path));
-        }
-        let size = metadata.len();
+        let opened = open(path, Links::Followed)?;
+        let size = opened.metadata.len();
         let named = |error: Error| {
             let message = format!("the tokenizer {} cannot be used: {error}", path.display());
             Error::new(error.kind(), message).with_path(path)
@@ -68,8 +61,7 @@ impl TokenizerFile {
             return Err(named(limit(format!("it is {size} bytes long, and {LARGEST} are the most"))));
         }
         within(size.saturating_mul(COST), max_bytes).map_err(named)?;
-        let mut text = Vec::new();
-        file.take(LARGEST).read_to_end(&mut text).map_err(failed)?;
+        let text = opened.read(path, LARGEST, &Cancel::new())?;
         Self::parse(text, max_bytes).map_err(named)
     }
 
