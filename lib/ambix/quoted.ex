@@ -26,11 +26,9 @@ defmodule Ambix.Quoted do
   @doc "The syntax of a regular file of bounded size."
   @spec read(Path.t()) :: {:ok, term} | :error
   def read(path) do
-    with {:ok, %{type: :regular, size: size}} when size <= @most_bytes <- File.stat(path),
-         {:ok, text} <- File.read(path) do
-      parse(text)
-    else
-      _ -> :error
+    case Ambix.Files.read(path, @most_bytes) do
+      {:ok, text} -> parse(text)
+      {:error, _} -> :error
     end
   end
 
