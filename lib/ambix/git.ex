@@ -61,7 +61,14 @@ defmodule Ambix.Git do
   @max_copied 1_048_576
 
   @typedoc "A repository that a folder is in: the folder, the top of its working tree, and where git keeps it."
-  @type place :: %{program: Path.t(), root: Path.t(), top: Path.t(), own: Path.t(), common: Path.t(), format: String.t()}
+  @type place :: %{
+          program: Path.t(),
+          root: Path.t(),
+          top: Path.t(),
+          own: Path.t(),
+          common: Path.t(),
+          format: String.t()
+        }
 
   @typedoc "What a program said: all, the beginning of what was too long or too late, or what it complained of."
   @type said :: {:ok, binary} | {:cut, binary} | {:failed, binary}
@@ -103,7 +110,8 @@ defmodule Ambix.Git do
   Calls `fun` with a function that asks git, with these arguments and limits (`ms`, `bytes`), about the objects, the index and the files
   of a repository, whatever its configuration says.
   """
-  @spec view(place, (([String.t()], keyword -> said) -> result)) :: result | {:error, Error.t()} when result: term
+  @spec view(place, (([String.t()], keyword -> said) -> result)) :: result | {:error, Error.t()}
+        when result: term
   def view(place, fun) do
     name = "ambix-git-#{System.pid()}-#{Integer.to_string(:rand.uniform(0xFFFFFFFFFF), 36)}"
     folder = Path.join(System.tmp_dir!(), name)
@@ -111,7 +119,8 @@ defmodule Ambix.Git do
     case File.mkdir(folder) do
       :ok ->
         try do
-          with :ok <- furnish(folder, place), do: fun.(&ask(place.program, place.root, &1, environment(folder, place), &2))
+          with :ok <- furnish(folder, place),
+               do: fun.(&ask(place.program, place.root, &1, environment(folder, place), &2))
         after
           File.rm_rf(folder)
         end
@@ -234,8 +243,17 @@ defmodule Ambix.Git do
 
       {:cut, said} ->
         close(port)
-        with {:os_pid, pid} <- pid, do: System.cmd(sh, ["-c", "kill -KILL #{pid} 2>/dev/null"])
+        with {:os_pid, pid} <- pid, do: kill(sh, pid)
         {:cut, said}
+    end
+  end
+
+  # A program that waits does not notice that nobody listens. In a process of its own, since the port of a command leaves a message.
+  defp kill(sh, pid) do
+    {_, monitor} = spawn_monitor(fn -> System.cmd(sh, ["-c", "kill -KILL #{pid} 2>/dev/null"]) end)
+
+    receive do
+      {:DOWN, ^monitor, :process, _, _} -> :ok
     end
   end
 

@@ -239,7 +239,8 @@ defmodule Ambix.Index do
   @nested [
     type: :boolean,
     default: false,
-    doc: "whether repositories, worktrees and submodules below the root are read; without it each gives a diagnostic"
+    doc:
+      "whether repositories, worktrees and submodules below the root are read; without it each gives a diagnostic"
   ]
 
   @any_root [

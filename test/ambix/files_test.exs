@@ -22,11 +22,18 @@ defmodule Ambix.FilesTest do
 
   defp put(:socket, path) do
     # The path of a socket is short.
-    {_, 0} = System.cmd("sh", ["-c", ~s(cd "#{Path.dirname(path)}" && exec "$0" -e '#{socket(Path.basename(path))}'), perl()])
+    {_, 0} =
+      System.cmd("sh", [
+        "-c",
+        ~s(cd "#{Path.dirname(path)}" && exec "$0" -e '#{socket(Path.basename(path))}'),
+        perl()
+      ])
   end
 
   defp perl, do: System.find_executable("perl")
-  defp socket(name), do: "use IO::Socket::UNIX; IO::Socket::UNIX->new(Local => \"#{name}\", Listen => 1) or die"
+
+  defp socket(name),
+    do: "use IO::Socket::UNIX; IO::Socket::UNIX->new(Local => \"#{name}\", Listen => 1) or die"
 
   # Nothing of this waits for anything, so it takes milliseconds; the bound is for a machine that is busy.
   defp soon(fun) do
@@ -119,7 +126,7 @@ defmodule Ambix.FilesTest do
 
       path = Path.join(dir, "cache")
       put(kind, path)
-      opened = soon(fn -> EmbeddingCache.open(path) end)
+      opened = soon(fn -> EmbeddingCache.open(path: path) end)
       unless kind == :sparse, do: assert({:error, %Error{}} = opened)
       refute File.exists?(path <> ".target")
     end
@@ -165,7 +172,8 @@ defmodule Ambix.FilesTest do
 
     for {{name, _}, n} <- Enum.with_index(names) do
       # A name that is not UTF-8 is one of a raw file.
-      :ok = :file.write_file(Path.join(root, name), "defmodule Odd#{n} do\n  def needle#{n}, do: 1\nend\n", [:raw])
+      :ok =
+        :file.write_file(Path.join(root, name), "defmodule Odd#{n} do\n  def needle#{n}, do: 1\nend\n", [:raw])
     end
 
     assert {:ok, index} = Index.build(root)
@@ -183,17 +191,26 @@ defmodule Ambix.FilesTest do
     assert {:ok, context} = Index.context(index, "needle", tokens: 4_000)
     refute context.text =~ ~r/[\e\x{202E}]/u
 
-    for {path, _} <- names, String.valid?(path) do
-      File.write!(Path.join(root, path), "defmodule Changed do\nend\n")
-      assert {:ok, %{changed: 1}} = Index.update(index, paths: [path])
+    # A name is given as it is shown; one without a backslash may be given as it is, too.
+    for {{path, shown}, n} <- Enum.with_index(names), given <- [shown, path], String.valid?(path) do
+      text = "defmodule Changed#{n}#{given == path} do\nend\n"
+      :ok = :file.write_file(Path.join(root, path), text, [:raw])
+      changed = if path =~ "\\" and given == path, do: 0, else: 1
+      assert {:ok, %{changed: ^changed}} = Index.update(index, paths: [given])
     end
+
+    assert {:ok, _} = Index.update(index)
 
     assert {:ok, %{state: :fresh}} = Index.status(index)
   end
 
   test "what is written to a terminal does not rule it" do
     shown = CLI.harmless(["\e[31m", "a\e[2Jb\e]0;title\a", "\e[0m", "\u202Ec\r", "\n\td", <<0xFF>>])
-    assert shown == "\e[31ma\\u{1b}[2Jb\\u{1b}]0;title\\u{7}\e[0m" <> Files.visible(<<0xE2, 0x80, 0xAE, ?c, ?\r, ?\n, ?\t, ?d, 0xFF>>)
+
+    assert shown ==
+             "\e[31ma\\u{1b}[2Jb\\u{1b}]0;title\\u{7}\e[0m" <>
+               Files.visible(<<0xE2, 0x80, 0xAE, ?c, ?\r, ?\n, ?\t, ?d, 0xFF>>)
+
     refute shown =~ "\r"
     assert CLI.harmless("\e[2J") == "\\u{1b}[2J"
     assert CLI.harmless("\u202Ea") == "\\u{202e}a"

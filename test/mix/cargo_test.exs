@@ -12,8 +12,10 @@ defmodule Ambix.CargoTest do
           {"crates/core/models/words.bin", ""},
           {"crates/core/build.rs", ""},
           {"Cargo.toml", ""},
-          {"host/mix.exs", "defmodule Host do\n  use Mix.Project\n  def project, do: [app: :host, version: \"1.0.0\"]\nend\n"},
-          {"bin/cargo", "#!/bin/sh\nmkdir -p \"$CARGO_TARGET_DIR/release\"\necho \"$@\" | tee " <> libraries() <> "\n"}
+          {"host/mix.exs",
+           "defmodule Host do\n  use Mix.Project\n  def project, do: [app: :host, version: \"1.0.0\"]\nend\n"},
+          {"bin/cargo",
+           "#!/bin/sh\nmkdir -p \"$CARGO_TARGET_DIR/release\"\necho \"$@\" | tee " <> libraries() <> "\n"}
         ] do
       path = Path.join(tmp, path)
       File.mkdir_p!(Path.dirname(path))
@@ -27,7 +29,8 @@ defmodule Ambix.CargoTest do
   end
 
   defp libraries,
-    do: Enum.map_join(~w(libambix_native.so libambix_native.dylib), " ", &"\"$CARGO_TARGET_DIR/release/#{&1}\"")
+    do:
+      Enum.map_join(~w(libambix_native.so libambix_native.dylib), " ", &"\"$CARGO_TARGET_DIR/release/#{&1}\"")
 
   # In one VM, since each takes its time to start.
   @script """
