@@ -33,10 +33,11 @@ const ELIXIR_OWN: &[&str] = &[
     // When the library is compiled, of its own files.
     "lib/ambix.ex",
     "lib/ambix/models.ex",
-    // What the kernel says of a process.
+    // What the kernel says of processes and control groups.
     "lib/ambix/cli/batch.ex",
     "lib/ambix/index/status.ex",
-    "lib/ambix/sandbox/box.ex",
+    "lib/ambix/sandbox/cgroup.ex",
+    "lib/ambix/sandbox/processes.ex",
     // Files that are written, or were unpacked a moment ago and are known to be regular.
     "lib/ambix/cli/files.ex",
     "lib/ambix/models/archive.ex",
