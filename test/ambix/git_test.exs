@@ -162,7 +162,7 @@ defmodule Ambix.GitTest do
     assert tip =~ ~r/\A[0-9a-f]{40}\z/
     assert File.read(marker) == {:error, :enoent}
     # The programs do run where git is asked as usual, or this test would show nothing.
-    System.cmd("git", ~w(status), cd: root, stderr_to_stdout: true)
+    read("git", ~w(status), root, 5_000, 10_000)
     assert File.exists?(marker)
   end
 
