@@ -42,13 +42,13 @@ defmodule Ambix do
   @spec index(atom) :: {:ok, Ambix.Index.t()} | {:error, Ambix.Error.t()}
   defdelegate index(name), to: Ambix.Supervisor
 
-  @doc "The model of the tree `name`."
-  @spec model(atom) :: {:ok, Ambix.Model.t()} | {:error, Ambix.Error.t()}
-  defdelegate model(name), to: Ambix.Supervisor
+  @doc "The model of the tree `name`; with `wait: milliseconds` it is waited for. See `Ambix.Model.fetch/2`."
+  @spec model(atom, keyword) :: {:ok, Ambix.Model.t()} | {:error, Ambix.Error.t()}
+  defdelegate model(name, opts \\ []), to: Ambix.Supervisor
 
-  @doc "The encoder of the tree `name`."
-  @spec encoder(atom) :: {:ok, Ambix.Model.Encoder.t()} | {:error, Ambix.Error.t()}
-  defdelegate encoder(name), to: Ambix.Supervisor
+  @doc "The encoder of the tree `name`; with `wait: milliseconds` it is waited for. See `Ambix.Model.fetch_encoder/2`."
+  @spec encoder(atom, keyword) :: {:ok, Ambix.Model.Encoder.t()} | {:error, Ambix.Error.t()}
+  defdelegate encoder(name, opts \\ []), to: Ambix.Supervisor
 
   @doc "Reads the folder of the tree `name` again; returns what changed when that is done."
   @spec refresh(atom, timeout) :: {:ok, map | :opened} | {:error, Ambix.Error.t()}

@@ -214,6 +214,9 @@ defmodule Ambix.Agent do
   @impl true
   def terminate(_reason, agent), do: stop_worker(agent.worker)
 
+  @doc false
+  defdelegate format_status(status), to: Ambix.Redact
+
   defp work(%{module: module, state: state} = agent) do
     agent_pid = self()
     %{agent | worker: spawn_link(fn -> loop(agent_pid, module, state) end)}

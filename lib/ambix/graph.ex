@@ -5,6 +5,8 @@ defmodule Ambix.Graph do
   A symbol is written as people write it: `"Shop.Cart.add/2"`, `"Shop.Cart.add"`, `"add/2"`, `"add"` or a module,
   `"Shop.Cart"`, which stands for all that it defines. Where nothing has that name, the error names what is close to it.
 
+  An index is given as itself or, as to `Ambix.Index.search/3`, by its name.
+
       {:ok, callers} = Ambix.Graph.callers(index, "Shop.Cart.add/2", depth: 2)
       {:ok, change} = Ambix.Graph.diff(index)
       Enum.map(change.tests, & &1.symbol)
@@ -134,7 +136,10 @@ defmodule Ambix.Graph do
     doc: "follow only dependencies of these kinds"
   ]
 
+  @wait Index.wait_option()
+
   @reach [
+    wait: @wait,
     depth: [type: :pos_integer, default: 1, doc: "how many steps away at the most"],
     kinds: @kinds_option
   ]
@@ -145,7 +150,7 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@reach)}
   """
-  @spec callers(Index.t(), String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
+  @spec callers(Index.t() | atom, String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
   def callers(index, symbol, opts \\ []), do: reach(index, symbol, :callers, opts)
 
   @doc """
@@ -154,7 +159,7 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@reach)}
   """
-  @spec callees(Index.t(), String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
+  @spec callees(Index.t() | atom, String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
   def callees(index, symbol, opts \\ []), do: reach(index, symbol, :callees, opts)
 
   @doc """
@@ -163,7 +168,7 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@reach)}
   """
-  @spec dependents(Index.t(), String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
+  @spec dependents(Index.t() | atom, String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
   def dependents(index, symbol, opts \\ []), do: reach(index, symbol, :dependents, opts)
 
   @doc """
@@ -172,23 +177,21 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@reach)}
   """
-  @spec dependencies(Index.t(), String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
+  @spec dependencies(Index.t() | atom, String.t(), keyword) :: {:ok, [hit]} | {:error, Error.t()}
   def dependencies(index, symbol, opts \\ []), do: reach(index, symbol, :dependencies, opts)
 
-  defp reach(%Index{resource: resource}, symbol, way, opts) when is_binary(symbol) do
+  defp reach(index, symbol, way, opts) do
     opts = Options.validate!(opts, @reach)
-    near(&Native.graph_reach(&1, resource, symbol, way, opts[:depth], names(opts[:kinds])))
+    near(index, opts, &Native.graph_reach(&1, &2, symbol, way, opts[:depth], names(opts[:kinds])))
   end
 
   @doc "What `symbol` stands for: where it is defined."
-  @spec definition(Index.t(), String.t()) :: {:ok, [symbol]} | {:error, Error.t()}
-  def definition(%Index{resource: resource}, symbol) when is_binary(symbol),
-    do: near(&Native.graph_find(&1, resource, symbol))
+  @spec definition(Index.t() | atom, String.t()) :: {:ok, [symbol]} | {:error, Error.t()}
+  def definition(index, symbol), do: near(index, [], &Native.graph_find(&1, &2, symbol))
 
   @doc "Every place where `symbol` is used, in every way."
-  @spec references(Index.t(), String.t()) :: {:ok, [use_of]} | {:error, Error.t()}
-  def references(%Index{resource: resource}, symbol) when is_binary(symbol),
-    do: near(&Native.graph_references(&1, resource, symbol))
+  @spec references(Index.t() | atom, String.t()) :: {:ok, [use_of]} | {:error, Error.t()}
+  def references(index, symbol), do: near(index, [], &Native.graph_references(&1, &2, symbol))
 
   @doc """
   What implements a protocol or behaviour: modules; of one of its functions or callbacks, functions.
@@ -197,40 +200,41 @@ defmodule Ambix.Graph do
   of a dependency are known for certain only by the compiler (`Ambix.Index.observe/2`) or from the sources in `deps`; without
   either, `use Mod` is taken to give the behaviour `Mod`, and is marked as a guess.
   """
-  @spec implementations(Index.t(), String.t()) :: {:ok, [hit]} | {:error, Error.t()}
-  def implementations(%Index{resource: resource}, symbol) when is_binary(symbol),
-    do: near(&Native.graph_implementations(&1, resource, symbol))
+  @spec implementations(Index.t() | atom, String.t()) :: {:ok, [hit]} | {:error, Error.t()}
+  def implementations(index, symbol), do: near(index, [], &Native.graph_implementations(&1, &2, symbol))
 
   @doc "What a change of a file or a symbol may touch: all that depends on it, tests included, nearest first."
-  @spec impact(Index.t(), String.t()) :: {:ok, [hit]} | {:error, Error.t()}
-  def impact(index, file_or_symbol) when is_binary(file_or_symbol) do
+  @spec impact(Index.t() | atom, String.t()) :: {:ok, [hit]} | {:error, Error.t()}
+  def impact(index, file_or_symbol) do
     with {:ok, impact} <- whole_impact(index, file_or_symbol), do: {:ok, impact.hits}
   end
 
   @doc "The tests that a change of a file or a symbol may touch, in order of their places."
-  @spec tests(Index.t(), String.t()) :: {:ok, [symbol]} | {:error, Error.t()}
-  def tests(index, file_or_symbol) when is_binary(file_or_symbol) do
+  @spec tests(Index.t() | atom, String.t()) :: {:ok, [symbol]} | {:error, Error.t()}
+  def tests(index, file_or_symbol) do
     with {:ok, impact} <- whole_impact(index, file_or_symbol), do: {:ok, impact.tests}
   end
 
-  defp whole_impact(%Index{resource: resource}, file_or_symbol),
-    do: job(&Native.graph_impact(&1, resource, file_or_symbol))
+  defp whole_impact(index, file_or_symbol), do: job(index, [], &Native.graph_impact(&1, &2, file_or_symbol))
 
   @doc """
   What a change of lines may touch, each given as `{path, first, last}`: a path as the index names it, and lines from 1.
 
   Lines outside of all functions and tests, such as an alias or an attribute, stand for all of their module.
   """
-  @spec impact_of_lines(Index.t(), [{Path.t(), pos_integer, pos_integer}]) ::
+  @spec impact_of_lines(Index.t() | atom, [{Path.t(), pos_integer, pos_integer}]) ::
           {:ok, impact} | {:error, Error.t()}
-  def impact_of_lines(%Index{resource: resource}, lines) when is_list(lines) do
-    for line <- lines, not lines?(line) do
+  def impact_of_lines(index, lines) do
+    for line <- proper(lines), not lines?(line) do
       raise ArgumentError,
-            "expected changed lines as {path, first, last} with lines from 1, got: #{inspect(line)}"
+            "expected changed lines as {path, first, last} with lines from 1, got: #{inspect(line, limit: 5)}"
     end
 
-    job(&Native.graph_impact_of_lines(&1, resource, lines))
+    job(index, [], &Native.graph_impact_of_lines(&1, &2, lines))
   end
+
+  # What is no list is refused behind the border.
+  defp proper(lines), do: if(is_list(lines) and not List.improper?(lines), do: lines, else: [])
 
   defp lines?({path, first, last}),
     do: is_binary(path) and String.valid?(path) and line?(first) and line?(last)
@@ -248,15 +252,17 @@ defmodule Ambix.Graph do
 
   Errors: `:unavailable` without the program git, `:project` outside of a repository, `:not_found` for an unknown commit.
   """
-  @spec diff(Index.t(), String.t()) :: {:ok, map} | {:error, Error.t()}
-  def diff(%Index{root: root} = index, ref \\ "HEAD") when is_binary(ref) do
-    with {:ok, change} <- Change.since(root, ref),
+  @spec diff(Index.t() | atom, String.t()) :: {:ok, map} | {:error, Error.t()}
+  def diff(index, ref \\ "HEAD") when is_binary(ref) do
+    with {:ok, %{root: root} = index} <- Index.resolve(index),
+         {:ok, change} <- Change.since(root, ref),
          {:ok, impact} <- impact_of_lines(index, change.lines) do
       {:ok, Map.merge(impact, Map.take(change, [:changed, :deleted]))}
     end
   end
 
   @paths [
+    wait: @wait,
     kinds: @kinds_option,
     limit: [type: :pos_integer, default: 10, doc: "how many paths at the most"]
   ]
@@ -268,14 +274,15 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@paths)}
   """
-  @spec paths(Index.t(), String.t(), String.t(), keyword) ::
+  @spec paths(Index.t() | atom, String.t(), String.t(), keyword) ::
           {:ok, [%{symbols: [symbol], links: [link]}]} | {:error, Error.t()}
-  def paths(%Index{resource: resource}, from, to, opts \\ []) when is_binary(from) and is_binary(to) do
+  def paths(index, from, to, opts \\ []) do
     opts = Options.validate!(opts, @paths)
-    job(&Native.graph_paths(&1, resource, from, to, names(opts[:kinds]), opts[:limit]))
+    job(index, opts, &Native.graph_paths(&1, &2, from, to, names(opts[:kinds]), opts[:limit]))
   end
 
   @cycles [
+    wait: @wait,
     kinds: @kinds_option,
     phase: [
       type: {:in, [:compile_time, :run_time]},
@@ -291,14 +298,15 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@cycles)}
   """
-  @spec cycles(Index.t(), keyword) ::
+  @spec cycles(Index.t() | atom, keyword) ::
           {:ok, [%{modules: [String.t()], example: [map]}]} | {:error, Error.t()}
-  def cycles(%Index{resource: resource}, opts \\ []) do
+  def cycles(index, opts \\ []) do
     opts = Options.validate!(opts, @cycles)
-    job(&Native.graph_cycles(&1, resource, names(opts[:kinds]), opts[:phase] && "#{opts[:phase]}"))
+    job(index, opts, &Native.graph_cycles(&1, &2, names(opts[:kinds]), opts[:phase] && "#{opts[:phase]}"))
   end
 
   @dead [
+    wait: @wait,
     public: [
       type: :boolean,
       default: true,
@@ -321,13 +329,14 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@dead)}
   """
-  @spec dead(Index.t(), keyword) :: {:ok, [map]} | {:error, Error.t()}
-  def dead(%Index{resource: resource}, opts \\ []) do
+  @spec dead(Index.t() | atom, keyword) :: {:ok, [map]} | {:error, Error.t()}
+  def dead(index, opts \\ []) do
     opts = Options.validate!(opts, @dead)
-    job(&Native.graph_dead(&1, resource, opts[:public], opts[:tests], opts[:keep]))
+    job(index, opts, &Native.graph_dead(&1, &2, opts[:public], opts[:tests], opts[:keep]))
   end
 
   @communities [
+    wait: @wait,
     of: [type: {:in, [:modules, :symbols]}, default: :modules, doc: "what is grouped"],
     kinds: @kinds_option,
     resolution: [type: :float, default: 1.0, doc: "the higher, the smaller the groups"],
@@ -341,15 +350,16 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@communities)}
   """
-  @spec communities(Index.t(), keyword) ::
+  @spec communities(Index.t() | atom, keyword) ::
           {:ok, %{groups: [[String.t()]], modularity: float}} | {:error, Error.t()}
-  def communities(%Index{resource: resource}, opts \\ []) do
+  def communities(index, opts \\ []) do
     opts = Options.validate!(opts, @communities)
     kinds = names(opts[:kinds])
-    job(&Native.graph_communities(&1, resource, opts[:of], kinds, opts[:resolution], opts[:seed]))
+    job(index, opts, &Native.graph_communities(&1, &2, opts[:of], kinds, opts[:resolution], opts[:seed]))
   end
 
   @rank [
+    wait: @wait,
     limit: [type: :pos_integer, default: 20, doc: "how many at the most"],
     seeds: [type: {:list, :string}, default: [], doc: "symbols: rank by what matters to these"]
   ]
@@ -360,15 +370,16 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@rank)}
   """
-  @spec rank(Index.t(), keyword) ::
+  @spec rank(Index.t() | atom, keyword) ::
           {:ok, [%{symbol: String.t(), kind: String.t(), file: Path.t(), line: pos_integer, score: float}]}
           | {:error, Error.t()}
-  def rank(%Index{resource: resource}, opts \\ []) do
+  def rank(index, opts \\ []) do
     opts = Options.validate!(opts, @rank)
-    job(&Native.graph_rank(&1, resource, opts[:limit], opts[:seeds]))
+    job(index, opts, &Native.graph_rank(&1, &2, opts[:limit], opts[:seeds]))
   end
 
   @neighbourhood [
+    wait: @wait,
     tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
     model: [
       type: {:struct, Ambix.Model},
@@ -387,7 +398,7 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@neighbourhood)}
   """
-  @spec neighbourhood(Index.t(), String.t() | [String.t()], keyword) ::
+  @spec neighbourhood(Index.t() | atom, String.t() | [String.t()], keyword) ::
           {:ok,
            %{
              text: String.t(),
@@ -396,14 +407,14 @@ defmodule Ambix.Graph do
              omitted: non_neg_integer
            }}
           | {:error, Error.t()}
-  def neighbourhood(%Index{resource: resource}, symbols, opts \\ [])
-      when is_binary(symbols) or is_list(symbols) do
+  def neighbourhood(index, symbols, opts \\ []) do
     opts = Options.validate!(opts, @neighbourhood)
     model = opts[:model] && opts[:model].resource
-    job(&Native.graph_neighbourhood(&1, resource, List.wrap(symbols), opts[:tokens], model))
+    job(index, opts, &Native.graph_neighbourhood(&1, &2, List.wrap(symbols), opts[:tokens], model))
   end
 
   @guessed [
+    wait: @wait,
     guessed: [
       type: :boolean,
       default: false,
@@ -419,13 +430,13 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@guessed)}
   """
-  @spec edges(Index.t(), keyword) ::
+  @spec edges(Index.t() | atom, keyword) ::
           {:ok, [{String.t(), String.t() | nil, arity | nil, String.t(), String.t(), arity}]}
           | {:error, Error.t()}
-  def edges(%Index{resource: resource}, opts \\ []) do
+  def edges(index, opts \\ []) do
     opts = Options.validate!(opts, @guessed)
 
-    with {:ok, edges} <- job(&Native.graph_edges(&1, resource, opts[:guessed])) do
+    with {:ok, edges} <- job(index, opts, &Native.graph_edges(&1, &2, opts[:guessed])) do
       {:ok, Enum.map(edges, fn {caller, callee} -> flat(caller, callee) end)}
     end
   end
@@ -434,6 +445,7 @@ defmodule Ambix.Graph do
     do: {caller_module, caller, caller_arity, callee_module, callee, callee_arity}
 
   @part [
+    wait: @wait,
     around: [
       type: :string,
       default: nil,
@@ -462,10 +474,10 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@export)}
   """
-  @spec export(Index.t(), keyword) :: {:ok, String.t()} | {:error, Error.t()}
-  def export(%Index{resource: resource}, opts \\ []) do
+  @spec export(Index.t() | atom, keyword) :: {:ok, String.t()} | {:error, Error.t()}
+  def export(index, opts \\ []) do
     opts = Options.validate!(opts, @export)
-    job(&Native.graph_export(&1, resource, "#{opts[:format]}", part(opts)))
+    job(index, opts, &Native.graph_export(&1, &2, "#{opts[:format]}", part(opts)))
   end
 
   @svg @part ++
@@ -488,10 +500,15 @@ defmodule Ambix.Graph do
   ## Options
   #{Options.docs(@svg)}
   """
-  @spec svg(Index.t(), keyword) :: {:ok, String.t()} | {:error, Error.t()}
-  def svg(%Index{resource: resource}, opts \\ []) do
+  @spec svg(Index.t() | atom, keyword) :: {:ok, String.t()} | {:error, Error.t()}
+  def svg(index, opts \\ []) do
     opts = Options.validate!(opts, @svg)
-    job(&Native.graph_picture(&1, resource, part(opts), Map.new(Keyword.take(opts, [:modules, :max_nodes]))))
+
+    job(
+      index,
+      opts,
+      &Native.graph_picture(&1, &2, part(opts), Map.new(Keyword.take(opts, [:modules, :max_nodes])))
+    )
   end
 
   defp part(opts) do
@@ -502,10 +519,13 @@ defmodule Ambix.Graph do
   defp names(kinds), do: Enum.map(kinds, &Atom.to_string/1)
 
   # What looks only around a symbol is answered at once, unless the graph is large or still has to be made.
-  defp near(ask), do: query(fn -> Job.answer(ask) end)
+  defp near(index, opts, ask), do: query(index, opts, fn resource -> Job.answer(&ask.(&1, resource)) end)
 
   # Jobs are for what looks at much of the graph.
-  defp job(start), do: query(fn -> Job.run(start, nil) end)
+  defp job(index, opts, start), do: query(index, opts, fn resource -> Job.run(&start.(&1, resource), nil) end)
 
-  defp query(fun), do: Telemetry.span([:ambix, :graph, :query], %{}, fun)
+  defp query(index, opts, ask) do
+    with {:ok, %{resource: resource}} <- Index.resolve(index, opts[:wait] || 0),
+         do: Telemetry.span([:ambix, :graph, :query], %{}, fn -> ask.(resource) end)
+  end
 end

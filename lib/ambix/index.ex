@@ -130,10 +130,14 @@ defmodule Ambix.Index do
   defdelegate child_spec(opts), to: Ambix.Index.Tree
 
   @wait [
-    type: :non_neg_integer,
+    type: :milliseconds,
     default: 0,
     doc: "where the index is given by its name: milliseconds to wait for it to be opened or built"
   ]
+
+  @doc false
+  # The option of whatever takes an index or the name of one.
+  def wait_option, do: @wait
 
   @doc """
   The index of that name, which `{Ambix.Index, name: name}` or `{Ambix, name: name}` keeps.
@@ -144,12 +148,19 @@ defmodule Ambix.Index do
   #{Options.docs(wait: Keyword.delete(@wait, :default))}
   """
   @spec fetch(atom, keyword) :: {:ok, t} | {:error, Error.t()}
-  def fetch(name, opts \\ []) when is_atom(name) do
-    case Options.validate!(opts, wait: @wait)[:wait] do
-      0 -> Shared.get(name, :index)
-      wait -> Server.await(name, wait)
-    end
-  end
+  def fetch(name, opts \\ []), do: resolve(name, Options.validate!(opts, wait: @wait)[:wait])
+
+  @doc false
+  # An index that is given as itself or by its name.
+  @spec resolve(t | atom, non_neg_integer) :: {:ok, t} | {:error, Error.t()}
+  def resolve(index, wait \\ 0)
+  def resolve(%__MODULE__{} = index, _wait), do: {:ok, index}
+  def resolve(name, 0) when is_atom(name) and name != nil, do: Shared.get(name, :index)
+  def resolve(name, wait) when is_atom(name) and name != nil, do: Server.await(name, wait)
+
+  # The value is not told: it may be anything, a source too.
+  def resolve(_other, _wait),
+    do: {:error, Error.new(:invalid_argument, "expected an Ambix.Index, or the name of one")}
 
   @doc """
   From now on the calling process hears of the index of that name: it gets `{:ambix_index, name, event}`, where `event` is
@@ -350,7 +361,7 @@ defmodule Ambix.Index do
     ],
     max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"],
     wait: [
-      type: :non_neg_integer,
+      type: :milliseconds,
       default: 5_000,
       doc: "milliseconds to wait while another process writes it"
     ],
@@ -557,7 +568,7 @@ defmodule Ambix.Index do
 
   @save_options [
     wait: [
-      type: :non_neg_integer,
+      type: :milliseconds,
       default: 5_000,
       doc: "milliseconds to wait while another process uses the file"
     ],
@@ -652,20 +663,16 @@ defmodule Ambix.Index do
   """
   @spec search(t | atom, String.t(), keyword) ::
           {:ok, %{results: [result], made_from: made_from, freshness: freshness}} | {:error, Error.t()}
-  def search(index, query, opts \\ [])
-
-  def search(name, query, opts) when is_atom(name) and is_binary(query) do
-    with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: search(index, query, opts)
-  end
-
-  def search(%__MODULE__{resource: resource} = index, query, opts) when is_binary(query) do
+  def search(index, query, opts \\ []) do
     opts = Options.validate!(opts, @search_options)
 
-    Telemetry.span([:ambix, :index, :search], %{mode: opts[:mode]}, fn ->
-      with :ok <- Wishes.readable(query, "question"),
-           :ok <- History.know(index, opts),
-           do: search(resource, query, opts, opts[:rerank])
-    end)
+    with {:ok, index} <- resolve(index, opts[:wait]) do
+      Telemetry.span([:ambix, :index, :search], %{mode: opts[:mode]}, fn ->
+        with :ok <- Wishes.readable(query, "question"),
+             :ok <- History.know(index, opts),
+             do: search(index.resource, query, opts, opts[:rerank])
+      end)
+    end
   end
 
   defp search(resource, query, opts, nil),
@@ -696,7 +703,8 @@ defmodule Ambix.Index do
       default: [],
       doc: "only definitions of these kinds, out of `definition_kinds/0`; all, if empty"
     ],
-    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"]
+    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"],
+    wait: @wait
   ]
 
   @doc """
@@ -714,18 +722,15 @@ defmodule Ambix.Index do
   """
   @spec lookup(t | atom, String.t(), keyword) ::
           {:ok, %{results: [named], freshness: freshness}} | {:error, Error.t()}
-  def lookup(index, name, opts \\ [])
-
-  def lookup(index, name, opts) when is_atom(index) and is_binary(name),
-    do: with({:ok, index} <- fetch(index), do: lookup(index, name, opts))
-
-  def lookup(%__MODULE__{resource: resource}, name, opts) when is_binary(name) do
+  def lookup(index, name, opts \\ []) do
     opts = Options.validate!(opts, @lookup_options)
 
-    Telemetry.span([:ambix, :index, :lookup], %{}, fn ->
-      with :ok <- Wishes.readable(name, "name"),
-           do: Native.index_lookup(resource, name, Wishes.names(opts[:kinds]), opts[:limit])
-    end)
+    with {:ok, index} <- resolve(index, opts[:wait]) do
+      Telemetry.span([:ambix, :index, :lookup], %{}, fn ->
+        with :ok <- Wishes.readable(name, "name"),
+             do: Native.index_lookup(index.resource, name, Wishes.names(opts[:kinds]), opts[:limit])
+      end)
+    end
   end
 
   @grep_options [
@@ -769,7 +774,8 @@ defmodule Ambix.Index do
       type: :boolean,
       default: false,
       doc: "whether lines are only counted: all of them, whatever the limits"
-    ]
+    ],
+    wait: @wait
   ]
 
   @doc """
@@ -801,23 +807,20 @@ defmodule Ambix.Index do
              freshness: freshness
            }}
           | {:error, Error.t()}
-  def grep(index, pattern, opts \\ [])
-
-  def grep(index, pattern, opts) when is_atom(index) and is_binary(pattern),
-    do: with({:ok, index} <- fetch(index), do: grep(index, pattern, opts))
-
-  def grep(%__MODULE__{resource: resource}, pattern, opts) when is_binary(pattern) do
-    opts = Options.validate!(opts, @grep_options)
+  def grep(index, pattern, opts \\ []) do
+    {wait, opts} = opts |> Options.validate!(@grep_options) |> Keyword.pop!(:wait)
 
     wanted =
       opts
       |> Map.new()
       |> Map.merge(%{kinds: Wishes.names(opts[:kinds]), languages: Wishes.names(opts[:languages])})
 
-    Telemetry.span([:ambix, :index, :grep], %{}, fn ->
-      with :ok <- Wishes.readable(pattern, "pattern"),
-           do: run(&Native.index_grep(&1, resource, pattern, wanted), nil)
-    end)
+    with {:ok, index} <- resolve(index, wait) do
+      Telemetry.span([:ambix, :index, :grep], %{}, fn ->
+        with :ok <- Wishes.readable(pattern, "pattern"),
+             do: run(&Native.index_grep(&1, index.resource, pattern, wanted), nil)
+      end)
+    end
   end
 
   @context_options Wishes.packing() ++ @wishes
@@ -864,21 +867,17 @@ defmodule Ambix.Index do
              freshness: freshness
            }}
           | {:error, Error.t()}
-  def context(index, query, opts \\ [])
-
-  def context(name, query, opts) when is_atom(name) and is_binary(query) do
-    with {:ok, index} <- fetch(name, Keyword.take(opts, [:wait])), do: context(index, query, opts)
-  end
-
-  def context(%__MODULE__{resource: resource} = index, query, opts) when is_binary(query) do
+  def context(index, query, opts \\ []) do
     {opts, packing, model} = packing(opts)
 
-    Telemetry.span([:ambix, :index, :search], %{mode: opts[:mode]}, fn ->
-      with :ok <- Wishes.readable(query, "question"),
-           :ok <- History.know(index, opts),
-           wishes = Wishes.to_native(opts),
-           do: Native.index_context(resource, query, wishes, Wishes.encoder(opts), packing, model)
-    end)
+    with {:ok, index} <- resolve(index, opts[:wait]) do
+      Telemetry.span([:ambix, :index, :search], %{mode: opts[:mode]}, fn ->
+        with :ok <- Wishes.readable(query, "question"),
+             :ok <- History.know(index, opts),
+             wishes = Wishes.to_native(opts),
+             do: Native.index_context(index.resource, query, wishes, Wishes.encoder(opts), packing, model)
+      end)
+    end
   end
 
   @doc false
@@ -897,7 +896,7 @@ defmodule Ambix.Index do
   defp packing(opts) do
     opts = Options.validate!(opts, @context_options)
     opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
-    {opts, {opts[:tokens], Atom.to_string(opts[:order])}, opts[:model] && opts[:model].resource}
+    {opts, {opts[:tokens], Atom.to_string(opts[:order])}, Wishes.model(opts)}
   end
 
   @info_options [

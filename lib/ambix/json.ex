@@ -15,7 +15,7 @@ defmodule Ambix.JSON do
       {:ok, %{"a" => [1, 2.5, nil]}}
   """
   @spec decode(binary) :: {:ok, term} | {:error, Error.t()}
-  def decode(text) when is_binary(text), do: Native.json_decode(text)
+  def decode(text), do: Native.json_decode(text)
 
   @doc "Like `decode/1`, and raises the error."
   @spec decode!(binary) :: term

@@ -9,9 +9,12 @@ defmodule Ambix.Model do
       {:ok, path} = Ambix.Models.path("SmolLM2-135M-Instruct")
       {:ok, model} = Ambix.Model.load(path)
       for {:text, text} <- Ambix.Model.stream(model, "Name a fruit."), do: IO.write(text)
+
+  Instead of a model or an encoder, the functions here take the name of a tree that has one, `{Ambix, name: name, model: path}`.
+  `fetch/2` and `fetch_encoder/2` wait until it is loaded.
   """
 
-  alias Ambix.{Error, Job, Native, Options, Telemetry, Tensor}
+  alias Ambix.{Error, Job, Model, Native, Options, Telemetry, Tensor}
 
   @enforce_keys [:resource, :name]
   defstruct [:resource, :name]
@@ -42,9 +45,9 @@ defmodule Ambix.Model do
 
   @load_options [
     threads: [
-      type: :pos_integer,
+      type: {:integer, 1..1024},
       default: nil,
-      doc: "threads for the arithmetic; by default one for each core"
+      doc: "threads for the arithmetic; by default one for each core, and never more"
     ],
     device: [
       type: {:in, [:cpu, :cuda, :metal]},
@@ -72,6 +75,36 @@ defmodule Ambix.Model do
       doc: "where `Ambix.Index.embed/3` looks up vectors first and keeps those it makes"
     ]
   ]
+
+  @fetch_options [
+    wait: [
+      type: :milliseconds,
+      default: 0,
+      doc: "milliseconds to wait for it to be loaded"
+    ]
+  ]
+
+  @doc """
+  The model of the tree of that name, which `{Ambix, name: name, model: path}` loads.
+
+  Errors: `:unavailable` while it is loaded or if there is none, `:timeout` if it is not there after `:wait`, and those of `load/2`.
+
+  ## Options
+  #{Options.docs(@fetch_options)}
+  """
+  @spec fetch(atom, keyword) :: {:ok, t} | {:error, Error.t()}
+  def fetch(name, opts \\ []), do: Model.Holder.fetch(name, :model, wait(opts))
+
+  @doc """
+  The encoder of the tree of that name, as `fetch/2` gives its model.
+
+  ## Options
+  #{Options.docs(@fetch_options)}
+  """
+  @spec fetch_encoder(atom, keyword) :: {:ok, Encoder.t()} | {:error, Error.t()}
+  def fetch_encoder(name, opts \\ []), do: Model.Holder.fetch(name, :encoder, wait(opts))
+
+  defp wait(opts), do: Options.validate!(opts, @fetch_options)[:wait]
 
   @doc """
   Loads a model from a GGUF file.
@@ -142,7 +175,7 @@ defmodule Ambix.Model do
     stop: [type: {:list, :string}, default: [], doc: "texts that end the answer; they are not part of it"],
     seed: [type: :non_neg_integer, default: 0, doc: "same inputs and seed, same answer"],
     timeout: [
-      type: :pos_integer,
+      type: :pos_milliseconds,
       default: nil,
       doc: "milliseconds after which the answer ends as it is, with an error"
     ],
@@ -154,50 +187,85 @@ defmodule Ambix.Model do
   ]
 
   @doc """
-  Writes an answer and returns it whole: `text`, `tokens`, `prompt_tokens`, `finish_reason` (`"stop"`, `"length"`),
-  `prefill_seconds` and `generate_seconds`.
+  Writes an answer and returns it whole: `text`, `tokens`, `prompt_tokens`, `finish_reason`, `prefill_seconds` and
+  `generate_seconds`.
+
+  `finish_reason` is `"end_of_text"` where the model ended its answer, `"stop"` before one of the texts of `:stop`, and
+  `"length"` after `:max_tokens` tokens.
 
   ## Options
   #{Options.docs(@generate_options)}
   """
-  @spec generate(t, prompt, keyword) :: {:ok, map} | {:error, Error.t()}
-  def generate(%__MODULE__{} = model, prompt, opts \\ []) do
-    Telemetry.span([:ambix, :model, :generate], %{model: model.name}, fn ->
-      with {:ok, job} <- start(model, prompt, opts), do: Job.await(job)
-    end)
+  @spec generate(t | atom, prompt, keyword) :: {:ok, map} | {:error, Error.t()}
+  def generate(model, prompt, opts \\ []) do
+    opts = Options.validate!(opts, @generate_options)
+
+    with {:ok, model} <- model(model) do
+      Telemetry.span([:ambix, :model, :generate], %{model: model.name}, fn ->
+        with {:ok, job} <- begin(model, prompt, opts), do: Job.await(job)
+      end)
+    end
   end
 
   @doc """
   Starts to write an answer; the text comes to the calling process as `{job.ref, {:text, text}}`, the end as
   `{job.ref, {:ok, stats}}` or `{job.ref, {:error, error}}`. `Ambix.Job.cancel/1` stops it. Options as for `generate/3`.
   """
-  @spec start(t, prompt, keyword) :: {:ok, Job.t()} | {:error, Error.t()}
-  def start(%__MODULE__{resource: resource}, prompt, opts \\ []) do
-    options = opts |> Options.validate!(@generate_options) |> Map.new()
-    {raw, options} = Map.pop!(options, :raw)
-
-    messages =
-      case prompt do
-        text when is_binary(text) and raw -> text
-        text when is_binary(text) -> [{"user", text}]
-        messages when is_list(messages) -> Enum.map(messages, &{to_string(&1.role), to_string(&1.content)})
-      end
-
-    Job.start(&Native.model_generate(&1, resource, messages, options))
+  @spec start(t | atom, prompt, keyword) :: {:ok, Job.t()} | {:error, Error.t()}
+  def start(model, prompt, opts \\ []) do
+    opts = Options.validate!(opts, @generate_options)
+    with {:ok, model} <- model(model), do: begin(model, prompt, opts)
   end
 
+  defp begin(%__MODULE__{resource: resource}, prompt, opts) do
+    {raw, options} = opts |> Map.new() |> Map.pop!(:raw)
+
+    with {:ok, prompt} <- prompt(prompt, raw),
+         do: Job.start(&Native.model_generate(&1, resource, prompt, options))
+  end
+
+  defp prompt(text, raw) when is_binary(text), do: {:ok, if(raw, do: text, else: [{"user", text}])}
+
+  defp prompt(messages, _raw) do
+    if is_list(messages) and not List.improper?(messages) and Enum.all?(messages, &message?/1),
+      do: {:ok, Enum.map(messages, &{to_string(&1.role), &1.content})},
+      else:
+        invalid("a prompt is a text, or a list of messages, each a map with a :role and a :content in UTF-8")
+  end
+
+  defp message?(%{role: role, content: content}),
+    do: (is_atom(role) or text?(role)) and text?(content)
+
+  defp message?(_other), do: false
+
+  defp text?(text), do: is_binary(text) and String.valid?(text)
+
+  defp model(%__MODULE__{} = model), do: {:ok, model}
+  defp model(name) when is_atom(name) and name != nil, do: fetch(name)
+  defp model(_other), do: invalid("expected an Ambix.Model, or the name of a tree that has one")
+
+  defp encoder(%Encoder{} = encoder), do: {:ok, encoder}
+  defp encoder(name) when is_atom(name) and name != nil, do: fetch_encoder(name)
+  defp encoder(_other), do: invalid("expected an Ambix.Model.Encoder, or the name of a tree that has one")
+
+  # The value is not told: it may be a prompt.
+  defp invalid(sentence), do: {:error, Error.new(:invalid_argument, sentence)}
+
   @doc """
-  The answer as a stream of `{:text, text}`, closed by `{:done, stats}`; an error raises.
+  The answer as a stream of `{:text, text}`, closed by `{:done, stats}`. An error, also one in the middle of the answer, is
+  raised by whoever reads.
 
   Stopping to read the stream stops the model. Options as for `generate/3`.
   """
-  @spec stream(t, prompt, keyword) :: Enumerable.t()
-  def stream(%__MODULE__{} = model, prompt, opts \\ []) do
+  @spec stream(t | atom, prompt, keyword) :: Enumerable.t()
+  def stream(model, prompt, opts \\ []) do
+    opts = Options.validate!(opts, @generate_options)
+
     Stream.resource(
       fn ->
         case start(model, prompt, opts) do
           {:ok, job} -> job
-          {:error, error} -> raise error
+          {:error, error} -> {:failed, error}
         end
       end,
       &next/1,
@@ -206,43 +274,43 @@ defmodule Ambix.Model do
   end
 
   defp next(:done), do: {:halt, :done}
+  defp next({:failed, error}), do: raise(error)
 
   defp next(%Job{ref: ref} = job) do
     receive do
       {^ref, {:text, text}} -> {[{:text, text}], job}
       {^ref, {:ok, stats}} -> {[{:done, stats}], :done}
-      {^ref, {:error, error}} -> raise error
+      # Raised in the next turn: what is raised in this one leaves the stream with the job, which has said its last word.
+      {^ref, {:error, error}} -> {[], {:failed, error}}
     end
   end
 
-  defp finish(:done), do: :ok
-
   # Whoever stops reading must not find the rest of the answer in the mailbox later.
-  defp finish(%Job{} = job) do
-    Job.cancel(job)
-    Job.await(job)
-    :ok
-  end
+  defp finish(%Job{} = job), do: Job.stop(job)
+  defp finish(_ended), do: :ok
 
   @doc """
   How likely the model finds each of `continuations` after `prompt`: sums of log-probabilities (natural logarithm) and
   numbers of tokens. The prompt is computed once.
   """
-  @spec score(t, String.t(), [String.t()]) ::
+  @spec score(t | atom, String.t(), [String.t()]) ::
           {:ok, [%{logprob: float, tokens: non_neg_integer}]} | {:error, Error.t()}
-  def score(%__MODULE__{resource: resource, name: name}, prompt, continuations) do
-    Telemetry.span([:ambix, :model, :generate], %{model: name}, fn ->
-      Job.run(&Native.model_score(&1, resource, prompt, continuations), nil)
-    end)
+  def score(model, prompt, continuations) do
+    with {:ok, %{resource: resource, name: name}} <- model(model) do
+      Telemetry.span([:ambix, :model, :generate], %{model: name}, fn ->
+        Job.run(&Native.model_score(&1, resource, prompt, continuations), nil)
+      end)
+    end
   end
 
   @doc "How many tokens `text` is for the model's own tokenizer. Names of control tokens in it are text like any other."
-  @spec count_tokens(t, String.t()) :: {:ok, non_neg_integer} | {:error, Error.t()}
-  def count_tokens(%__MODULE__{resource: resource}, text), do: Native.model_count_tokens(resource, text)
+  @spec count_tokens(t | atom, String.t()) :: {:ok, non_neg_integer} | {:error, Error.t()}
+  def count_tokens(model, text),
+    do: with({:ok, model} <- model(model), do: Native.model_count_tokens(model.resource, text))
 
   @doc "What the model is: architecture, parameters, context length, types of weights, bytes in memory."
-  @spec info(t) :: {:ok, map} | {:error, Error.t()}
-  def info(%__MODULE__{resource: resource}), do: Native.model_info(resource)
+  @spec info(t | atom) :: {:ok, map} | {:error, Error.t()}
+  def info(model), do: with({:ok, model} <- model(model), do: Native.model_info(model.resource))
 
   @embed_options [
     as: [
@@ -259,21 +327,25 @@ defmodule Ambix.Model do
   ## Options
   #{Options.docs(@embed_options)}
   """
-  @spec embed(Encoder.t(), [String.t()], keyword) :: {:ok, [[float]] | struct} | {:error, Error.t()}
-  def embed(%Encoder{resource: resource, name: name}, texts, opts \\ []) do
+  @spec embed(Encoder.t() | atom, [String.t()], keyword) :: {:ok, [[float]] | struct} | {:error, Error.t()}
+  def embed(encoder, texts, opts \\ []) do
     opts = Options.validate!(opts, @embed_options)
     if opts[:as] == :tensor, do: Tensor.require!()
 
-    Telemetry.span([:ambix, :model, :embed], %{model: name, texts: length(texts)}, fn ->
-      case opts[:as] do
-        :lists ->
-          Job.run(&Native.encoder_embed(&1, resource, texts), nil)
+    with {:ok, encoder} <- encoder(encoder),
+         :ok <-
+           if(is_list(texts) and not List.improper?(texts), do: :ok, else: invalid("expected a list of texts")) do
+      Telemetry.span([:ambix, :model, :embed], %{model: encoder.name, texts: length(texts)}, fn ->
+        vectors(encoder.resource, texts, opts[:as])
+      end)
+    end
+  end
 
-        :tensor ->
-          with {:ok, matrix} <- Job.run(&Native.encoder_matrix(&1, resource, texts), nil),
-               do: {:ok, Tensor.from(matrix)}
-      end
-    end)
+  defp vectors(resource, texts, :lists), do: Job.run(&Native.encoder_embed(&1, resource, texts), nil)
+
+  defp vectors(resource, texts, :tensor) do
+    with {:ok, matrix} <- Job.run(&Native.encoder_matrix(&1, resource, texts), nil),
+         do: {:ok, Tensor.from(matrix)}
   end
 
   defimpl Inspect do

@@ -1,30 +1,40 @@
 defmodule Ambix.Native do
   @moduledoc false
   # The table of contents of the native library: one stub for each NIF. No logic.
+  #
+  # A NIF answers with an error where an argument does not fit, and raises nothing.
 
   @on_load :load
   @version Mix.Project.config()[:version]
 
+  # A module whose loading fails is no module, and each call of it an error that says nothing. So what went wrong is kept, for
+  # the first call to raise.
   def load do
-    if System.get_env("AMBIX_SKIP_NIF") == "1", do: :ok, else: load(library())
+    with {:error, sentence} <- load_library(), do: :persistent_term.put(__MODULE__, sentence)
+    :ok
   end
 
-  defp load(path) do
+  defp load_library do
+    if System.get_env("AMBIX_SKIP_NIF") == "1",
+      do:
+        {:error, "Ambix's native library is not loaded (AMBIX_SKIP_NIF is set); unset it and run mix compile"},
+      else: load_library(library())
+  end
+
+  defp load_library(path) do
     case :erlang.load_nif(String.to_charlist(Path.rootname(path)), @version) do
       :ok ->
         :ok
 
       {:error, {:load, _}} ->
-        raise """
-        Ambix's native library #{path} belongs to another version than #{@version}. \
-        Build it again: mix compile --force (or set AMBIX_NIF_PATH to a library of this version)\
-        """
+        {:error,
+         "Ambix's native library #{path} belongs to another version than #{@version}. " <>
+           "Build it again: mix compile --force (or set AMBIX_NIF_PATH to a library of this version)"}
 
       {:error, {reason, text}} ->
-        raise """
-        Ambix's native library #{path} cannot be loaded (#{reason}: #{text}). \
-        Build it with: mix deps.compile ambix --force, or mix compile in Ambix's own folder\
-        """
+        {:error,
+         "Ambix's native library #{path} cannot be loaded (#{reason}: #{text}). " <>
+           "Build it with: mix deps.compile ambix --force, or mix compile in Ambix's own folder"}
     end
   end
 
@@ -50,6 +60,7 @@ defmodule Ambix.Native do
   # Jobs
   def job_cancel(_job), do: missing()
   def job_wait(_reference, _milliseconds), do: missing()
+  def job_hang(_reference, _lane, _milliseconds), do: missing()
 
   # Indexes
   def index_build(_reference, _root, _ceilings), do: missing()
@@ -144,11 +155,7 @@ defmodule Ambix.Native do
   def json_encode(_term), do: missing()
 
   defp missing do
-    :erlang.nif_error(
-      Ambix.Error.new(
-        :not_compiled,
-        "Ambix's native library is not loaded (AMBIX_SKIP_NIF is set); unset it and run mix compile"
-      )
-    )
+    sentence = :persistent_term.get(__MODULE__, "Ambix's native library is not loaded; run mix compile")
+    :erlang.nif_error(Ambix.Error.new(:not_compiled, sentence))
   end
 end

@@ -17,12 +17,18 @@ defmodule Ambix.Options do
     * `:doc`: one or more sentences for `docs/1`
 
   The types: `:any`, `:boolean`, `:string` (a binary in UTF-8), `:atom`, `:integer`, `:pos_integer`, `:non_neg_integer`,
-  `:float` (an integer is taken and converted), `:number`, `:pid`, `:keyword_list`, `{:in, list}`, `{:fun, arity}`,
-  `{:list, type}`, `{:struct, module}`, `{:or, types}` (the first that fits) and `{:custom, module, function, args}`, which calls
+  `{:integer, first..last}`, `:milliseconds` (an integer that a timer takes), `:pos_milliseconds`, `:float` (an integer is
+  taken and converted), `:number`, `:pid`, `:keyword_list`, `{:in, list}`, `{:fun, arity}`, `{:list, type}`,
+  `{:struct, module}`, `{:or, types}` (the first that fits) and `{:custom, module, function, args}`, which calls
   `apply(module, function, [value | args])` and expects `{:ok, value}` or `{:error, "what is expected"}`.
+
+  No integer is larger than native code takes: 2^63 - 1, and of milliseconds 2^32 - 1, which is about 50 days.
 
   The vocabulary follows NimbleOptions.
   """
+
+  @max_integer 0x7FFF_FFFF_FFFF_FFFF
+  @max_milliseconds 0xFFFF_FFFF
 
   @typedoc "The options and what is known of each."
   @type schema :: [{atom, keyword}]
@@ -80,6 +86,9 @@ defmodule Ambix.Options do
   def describe(:integer), do: "an integer"
   def describe(:pos_integer), do: "a positive integer"
   def describe(:non_neg_integer), do: "a non-negative integer"
+  def describe({:integer, first..last//_}), do: "an integer from #{first} to #{last}"
+  def describe(:milliseconds), do: describe({:integer, 0..@max_milliseconds})
+  def describe(:pos_milliseconds), do: describe({:integer, 1..@max_milliseconds})
   def describe(type) when type in [:float, :number], do: "a number"
   def describe(:pid), do: "a process id"
   def describe(:keyword_list), do: "a keyword list"
@@ -114,7 +123,7 @@ defmodule Ambix.Options do
   defp keyword(opts) do
     if Keyword.keyword?(opts),
       do: :ok,
-      else: {:error, "expected options as a keyword list, got: #{inspect(opts)}"}
+      else: {:error, "expected options as a keyword list, got: #{shown(opts)}"}
   end
 
   defp known(opts, schema) do
@@ -147,12 +156,23 @@ defmodule Ambix.Options do
         {:ok, value}
 
       :error ->
-        {:error, "expected #{inspect(key)} to be #{plain(describe(type))}, got: #{inspect(value)}"}
+        {:error,
+         "expected #{inspect(key)} to be #{plain(describe(type))}#{bound(type, value)}, got: #{shown(value)}"}
 
       {:error, expected} ->
-        {:error, "expected #{inspect(key)} to be #{expected}, got: #{inspect(value)}"}
+        {:error, "expected #{inspect(key)} to be #{expected}, got: #{shown(value)}"}
     end
   end
+
+  # The words for a type do not say how large an integer may be, since nobody has to be told who does not overstep it.
+  defp bound(type, value)
+       when type in [:integer, :pos_integer, :non_neg_integer] and is_integer(value) and value > 0,
+       do: " below 2^63"
+
+  defp bound(_type, _value), do: ""
+
+  # Enough of a value to recognise it: it may be a prompt or a source, and what is raised gets into logs.
+  defp shown(value), do: inspect(value, limit: 5, printable_limit: 60)
 
   defp cast(:any, value), do: {:ok, value}
   defp cast(:boolean, value) when is_boolean(value), do: {:ok, value}
@@ -161,11 +181,20 @@ defmodule Ambix.Options do
     do: if(String.valid?(value), do: {:ok, value}, else: :error)
 
   defp cast(:atom, value) when is_atom(value), do: {:ok, value}
-  defp cast(:integer, value) when is_integer(value), do: {:ok, value}
-  defp cast(:pos_integer, value) when is_integer(value) and value > 0, do: {:ok, value}
-  defp cast(:non_neg_integer, value) when is_integer(value) and value >= 0, do: {:ok, value}
-  defp cast(:float, value) when is_number(value), do: {:ok, value / 1}
-  defp cast(:number, value) when is_number(value), do: {:ok, value}
+  defp cast(:integer, value), do: cast({:integer, -@max_integer..@max_integer}, value)
+  defp cast(:pos_integer, value), do: cast({:integer, 1..@max_integer}, value)
+  defp cast(:non_neg_integer, value), do: cast({:integer, 0..@max_integer}, value)
+  defp cast(:milliseconds, value), do: cast({:integer, 0..@max_milliseconds}, value)
+  defp cast(:pos_milliseconds, value), do: cast({:integer, 1..@max_milliseconds}, value)
+
+  defp cast({:integer, first..last//_}, value)
+       when is_integer(value) and value >= first and value <= last,
+       do: {:ok, value}
+
+  defp cast(:float, value) when is_float(value), do: {:ok, value}
+  defp cast(:float, value) when is_integer(value) and abs(value) <= @max_integer, do: {:ok, value / 1}
+  defp cast(:number, value) when is_float(value), do: {:ok, value}
+  defp cast(:number, value) when is_integer(value) and abs(value) <= @max_integer, do: {:ok, value}
   defp cast(:pid, value) when is_pid(value), do: {:ok, value}
 
   defp cast(:keyword_list, value),
@@ -176,7 +205,7 @@ defmodule Ambix.Options do
   defp cast({:struct, module}, %module{} = value), do: {:ok, value}
 
   defp cast({:list, type}, values) when is_list(values) do
-    casts = Enum.map(values, &cast(type, &1))
+    casts = if List.improper?(values), do: [:error], else: Enum.map(values, &cast(type, &1))
 
     if Enum.all?(casts, &match?({:ok, _}, &1)),
       do: {:ok, Enum.map(casts, &elem(&1, 1))},

@@ -15,7 +15,7 @@ defmodule Ambix.Sandbox do
   `Ambix.Sandbox.Project` keeps a warm sandboxed VM for a Mix project and tells what a change does to its tests.
   """
 
-  alias Ambix.Error
+  alias Ambix.{Error, Telemetry}
   alias Ambix.Sandbox.{Box, Command, Limits, Pool, Result, Scratch}
 
   @typedoc "A program with its arguments, or Elixir code to run as a script."
@@ -46,18 +46,16 @@ defmodule Ambix.Sandbox do
   """
   @spec run(program(), keyword()) :: {:ok, Result.t()} | {:error, Error.t()}
   def run(program, opts \\ []) do
-    with :ok <- check_program(program) do
-      case Keyword.pop(opts, :pool) do
-        {nil, opts} ->
-          run_new(program, opts)
+    with :ok <- check_program(program),
+         do: Telemetry.span([:ambix, :sandbox, :run], %{}, fn -> run(program, opts, opts[:pool]) end)
+  end
 
-        {pool, []} ->
-          run_ready(program, pool)
+  defp run(program, opts, nil), do: run_new(program, Keyword.delete(opts, :pool))
+  defp run(program, [{:pool, _}], pool), do: run_ready(program, pool)
 
-        {_pool, opts} ->
-          {:error, invalid_error("with :pool there are no other options, got #{inspect(opts)}")}
-      end
-    end
+  defp run(_program, opts, _pool) do
+    opts = Keyword.delete(opts, :pool)
+    {:error, invalid_error("with :pool there are no other options, got #{inspect(opts)}")}
   end
 
   defp run_ready({:elixir, code}, pool) do

@@ -38,8 +38,8 @@ defmodule Ambix.Search do
     max_nodes: [type: :pos_integer, default: 10_000, doc: "evaluations at the most"],
     max_tokens: [type: :pos_integer, default: nil, doc: "tokens at the most, as told in verdicts"],
     max_seconds: [type: :float, default: nil, doc: "seconds at the most, as told by `tick/2`"],
-    max_depth: [type: :pos_integer, default: 3, doc: "thoughts on one path at the most"],
-    max_solutions: [type: :pos_integer, default: 1, doc: "end after so many solutions"],
+    max_depth: [type: {:integer, 1..65_535}, default: 3, doc: "thoughts on one path at the most"],
+    max_solutions: [type: {:integer, 1..65_535}, default: 1, doc: "end after so many solutions"],
     seed: [type: :non_neg_integer, default: 0, doc: "breaks ties"]
   ]
 
@@ -78,12 +78,26 @@ defmodule Ambix.Search do
   @doc "Tells what follows from a node that was to be expanded."
   @spec children(t, tree_node, [thought]) :: :ok | {:error, Error.t()}
   def children(%__MODULE__{resource: resource}, node, thoughts),
-    do: done(Native.tree_children(resource, node, Enum.map(thoughts, &written/1)))
+    do: thoughts(thoughts, &Native.tree_children(resource, node, &1))
 
   @doc "Tells more of what follows from a node that has been given children."
   @spec more(t, tree_node, [thought]) :: :ok | {:error, Error.t()}
   def more(%__MODULE__{resource: resource}, node, thoughts),
-    do: done(Native.tree_more(resource, node, Enum.map(thoughts, &written/1)))
+    do: thoughts(thoughts, &Native.tree_more(resource, node, &1))
+
+  defp thoughts(thoughts, tell) do
+    if is_list(thoughts) and not List.improper?(thoughts) and Enum.all?(thoughts, &thought?/1),
+      do: done(tell.(Enum.map(thoughts, &written/1))),
+      else: invalid("thoughts are a list of maps, each with a :payload, a :prior from 0 to 1 and a :label")
+  end
+
+  defp thought?(%{payload: _, prior: prior, label: label}), do: number?(prior) and is_binary(label)
+  defp thought?(_other), do: false
+
+  # What division makes a float of.
+  defp number?(value), do: is_float(value) or (is_integer(value) and abs(value) < 0x1_0000_0000)
+
+  defp invalid(sentence), do: {:error, Error.new(:invalid_argument, sentence)}
 
   # The tree compares payloads by their bytes.
   defp written(thought),
@@ -99,11 +113,14 @@ defmodule Ambix.Search do
   @spec verdict(t, tree_node, map) :: :ok | {:error, Error.t()}
   def verdict(%__MODULE__{resource: resource}, node, verdict) do
     defaults = %{score: 0.0, solved: false, dead: false, tokens: 0, seconds: 0.0, note: ""}
-    verdict = Map.merge(defaults, verdict)
+    verdict = if is_map(verdict), do: Map.merge(defaults, verdict), else: %{score: nil}
 
-    done(
-      Native.tree_verdict(resource, node, %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1})
-    )
+    if number?(verdict.score) and number?(verdict.seconds) do
+      verdict = %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1}
+      done(Native.tree_verdict(resource, node, verdict))
+    else
+      invalid("a verdict is a map whose :score and :seconds are numbers")
+    end
   end
 
   @doc "Gives back a node that was to be evaluated and was not: it waits again."
@@ -112,7 +129,11 @@ defmodule Ambix.Search do
 
   @doc "Tells how many seconds have passed since the search began; the tree has no clock."
   @spec tick(t, number) :: :ok | {:error, Error.t()}
-  def tick(%__MODULE__{resource: resource}, seconds), do: done(Native.tree_tick(resource, seconds / 1))
+  def tick(%__MODULE__{resource: resource}, seconds) do
+    if number?(seconds),
+      do: done(Native.tree_tick(resource, seconds / 1)),
+      else: invalid("the seconds that have passed are a number")
+  end
 
   @doc "`%{state: :running | :solved | :exhausted, reason: text, evaluated: n, best: node | nil}`."
   @spec status(t) :: {:ok, map} | {:error, Error.t()}

@@ -2,7 +2,7 @@ defmodule Ambix.Supervisor do
   @moduledoc false
   # The tree that `{Ambix, name: …}` starts. A later child uses the earlier ones, hence `:rest_for_one`:
   #
-  #   tasks     work of the index server, so that it can answer meanwhile
+  #   tasks     work of the holder and the index server, so that they can answer meanwhile
   #   holder    loads encoder and model
   #   index     opens the index, fills it with vectors of the encoder
   #   agents    what `start_agent/4` starts; they use index and model
@@ -69,13 +69,13 @@ defmodule Ambix.Supervisor do
   @spec index(atom) :: {:ok, Index.t()} | {:error, Error.t()}
   def index(name), do: Shared.get(name, :index)
 
-  @doc "The model of the tree; an error of the kind `:unavailable` until it is loaded."
-  @spec model(atom) :: {:ok, Model.t()} | {:error, Error.t()}
-  def model(name), do: Shared.get(name, :model)
+  @doc "The model of the tree; an error of the kind `:unavailable` until it is loaded. Options as for `Ambix.Model.fetch/2`."
+  @spec model(atom, keyword) :: {:ok, Model.t()} | {:error, Error.t()}
+  defdelegate model(name, opts \\ []), to: Model, as: :fetch
 
-  @doc "The encoder of the tree; an error of the kind `:unavailable` until it is loaded."
-  @spec encoder(atom) :: {:ok, Model.Encoder.t()} | {:error, Error.t()}
-  def encoder(name), do: Shared.get(name, :encoder)
+  @doc "The encoder of the tree; an error of the kind `:unavailable` until it is loaded. Options as for `Ambix.Model.fetch/2`."
+  @spec encoder(atom, keyword) :: {:ok, Model.Encoder.t()} | {:error, Error.t()}
+  defdelegate encoder(name, opts \\ []), to: Model, as: :fetch_encoder
 
   @doc "Starts an `Ambix.Agent` under the tree; it is not restarted when it ends."
   @spec start_agent(atom, module, term, keyword) :: DynamicSupervisor.on_start_child()
@@ -88,7 +88,7 @@ defmodule Ambix.Supervisor do
     index = if opts[:root], do: [{Index.Server, Keyword.put(opts, :tasks, tasks)}], else: []
 
     children =
-      [{Task.Supervisor, name: tasks}, {Model.Holder, opts}] ++
+      [{Task.Supervisor, name: tasks}, {Model.Holder, Keyword.put(opts, :tasks, tasks)}] ++
         index ++ [{DynamicSupervisor, name: agents(opts[:name]), strategy: :one_for_one}]
 
     Supervisor.init(children, strategy: :rest_for_one)

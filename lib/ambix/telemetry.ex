@@ -22,7 +22,6 @@ defmodule Ambix.Telemetry do
     {[:ambix, :model, :embed], "an encoder makes vectors of texts", []},
     {[:ambix, :sandbox, :run], "code runs in a sandbox", [:status]},
     {[:ambix, :sandbox, :verdict], "tests run in a sandbox", [:status]},
-    {[:ambix, :search, :run], "a tree of candidates is searched", [:status]},
     {[:ambix, :fix, :run], "failing tests are worked on", [:status, :executions, :seconds]},
     {[:ambix, :agent, :step], "an agent takes a step", []}
   ]
@@ -79,7 +78,7 @@ defmodule Ambix.Telemetry do
     end
   end
 
-  defp outcome({:ok, value}, keys) when is_map(value) and not is_struct(value) do
+  defp outcome({:ok, value}, keys) when is_map(value) do
     # Of paths only their number is told.
     plain = fn {key, value} -> {key, if(is_list(value), do: length(value), else: value)} end
     value |> Map.take(keys) |> Map.new(plain) |> Map.put(:outcome, :ok)
@@ -87,5 +86,7 @@ defmodule Ambix.Telemetry do
 
   defp outcome({:error, %{kind: kind}}, _keys), do: %{outcome: :error, error_kind: kind}
   defp outcome({:error, _reason}, _keys), do: %{outcome: :error}
+  # A step that failed comes with what the agent was.
+  defp outcome({:error, error, _state}, keys), do: outcome({:error, error}, keys)
   defp outcome(_value, _keys), do: %{outcome: :ok}
 end

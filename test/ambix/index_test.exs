@@ -102,7 +102,7 @@ defmodule Ambix.IndexTest do
     {:ok, index} = Index.build(project(dir))
     assert {:ok, [%{symbol: "Cart.total/1", depth: 1}]} = Graph.callers(index, "Tax.with_tax/1")
     assert {:ok, callers} = Graph.callers(index, "with_tax", depth: 2)
-    assert Enum.map(callers, & &1.symbol) == ["Cart.total/1", "CartTest.adds up/1"] or length(callers) == 2
+    assert Enum.map(callers, &{&1.symbol, &1.depth}) == [{"Cart.total/1", 1}, {"CartTest: adds up", 2}]
     assert {:ok, [%{symbol: "Tax.with_tax/1"}]} = Graph.callees(index, "Cart.total/1")
     assert {:ok, impact} = Graph.impact(index, "lib/tax.ex")
     assert Enum.any?(impact, &(&1.file == "test/cart_test.exs"))
@@ -367,14 +367,7 @@ defmodule Ambix.IndexTest do
       ]
 
       for call <- calls do
-        result =
-          try do
-            call.()
-          rescue
-            # A map whose values are wrong is named by the exception, so it is not an ArgumentError.
-            error in [ArgumentError, ErlangError] -> error
-          end
-
+        result = call.()
         refute match?({:error, %Error{kind: :panic}}, result), inspect({name, argument, result})
       end
     end

@@ -3,6 +3,8 @@ defmodule Ambix.ModelTest do
 
   alias Ambix.{EmbeddingCache, Error, Index, Job, Model, Models}
 
+  @moduletag skip: Ambix.Test.Needs.models(["SmolLM2-135M-Instruct", "all-MiniLM-L6-v2"])
+
   # One model for all tests of this module: loading it is the longest part.
   setup_all do
     {:ok, path} = Models.path("SmolLM2-135M-Instruct")
@@ -48,6 +50,53 @@ defmodule Ambix.ModelTest do
   test "whoever stops reading a stream stops the model and finds nothing in the mailbox", %{model: model} do
     assert [{:text, _}] = model |> Model.stream("Tell a long story.", max_tokens: 4000) |> Enum.take(1)
     refute_received _
+  end
+
+  # The time of ExUnit ends a stream that waits for what never comes.
+  @tag timeout: 60_000
+  test "a stream ends with the error that ends the answer, whenever it comes", %{model: model} do
+    long = String.duplicate("word ", 9000)
+    assert_raise Error, ~r/a session of/, fn -> model |> Model.stream(long) |> Enum.to_list() end
+    refute_received _
+
+    # A template that refuses, before the first token.
+    refused = [%{role: "assistant", content: "I begin."}, %{role: "nobody", content: "Who?"}]
+    result = catch_error(model |> Model.stream(refused, max_tokens: 1) |> Enum.to_list())
+    assert result == [] or is_list(result) or match?(%Error{}, result)
+
+    # In the middle of the answer.
+    late = Model.stream(model, "Tell a long story.", max_tokens: 4000, timeout: 300)
+    assert_raise Error, ~r/time/, fn -> Enum.to_list(late) end
+    refute_received _
+
+    # One that cannot even begin.
+    assert_raise Error, ~r/a prompt is a text/, fn ->
+      model |> Model.stream({:no, :prompt}) |> Enum.to_list()
+    end
+
+    assert_raise ArgumentError, ~r/:max_tokens/, fn -> Model.stream(model, "x", max_tokens: 0) end
+  end
+
+  test "a stream goes on without the process that loaded the model", %{path: path} do
+    loaded = Task.async(fn -> Model.load(path) end)
+    {:ok, model} = Task.await(loaded, 60_000)
+    assert {:done, _} = model |> Model.stream("Name a fruit.", max_tokens: 4) |> Enum.to_list() |> List.last()
+  end
+
+  test "an answer says why it ended", %{model: model} do
+    assert {:ok, %{finish_reason: "length"}} = Model.generate(model, "Tell a long story.", max_tokens: 2)
+    assert {:ok, %{finish_reason: "stop"}} = Model.generate(model, "1 2 3 4 5 6", raw: true, stop: [" "])
+    assert {:ok, %{finish_reason: "end_of_text"}} = Model.generate(model, "Say only: yes", max_tokens: 400)
+  end
+
+  test "no more threads compute than there are cores", %{path: path} do
+    threads = fn -> length(File.ls!("/proc/self/task")) end
+    before = threads.()
+    {:ok, model} = Model.load(path, threads: 300)
+    assert {:ok, _} = Model.generate(model, "Name a fruit.", max_tokens: 2)
+    # Those of the model, and what other tests start meanwhile.
+    assert threads.() - before < System.schedulers_online() + 60
+    assert_raise ArgumentError, ~r/from 1 to 1024/, fn -> Model.load(path, threads: 0x1_0000_0000) end
   end
 
   test "stop texts end the answer and are not part of it", %{model: model} do

@@ -55,15 +55,18 @@ defmodule Ambix.OptionsTest do
         {:boolean, [{true, true}], [nil, 1]},
         {:string, [{"é", "é"}], [<<255>>, ~c"abc", :a]},
         {:atom, [{:a, :a}], ["a"]},
-        {:integer, [{-1, -1}], [1.0]},
-        {:pos_integer, [{1, 1}], [0, -1, 1.0]},
-        {:non_neg_integer, [{0, 0}], [-1]},
-        {:float, [{1, 1.0}, {0.5, 0.5}], ["1"]},
-        {:number, [{1, 1}, {0.5, 0.5}], [:one]},
+        {:integer, [{-1, -1}], [1.0, 2 ** 63, -(2 ** 70)]},
+        {:pos_integer, [{1, 1}, {2 ** 63 - 1, 2 ** 63 - 1}], [0, -1, 1.0, 2 ** 63]},
+        {:non_neg_integer, [{0, 0}], [-1, 2 ** 63]},
+        {{:integer, 2..3}, [{2, 2}, {3, 3}], [1, 4, 2.0]},
+        {:milliseconds, [{0, 0}, {2 ** 32 - 1, 2 ** 32 - 1}], [-1, 2 ** 32]},
+        {:pos_milliseconds, [{1, 1}], [0, 2 ** 32]},
+        {:float, [{1, 1.0}, {0.5, 0.5}], ["1", 2 ** 2000]},
+        {:number, [{1, 1}, {0.5, 0.5}], [:one, 2 ** 2000]},
         {:keyword_list, [{[a: 1], [a: 1]}], [[1]]},
         {{:in, [1, 2]}, [{1, 1}], [3]},
         {{:list, :string}, [{["a"], ["a"]}, {[], []}], [[1], "a"]},
-        {{:list, :float}, [{[1], [1.0]}], [["a"]]},
+        {{:list, :float}, [{[1], [1.0]}], [["a"], [1 | 2]]},
         {{:or, [:pos_integer, :string]}, [{1, 1}, {"a", "a"}], [0, nil]},
         {{:struct, URI}, [{%URI{}, %URI{}}], [%{}]},
         {{:custom, __MODULE__, :even, [:small]}, [{2, {:small, 2}}], [3]}
@@ -76,8 +79,35 @@ defmodule Ambix.OptionsTest do
 
       for given <- unquote(Macro.escape(refused)) do
         assert {:error, sentence} = Options.validate([it: given], schema)
-        assert sentence =~ "got: #{inspect(given)}"
+        assert sentence =~ "got: #{inspect(given, printable_limit: 60)}"
       end
+    end
+  end
+
+  # Every option of the library that is an integer has an end.
+  test "an integer that is larger than native code takes is refused with a sentence" do
+    index = %Ambix.Index{resource: make_ref(), root: "/"}
+    model = %Ambix.Model{resource: make_ref(), name: "test"}
+    huge = 2 ** 70
+
+    for call <- [
+          fn -> Ambix.Index.search(index, "a", limit: huge) end,
+          fn -> Ambix.Index.search(index, "a", wait: 2 ** 40) end,
+          fn -> Ambix.Index.lookup(index, "a", limit: huge) end,
+          fn -> Ambix.Index.grep(index, "a", context: huge) end,
+          fn -> Ambix.Index.context(index, "a", tokens: huge) end,
+          fn -> Ambix.Index.build(".", max_memory: huge) end,
+          fn -> Ambix.Graph.callers(index, "a", depth: huge) end,
+          fn -> Ambix.Graph.rank(index, limit: huge) end,
+          fn -> Ambix.Model.generate(model, "a", max_tokens: huge) end,
+          fn -> Ambix.Model.generate(model, "a", timeout: 2 ** 40) end,
+          fn -> Ambix.Model.generate(model, "a", temperature: 2 ** 2000) end,
+          fn -> Ambix.Model.fetch(:tree, wait: 2 ** 40) end,
+          fn -> Ambix.Search.new(max_nodes: huge) end,
+          fn -> Ambix.Search.new(max_depth: 2 ** 40) end
+        ] do
+      error = assert_raise ArgumentError, call
+      assert error.message =~ ~r/^expected :\w+ to be an? .*(below 2\^63|from \d+ to \d+|a number), got: /
     end
   end
 

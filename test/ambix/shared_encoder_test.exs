@@ -4,6 +4,8 @@ defmodule Ambix.SharedEncoderTest do
 
   alias Ambix.{Model, Models, Native}
 
+  @moduletag skip: Ambix.Test.Needs.model("all-MiniLM-L6-v2")
+
   test "all processes of the node share one encoder" do
     {:ok, folder} = Models.path("all-MiniLM-L6-v2")
     load = fn -> Model.load_encoder(folder, precision: :int8, threads: 1) end

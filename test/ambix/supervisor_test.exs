@@ -69,6 +69,49 @@ defmodule Ambix.SupervisorTest do
     assert Process.whereis(name)
   end
 
+  test "a model that is still loaded is waited for, as long as is said, and others are not kept waiting", %{
+    model: model,
+    encoder: encoder
+  } do
+    test = self()
+
+    load = fn part, given ->
+      send(test, {:loading, part, self()})
+      receive(do: (:go_on -> {:ok, given}))
+    end
+
+    # The supervision tree gives these options to the holder.
+    name = Module.concat(__MODULE__, "Holder#{System.unique_integer([:positive])}")
+    start_supervised!({Task.Supervisor, name: Module.concat(name, Tasks)}, id: :tasks)
+    opts = [name: name, tasks: Module.concat(name, Tasks), model: model, encoder: encoder, load: load]
+    start_supervised!({Holder, opts}, id: :holder)
+
+    assert_receive {:loading, :encoder, encoders}
+    assert {:error, %Error{kind: :unavailable}} = Model.fetch(name)
+    assert {:error, %Error{kind: :unavailable}} = Model.generate(name, "text")
+    assert {:error, %Error{kind: :timeout, message: sentence}} = Model.fetch_encoder(name, wait: 1)
+    assert sentence == "the encoder of #{inspect(name)} was not loaded after 1 ms"
+
+    waiting = Task.async(fn -> Model.fetch_encoder(name, wait: 60_000) end)
+    send(encoders, :go_on)
+    assert Task.await(waiting) == {:ok, encoder}
+
+    # The encoder is there for those who want it, though the model is not.
+    assert_receive {:loading, :model, models}
+    assert Ambix.encoder(name) == {:ok, encoder}
+    assert Ambix.encoder(name, wait: 60_000) == {:ok, encoder}
+    assert {:error, %Error{kind: :timeout}} = Ambix.model(name, wait: 1)
+
+    # What crashes is an error for those who wait, without what it crashed on.
+    waiting = Task.async(fn -> Ambix.model(name, wait: 60_000) end)
+
+    ExUnit.CaptureLog.capture_log(fn -> Process.exit(models, {:badmatch, "secret"}) && Task.await(waiting) end)
+
+    assert {:error, %Error{kind: :panic, message: sentence}} = Ambix.model(name, wait: 60_000)
+    assert sentence =~ "loading the model crashed"
+    refute sentence =~ "secret"
+  end
+
   test "the holder comes back after a crash, with what it held", %{model: model} do
     name = start(model: model)
     {:ok, _} = Holder.await(name, :model)

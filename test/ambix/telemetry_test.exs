@@ -2,7 +2,19 @@ defmodule Ambix.TelemetryTest do
   # A module named :telemetry is there for all processes while these tests run.
   use ExUnit.Case, async: false
 
-  alias Ambix.{Error, FakeTelemetry, Telemetry}
+  alias Ambix.{Error, FakeTelemetry, Graph, Index, Model, Models, Packages, Sandbox, Telemetry}
+  alias Ambix.Test.Needs
+
+  defmodule Steps do
+    @behaviour Ambix.Agent
+
+    @impl true
+    def init(outcome), do: {:ok, outcome}
+
+    @impl true
+    def step(:done, _emit), do: {:done, :result, :state}
+    def step(:error, _emit), do: {:error, Ambix.Error.new(:project, "the secret text"), :state}
+  end
 
   test "every span has three events" do
     events = Telemetry.events()
@@ -25,17 +37,91 @@ defmodule Ambix.TelemetryTest do
     assert_raise KeyError, fn -> Telemetry.span([:ambix, :nonsense], %{}, fn -> :ok end) end
   end
 
+  # Each span, what it needs, and the operation that emits it, which answers with what becomes of it.
+  @operations [
+    {[:ambix, :index, :build], nil, :ok, quote(do: Index.build(var!(dir)))},
+    {[:ambix, :index, :build], nil, :not_found, quote(do: Index.build(Path.join(var!(dir), "none")))},
+    {[:ambix, :index, :update], nil, :ok, quote(do: Index.update(var!(index)))},
+    {[:ambix, :index, :observe], nil, :ok, quote(do: Index.observe(var!(index), folders: []))},
+    {[:ambix, :index, :save], nil, :ok, quote(do: Index.save(var!(index), Path.join(var!(dir), "saved")))},
+    {[:ambix, :index, :open], nil, :not_found, quote(do: Index.open(Path.join(var!(dir), "none")))},
+    {[:ambix, :index, :status], nil, :ok, quote(do: Index.status(var!(index)))},
+    {[:ambix, :index, :search], nil, :ok, quote(do: Index.search(var!(index), "the secret text"))},
+    {[:ambix, :index, :search], nil, :ok, quote(do: Index.context(var!(index), "the secret text"))},
+    {[:ambix, :index, :lookup], nil, :ok, quote(do: Index.lookup(var!(index), "secret"))},
+    {[:ambix, :index, :grep], nil, :ok, quote(do: Index.grep(var!(index), "the secret text"))},
+    {[:ambix, :packages, :open], nil, :ok, quote(do: Packages.open(var!(dir), elixir: false))},
+    {[:ambix, :packages, :search], nil, :ok,
+     quote(do: Packages.search(var!(packages), "the secret text", index: var!(index)))},
+    {[:ambix, :graph, :query], nil, :ok, quote(do: Graph.definition(var!(index), "Cart"))},
+    {[:ambix, :graph, :query], nil, :not_found, quote(do: Graph.callers(var!(index), "secret"))},
+    {[:ambix, :model, :load], nil, :not_found, quote(do: Model.load(Path.join(var!(dir), "none.gguf")))},
+    {[:ambix, :model, :load], nil, :not_found, quote(do: Model.load_encoder(Path.join(var!(dir), "none")))},
+    {[:ambix, :model, :generate], Needs.model("SmolLM2-135M-Instruct"), :ok,
+     quote(do: Model.generate(model(), "the secret text", max_tokens: 2))},
+    {[:ambix, :model, :generate], Needs.model("SmolLM2-135M-Instruct"), :ok,
+     quote(do: Model.score(model(), "the secret text", ["a"]))},
+    {[:ambix, :model, :embed], Needs.model("all-MiniLM-L6-v2"), :ok,
+     quote(do: Model.embed(encoder(), ["the secret text"]))},
+    {[:ambix, :index, :embed], Needs.model("all-MiniLM-L6-v2"), :ok,
+     quote(do: Index.embed(var!(index), encoder()))},
+    {[:ambix, :sandbox, :run], Needs.sandbox(), :ok, quote(do: Sandbox.run(["echo", "the secret text"]))},
+    {[:ambix, :sandbox, :verdict], Needs.sandbox(), nil, quote(do: verdict(var!(dir)))},
+    {[:ambix, :fix, :run], nil, :project, quote(do: Ambix.Fix.run(var!(dir)))},
+    {[:ambix, :agent, :step], nil, :ok, quote(do: step(:done))},
+    {[:ambix, :agent, :step], nil, :project, quote(do: step(:error))}
+  ]
+
   describe "with the library" do
     setup do: FakeTelemetry.install()
 
-    test "each listed span emits start and stop, joined by their context" do
-      for span <- Telemetry.spans() do
-        assert Telemetry.span(span, %{mode: :fast}, fn -> {:ok, :value} end) == {:ok, :value}
-        start = span ++ [:start]
-        stop = span ++ [:stop]
-        assert_received {:event, ^start, %{system_time: _, monotonic_time: _}, %{mode: :fast} = before}
-        assert_received {:event, ^stop, %{duration: _}, %{mode: :fast, outcome: :ok} = metadata}
+    @tag :tmp_dir
+    setup %{tmp_dir: dir} do
+      File.write!(
+        Path.join(dir, "cart.ex"),
+        "defmodule Cart do\n  # the secret text\n  def total(x), do: x\nend\n"
+      )
+
+      {:ok, index} = Index.build(dir)
+      packages = %Packages{entries: []}
+      flush()
+      %{index: index, packages: packages}
+    end
+
+    test "each listed span has an operation here" do
+      assert Enum.uniq(for({span, _, _, _} <- @operations, do: span)) |> Enum.sort() ==
+               Enum.sort(Telemetry.spans())
+    end
+
+    for {{span, missing, outcome, operation}, nth} <- Enum.with_index(@operations) do
+      @tag :tmp_dir
+      @tag skip: missing
+      test "#{inspect(span)} is emitted by #{nth}: #{Macro.to_string(operation)}", %{
+        tmp_dir: dir,
+        index: index,
+        packages: packages
+      } do
+        _ = {dir, index, packages}
+        result = unquote(operation)
+        start = unquote(span) ++ [:start]
+        stop = unquote(span) ++ [:stop]
+        assert_receive {:event, ^start, %{system_time: _, monotonic_time: _}, before}
+        assert_receive {:event, ^stop, %{duration: _}, metadata}
         assert before.telemetry_span_context == metadata.telemetry_span_context
+        refute inspect({before, metadata}) =~ "secret"
+
+        case unquote(outcome) do
+          :ok -> assert metadata.outcome == :ok
+          nil -> assert metadata.outcome in [:ok, :error]
+          kind -> assert %{outcome: :error, error_kind: ^kind} = metadata
+        end
+
+        # What is told is what the caller gets.
+        case result do
+          {:ok, _} -> assert metadata.outcome == :ok
+          :ok -> assert metadata.outcome == :ok
+          {:error, %Error{kind: kind}} -> assert metadata.error_kind == kind
+        end
       end
     end
 
@@ -50,16 +136,6 @@ defmodule Ambix.TelemetryTest do
       refute inspect(metadata) =~ "secret"
     end
 
-    test "an error's kind is told, its message is not" do
-      result = {:error, Error.new(:io, "cannot read secret.ex")}
-      assert Telemetry.span([:ambix, :index, :open], %{}, fn -> result end) == result
-
-      assert_received {:event, [:ambix, :index, :open, :stop], _,
-                       %{outcome: :error, error_kind: :io} = metadata}
-
-      refute inspect(metadata) =~ "secret"
-    end
-
     test "a raise is told and goes on" do
       assert_raise RuntimeError, "no", fn ->
         Telemetry.span([:ambix, :fix, :run], %{}, fn -> raise "no" end)
@@ -68,4 +144,32 @@ defmodule Ambix.TelemetryTest do
       assert_received {:event, [:ambix, :fix, :run, :exception], %{duration: _}, %{kind: :error}}
     end
   end
+
+  defp flush do
+    receive do
+      {:event, _, _, _} -> flush()
+    after
+      0 -> :ok
+    end
+  end
+
+  defp model do
+    {:ok, path} = Models.path("SmolLM2-135M-Instruct")
+    {:ok, model} = Model.load(path)
+    model
+  end
+
+  defp encoder do
+    {:ok, folder} = Models.path("all-MiniLM-L6-v2")
+    {:ok, encoder} = Model.load_encoder(folder)
+    encoder
+  end
+
+  defp step(outcome) do
+    {:ok, agent} = Ambix.Agent.start_link(Steps, outcome)
+    Ambix.Agent.await(agent)
+  end
+
+  # A folder without a mix project: the verdict is an error, which is one of the span's outcomes.
+  defp verdict(dir), do: Sandbox.Project.verify(dir, %{"lib/a.ex" => "the secret text"})
 end

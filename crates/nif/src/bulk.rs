@@ -1,12 +1,15 @@
 //! What is taken out of an index, or made of texts, in bulk: chunks page by page, and vectors as one piece of memory.
 
 use ambix_core::{Error, Result};
+use ambix_macros::nif;
 use rustler::{Encoder, Env, NifMap, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::lanes::Lane;
 use crate::model::EncoderRef;
+use crate::pool;
 
 /// More chunks are not encoded at once: the texts of a page are copied to the caller's heap.
 const MOST_OF_A_PAGE: usize = 1000;
@@ -19,7 +22,7 @@ impl Resource for Floats {}
 
 impl Drop for Floats {
     fn drop(&mut self) {
-        job::drop_later(std::mem::take(&mut self.0));
+        pool::drop_later(std::mem::take(&mut self.0));
     }
 }
 
@@ -69,12 +72,12 @@ struct ExDense {
     vectors: Matrix,
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_snapshot(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || Ok(index.snapshot()))
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_chunks(env: Env<'_>, index: ResourceArc<IndexRef>, first: usize, count: usize) -> Term<'_> {
     guard(env, || {
         let index = index.current();
@@ -96,25 +99,24 @@ fn index_chunks(env: Env<'_>, index: ResourceArc<IndexRef>, first: usize, count:
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn index_vectors<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let dense = index.current().dense();
         let (rows, columns) = (dense.chunks.len(), dense.dimensions);
         Ok(ExDense { chunks: dense.chunks, vectors: Matrix::new(dense.data, rows, columns) })
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn encoder_matrix<'a>(
     env: Env<'a>,
     reference: Term<'a>,
     encoder: ResourceArc<EncoderRef>,
     texts: Vec<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let rows = encoder.encoder().embed(&texts, reporter.cancel())?;
         matrix(&rows, encoder.encoder().dimensions())

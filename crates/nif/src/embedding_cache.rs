@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ambix_core::Cancel;
 use ambix_core::retrieval::EmbeddingCache;
+use ambix_macros::nif;
 use rustler::{Env, NifMap, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
@@ -27,14 +29,14 @@ struct ExCacheStats {
     file_error: Option<String>,
 }
 
-#[rustler::nif(schedule = "DirtyIo")]
+#[nif(schedule = "DirtyIo")]
 fn embedding_cache_open(env: Env<'_>, path: Option<String>, max_bytes: u64) -> Term<'_> {
     guard(env, || {
         let cache = match path {
             Some(path) => {
                 let path = Path::new(&path);
                 let open = || EmbeddingCache::open(path, max_bytes);
-                CACHES.get_or_make((path.to_path_buf(), max_bytes), open)?
+                CACHES.get_or_make((path.to_path_buf(), max_bytes), &Cancel::new(), open)?
             }
             None => Arc::new(EmbeddingCache::new(max_bytes)),
         };
@@ -42,7 +44,7 @@ fn embedding_cache_open(env: Env<'_>, path: Option<String>, max_bytes: u64) -> T
     })
 }
 
-#[rustler::nif(schedule = "DirtyIo")]
+#[nif(schedule = "DirtyIo")]
 fn embedding_cache_stats(env: Env<'_>, cache: ResourceArc<CacheRef>) -> Term<'_> {
     guard(env, || {
         let stats = cache.0.stats();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ambix_core::{Error, ErrorKind};
+use ambix_macros::nif;
 use rustler::{Atom, Encoder, Env, NifException, Term};
 
 #[derive(NifException)]
@@ -36,7 +37,7 @@ fn exception<'a>(env: Env<'a>, kind: ErrorKind, message: String, details: Term<'
 }
 
 /// The kinds of error, as the Elixir library must list them.
-#[rustler::nif]
+#[nif]
 // normal: a short constant list
 fn error_kinds(env: Env<'_>) -> Term<'_> {
     let kinds: Vec<Atom> =

@@ -13,6 +13,8 @@ use rustler::{Encoder, Env, ResourceArc, Term};
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::lanes::Lane;
+use crate::pool;
 
 /// A graph of no more definitions answers every question about one symbol within the time of a dirty scheduler.
 const ANSWERS_AT_ONCE: usize = 50_000;
@@ -27,7 +29,7 @@ where
     let index = index.current();
     match index.graph_if_made().filter(|graph| graph.size() <= ANSWERS_AT_ONCE) {
         Some(graph) => guard(env, || question(graph)),
-        None => job::start(env, reference, move |_| job::install(|| question(index.graph()))),
+        None => job::start(env, reference, Lane::Query, move |_| pool::install(|| question(index.graph()))),
     }
 }
 

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use ambix_core::Result;
+use ambix_macros::nif;
 use rustler::types::atom;
 use rustler::{Encoder, Env, Term};
 
@@ -34,10 +35,10 @@ impl<T> Outcome<T> {
 pub fn run<T>(work: impl FnOnce() -> Result<T>) -> Outcome<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(keep_place_of_panics);
-    GUARDED.set(true);
+    let before = GUARDED.replace(true);
     // The state that a panic leaves behind is either dropped with the closure or guarded by locks that do not poison.
     let outcome = catch_unwind(AssertUnwindSafe(work));
-    GUARDED.set(false);
+    GUARDED.set(before);
     match outcome {
         Ok(result) => Outcome::Done(result),
         Err(payload) => Outcome::Panicked(format!("{}{}", text(payload.as_ref()), PLACE.take())),
@@ -78,7 +79,7 @@ fn text(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Panics on purpose, so that a test can see what becomes of it.
-#[rustler::nif]
+#[nif]
 // normal: returns at once
 fn panic_on_purpose(env: Env<'_>, text: String) -> Term<'_> {
     guard(env, || -> Result<bool> { std::panic::panic_any(text) })

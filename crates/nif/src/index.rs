@@ -13,6 +13,7 @@ use ambix_core::project::store::{FileStore, StoreOptions};
 use ambix_core::retrieval::{self, CachedEmbedder, Embedder, Index, StaticEncoder, persistence};
 use ambix_core::source::{Diagnostic, History, Severity, Stamps, WalkOptions};
 use ambix_core::{Error, ErrorKind, Result};
+use ambix_macros::nif;
 use parking_lot::{Mutex, RwLock};
 use rustler::{Atom, Binary, Env, NifMap, Resource, ResourceArc, Term};
 
@@ -20,8 +21,10 @@ pub use self::context::tokens_of;
 use crate::embedding_cache::CacheRef;
 use crate::guard::guard;
 use crate::job;
+use crate::lanes::Lane;
 use crate::live::{Kind, Live};
 use crate::model::EncoderRef;
+use crate::pool;
 use crate::watch::{Followed, freshness};
 
 mod atoms {
@@ -64,7 +67,7 @@ impl Resource for IndexRef {}
 impl Drop for IndexRef {
     fn drop(&mut self) {
         // Its own reference goes right after this, so that the job thread's is the last.
-        job::drop_later((self.current(), self.history.get_mut().take()));
+        pool::drop_later((self.current(), self.history.get_mut().take()));
     }
 }
 
@@ -201,14 +204,14 @@ struct ExSaving {
     export: bool,
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, ceilings: ExCeilings) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Build, move |reporter| {
         let options = BuildOptions::from(ceilings);
         let mut progress = |progress| reporter.progress(progress);
         let root = PathBuf::from(root);
-        let index = job::install(|| {
+        let index = pool::install(|| {
             let index = Index::build(&root, &options, &mut progress, reporter.cancel())?;
             index.with_encoder(shipped_encoder()?, reporter.cancel())
         })?;
@@ -218,7 +221,7 @@ fn index_build<'a>(env: Env<'a>, reference: Term<'a>, root: String, ceilings: Ex
 }
 
 /// `root` is the folder that the index is to be of, nil for that which it was saved with.
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn index_open<'a>(
     env: Env<'a>,
@@ -227,10 +230,10 @@ fn index_open<'a>(
     root: Option<String>,
     ceilings: ExCeilings,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Build, move |reporter| {
         let options = BuildOptions::from(ceilings);
         let (mut store, cancel) = (FileStore::new(path, StoreOptions::default()), reporter.cancel());
-        let index = job::install(|| {
+        let index = pool::install(|| {
             let stored = match &root {
                 Some(root) => persistence::import(&mut store, Path::new(root), cancel)?,
                 None => persistence::open(&mut store, cancel)?,
@@ -245,8 +248,7 @@ fn index_open<'a>(
 }
 
 /// `paths` are what to look at, nil for everything; `seen` says how much of what the watch of the folder has seen they are.
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn index_update<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -254,13 +256,13 @@ fn index_update<'a>(
     paths: Option<Vec<String>>,
     seen: Option<u64>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Build, move |reporter| {
         let mut progress = |progress| reporter.progress(progress);
         let paths: Option<BTreeSet<String>> = paths.map(|paths| paths.into_iter().collect());
         let followed = index.followed.read().clone();
         // Whoever reads everything reads what was seen before.
         let everything = followed.as_ref().filter(|_| paths.is_none()).map(|followed| followed.seen());
-        let changes = job::install(|| {
+        let changes = pool::install(|| {
             index.change(|current| match &paths {
                 Some(paths) => current.update_paths(paths, &index.options, &mut progress, reporter.cancel()),
                 None => current.update(&index.options, &mut progress, reporter.cancel()),
@@ -283,36 +285,35 @@ fn index_update<'a>(
 }
 
 /// The paths of which the index tells something else than what is on the disk.
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn index_differences<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let mut held = index.stamps.lock();
         let (stamps, current) = (&mut *held, index.current());
-        let paths = job::install(|| current.differences(stamps, &index.options, reporter.cancel()))?;
+        let paths = pool::install(|| current.differences(stamps, &index.options, reporter.cancel()))?;
         Ok(paths.into_iter().collect::<Vec<_>>())
     })
 }
 
 /// `:fresh`, `:updating`, `:stale` or `:unknown`, as answers say it.
-#[rustler::nif]
+#[nif]
 // normal: reads a few numbers
 fn index_freshness(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || Ok(index.freshness()))
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn index_observe<'a>(
     env: Env<'a>,
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     folders: Vec<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Build, move |reporter| {
         let mut progress = |progress| reporter.progress(progress);
         let folders: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
-        let observations = job::install(|| {
+        let observations = pool::install(|| {
             index.change(|current| current.with_compiled(&folders, &mut progress, reporter.cancel()))
         })?;
         Ok(ExObservations {
@@ -331,7 +332,7 @@ fn index_observe<'a>(
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn index_save<'a>(
     env: Env<'a>,
@@ -340,22 +341,22 @@ fn index_save<'a>(
     path: String,
     saving: ExSaving,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Build, move |reporter| {
         let options = StoreOptions { wait: Duration::from_millis(saving.wait), max_bytes: saving.max_disk };
         let (current, cancel) = (index.current(), reporter.cancel());
         if saving.export {
             let mut store = FileStore::new(path, options);
-            return Ok(job::install(|| persistence::export(&current, &mut store, cancel))?.bytes);
+            return Ok(pool::install(|| persistence::export(&current, &mut store, cancel))?.bytes);
         }
         let mut held = index.store.lock();
         let known = held.take().filter(|store| store.path() == Path::new(&path));
         let store = held.insert(known.unwrap_or_else(|| FileStore::new(path, options)));
         store.set_options(options);
-        Ok(job::install(|| persistence::save(&current, store, cancel))?.bytes)
+        Ok(pool::install(|| persistence::save(&current, store, cancel))?.bytes)
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn index_embed<'a>(
     env: Env<'a>,
@@ -364,7 +365,7 @@ fn index_embed<'a>(
     encoder: ResourceArc<EncoderRef>,
     cache: Option<ResourceArc<CacheRef>>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let cached =
             cache.as_ref().map(|cache| CachedEmbedder { embedder: encoder.encoder(), cache: &cache.0 });
         let embedder: &dyn Embedder = match &cached {
@@ -387,7 +388,7 @@ fn index_embed<'a>(
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || {
         let index = index.current();
@@ -408,7 +409,7 @@ fn index_info(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
 }
 
 /// What is known without the graph, which may not be made yet.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_counts(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || {
         let stats = index.current().stats();
@@ -422,7 +423,7 @@ fn index_counts(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_diagnostics(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || {
         let index = index.current();
@@ -440,7 +441,7 @@ fn index_diagnostics(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_text(env: Env<'_>, index: ResourceArc<IndexRef>, file: String) -> Term<'_> {
     guard(env, || match index.current().text(&file) {
         Some(text) => Ok(text.to_string()),
@@ -449,14 +450,14 @@ fn index_text(env: Env<'_>, index: ResourceArc<IndexRef>, file: String) -> Term<
 }
 
 /// The name of the commit up to which the history of the index's files is known, if it is.
-#[rustler::nif]
+#[nif]
 // normal: clones a short text
 fn index_history_tip(env: Env<'_>, index: ResourceArc<IndexRef>) -> Term<'_> {
     guard(env, || Ok(index.history.read().as_ref().map(|(tip, _)| tip.clone())))
 }
 
 /// What git said of the history up to the commit of that name.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_history<'a>(env: Env<'a>, index: ResourceArc<IndexRef>, tip: String, log: Binary<'a>) -> Term<'a> {
     guard(env, || {
         let history = Arc::new(History::parse(log.as_slice()));
@@ -468,7 +469,7 @@ fn index_history<'a>(env: Env<'a>, index: ResourceArc<IndexRef>, tip: String, lo
 }
 
 /// The arguments with which git says it.
-#[rustler::nif]
+#[nif]
 // normal: a constant
 fn history_log(env: Env<'_>) -> Term<'_> {
     guard(env, || Ok(History::LOG.to_vec()))

@@ -4,22 +4,24 @@
 //! while it runs and `{ref, {:ok, value} | {:error, error}}` at the end. Dropping the handle does not stop it; cancelling
 //! it does, and so does the end of the process that ordered it.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ambix_core::job::Progress;
 use ambix_core::{Cancel, Error, ErrorKind, Result};
-use parking_lot::{Condvar, Mutex};
+use ambix_macros::nif;
+use parking_lot::Mutex;
 use rustler::env::SavedTerm;
 use rustler::types::atom;
 use rustler::{Atom, Encoder, Env, LocalPid, Monitor, OwnedEnv, Resource, ResourceArc, Term};
 
 use crate::guard::{self, guard};
+use crate::lanes::{Lane, Task};
 use crate::live::{Kind, Live};
+use crate::pool;
 
 mod atoms {
-    rustler::atoms! { progress, phase, done, total }
+    rustler::atoms! { progress, phase, done, total, query, build, model }
 }
 
 /// The handle of a job.
@@ -102,35 +104,40 @@ impl Reporter {
 
 /// Starts a job for the calling process and answers `{:ok, handle}` at once.
 ///
-/// `reference` is the term that marks its messages. The result of `work` is sent as `{:ok, value}` or `{:error, error}`.
-pub fn start<'a, T, F>(env: Env<'a>, reference: Term<'a>, work: F) -> Term<'a>
+/// `reference` is the reference that marks its messages. The result of `work` is sent as `{:ok, value}` or `{:error, error}`.
+pub fn start<'a, T, F>(env: Env<'a>, reference: Term<'a>, lane: Lane, work: F) -> Term<'a>
 where
     T: Encoder + Send + 'static,
     F: FnOnce(&Reporter) -> Result<T> + Send + 'static,
 {
     guard(env, || {
+        // Any other term would be copied, which may take as long as it likes.
+        if !reference.is_ref() {
+            return Err(Error::invalid("a job needs a reference that marks its messages"));
+        }
         let cancel = Cancel::new();
         let job = ResourceArc::new(Job { cancel: cancel.clone(), _live: Live::new(Kind::Job) });
         let owner = env.pid();
         if job.monitor(Some(env), &owner).is_none() {
             return Err(Error::new(ErrorKind::Cancelled, "the process that ordered the work is gone"));
         }
-        let reporter = Reporter { owner: Owner::new(owner, reference), cancel };
+        let reporter = Reporter { owner: Owner::new(owner, reference), cancel: cancel.clone() };
         let held = job.clone();
-        pool().submit(Box::new(move || {
+        let work = Box::new(move || {
             let outcome = guard::run(|| {
                 reporter.cancel.check()?;
                 work(&reporter)
             });
             reporter.send(|env| outcome.encode(env, |env, value| value.encode(env)));
             drop(held);
-        }))?;
+        });
+        pool::submit(lane, Task { owner: Some(owner), cancel, work })?;
         Ok(job)
     })
 }
 
 /// Asks a job to stop. It still answers, with an error of the kind `:cancelled` or with its result if it was done.
-#[rustler::nif]
+#[nif]
 // normal: sets a flag
 fn job_cancel(job: ResourceArc<Job>) -> Atom {
     job.cancel.cancel();
@@ -138,158 +145,36 @@ fn job_cancel(job: ResourceArc<Job>) -> Atom {
 }
 
 /// Waits until it is cancelled or `milliseconds` are over, so that tests can see how jobs end.
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn job_wait<'a>(env: Env<'a>, reference: Term<'a>, milliseconds: u64) -> Term<'a> {
-    start(env, reference, move |reporter| {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(milliseconds);
-        while std::time::Instant::now() < deadline {
+    start(env, reference, Lane::Query, move |reporter| {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(milliseconds) {
             reporter.cancel().check()?;
-            thread::sleep(std::time::Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
         Ok(milliseconds)
     })
 }
 
-type Work = Box<dyn FnOnce() + Send>;
-
-/// Worker threads that are started as they are needed, up to a ceiling; work beyond it waits its turn.
-struct Pool {
-    state: Mutex<State>,
-    wake: Condvar,
-    ceiling: usize,
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Work>,
-    workers: usize,
-    idle: usize,
-}
-
-/// More than this many waiting jobs are refused: nobody waits for the ten-thousandth.
-const MAX_QUEUE: usize = 4096;
-
-/// Deep enough for everything that core does, which recurses nowhere on foreign input.
-const STACK_BYTES: usize = 8 << 20;
-
-fn pool() -> &'static Arc<Pool> {
-    static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
-    POOL.get_or_init(|| {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        Arc::new(Pool { state: Mutex::default(), wake: Condvar::new(), ceiling: (2 * cores).max(4) })
+/// Holds a thread of a lane for `milliseconds`, cancelled or not, so that tests can see what becomes of others.
+#[nif]
+// normal: starts a job
+fn job_hang<'a>(env: Env<'a>, reference: Term<'a>, lane: Atom, milliseconds: u32) -> Term<'a> {
+    let lane = if lane == atoms::build() {
+        Lane::Build
+    } else if lane == atoms::model() {
+        Lane::Model
+    } else if lane == atoms::query() {
+        Lane::Query
+    } else {
+        return guard(env, || -> Result<bool> {
+            Err(Error::invalid("the lane is one of :query, :build and :model"))
+        });
+    };
+    start(env, reference, lane, move |_| {
+        thread::sleep(Duration::from_millis(milliseconds.into()));
+        Ok(milliseconds)
     })
-}
-
-impl Pool {
-    fn submit(self: &Arc<Self>, work: Work) -> Result<()> {
-        let mut state = self.state.lock();
-        if state.queue.len() >= MAX_QUEUE {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                "too many jobs are waiting; try again when some are done",
-            ));
-        }
-        state.queue.push_back(work);
-        if state.idle >= state.queue.len() || state.workers >= self.ceiling {
-            self.wake.notify_one();
-            return Ok(());
-        }
-        state.workers += 1;
-        let name = format!("ambix-job-{}", state.workers);
-        let pool = self.clone();
-        let spawned = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || pool.work());
-        if let Err(refused) = spawned {
-            state.workers -= 1;
-            if state.workers == 0 {
-                state.queue.pop_back();
-                return Err(Error::new(ErrorKind::Limit, format!("no thread can be started: {refused}")));
-            }
-        }
-        Ok(())
-    }
-
-    fn work(&self) {
-        lower_priority();
-        let mut state = self.state.lock();
-        loop {
-            match state.queue.pop_front() {
-                Some(work) => {
-                    drop(state);
-                    work();
-                    state = self.state.lock();
-                }
-                None => {
-                    state.idle += 1;
-                    self.wake.wait(&mut state);
-                    state.idle -= 1;
-                }
-            }
-        }
-    }
-}
-
-/// Runs `work` with the threads that jobs share for parallel loops, whose priority is low like the jobs' own.
-pub fn install<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    static THREADS: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
-    let threads = THREADS.get_or_init(|| {
-        rayon::ThreadPoolBuilder::new()
-            .thread_name(|nth| format!("ambix-loop-{nth}"))
-            .start_handler(|_| lower_priority())
-            .stack_size(STACK_BYTES)
-            .build()
-            .ok()
-    });
-    match threads {
-        Some(threads) => threads.install(work),
-        // No threads are to be had: the caller's own does the work.
-        None => work(),
-    }
-}
-
-/// Drops a value on a job thread. Destructors of resources run on a scheduler of the BEAM, and something large takes longer
-/// to free than a scheduler may be kept.
-pub fn drop_later<T: Send + 'static>(value: T) {
-    // Work that is refused is dropped with the value, here.
-    _ = pool().submit(Box::new(move || drop(value)));
-}
-
-/// The priority of jobs: beside a thread that is always busy one gets about a tenth of a core. At the lowest, 19, it would be a
-/// seventieth, and a search would take minutes while the machine compiles something; the schedulers wake up no sooner for it.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
-
-/// Lets the schedulers of the BEAM go first: whoever waits for a page must not wait for an index.
-///
-/// The thread gets a low priority and, from Linux 6.12 on, turns of half a millisecond, so that a scheduler that
-/// wakes up is not kept waiting for the rest of a long one.
-pub fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    {
-        const HALF_A_MILLISECOND: u64 = 500_000;
-        let wish = SchedAttr {
-            size: size_of::<SchedAttr>() as u32,
-            policy: libc::SCHED_BATCH as u32,
-            nice: NICE,
-            runtime: HALF_A_MILLISECOND,
-            ..SchedAttr::default()
-        };
-        // SAFETY: a system call on the calling thread (0) that reads the structure; a refusal changes nothing.
-        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wish, 0) };
-    }
-}
-
-/// `struct sched_attr` of `sched_setattr(2)`, in its first version.
-#[cfg(target_os = "linux")]
-#[repr(C)]
-#[derive(Default)]
-struct SchedAttr {
-    size: u32,
-    policy: u32,
-    flags: u64,
-    nice: i32,
-    priority: u32,
-    runtime: u64,
-    deadline: u64,
-    period: u64,
 }

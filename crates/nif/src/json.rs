@@ -1,8 +1,10 @@
 //! JSON for what leaves and enters the tools: command output and JSON-lines files. Elixir 1.14 has none of its own.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use ambix_core::{Error, ErrorKind, Result};
+use ambix_macros::nif;
 use rustler::types::atom;
 use rustler::{Binary, Encoder, Env, MapIterator, Term, TermType};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -12,8 +14,11 @@ use crate::guard::guard;
 /// Deeper terms and documents are refused, so that no input can exhaust the stack of a scheduler.
 const MAX_DEPTH: usize = 100;
 
+/// A larger document is not written. A term may hold another many times in the memory of one.
+const MAX_BYTES: usize = 256 << 20;
+
 /// The term of a JSON document: objects become maps with strings as keys, numbers integers or floats, `null` `nil`.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn json_decode<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
     guard(env, || {
         let mut reader = serde_json::Deserializer::from_slice(text.as_slice());
@@ -24,7 +29,7 @@ fn json_decode<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
 }
 
 /// The JSON of a term, keys in the order of their text.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn json_encode<'a>(env: Env<'a>, term: Term<'a>) -> Term<'a> {
     guard(env, || {
         let mut text = Vec::new();
@@ -104,19 +109,23 @@ impl<'de, 'a> Visitor<'de> for Seed<'a> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Term<'a>, A::Error> {
         let inner = self.deeper()?;
-        let mut map = Term::map_new(self.env);
+        // A key that comes twice keeps its last value, as most readers have it.
+        let mut values: HashMap<String, Term<'a>> = HashMap::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(inner)?;
-            // A key that comes twice keeps its last value, as most readers have it.
-            map = map.map_put(key, value).map_err(|_| serde::de::Error::custom("not a map"))?;
+            values.insert(key, entries.next_value_seed(inner)?);
         }
-        Ok(map)
+        let pairs: Vec<(String, Term<'a>)> = values.into_iter().collect();
+        Term::map_from_pairs(self.env, &pairs).map_err(|_| serde::de::Error::custom("not a map"))
     }
 }
 
 fn write(text: &mut Vec<u8>, term: Term<'_>, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
         let message = format!("a term nested more than {MAX_DEPTH} deep cannot be written as JSON");
+        return Err(Error::new(ErrorKind::Limit, message));
+    }
+    if text.len() > MAX_BYTES {
+        let message = format!("a term of more than {} MiB of JSON cannot be written", MAX_BYTES >> 20);
         return Err(Error::new(ErrorKind::Limit, message));
     }
     match term.get_type() {

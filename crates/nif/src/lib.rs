@@ -4,6 +4,7 @@
 //! text ([`guard`]). Work that may take longer than a tenth of a second runs on threads of our own ([`job`]) and answers
 //! by messages; it stops when its job is cancelled and when the process that ordered it ends.
 
+mod arguments;
 mod bulk;
 mod embedding_cache;
 mod error;
@@ -13,10 +14,12 @@ mod guard;
 mod index;
 mod job;
 mod json;
+mod lanes;
 mod library;
 mod live;
 mod lookup;
 mod model;
+mod pool;
 mod propose;
 mod sandbox;
 mod search;

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use ambix_macros::nif;
 use rustler::codegen_runtime::inventory;
 use rustler::{Env, Term};
 
@@ -12,7 +13,7 @@ pub fn load(_env: Env<'_>, version: Term<'_>) -> bool {
 }
 
 /// Name and arity of every NIF, to be compared with the stubs of `Ambix.Native`.
-#[rustler::nif]
+#[nif]
 // normal: a short constant list
 fn nif_functions() -> Vec<(String, u32)> {
     let mut functions: Vec<(String, u32)> = inventory::iter::<rustler::Nif>()
@@ -27,7 +28,7 @@ fn nif_functions() -> Vec<(String, u32)> {
 }
 
 /// What this library was compiled with.
-#[rustler::nif]
+#[nif]
 // normal: a short constant list
 fn features() -> Vec<&'static str> {
     let mut features = Vec::new();

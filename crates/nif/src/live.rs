@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ambix_macros::nif;
 use rustler::NifMap;
 
 static JOBS: AtomicUsize = AtomicUsize::new(0);
@@ -65,7 +66,7 @@ struct Counts {
 }
 
 /// How many resources of each kind live.
-#[rustler::nif]
+#[nif]
 // normal: reads five numbers
 fn live_resources() -> Counts {
     let read = |kind: Kind| kind.counter().load(Ordering::Relaxed);

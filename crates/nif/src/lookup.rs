@@ -4,11 +4,14 @@ use ambix_core::retrieval::{Case, Found, FoundLine, Grep, Lookup, Named};
 use ambix_core::source::Language;
 use ambix_core::syntax::DefinitionKind;
 use ambix_core::{Cancel, Error, Result};
+use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::lanes::Lane;
+use crate::pool;
 
 mod atoms {
     rustler::atoms! { sensitive, insensitive, smart }
@@ -84,7 +87,7 @@ struct ExLine {
     kind: Option<&'static str>,
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_lookup<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
@@ -111,8 +114,7 @@ fn index_lookup<'a>(
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn index_grep<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -120,10 +122,10 @@ fn index_grep<'a>(
     pattern: String,
     options: ExGrep,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let grep = grep_of(pattern, options)?;
         let freshness = index.freshness();
-        let found = job::install(|| index.current().grep(&grep, reporter.cancel()))?;
+        let found = pool::install(|| index.current().grep(&grep, reporter.cancel()))?;
         Ok(ExFound::of(found, freshness))
     })
 }

@@ -11,11 +11,14 @@ use ambix_core::inference::{
 use ambix_core::retrieval::{Embedder, Reranker};
 use ambix_core::source::ContentHash;
 use ambix_core::{Cancel, Error, Result};
+use ambix_macros::nif;
 use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::job;
+use crate::lanes::Lane;
 use crate::live::{Kind, Live};
+use crate::pool;
 use crate::shared::Shared;
 
 mod atoms {
@@ -137,8 +140,9 @@ impl ExLoadOptions {
         };
         Ok(LoadOptions {
             max_bytes: Some(self.max_bytes),
-            threads: self.threads,
-            on_thread_start: Some(Arc::new(job::lower_priority)),
+            // More than there are cores make nothing faster, and a machine has no more than so many threads.
+            threads: self.threads.clamp(1, pool::cores()),
+            on_thread_start: Some(Arc::new(pool::lower_priority)),
             device,
             precision,
             cancel: cancel.clone(),
@@ -195,22 +199,23 @@ struct ExModelInfo {
     bytes: u64,
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn model_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: ExLoadOptions) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let model = Model::load(Path::new(&path), &options.into_core(reporter.cancel())?)?;
         Ok(ResourceArc::new(ModelRef { model, _live: Live::new(Kind::Model) }))
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn encoder_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: ExLoadOptions) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let folder = Path::new(&path);
-        let loaded = ENCODERS.get_or_make(EncoderKey::new(folder, &options), || {
-            let encoder = Encoder::load(folder, &options.into_core(reporter.cancel())?)?;
+        let cancel = reporter.cancel();
+        let loaded = ENCODERS.get_or_make(EncoderKey::new(folder, &options), cancel, || {
+            let encoder = Encoder::load(folder, &options.into_core(cancel)?)?;
             Ok(LoadedEncoder { encoder, _live: Live::new(Kind::Model) })
         })?;
         let dimensions = loaded.encoder.dimensions();
@@ -218,8 +223,7 @@ fn encoder_load<'a>(env: Env<'a>, reference: Term<'a>, path: String, options: Ex
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn model_generate<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -227,7 +231,7 @@ fn model_generate<'a>(
     prompt: ExPrompt,
     options: ExGenerateOptions,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let model = &model.model;
         let cancel = match options.timeout {
             Some(milliseconds) => {
@@ -283,8 +287,7 @@ pub fn chat_options(cancel: &Cancel) -> ChatOptions {
     ChatOptions { answer: true, now, cancel: cancel.clone() }
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn model_score<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -292,7 +295,7 @@ fn model_score<'a>(
     prompt: String,
     continuations: Vec<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let continuations: Vec<&str> = continuations.iter().map(String::as_str).collect();
         let scores = inference::score(&model.model, &prompt, &continuations, reporter.cancel())?;
         let row = |score: inference::Score| ExScore { logprob: score.logprob, tokens: score.tokens };
@@ -300,12 +303,12 @@ fn model_score<'a>(
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn model_count_tokens(env: Env<'_>, model: ResourceArc<ModelRef>, text: String) -> Term<'_> {
     guard(env, || model.model.tokenizer().count(&text))
 }
 
-#[rustler::nif]
+#[nif]
 // normal: copies six fields
 fn model_info(env: Env<'_>, model: ResourceArc<ModelRef>) -> Term<'_> {
     guard(env, || {
@@ -321,15 +324,14 @@ fn model_info(env: Env<'_>, model: ResourceArc<ModelRef>) -> Term<'_> {
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn encoder_embed<'a>(
     env: Env<'a>,
     reference: Term<'a>,
     encoder: ResourceArc<EncoderRef>,
     texts: Vec<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         encoder.0.encoder.embed(&texts, reporter.cancel())
     })

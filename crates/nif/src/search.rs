@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ambix_core::search::{Budget, Cost, NodeId, Policy, Reason, State, Status, Task, Thought, Tree, Verdict};
 use ambix_core::{Error, Result};
+use ambix_macros::nif;
 use parking_lot::Mutex;
 use rustler::{Atom, Binary, Encoder, Env, NewBinary, NifMap, Resource, ResourceArc, Term};
 
@@ -109,7 +110,7 @@ struct ExNode<'a> {
     note: String,
 }
 
-#[rustler::nif]
+#[nif]
 // normal: allocates an empty tree
 fn tree_new(env: Env<'_>, options: ExOptions) -> Term<'_> {
     guard(env, || {
@@ -135,7 +136,7 @@ fn tree_new(env: Env<'_>, options: ExOptions) -> Term<'_> {
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn tree_ask(env: Env<'_>, tree: ResourceArc<TreeRef>, count: usize) -> Term<'_> {
     guard(env, || {
         let Search { tree, payloads } = &mut *tree.search.lock();
@@ -154,7 +155,7 @@ fn tree_ask(env: Env<'_>, tree: ResourceArc<TreeRef>, count: usize) -> Term<'_> 
 
 type ExThought<'a> = (Binary<'a>, f64, String);
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn tree_children<'a>(
     env: Env<'a>,
     tree: ResourceArc<TreeRef>,
@@ -164,7 +165,7 @@ fn tree_children<'a>(
     tell(env, &tree, thoughts, |tree, thoughts| tree.tell_children(node, thoughts))
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn tree_more<'a>(
     env: Env<'a>,
     tree: ResourceArc<TreeRef>,
@@ -189,7 +190,7 @@ fn tell<'a>(
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn tree_verdict<'a>(env: Env<'a>, tree: ResourceArc<TreeRef>, node: NodeId, verdict: ExVerdict) -> Term<'a> {
     guard(env, || {
         let verdict = Verdict {
@@ -203,13 +204,13 @@ fn tree_verdict<'a>(env: Env<'a>, tree: ResourceArc<TreeRef>, node: NodeId, verd
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: puts one node back
 fn tree_untried(env: Env<'_>, tree: ResourceArc<TreeRef>, node: NodeId) -> Term<'_> {
     guard(env, || tree.search.lock().tree.tell_untried(node).map(|()| true))
 }
 
-#[rustler::nif]
+#[nif]
 // normal: stores a number
 fn tree_tick(env: Env<'_>, tree: ResourceArc<TreeRef>, seconds: f64) -> Term<'_> {
     guard(env, || {
@@ -218,7 +219,7 @@ fn tree_tick(env: Env<'_>, tree: ResourceArc<TreeRef>, seconds: f64) -> Term<'_>
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn tree_status(env: Env<'_>, tree: ResourceArc<TreeRef>) -> Term<'_> {
     guard(env, || {
         let tree = &tree.search.lock().tree;
@@ -237,7 +238,7 @@ fn tree_status(env: Env<'_>, tree: ResourceArc<TreeRef>) -> Term<'_> {
 }
 
 /// `children` of a node are shown at the most; a line counts the others.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn tree_trace<'a>(env: Env<'a>, tree: ResourceArc<TreeRef>, form: Atom, children: usize) -> Term<'a> {
     guard(env, || -> Result<Term<'a>> {
         let Search { tree, payloads } = &*tree.search.lock();

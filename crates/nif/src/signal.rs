@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ambix_core::{Error, ErrorKind};
+use ambix_macros::nif;
 use rustler::{Env, Term};
 
 use crate::guard::guard;
@@ -22,7 +23,7 @@ extern "C" fn terminate(_signal: libc::c_int) {
 }
 
 /// While it is on, SIGINT acts as SIGTERM, and is remembered.
-#[rustler::nif]
+#[nif]
 // normal: one system call
 fn signal_interrupt(env: Env<'_>, on: bool) -> Term<'_> {
     guard(env, || {
@@ -38,7 +39,7 @@ fn signal_interrupt(env: Env<'_>, on: bool) -> Term<'_> {
 }
 
 /// Whether SIGINT came while it was on.
-#[rustler::nif]
+#[nif]
 // normal: reads a flag
 fn signal_interrupted(env: Env<'_>) -> Term<'_> {
     guard(env, || Ok(INTERRUPTED.load(Ordering::Relaxed)))

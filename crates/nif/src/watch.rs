@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ambix_core::source::{self, Batch, Changed, Means, Watch, WatchOptions, WatchState};
 use ambix_core::{Error, ErrorKind, Result};
+use ambix_macros::nif;
 use parking_lot::Mutex;
 use rustler::types::atom;
 use rustler::{Atom, Encoder, Env, LocalPid, Monitor, NifMap, Resource, ResourceArc, Term};
@@ -13,6 +14,7 @@ use rustler::{Atom, Encoder, Env, LocalPid, Monitor, NifMap, Resource, ResourceA
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job::{self, Owner};
+use crate::lanes::Lane;
 use crate::live::{Kind, Live};
 
 mod atoms {
@@ -122,12 +124,12 @@ struct ExWatched {
 }
 
 /// Answers with a handle as the result of a job, and from then on sends `{ref, {:changed, seen, paths | :all}}`.
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn watch_start<'a>(env: Env<'a>, reference: Term<'a>, root: String, options: ExWatchOptions) -> Term<'a> {
     let pid = env.pid();
     let owner = Owner::new(pid, reference);
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Build, move |_| {
         let live = Live::new(Kind::Watch);
         let tell = move |batch: Batch| {
             let _live = &live;
@@ -145,7 +147,7 @@ fn watch_start<'a>(env: Env<'a>, reference: Term<'a>, root: String, options: ExW
 }
 
 /// Ends a watch.
-#[rustler::nif]
+#[nif]
 // normal: sends a message to its thread
 fn watch_stop(watch: ResourceArc<WatchRef>) -> Atom {
     watch.end();
@@ -153,7 +155,7 @@ fn watch_stop(watch: ResourceArc<WatchRef>) -> Atom {
 }
 
 /// What a watch has seen.
-#[rustler::nif]
+#[nif]
 // normal: reads a few numbers
 fn watch_state(env: Env<'_>, watch: ResourceArc<WatchRef>) -> Term<'_> {
     guard(env, || {
@@ -170,7 +172,7 @@ fn watch_state(env: Env<'_>, watch: ResourceArc<WatchRef>) -> Term<'_> {
 
 /// From now on the answers of an index say how it stands with its folder. It holds what the watch had seen at `seen`, which is
 /// 0 if it was not read since the watch began.
-#[rustler::nif]
+#[nif]
 // normal: stores a pointer
 fn index_follow(
     env: Env<'_>,

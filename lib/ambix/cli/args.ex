@@ -100,7 +100,12 @@ defmodule Ambix.CLI.Args do
   end
 
   defp switch(:boolean), do: :boolean
-  defp switch(type) when type in [:integer, :pos_integer, :non_neg_integer], do: :integer
+  defp switch({:integer, _range}), do: :integer
+
+  defp switch(type)
+       when type in [:integer, :pos_integer, :non_neg_integer, :milliseconds, :pos_milliseconds],
+       do: :integer
+
   defp switch(type) when type in [:float, :number], do: :float
   defp switch(_), do: :string
 

@@ -5,7 +5,7 @@ defmodule Ambix.Index.Server do
 
   use GenServer
 
-  alias Ambix.{Error, Index, Job, Model, Native, Shared}
+  alias Ambix.{Error, Index, Job, Model, Native, Redact, Shared}
   alias Ambix.Index.Server.State
 
   @doc """
@@ -127,12 +127,18 @@ defmodule Ambix.Index.Server do
     {:reply, :ok, %{server | subscribers: subscribers}}
   end
 
+  # What nobody asks would end the server, and with it the index; and its state and the request would be logged.
+  def handle_call(_request, _from, server),
+    do: {:reply, {:error, Error.new(:invalid_argument, "an index server knows no such request")}, server}
+
   @impl GenServer
   def handle_cast({:encoder, encoder}, server),
     do: {:noreply, apply_effects(State.encoder(server.state, encoder), server)}
 
   def handle_cast({:changed, paths}, server),
     do: {:noreply, apply_effects(State.changed(server.state, paths, nil), server)}
+
+  def handle_cast(_request, server), do: {:noreply, server}
 
   @impl GenServer
   def handle_info({ref, result}, %{task: %Task{ref: ref}} = server) do
@@ -141,7 +147,7 @@ defmodule Ambix.Index.Server do
   end
 
   def handle_info({:DOWN, ref, :process, _pid, reason}, %{task: %Task{ref: ref}} = server) do
-    error = Error.new(:panic, "work on the index crashed: #{Exception.format_exit(reason)}")
+    error = Error.new(:panic, "work on the index crashed: #{Redact.reason(reason)}")
     {:noreply, over({:error, error}, server)}
   end
 
@@ -171,6 +177,9 @@ defmodule Ambix.Index.Server do
     if server.watch, do: Native.watch_stop(server.watch)
     Shared.erase(server.name, :index)
   end
+
+  @doc false
+  defdelegate format_status(status), to: Redact
 
   defp over(result, server) do
     server = %{server | task: nil, progress: nil}

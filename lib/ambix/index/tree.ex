@@ -50,23 +50,23 @@ defmodule Ambix.Index.Tree do
           "always done on file systems of the network"
     ],
     quiet: [
-      type: :non_neg_integer,
+      type: :milliseconds,
       default: 75,
       doc: "changes are taken in when there was none for so many milliseconds"
     ],
     max_delay: [
-      type: :pos_integer,
+      type: :pos_milliseconds,
       default: 1000,
       doc: "or so many milliseconds after the first of them; an operation of git is waited for"
     ],
     poll: [
-      type: :pos_integer,
+      type: :pos_milliseconds,
       default: 2000,
       doc:
         "milliseconds between two looks at whether the root is still there, and at all files where there are no events"
     ],
     save_after: [
-      type: :pos_integer,
+      type: :pos_milliseconds,
       default: 5000,
       doc: "an index that follows its folder is saved so many milliseconds after a change"
     ]

@@ -131,14 +131,24 @@ defmodule Ambix.Index.Wishes do
     end
   end
 
+  @doc "The handle of the model in the options, or nil."
+  @spec model(keyword) :: reference | nil
+  def model(opts) do
+    case opts[:model] do
+      nil -> nil
+      %Model{resource: resource} -> resource
+      other -> raise ArgumentError, "expected :model to be an Ambix.Model, got: #{inspect(other, limit: 5)}"
+    end
+  end
+
   @doc "Atoms as native code names them."
   @spec names([atom]) :: [String.t()]
   def names(atoms), do: Enum.map(atoms, &Atom.to_string/1)
 
-  @doc "Whether native code can take what a caller gave as text."
-  @spec readable(binary, String.t()) :: :ok | {:error, Error.t()}
-  def readable(binary, what) do
-    if String.valid?(binary),
+  @doc "Whether native code can take what a caller gave as text. An error does not tell it: it may be a source."
+  @spec readable(term, String.t()) :: :ok | {:error, Error.t()}
+  def readable(text, what) do
+    if is_binary(text) and String.valid?(text),
       do: :ok,
       else:
         {:error,

@@ -1,13 +1,16 @@
 defmodule Ambix.Model.Holder do
   @moduledoc false
-  # Loads a tree's encoder and model and offers them in `Ambix.Shared`. Loading happens after the start, so that an application is up at once; calls
-  # to this process wait for it.
+  # Loads a tree's encoder and model and offers them in `Ambix.Shared`. They are loaded after the start, one after the other in tasks, so that
+  # an application is up at once and this process answers meanwhile.
 
   use GenServer
 
-  alias Ambix.{EmbeddingCache, Error, Index, Model, Models, Shared}
+  alias Ambix.{EmbeddingCache, Error, Index, Model, Models, Redact, Shared}
 
-  @doc "Options: `:name` (of the tree), `:precision` (of an encoder), `:model` and `:encoder`: nil, a path, a name of the catalogue, or one that is loaded."
+  @doc """
+  Options: `:name` (of the tree), `:tasks` (a task supervisor), `:precision` (of an encoder), `:model` and `:encoder`: nil, a path, a
+  name of the catalogue, or one that is loaded; for tests, `:load`, a function of the part and what was given for it.
+  """
   @spec start_link(keyword) :: GenServer.on_start()
   def start_link(opts), do: GenServer.start_link(__MODULE__, opts, name: server(opts[:name]))
 
@@ -15,17 +18,31 @@ defmodule Ambix.Model.Holder do
   @spec server(atom) :: atom
   def server(name), do: Module.concat(name, Model)
 
-  @doc "Waits until everything is loaded and returns what there is of `part` then."
+  @doc "What the tree of that name has of `part`; while it is loaded, waits for so many milliseconds."
+  @spec fetch(atom, :model | :encoder, non_neg_integer) :: {:ok, term} | {:error, Error.t()}
+  def fetch(name, part, 0), do: Shared.get(name, part)
+  def fetch(name, part, wait), do: await(name, part, wait)
+
+  @doc "Waits until `part` is loaded and returns what there is of it then."
   @spec await(atom, :model | :encoder, timeout) :: {:ok, term} | {:error, Error.t()}
-  def await(name, part, timeout \\ :infinity), do: GenServer.call(server(name), {:get, part}, timeout)
+  def await(name, part, timeout \\ :infinity) do
+    GenServer.call(server(name), {:get, part}, timeout)
+  catch
+    :exit, {:timeout, _} ->
+      {:error, Error.new(:timeout, "the #{part} of #{inspect(name)} was not loaded after #{timeout} ms")}
+
+    :exit, _ ->
+      Shared.get(name, part)
+  end
 
   @impl GenServer
   def init(opts) do
     # So that `terminate/2` takes back what was offered.
     Process.flag(:trap_exit, true)
     Ambix.Compat.set_label({Ambix.Model, opts[:name]})
+    parts = parts(opts)
 
-    for part <- parts(opts),
+    for part <- parts,
         do:
           Shared.put(
             opts[:name],
@@ -33,28 +50,56 @@ defmodule Ambix.Model.Holder do
             {:error, Error.new(:unavailable, "the #{part} is being loaded, ask again in a moment")}
           )
 
-    {:ok, opts, {:continue, :load}}
+    {:ok, next(%{opts: opts, loading: nil, left: parts, waiting: []})}
   end
+
+  @impl GenServer
+  def handle_call({:get, part}, from, holder) do
+    if part in holder.left or match?({^part, _task}, holder.loading),
+      do: {:noreply, %{holder | waiting: [{part, from} | holder.waiting]}},
+      else: {:reply, Shared.get(holder.opts[:name], part), holder}
+  end
+
+  @impl GenServer
+  def handle_info({ref, result}, %{loading: {part, %Task{ref: ref}}} = holder) do
+    Process.demonitor(ref, [:flush])
+    {:noreply, loaded(part, result, holder)}
+  end
+
+  def handle_info({:DOWN, ref, :process, _pid, reason}, %{loading: {part, %Task{ref: ref}}} = holder) do
+    error = Error.new(:panic, "loading the #{part} crashed: #{Redact.reason(reason)}")
+    {:noreply, loaded(part, {:error, error}, holder)}
+  end
+
+  def handle_info(_message, holder), do: {:noreply, holder}
+
+  @impl GenServer
+  def terminate(_reason, %{opts: opts, loading: loading}) do
+    with {_part, task} <- loading, do: Task.shutdown(task, :brutal_kill)
+    Enum.each(parts(opts), &Shared.erase(opts[:name], &1))
+  end
+
+  @doc false
+  defdelegate format_status(status), to: Redact
 
   # The encoder first: it is small, and the index waits for it.
-  @impl GenServer
-  def handle_continue(:load, opts) do
-    for part <- parts(opts) do
-      result = load(part, opts[part], opts)
-      Shared.put(opts[:name], part, result)
-      with {:encoder, {:ok, encoder}} <- {part, result}, do: Index.Server.encoder(opts[:name], encoder)
-    end
+  defp parts(opts), do: Enum.filter([:encoder, :model], &opts[&1])
 
-    {:noreply, opts}
+  defp next(%{left: []} = holder), do: %{holder | loading: nil}
+
+  defp next(%{left: [part | left], opts: opts} = holder) do
+    load = opts[:load] || fn part, given -> load(part, given, opts) end
+    task = Task.Supervisor.async_nolink(opts[:tasks], fn -> load.(part, opts[part]) end)
+    %{holder | loading: {part, task}, left: left}
   end
 
-  @impl GenServer
-  def handle_call({:get, part}, _from, opts), do: {:reply, Shared.get(opts[:name], part), opts}
-
-  @impl GenServer
-  def terminate(_reason, opts), do: Enum.each(parts(opts), &Shared.erase(opts[:name], &1))
-
-  defp parts(opts), do: Enum.filter([:encoder, :model], &opts[&1])
+  defp loaded(part, result, %{opts: opts} = holder) do
+    Shared.put(opts[:name], part, result)
+    with {:encoder, {:ok, encoder}} <- {part, result}, do: Index.Server.encoder(opts[:name], encoder)
+    {served, waiting} = Enum.split_with(holder.waiting, &match?({^part, _from}, &1))
+    for {_part, from} <- served, do: GenServer.reply(from, result)
+    next(%{holder | waiting: waiting})
+  end
 
   defp load(:encoder, given, opts) when is_binary(given) do
     with {:ok, path} <- Models.resolve(given) do

@@ -88,6 +88,9 @@ defmodule Ambix.Sandbox.Box do
     end
   end
 
+  @doc false
+  defdelegate format_status(status), to: Ambix.Redact
+
   @impl true
   def init({owner, command, limits, opts}) do
     options = [:binary, :exit_status, :stderr_to_stdout, :hide, args: command.args]

@@ -191,8 +191,11 @@ defmodule Ambix.Sandbox.Project do
   @spec verdict(GenServer.server(), changes(), keyword()) :: {:ok, verdict()} | {:error, Error.t()}
   def verdict(server, changes, opts \\ []) do
     with {:ok, opts} <- options(opts, @verdict_options),
-         :ok <- check_changes(changes),
-         do: call(server, {:verdict, changes, opts}, opts.within_ms)
+         :ok <- check_changes(changes) do
+      Ambix.Telemetry.span([:ambix, :sandbox, :verdict], %{}, fn ->
+        call(server, {:verdict, changes, opts}, opts.within_ms)
+      end)
+    end
   end
 
   @typedoc """
@@ -298,6 +301,9 @@ defmodule Ambix.Sandbox.Project do
   end
 
   ## The server
+
+  @doc false
+  defdelegate format_status(status), to: Ambix.Redact
 
   @impl true
   def init(bench) do

@@ -28,6 +28,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     native::core_without_beam,
     native::core_without_policy,
     native::normal_schedulers,
+    native::guarded_arguments,
     native::no_panics,
     files::native_door,
     files::elixir_door,

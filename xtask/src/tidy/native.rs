@@ -83,6 +83,20 @@ pub fn normal_schedulers(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// What `rustler::nif` decodes by itself raises, and shows the arguments in the log.
+pub fn guarded_arguments(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in tree.under("crates/nif/src/", &[".rs"]) {
+        for (line, code) in code_lines(file) {
+            if code.contains("rustler::nif") {
+                let message = "A NIF has the attribute `#[nif]` of `ambix_macros`, which decodes its arguments in the guard.";
+                findings.push(Finding::new(&file.path, line, message));
+            }
+        }
+    }
+    findings
+}
+
 /// Nothing in the library that the BEAM loads panics by its own will.
 pub fn no_panics(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -151,6 +165,13 @@ mod tests {
         let files =
             [("crates/core/src/a.rs", bad), ("crates/core/src/b.rs", good), ("crates/nif/src/c.rs", bad)];
         assert_places(core_without_policy, &files, &["crates/core/src/a.rs:2", "crates/core/src/a.rs:4"]);
+    }
+
+    #[test]
+    fn the_arguments_of_a_nif_are_decoded_in_the_guard() {
+        let text = "#[nif]\nfn a() {}\n\n#[rustler::nif(schedule = \"DirtyCpu\")]\nfn b() {}\n";
+        assert_places(guarded_arguments, &[("crates/nif/src/a.rs", text)], &["crates/nif/src/a.rs:4"]);
+        assert_places(guarded_arguments, &[("crates/macros/src/lib.rs", text)], &[]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use fixedbitset::FixedBitSet;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::entry::{ChunkTable, Entry};
+use super::patterns;
 use crate::source::Language;
 use crate::syntax::{Chunk, DefinitionKind};
 use crate::{Error, Result};
@@ -98,6 +99,7 @@ struct Paths {
 
 impl Paths {
     fn new(patterns: &[String]) -> Result<Paths> {
+        patterns::check(patterns)?;
         let (refused, wanted): (Vec<&str>, Vec<&str>) =
             patterns.iter().map(String::as_str).partition(|pattern| pattern.starts_with('!'));
         Ok(Paths {

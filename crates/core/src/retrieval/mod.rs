@@ -8,6 +8,7 @@ mod trigrams;
 
 mod entry;
 mod filter;
+mod patterns;
 
 mod best;
 mod bm25;

@@ -3,6 +3,7 @@
 
 use ambix_core::graph::LinkKind;
 use ambix_core::{Error, Result};
+use ambix_macros::nif;
 use rustler::{Atom, Env, ResourceArc, Term};
 
 use super::rows::{ExHit, ExReference, ExSymbol};
@@ -14,13 +15,13 @@ mod atoms {
 }
 
 /// The kinds of links, as the Elixir library must list them, and whether they are calls.
-#[rustler::nif]
+#[nif]
 // normal: a short constant list
 fn graph_link_kinds() -> Vec<(&'static str, bool)> {
     LinkKind::ALL.iter().map(|kind| (kind.as_str(), kind.is_call())).collect()
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn graph_find<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -32,7 +33,7 @@ fn graph_find<'a>(
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn graph_reach<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -70,7 +71,7 @@ fn way_of(way: Atom) -> Result<(bool, bool)> {
     }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn graph_references<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -83,7 +84,7 @@ fn graph_references<'a>(
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn graph_implementations<'a>(
     env: Env<'a>,
     reference: Term<'a>,

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use ambix_core::graph::{CodeGraph, Export, Format, LinkKind, Picture, SymbolId};
 use ambix_core::{Error, Result};
+use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::{kinds_or, named_or_in};
 use crate::index::IndexRef;
 use crate::job;
+use crate::lanes::Lane;
+use crate::pool;
 
 mod atoms {
     rustler::atoms! { both, dependents, dependencies }
@@ -79,7 +82,7 @@ impl Part {
     }
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_export<'a>(
     env: Env<'a>,
@@ -88,14 +91,14 @@ fn graph_export<'a>(
     format: String,
     part: ExPart,
 ) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let format = Format::of_name(&format).ok_or_else(|| {
             let known: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
             Error::invalid(format!("the format is one of {}, not {format:?}", known.join(", ")))
         })?;
         let part = Part::of(part, &|_| true)?;
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let mut export = Export::new().kinds(part.kinds.iter().copied());
             if let Some(symbols) = part.symbols(graph)? {
@@ -106,7 +109,7 @@ fn graph_export<'a>(
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_picture<'a>(
     env: Env<'a>,
@@ -115,10 +118,10 @@ fn graph_picture<'a>(
     part: ExPart,
     drawing: ExDrawing,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let part = Part::of(part, &LinkKind::is_call)?;
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let symbols = part.symbols(graph)?;
             let ExDrawing { modules, max_nodes } = drawing;

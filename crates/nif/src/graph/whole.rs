@@ -4,13 +4,16 @@ use ambix_core::Error;
 use ambix_core::graph::{
     CommunityOptions, CycleOptions, DeadOptions, LinkKind, NeighbourhoodOptions, Phase, Symbol,
 };
+use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::rows::{ExDead, ExImpact, ExLink, ExPath, ExRank, ExSymbol};
 use super::{all_named, kinds_or, named, named_or_in};
 use crate::index::{IndexRef, tokens_of};
 use crate::job;
+use crate::lanes::Lane;
 use crate::model::ModelRef;
+use crate::pool;
 
 mod atoms {
     rustler::atoms! { modules, symbols }
@@ -51,7 +54,7 @@ struct ExNeighbourhood {
 /// A call as exported: caller and callee, each as module, name and arity.
 type ExEdge = ((String, Option<String>, Option<u8>), (String, String, u8));
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_impact<'a>(
     env: Env<'a>,
@@ -59,9 +62,9 @@ fn graph_impact<'a>(
     index: ResourceArc<IndexRef>,
     path_or_symbol: String,
 ) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let ids = named_or_in(graph, &path_or_symbol)?;
             let touched: Vec<Symbol> = ids.iter().filter_map(|id| graph.symbol(*id)).collect();
@@ -70,17 +73,16 @@ fn graph_impact<'a>(
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn graph_impact_of_lines<'a>(
     env: Env<'a>,
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
     lines: Vec<(String, u32, u32)>,
 ) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let lines = lines.iter().map(|(path, first, last)| (path.as_str(), *first, *last));
             let (touched, impact) = graph.impact_of_lines(lines);
@@ -89,7 +91,7 @@ fn graph_impact_of_lines<'a>(
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_paths<'a>(
     env: Env<'a>,
@@ -100,9 +102,9 @@ fn graph_paths<'a>(
     kinds: Option<Vec<String>>,
     limit: usize,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let kinds = kinds_or(kinds, &LinkKind::is_call)?;
             let (from, to) = (named(graph, &from)?, named(graph, &to)?);
@@ -112,7 +114,7 @@ fn graph_paths<'a>(
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_cycles<'a>(
     env: Env<'a>,
@@ -121,9 +123,9 @@ fn graph_cycles<'a>(
     kinds: Option<Vec<String>>,
     phase: Option<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let kinds = kinds_or(kinds, &|kind| CycleOptions::default().kinds.contains(&kind))?;
             let phase = phase.map(|name| phase_of(&name)).transpose()?;
@@ -153,8 +155,7 @@ fn phase_of(name: &str) -> Result<Phase, Error> {
         .ok_or_else(|| Error::invalid(format!("the phase is one of compile_time and run_time, not {name:?}")))
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn graph_dead<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -163,9 +164,9 @@ fn graph_dead<'a>(
     tests: bool,
     keep: Vec<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let roots = graph.expand(&all_named(graph, &keep)?);
             let dead = graph.dead(&DeadOptions { public, tests, roots }, reporter.cancel())?;
@@ -174,7 +175,7 @@ fn graph_dead<'a>(
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_communities<'a>(
     env: Env<'a>,
@@ -185,9 +186,9 @@ fn graph_communities<'a>(
     resolution: f64,
     seed: u64,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let kinds = kinds_or(kinds, &|kind| CommunityOptions::default().kinds.contains(&kind))?;
             let options = CommunityOptions { kinds, resolution, seed };
@@ -214,8 +215,7 @@ fn graph_communities<'a>(
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn graph_rank<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -223,9 +223,9 @@ fn graph_rank<'a>(
     limit: usize,
     seeds: Vec<String>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let seeds = graph.expand(&all_named(graph, &seeds)?);
             let ranked = graph.rank(&seeds, reporter.cancel())?;
@@ -238,8 +238,7 @@ fn graph_rank<'a>(
     })
 }
 
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn graph_neighbourhood<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -248,9 +247,9 @@ fn graph_neighbourhood<'a>(
     tokens: usize,
     model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Query, move |reporter| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let graph = index.graph();
             let symbols = all_named(graph, &symbols)?;
             let options = NeighbourhoodOptions {
@@ -270,16 +269,16 @@ fn graph_neighbourhood<'a>(
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_count_edges<'a>(env: Env<'a>, reference: Term<'a>, index: ResourceArc<IndexRef>) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let index = index.current();
-        job::install(|| Ok(index.graph().edges().count()))
+        pool::install(|| Ok(index.graph().edges().count()))
     })
 }
 
-#[rustler::nif]
+#[nif]
 // normal: starts a job
 fn graph_edges<'a>(
     env: Env<'a>,
@@ -287,9 +286,9 @@ fn graph_edges<'a>(
     index: ResourceArc<IndexRef>,
     guessed: bool,
 ) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let index = index.current();
-        job::install(|| {
+        pool::install(|| {
             let edges = index.graph().edges();
             let edges = edges.filter(|edge| !edge.inlined && (guessed || edge.basis.is_certain()));
             let edges = edges.map(|edge| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ambix_core::context::{self, Estimate, Order, PackOptions, Section, Source, TokenCounter};
 use ambix_core::retrieval::{self, Index};
 use ambix_core::{Cancel, Result};
+use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::query::{ExMadeFrom, ExWishes, named, query_for, query_of};
@@ -70,7 +71,7 @@ impl ExSection {
     }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_context<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
@@ -102,7 +103,7 @@ fn index_context<'a>(
 }
 
 /// A context from several indexes, each with the name that its paths are shown behind.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_context_all<'a>(
     env: Env<'a>,
     indexes: Vec<(ResourceArc<IndexRef>, String)>,

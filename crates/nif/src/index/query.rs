@@ -6,11 +6,13 @@ use ambix_core::retrieval::{self, Answer, Filter, Hit, Index, MadeFrom, Mode, Qu
 use ambix_core::source::{History, Language};
 use ambix_core::syntax::DefinitionKind;
 use ambix_core::{Cancel, Error, Result};
+use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, NifUntaggedEnum, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::lanes::Lane;
 use crate::model::{EncoderRef, ModelRef};
 
 mod atoms {
@@ -137,7 +139,7 @@ impl From<MadeFrom> for ExMadeFrom {
     }
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_search<'a>(
     env: Env<'a>,
     index: ResourceArc<IndexRef>,
@@ -155,8 +157,7 @@ fn index_search<'a>(
 }
 
 /// A search whose best places a model looks at once more.
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn index_rerank<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -166,7 +167,7 @@ fn index_rerank<'a>(
     encoder: Option<ResourceArc<EncoderRef>>,
     reranker: ExReranker,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Model, move |reporter| {
         let freshness = index.freshness();
         let (index, history) = (index.current(), index.history());
         let query = query_for(&index, history, query, wishes, encoder.as_deref())?;
@@ -175,7 +176,7 @@ fn index_rerank<'a>(
     })
 }
 
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn index_search_all(
     env: Env<'_>,
     indexes: Vec<ResourceArc<IndexRef>>,

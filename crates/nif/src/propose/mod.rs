@@ -12,11 +12,13 @@ use ambix_core::retrieval::Index;
 use ambix_core::source::File;
 use ambix_core::syntax::{self, Definition, DefinitionKind, FileFacts};
 use ambix_core::{Cancel, Error, ErrorKind, Result};
+use ambix_macros::nif;
 use rustler::{Env, NifMap, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
+use crate::lanes::Lane;
 use crate::model::ModelRef;
 
 /// Files that candidates are made for: those with the most suspicious lines.
@@ -79,8 +81,7 @@ struct ExPage {
 type ExEdit = (usize, usize, String);
 
 /// The lines of the project that may hold the fault, the most suspicious first, at most `limit`. Test files are no suspects.
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn propose_localise<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -88,7 +89,7 @@ fn propose_localise<'a>(
     tests: Vec<ExTestRun>,
     limit: usize,
 ) -> Term<'a> {
-    job::start(env, reference, move |_| {
+    job::start(env, reference, Lane::Query, move |_| {
         let index = index.current();
         let mut names: HashMap<String, Arc<str>> = HashMap::new();
         let mut name =
@@ -118,8 +119,7 @@ fn propose_localise<'a>(
 
 /// A page of the changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that
 /// of the index. A model adds its own and helps to order the likeliest, on the first page.
-#[rustler::nif]
-// normal: starts a job
+#[nif(schedule = "DirtyCpu")]
 fn propose_candidates<'a>(
     env: Env<'a>,
     reference: Term<'a>,
@@ -129,7 +129,7 @@ fn propose_candidates<'a>(
     options: ExOptions,
     model: Option<ResourceArc<ModelRef>>,
 ) -> Term<'a> {
-    job::start(env, reference, move |reporter| {
+    job::start(env, reference, Lane::Build, move |reporter| {
         let index = index.current();
         let model = model.as_ref().map(|model| model.model());
         let sources: BTreeMap<String, (String, FileFacts)> = sources
@@ -289,7 +289,7 @@ fn changeable(index: &Index) -> Vec<(&str, &FileFacts)> {
 }
 
 /// The text after edits, whose places are bytes of `text`.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn edit_apply(env: Env<'_>, text: String, edits: Vec<ExEdit>) -> Term<'_> {
     guard(env, || {
         let edits = edits.into_iter().map(|(start, end, new)| Edit::new(start, end, new)).collect();
@@ -298,7 +298,7 @@ fn edit_apply(env: Env<'_>, text: String, edits: Vec<ExEdit>) -> Term<'_> {
 }
 
 /// The unified diff from `old` to `new`, as `patch -p1` takes it.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn edit_diff(env: Env<'_>, path: String, old: String, new: String) -> Term<'_> {
     guard(env, || {
         if path.is_empty() {

@@ -25,6 +25,7 @@ use self::pattern::Pattern;
 use self::scan::Scan;
 use super::entry::Entry;
 use super::index::Index;
+use super::patterns;
 use crate::{Cancel, Error, Result};
 
 /// The first round searches so many files, and each further one twice as many, until there are enough lines.
@@ -114,6 +115,7 @@ struct Globs {
 
 impl Globs {
     fn new(globs: &[String]) -> Result<Globs> {
+        patterns::check(globs)?;
         let mut builders = [GitignoreBuilder::new(""), GitignoreBuilder::new("")];
         for glob in globs {
             let (builder, bare) = match glob.strip_prefix('!') {

@@ -1,0 +1,193 @@
+//! Which job runs next. Work is kept apart by how long it takes, and the processes that order it take turns.
+//!
+//! A lane has a ceiling of threads, and one process may hold no more than half of them. What keeps a thread for long, or does not stop
+//! when it is cancelled, is no longer counted: another thread may take its place, up to a hard ceiling. So neither
+//! hung work nor a greedy process can stop what others order.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use ambix_core::{Cancel, Error, ErrorKind, Result};
+use rustler::LocalPid;
+
+/// What kind of work a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Questions that somebody waits for, of milliseconds to seconds.
+    Query,
+    /// Whatever reads and writes files: builds, updates, saving.
+    Build,
+    /// Models and encoders: loaded, asked.
+    Model,
+    /// Destructors.
+    Free,
+}
+
+impl Lane {
+    /// Every lane, in the order of their numbers.
+    pub const ALL: [Lane; 4] = [Lane::Query, Lane::Build, Lane::Model, Lane::Free];
+}
+
+/// A process may have so many jobs waiting in a lane.
+const MAX_WAITING_OF_OWNER: usize = 1024;
+
+/// So many jobs wait in a lane: nobody waits for the ten-thousandth.
+const MAX_WAITING: usize = 8192;
+
+/// A lane never has more threads.
+const MAX_THREADS: usize = 32;
+
+/// Work that has a thread for longer is not counted.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Work that goes on for longer after it was cancelled is not counted.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What a thread runs.
+pub type Work = Box<dyn FnOnce() + Send>;
+
+/// A job that waits for a thread.
+pub struct Task {
+    /// The process that ordered it, if one did.
+    pub owner: Option<LocalPid>,
+    /// What stops it.
+    pub cancel: Cancel,
+    /// What it does.
+    pub work: Work,
+}
+
+struct Running {
+    number: u64,
+    owner: Option<LocalPid>,
+    cancel: Cancel,
+    since: Instant,
+    /// When it was first seen that it was cancelled.
+    cancelled: Option<Instant>,
+}
+
+impl Running {
+    fn ignores_cancellation(&self, now: Instant) -> bool {
+        self.cancelled.is_some_and(|since| now.duration_since(since) >= GRACE)
+    }
+
+    fn is_counted(&self, now: Instant) -> bool {
+        now.duration_since(self.since) < PATIENCE && !self.ignores_cancellation(now)
+    }
+}
+
+/// What waits and what runs in one lane.
+pub struct Queue {
+    ceiling: usize,
+    waiting: VecDeque<(Option<LocalPid>, VecDeque<Task>)>,
+    running: Vec<Running>,
+    started: u64,
+}
+
+impl Queue {
+    /// An empty lane of so many threads.
+    pub fn new(ceiling: usize) -> Queue {
+        Queue { ceiling, waiting: VecDeque::new(), running: Vec::new(), started: 0 }
+    }
+
+    /// Threads that the lane has while nothing in it hangs.
+    pub fn ceiling(&self) -> usize {
+        self.ceiling
+    }
+
+    /// Whether something waits.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Puts a job behind those of its owner.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] if too many wait.
+    pub fn push(&mut self, task: Task) -> Result<()> {
+        let refused = |whose| {
+            let sentence = format!("too many jobs {whose} are waiting; try again when some are done");
+            Err(Error::new(ErrorKind::Limit, sentence))
+        };
+        if self.waiting.iter().map(|(_, tasks)| tasks.len()).sum::<usize>() >= MAX_WAITING {
+            return refused("of all processes");
+        }
+        match self.waiting.iter_mut().find(|(owner, _)| *owner == task.owner) {
+            Some((_, tasks)) if tasks.len() >= MAX_WAITING_OF_OWNER => return refused("of this process"),
+            Some((_, tasks)) => tasks.push_back(task),
+            None => self.waiting.push_back((task.owner, VecDeque::from([task]))),
+        }
+        Ok(())
+    }
+
+    /// Takes back the job that was put there last by `owner`.
+    pub fn withdraw(&mut self, owner: Option<LocalPid>) -> Option<Task> {
+        let at = self.waiting.iter().position(|(waiting, _)| *waiting == owner)?;
+        let task = self.waiting[at].1.pop_back();
+        if self.waiting[at].1.is_empty() {
+            self.waiting.remove(at);
+        }
+        task
+    }
+
+    /// Whether [`Queue::take`] would give a job.
+    pub fn is_ready(&mut self, now: Instant) -> bool {
+        self.next(now).is_some()
+    }
+
+    /// The job whose turn it is, and the number under which it runs.
+    pub fn take(&mut self, now: Instant) -> Option<(u64, Task)> {
+        let at = self.next(now)?;
+        let (owner, mut tasks) = self.waiting.remove(at)?;
+        let task = tasks.pop_front();
+        if !tasks.is_empty() {
+            self.waiting.push_back((owner, tasks));
+        }
+        let task = task?;
+        self.started += 1;
+        let running =
+            Running { number: self.started, owner, cancel: task.cancel.clone(), since: now, cancelled: None };
+        self.running.push(running);
+        Some((self.started, task))
+    }
+
+    /// A job that was taken is over.
+    pub fn done(&mut self, number: u64) {
+        self.running.retain(|running| running.number != number);
+    }
+
+    /// Takes out all waiting jobs that were cancelled: they have no more to do than to say so.
+    pub fn cancelled(&mut self) -> Vec<Task> {
+        let mut cancelled = Vec::new();
+        for (_, tasks) in &mut self.waiting {
+            if tasks.iter().any(|task| task.cancel.is_cancelled()) {
+                let (gone, kept) =
+                    std::mem::take(tasks).into_iter().partition(|task| task.cancel.is_cancelled());
+                *tasks = kept;
+                let gone: VecDeque<Task> = gone;
+                cancelled.extend(gone);
+            }
+        }
+        self.waiting.retain(|(_, tasks)| !tasks.is_empty());
+        cancelled
+    }
+
+    /// The place of the first owner who may have a thread, if there is one to have.
+    fn next(&mut self, now: Instant) -> Option<usize> {
+        if self.waiting.is_empty() || self.running.len() >= MAX_THREADS {
+            return None;
+        }
+        for running in &mut self.running {
+            if running.cancelled.is_none() && running.cancel.is_cancelled() {
+                running.cancelled = Some(now);
+            }
+        }
+        if self.running.iter().filter(|running| running.is_counted(now)).count() >= self.ceiling {
+            return None;
+        }
+        let share = self.ceiling.div_ceil(2);
+        self.waiting.iter().position(|(owner, _)| {
+            let held = |running: &&Running| running.owner == *owner && !running.ignores_cancellation(now);
+            owner.is_none() || self.running.iter().filter(held).count() < share
+        })
+    }
+}

@@ -1,0 +1,39 @@
+defmodule Ambix.Redact do
+  @moduledoc false
+  # What a process of ours shows of itself when it crashes or is looked at. Prompts, sources and results of tests pass through its state and
+  # messages, and a log is no place for them.
+
+  @doc "For `format_status/1` of a `GenServer`, as OTP 25 has it: no state, no message, and of a reason only its kind."
+  @spec format_status(map) :: map
+  def format_status(status) do
+    Map.new(status, fn
+      {:reason, reason} -> {:reason, shape(reason)}
+      {:log, _log} -> {:log, []}
+      {key, _value} -> {key, :hidden}
+    end)
+  end
+
+  @doc "A reason for an exit as words, without the terms that it holds."
+  @spec reason(term) :: String.t()
+  def reason(reason), do: reason |> shape() |> Exception.format_exit()
+
+  defp shape(reason) when is_atom(reason), do: reason
+
+  defp shape({reason, [_ | _] = stack}) when is_tuple(hd(stack)),
+    do: {shape(reason), Enum.map(stack, &frame/1)}
+
+  defp shape(%Ambix.Error{} = error), do: error
+
+  defp shape(%module{__exception__: true}),
+    do: %RuntimeError{message: "#{inspect(module)} (its text is hidden)"}
+
+  defp shape({tag, reason}) when tag in [:shutdown, :nocatch], do: {tag, shape(reason)}
+  defp shape({tag, _reason}) when is_atom(tag), do: {tag, :hidden}
+  defp shape(_reason), do: :hidden
+
+  # A frame has the arguments where no clause took them.
+  defp frame({module, function, arguments, place}) when is_list(arguments),
+    do: {module, function, length(arguments), place}
+
+  defp frame(frame), do: frame
+end
