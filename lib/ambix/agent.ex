@@ -28,6 +28,7 @@ defmodule Ambix.Agent do
   """
 
   use GenServer, restart: :temporary
+  use Ambix.Redact
 
   alias Ambix.{Error, Options, Telemetry}
 
@@ -213,9 +214,6 @@ defmodule Ambix.Agent do
 
   @impl true
   def terminate(_reason, agent), do: stop_worker(agent.worker)
-
-  @doc false
-  defdelegate format_status(status), to: Ambix.Redact
 
   defp work(%{module: module, state: state} = agent) do
     agent_pid = self()

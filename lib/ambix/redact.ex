@@ -1,7 +1,45 @@
 defmodule Ambix.Redact do
   @moduledoc false
-  # What a process of ours shows of itself when it crashes or is looked at. Prompts, sources and results of tests pass through its state and
-  # messages, and a log is no place for them.
+  # What a server of ours shows of itself when it crashes or is looked at. Prompts, sources and results of tests pass through its state and
+  # messages, and a log is no place for them. `use Ambix.Redact`, behind `use GenServer`, hides them: also in the stack trace, which has the
+  # arguments of a function that no clause fits.
+
+  @callbacks [init: 1, handle_call: 3, handle_cast: 2, handle_info: 2, handle_continue: 2, terminate: 2]
+
+  defmacro __using__(_opts) do
+    quote do
+      @before_compile Ambix.Redact
+
+      @doc false
+      defdelegate format_status(status), to: Ambix.Redact
+    end
+  end
+
+  defmacro __before_compile__(env) do
+    # Not those that `use GenServer` defines, which have a context.
+    for {name, arity} <- @callbacks,
+        {:v1, :def, meta, _clauses} <- [Module.get_definition(env.module, {name, arity})],
+        meta[:context] == nil do
+      arguments = Macro.generate_arguments(arity, __MODULE__)
+
+      quote do
+        defoverridable [{unquote(name), unquote(arity)}]
+
+        @impl GenServer
+        def unquote(name)(unquote_splicing(arguments)),
+          do: Ambix.Redact.run(fn -> super(unquote_splicing(arguments)) end)
+      end
+    end
+  end
+
+  @doc "Runs a callback; what it raises goes on without the terms that it holds."
+  @spec run((() -> result)) :: result when result: term
+  def run(callback) do
+    callback.()
+  catch
+    kind, reason when kind in [:error, :exit] ->
+      :erlang.raise(kind, shape(reason), Enum.map(__STACKTRACE__, &frame/1))
+  end
 
   @doc "For `format_status/1` of a `GenServer`, as OTP 25 has it: no state, no message, and of a reason only its kind."
   @spec format_status(map) :: map

@@ -67,6 +67,13 @@ defmodule Ambix.NativeTest do
       assert Job.run(&Native.job_wait(&1, 1), nil) == {:ok, 1}
     end
 
+    test "that are too large to be walked through are refused", %{right: right} do
+      for {function, place} <- [{{:tree_children, 3}, 2}, {{:index_lookup, 4}, 2}, {{:json_encode, 1}, 0}] do
+        arguments = List.replace_at(right[function], place, Hostile.doubled())
+        assert {:error, %Error{kind: :limit}} = apply(Native, elem(function, 0), arguments)
+      end
+    end
+
     test "that are wrong are named, but what they are is not told", %{right: right} do
       told = fn function, place, value ->
         arguments = List.replace_at(right[function], place, value)

@@ -10,6 +10,7 @@ defmodule Ambix.RedactTest do
   # Crashes a server of ours, which is of the same callbacks as all, and returns what is logged.
   defmodule Server do
     use GenServer
+    use Redact
     def start(secret), do: GenServer.start(__MODULE__, secret)
     @impl true
     def init(secret), do: {:ok, secret}
@@ -22,8 +23,6 @@ defmodule Ambix.RedactTest do
     def handle_call({:crash, :clause, text}, _from, _state), do: only(:this, text)
     def handle_call({:crash, :exit, text}, _from, _state), do: exit({:because, text})
     defp only(:that, text), do: text
-    @doc false
-    defdelegate format_status(status), to: Redact
   end
 
   for how <- [:raise, :match, :clause, :exit] do

@@ -4,6 +4,7 @@ defmodule Ambix.Index.Server do
   # decides, and the work runs in tasks, so that it answers at any time. Readers do not come here: they find the index in `Ambix.Shared`.
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.{Error, Index, Job, Model, Native, Redact, Shared}
   alias Ambix.Index.Server.State
@@ -177,9 +178,6 @@ defmodule Ambix.Index.Server do
     if server.watch, do: Native.watch_stop(server.watch)
     Shared.erase(server.name, :index)
   end
-
-  @doc false
-  defdelegate format_status(status), to: Redact
 
   defp over(result, server) do
     server = %{server | task: nil, progress: nil}

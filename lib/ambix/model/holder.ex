@@ -4,6 +4,7 @@ defmodule Ambix.Model.Holder do
   # an application is up at once and this process answers meanwhile.
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.{EmbeddingCache, Error, Index, Model, Models, Redact, Shared}
 
@@ -78,9 +79,6 @@ defmodule Ambix.Model.Holder do
     with {_part, task} <- loading, do: Task.shutdown(task, :brutal_kill)
     Enum.each(parts(opts), &Shared.erase(opts[:name], &1))
   end
-
-  @doc false
-  defdelegate format_status(status), to: Redact
 
   # The encoder first: it is small, and the index waits for it.
   defp parts(opts), do: Enum.filter([:encoder, :model], &opts[&1])

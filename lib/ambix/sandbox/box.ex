@@ -10,6 +10,7 @@ defmodule Ambix.Sandbox.Box do
   # whether the launcher had reported that the program begins. Neither what it printed nor its exit status counts for that.
 
   use GenServer, restart: :temporary
+  use Ambix.Redact
 
   alias Ambix.{Error, Native}
   alias Ambix.Sandbox.{Cgroup, Processes, Result, Text}
@@ -87,9 +88,6 @@ defmodule Ambix.Sandbox.Box do
       0 -> :ok
     end
   end
-
-  @doc false
-  defdelegate format_status(status), to: Ambix.Redact
 
   @impl true
   def init({owner, command, limits, opts}) do

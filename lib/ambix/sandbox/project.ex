@@ -45,6 +45,7 @@ defmodule Ambix.Sandbox.Project do
   """
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.{Contained, Error}
   alias Ambix.Sandbox.{Batch, Command, Limits, Session, Sources, Workbench}
@@ -301,9 +302,6 @@ defmodule Ambix.Sandbox.Project do
   end
 
   ## The server
-
-  @doc false
-  defdelegate format_status(status), to: Ambix.Redact
 
   @impl true
   def init(bench) do
