@@ -267,6 +267,7 @@ defmodule Ambix.NativeTest do
       tree_tick: [h.tree, 0.5],
       tree_status: [h.tree],
       tree_trace: [h.tree, :text],
+      sandbox_files: ["/proc/none"],
       json_decode: ["[1]"],
       json_encode: [[1]]
     )

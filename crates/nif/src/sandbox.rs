@@ -10,13 +10,14 @@ use std::ffi::CString;
 use std::mem::MaybeUninit;
 
 use ambix_core::{Error, ErrorKind, Result};
+use ambix_macros::nif;
 use rustler::{Env, OwnedBinary, Term};
 
 use crate::guard::guard;
 
 /// The filters of system calls for a sandboxed program, as BPF programs that `bwrap --add-seccomp-fd` reads. An empty list on
 /// systems and processors that there are none for.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn sandbox_filters(env: Env<'_>) -> Term<'_> {
     guard(env, || {
         let encode = |program: &Vec<u8>| {
@@ -29,7 +30,7 @@ fn sandbox_filters(env: Env<'_>) -> Term<'_> {
 }
 
 /// How many files and folders the file system at `path` holds; 0 where it does not count them.
-#[rustler::nif(schedule = "DirtyIo")]
+#[nif(schedule = "DirtyIo")]
 fn sandbox_files<'a>(env: Env<'a>, path: &str) -> Term<'a> {
     let path = CString::new(path);
     guard(env, || {

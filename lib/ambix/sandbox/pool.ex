@@ -10,6 +10,7 @@ defmodule Ambix.Sandbox.Pool do
   """
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.Error
   alias Ambix.Sandbox.{Box, Channel, Command, Limits, Result, Scratch}
