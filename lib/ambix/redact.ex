@@ -10,6 +10,7 @@ defmodule Ambix.Redact do
     quote do
       @before_compile Ambix.Redact
 
+      if {:format_status, 1} in GenServer.behaviour_info(:optional_callbacks), do: @impl(GenServer)
       @doc false
       defdelegate format_status(status), to: Ambix.Redact
     end

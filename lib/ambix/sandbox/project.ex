@@ -383,11 +383,6 @@ defmodule Ambix.Sandbox.Project do
   @impl true
   def terminate(_reason, bench), do: Workbench.stop(bench)
 
-  if {:format_status, 1} in GenServer.behaviour_info(:optional_callbacks), do: @impl(true)
-  @doc false
-  def format_status(status),
-    do: Map.merge(status, Map.take(%{state: :hidden, message: :hidden}, Map.keys(status)))
-
   # A fault of our own ends neither the server nor those who are linked to it.
   defp contained(bench, answer, fun) do
     fun.()
