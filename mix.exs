@@ -18,6 +18,8 @@ defmodule Ambix.MixProject do
       elixirc_options: [no_warn_undefined: [:telemetry]],
       elixirc_paths: elixirc_paths(Mix.env()),
       test_coverage: [ignore_modules: [Ambix.Native]],
+      # A project that one of the tests copies and compiles.
+      test_ignore_filters: [&String.starts_with?(&1, "test/integration/host_app/")],
       deps: [],
       package: package()
     ]

@@ -18,4 +18,24 @@ defmodule Ambix.Compat do
     if function_exported?(Mix, :ensure_application!, 1), do: apply(Mix, :ensure_application!, [app])
     :ok
   end
+
+  @doc "Options with which `Kernel.ParallelCompiler` answers diagnostics as maps, from Elixir 1.15."
+  @spec diagnostics_options() :: keyword
+  def diagnostics_options,
+    do: if(Version.match?(System.version(), ">= 1.15.0-dev"), do: [return_diagnostics: true], else: [])
+
+  @doc """
+  Where the compiler found the types that a diagnostic is about, from Elixir 1.18: file, line and what it says of the
+  expression there. Empty for other diagnostics and before.
+  """
+  @spec typing_traces(map) :: [%{file: Path.t(), line: non_neg_integer, message: String.t()}]
+  def typing_traces(%{details: %{typing_traces: variables}}) do
+    for %{traces: traces} <- variables,
+        %{file: file, meta: meta, formatted_expr: expression, formatted_type: type} <- traces do
+      message = IO.iodata_to_binary([expression, " has the type ", type])
+      %{file: file, line: Keyword.get(meta, :line, 0), message: message}
+    end
+  end
+
+  def typing_traces(_diagnostic), do: []
 end

@@ -37,9 +37,14 @@ defmodule Ambix.Sandbox.Project do
   stack trace that lies in the project, innermost first: `%{file, line, module, function, arity}`), `:microseconds` and `:covered`
   (`[{file, [line]}]`, or `nil` without coverage).
 
+  ## A diagnostic
+
+  A map with `:file` (relative to the project), `:line`, `:message` and `:traces`, a list of maps with the first three: the places where the compiler found
+  the types that it warns about. Before Elixir 1.18 it is empty.
+
   ## Errors
 
-  `:project` (no Mix project, an umbrella, a dependency outside of the project, no tests, does not compile; `details.diagnostics` is a list of `%{file, line, message}`), `:not_found` (no such test),
+  `:project` (no Mix project, an umbrella, a dependency outside of the project, no tests, does not compile; `details.diagnostics` is a list), `:not_found` (no such test),
   `:invalid_argument`, `:unavailable` (no bubblewrap), `:io`, `:timeout`, `:limit`, `:cancelled` (the caller died), `:sandbox` (the VM ended
   where it should not, or sent what is no answer).
   """
@@ -125,7 +130,7 @@ defmodule Ambix.Sandbox.Project do
   end
 
   @doc """
-  Compiles the project as it is on disk: `{:ok, %{warnings: [%{file, line, message}]}}`. Option: `:timeout_ms` (300 000), with which
+  Compiles the project as it is on disk: `{:ok, %{warnings: [diagnostic]}}`. Option: `:timeout_ms` (300 000), with which
   the start of the VM counts.
   """
   @spec compile(GenServer.server(), keyword()) :: {:ok, %{warnings: [map()]}} | {:error, Error.t()}
@@ -184,7 +189,7 @@ defmodule Ambix.Sandbox.Project do
   Answers a map:
 
     * `:status` - `:passed`, `:failed`, `:compile_error`, or `:killed` when compiling ended the VM (or took longer than `:timeout_ms`), or the tests did not end within it;
-    * `:compile` - `:ok` or `{:error, [%{file, line, message}]}`; `:warnings`;
+    * `:compile` - `:ok` or `{:error, diagnostics}`; `:warnings`;
     * `:tests` - results of the tests that ran (none, with status `:failed`, when the application does not start any more); `:failed` and `:timeouts` (ids); `:passed_count`;
     * `:killed` - `nil`, or the first death of the VM `%{reason:, test:}`, where `:test` is `nil` if it died while compiling;
     * `:output`, `:microseconds`.

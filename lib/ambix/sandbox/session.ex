@@ -62,7 +62,8 @@ defmodule Ambix.Sandbox.Session do
   @text {:string, 65_536}
   @number {:count, 0x1000000000000}
   @line {:count, 10_000_000}
-  @diagnostics {:list, {:map, %{file: @short, line: @line, message: @text}}, 1_000}
+  @place %{file: @short, line: @line, message: @text}
+  @diagnostics {:list, {:map, Map.put(@place, :traces, {:list, {:map, @place}, 100})}, 1_000}
   @description %{id: @short, module: @short, name: @short, file: @short, line: @line}
   @frame {:map, %{file: @short, line: @line, module: @short, function: @short, arity: {:count, 255}}}
   @test {:map,

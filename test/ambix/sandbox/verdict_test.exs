@@ -46,6 +46,20 @@ defmodule Ambix.Sandbox.VerdictTest do
     end
   end
 
+  test "a warning about types tells where they come from, where the compiler does" do
+    {server, root} = start!()
+    changes = mutant("(wanted = :none; wanted + price + quantity)")
+    assert {:ok, %{warnings: warnings}} = Project.verdict(server, changes, failing: [], others: [])
+    refute inspect(warnings) =~ root
+
+    if Version.match?(System.version(), ">= 1.18.0") do
+      assert %{file: "lib/cart.ex", line: 9, traces: traces} = Enum.find(warnings, &(&1.traces != []))
+      assert %{file: "lib/cart.ex", line: 9} = Enum.find(traces, &(&1.message =~ ":none"))
+    else
+      assert Enum.all?(warnings, &(&1.traces == []))
+    end
+  end
+
   defp mutant(code), do: %{"lib/cart.ex" => Fixture.edited("lib/cart.ex", @wrong, code)}
 
   describe "a verdict" do

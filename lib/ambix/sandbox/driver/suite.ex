@@ -2,6 +2,7 @@ defmodule Ambix.Sandbox.Driver.Suite do
   @moduledoc false
   # Loads the project's test files and runs tests of them, again and again in the same VM.
 
+  alias Ambix.Compat
   alias Ambix.Sandbox.Driver.{Formatter, Tracer, Workspace}
 
   @doc """
@@ -180,7 +181,10 @@ defmodule Ambix.Sandbox.Driver.Suite do
     end
 
     paths = Enum.map(files, &Path.expand/1)
-    result = Kernel.ParallelCompiler.require(paths, require_options() ++ [each_module: each_module])
+
+    result =
+      Kernel.ParallelCompiler.require(paths, Compat.diagnostics_options() ++ [each_module: each_module])
+
     found = Agent.get(modules, & &1)
     Agent.stop(modules)
 
@@ -208,12 +212,6 @@ defmodule Ambix.Sandbox.Driver.Suite do
   # One test at a time, so that a run is the same each time and what was printed or covered belongs to one test.
   defp configure(options) do
     ExUnit.configure([autorun: false, max_cases: 1, colors: [enabled: false], trace: false] ++ options)
-  end
-
-  if Version.match?(System.version(), ">= 1.15.0-dev") do
-    defp require_options, do: [return_diagnostics: true]
-  else
-    defp require_options, do: []
   end
 
   defp pattern(config), do: config[:test_pattern] || "*_test.exs"

@@ -2,6 +2,7 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @moduledoc false
   # The writable copy of the project: makes it, changes files in it, compiles it with Mix, starts and stops its application.
 
+  alias Ambix.Compat
   alias Ambix.Sandbox.Driver.{Macros, Packages, Schemata, Tracer}
 
   @not_copied ~w(_build deps .git node_modules)
@@ -10,6 +11,7 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @protocols ~r/\bdefimpl\b|\bdefprotocol\b|@derive\b|Protocol\.derive/
   @consolidated "protocol has already been consolidated"
   @text_limit 4000
+  @most_traces 100
   @moment_ms 50
   @erlang ~w(erl hrl xrl yrl)
   # Seconds between the times of the copy and now: a time for so many writings.
@@ -195,12 +197,17 @@ defmodule Ambix.Sandbox.Driver.Workspace do
 
   @doc "A compiler's diagnostic as plain data; takes those of Mix and of the parallel compiler."
   def diagnostic(%{file: file, message: message} = diagnostic, state) do
-    diagnostic(file, Map.get(diagnostic, :position), message, state)
+    traces =
+      for one <- diagnostic |> Compat.typing_traces() |> Enum.take(@most_traces),
+          do: place(one.file, one.line, one.message, state)
+
+    file |> place(Map.get(diagnostic, :position), message, state) |> Map.put(:traces, traces)
   end
 
-  def diagnostic({file, position, message}, state), do: diagnostic(file, position, message, state)
+  def diagnostic({file, position, message}, state),
+    do: file |> place(position, message, state) |> Map.put(:traces, [])
 
-  defp diagnostic(file, position, message, state) do
+  defp place(file, position, message, state) do
     file = if file, do: relative(file, state) || Path.basename(file), else: ""
     %{file: file, line: line(position), message: text(said(message))}
   end
