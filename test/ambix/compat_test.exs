@@ -1,5 +1,5 @@
 defmodule Ambix.CompatTest do
-  use ExUnit.Case, async: true
+  use ExUnit.Case
 
   alias Ambix.Compat
 
