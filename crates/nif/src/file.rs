@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ambix_core::Cancel;
 use ambix_core::source::{below, name_of_bytes, read_file};
+use ambix_macros::nif;
 use rustler::{Binary, Env, NewBinary, Term};
 
 use crate::guard::guard;
@@ -29,7 +30,7 @@ fn path(bytes: &[u8]) -> PathBuf {
 }
 
 /// The bytes of a regular file that has at most `most`.
-#[rustler::nif(schedule = "DirtyIo")]
+#[nif(schedule = "DirtyIo")]
 fn file_read<'a>(env: Env<'a>, file: Binary<'a>, most: u64) -> Term<'a> {
     guard(env, || {
         let bytes = read_file(&path(file.as_slice()), most.min(MOST_BYTES), &Cancel::new())?;
@@ -38,13 +39,13 @@ fn file_read<'a>(env: Env<'a>, file: Binary<'a>, most: u64) -> Term<'a> {
 }
 
 /// The name that an index gives to a path.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn file_name<'a>(env: Env<'a>, file: Binary<'a>) -> Term<'a> {
     guard(env, || Ok(name_of_bytes(file.as_slice())))
 }
 
 /// The path of the file that an index gives this name.
-#[rustler::nif(schedule = "DirtyCpu")]
+#[nif(schedule = "DirtyCpu")]
 fn file_path<'a>(env: Env<'a>, root: Binary<'a>, name: &str) -> Term<'a> {
     guard(env, || {
         let path = below(&path(root.as_slice()), name);

@@ -60,7 +60,7 @@ pub(crate) fn open_or_create(path: &Path) -> Result<Opened> {
 pub(crate) fn create_anew(path: &Path) -> Result<File> {
     let failed = |error| Error::io(path, "write", error);
     match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
         _ => OpenOptions::new().write(true).create_new(true).open(path).map_err(failed),
     }
 }
