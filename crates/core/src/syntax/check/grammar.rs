@@ -23,6 +23,8 @@ pub(crate) fn check(text: &str) -> Option<Fault> {
     grammar.finish(text.len())
 }
 
+const AMBIGUOUS: &str = "the call before this has several arguments and needs parentheses";
+
 /// Lines are looked at so far for their indentation.
 const MOST_INDENT: usize = 256;
 
@@ -91,6 +93,8 @@ struct Frame {
     stabs: bool,
     in_clause: bool,
     plain: bool,
+    /// Whether a `do` must follow: the call has a comma where that could separate other things.
+    awaits_block: bool,
     /// Whether a `{` must follow a `%`.
     percent: bool,
     /// Whether a line has ended behind the operand.
@@ -122,6 +126,7 @@ impl Frame {
             stabs: false,
             in_clause: false,
             plain: false,
+            awaits_block: false,
             percent: false,
             line_over: false,
             semicolon: false,
@@ -191,7 +196,9 @@ impl Frame {
     /// An element of a map ends.
     fn end_element(&mut self) -> Result<(), String> {
         let is_pair = self.around != Around::Map || self.keys || self.assigns;
-        if !is_pair && self.operators {
+        let is_simple =
+            self.calls > 0 || (!self.operators && matches!(self.last, Last::Name | Last::Call | Last::Alias));
+        if !is_pair && !is_simple && self.state == State::After {
             return Err("`=>` is missing in this map".into());
         }
         self.operators = false;
@@ -206,6 +213,9 @@ impl Frame {
         }
         if self.percent {
             return Err("`{` is missing behind `%`".into());
+        }
+        if self.awaits_block {
+            return Err(AMBIGUOUS.into());
         }
         if self.awaits_stab {
             return Err("`->` is missing before this".into());
@@ -377,6 +387,7 @@ impl<'t> Grammar<'t> {
                     return Err("this `do` belongs to no call".into());
                 }
                 frame.forget_calls();
+                frame.awaits_block = false;
                 self.push(Around::Block, token);
                 Ok(())
             }
@@ -442,6 +453,7 @@ impl<'t> Grammar<'t> {
         }
         frame.state = State::Operand;
         frame.semicolon = false;
+        frame.takes_pairs = false;
         Ok(())
     }
 
@@ -482,14 +494,16 @@ impl<'t> Grammar<'t> {
             return Err("an expression is missing before this comma".into());
         }
         if frame.calls > 0 {
-            let ambiguous = match frame.around {
-                Around::List | Around::Tuple | Around::Map | Around::Bits | Around::Access => true,
-                Around::Arguments => frame.commas > 0 || frame.keys,
-                _ => false,
-            } || (frame.calls > 1 && frame.comma_around);
-            if ambiguous && !frame.keys_in_call {
-                return Err("the call before this comma needs parentheses".into());
+            let alone = match frame.around {
+                Around::List | Around::Tuple | Around::Map | Around::Bits | Around::Access => false,
+                Around::Arguments => frame.commas == 0 && !frame.keys,
+                _ => true,
+            };
+            if frame.calls > 1 && frame.comma_around && !frame.keys_in_call {
+                return Err(AMBIGUOUS.into());
             }
+            // A block would make it clear: `[for a <- b, c do d end]`.
+            frame.awaits_block |= !alone && !frame.keys_in_call;
             frame.comma_in_call = true;
         } else {
             match frame.around {

@@ -31,6 +31,7 @@ fn a_fault_names_what_is_open_where_the_layout_says_so() {
     };
     let missing = "defmodule A do\n  def a do\n    if b do\n      c\n  end\n\n  def d, do: 1\nend\n";
     assert_eq!(said(missing), Some(("this `do` has no `end`".into(), 3)));
+    assert_eq!(said("\"a\n#{b}\nc#{d\n"), Some(("this `#{` has no `}`".into(), 3)));
     assert_eq!(said("a do\nend\nend"), Some(("this `end` closes nothing".into(), 3)));
     assert_eq!(said("a(\n[1)"), Some(("`)` stands here where `[` of line 2 is still open".into(), 2)));
 }

@@ -230,6 +230,8 @@ impl<'t> Lexer<'t> {
         let quoted = self.interrupted.pop()?;
         let start = self.at;
         let kind = self.quoted(quoted);
+        // An interpolation is its own two characters, not the text before it.
+        let start = if matches!(kind, Kind::Open(_)) { self.at - 2 } else { start };
         Some(Token { kind, range: start..self.at, spaced: false })
     }
 
