@@ -221,13 +221,16 @@ defmodule Ambix.Agent do
   end
 
   defp loop(agent, module, state) do
+    # A step may report from a process of its own.
+    worker = self()
+
     emit = fn event ->
-      send(agent, {self(), {:event, event}})
+      send(agent, {worker, {:event, event}})
       :ok
     end
 
     outcome = step(module, state, emit)
-    send(agent, {self(), {:stepped, outcome}})
+    send(agent, {worker, {:stepped, outcome}})
 
     case outcome do
       {:continue, state} -> loop(agent, module, state)

@@ -29,6 +29,11 @@ defmodule Ambix.AgentTest do
 
     def step(:forever, _emit), do: {:continue, :forever}
 
+    def step(:apart, emit) do
+      fn -> emit.(:from_elsewhere) end |> Task.async() |> Task.await()
+      {:done, :liftoff, nil}
+    end
+
     def step({:wait, pid}, _emit) do
       send(pid, {:waiting, self()})
       receive do: (:never -> :ok)
@@ -48,6 +53,12 @@ defmodule Ambix.AgentTest do
     assert_received {:ambix_agent, ^agent, {:left, 2}}
     assert_received {:ambix_agent, ^agent, {:left, 1}}
     assert Agent.status(agent) == %{state: :done, steps: 3, crashes: 0}
+  end
+
+  test "a step may report from another process" do
+    {:ok, agent} = Agent.start_link(Countdown, :apart, subscribers: [self()])
+    assert Agent.await(agent) == {:ok, :liftoff}
+    assert_received {:ambix_agent, ^agent, :from_elsewhere}
   end
 
   test "a crash ends the work, unless it may be tried again" do
