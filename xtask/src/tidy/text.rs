@@ -25,7 +25,9 @@ const SWITCHED_OFF: &[&str] = &[
     concat!("#[", "ignore"),
     concat!("@tag ", ":skip"),
     concat!("@moduletag ", ":skip"),
-    concat!("@tag ", "skip:"),
+    // With a text and not with an expression, which says when a test cannot run and why.
+    concat!("@tag ", "skip: \""),
+    concat!("@moduletag ", "skip: \""),
 ];
 
 /// No source file over 1000 lines.

@@ -35,7 +35,7 @@ pub(super) use value::Value;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
-mod hostile;
+mod hostile_tests;
 
 use crate::{Error, ErrorKind};
 

@@ -12,6 +12,16 @@ const DEEPEST: usize = 64;
 /// A level of the grammar takes a dozen calls, and many more bytes without optimisation. Only what is used is ever touched.
 const STACK: usize = 16 << 20;
 
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`] for one that is malformed, nests too deep, is too long or uses what is not known.
+    pub(crate) fn new(source: &str) -> Result<Self> {
+        parse(source)
+    }
+}
+
 pub(super) fn parse(source: &str) -> Result<Template> {
     if source.len() > LONGEST {
         return Err(fault(format!("it is {} bytes long, and {LONGEST} are the most", source.len())));

@@ -3,24 +3,11 @@
 //! Chains of operators, of calls and of branches are lists and not nested nodes, so that a tree is only as deep as what is
 //! written nests, which the parser bounds.
 
-use super::parser;
-use crate::Result;
-
 /// A template that was read.
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(super) body: Vec<Node>,
     pub(super) macros: Vec<Macro>,
-}
-
-impl Template {
-    /// Reads a template.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Model`] for one that is malformed, nests too deep, is too long or uses what is not known.
-    pub(crate) fn new(source: &str) -> Result<Self> {
-        parser::parse(source)
-    }
 }
 
 #[derive(Debug)]
