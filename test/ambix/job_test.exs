@@ -44,7 +44,10 @@ defmodule Ambix.JobTest do
     @tag :tmp_dir
     test "whose events nobody can take (#{how}) are cancelled and leave no message", %{tmp_dir: dir} do
       File.write!(Path.join(dir, "a.ex"), "defmodule A do\nend\n")
-      start = &Native.index_build(&1, dir, %{max_file_bytes: nil, max_memory: nil})
+
+      start =
+        &Native.index_build(&1, dir, %{max_file_bytes: nil, max_memory: nil, nested_repositories: false})
+
       assert {:ok, job} = Job.start(start)
       assert {_, _} = catch_all(fn -> Job.await(job, fn _event -> unquote(call) end) end)
       refute_received _

@@ -59,11 +59,6 @@ defmodule Ambix.ModelTest do
     assert_raise Error, ~r/a session of/, fn -> model |> Model.stream(long) |> Enum.to_list() end
     refute_received _
 
-    # A template that refuses, before the first token.
-    refused = [%{role: "assistant", content: "I begin."}, %{role: "nobody", content: "Who?"}]
-    result = catch_error(model |> Model.stream(refused, max_tokens: 1) |> Enum.to_list())
-    assert result == [] or is_list(result) or match?(%Error{}, result)
-
     # In the middle of the answer.
     late = Model.stream(model, "Tell a long story.", max_tokens: 4000, timeout: 300)
     assert_raise Error, ~r/time/, fn -> Enum.to_list(late) end

@@ -148,7 +148,7 @@ defmodule Ambix.NativeTest do
 
   defp right(h) do
     ref = make_ref()
-    ceilings = %{max_file_bytes: nil, max_memory: nil}
+    ceilings = %{max_file_bytes: nil, max_memory: nil, nested_repositories: false}
     load = %{threads: 1, device: :cpu, max_bytes: 1000, precision: :fp32}
 
     wishes = %{
@@ -254,6 +254,9 @@ defmodule Ambix.NativeTest do
       encoder_load: [ref, h.dir, load],
       encoder_embed: [ref, h.encoder, ["a"]],
       encoder_matrix: [ref, h.encoder, ["a"]],
+      file_read: [Path.join(h.dir, "cart.ex"), 1000],
+      file_name: ["cart.ex"],
+      file_path: [h.dir, "cart.ex"],
       embedding_cache_open: [nil, 1000],
       embedding_cache_stats: [h.cache],
       propose_localise: [ref, h.index, [run], 3],
@@ -291,5 +294,12 @@ defmodule Ambix.NativeTest do
   end
 
   defp watch_options,
-    do: %{quiet: 50, max_delay: 1000, poll: 60_000, only_poll: true, max_file_bytes: 1000}
+    do: %{
+      quiet: 50,
+      max_delay: 1000,
+      poll: 60_000,
+      only_poll: true,
+      max_file_bytes: 1000,
+      nested_repositories: false
+    }
 end

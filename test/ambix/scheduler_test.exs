@@ -19,14 +19,17 @@ defmodule Ambix.SchedulerTest do
 
     assert_elsewhere(fn ->
       {:ok, model} = Model.load(path)
-      {:ok, _} = Model.generate(model, "Tell a story.", max_tokens: 30)
+      {:ok, _} = Model.generate(model, "Tell a story.", max_tokens: 150)
+      model
     end)
   end
 
   defp assert_elsewhere(work) do
     before = computed()
-    Task.await(Task.async(work), 300_000)
+    # A model's threads count as long as it lives.
+    kept = Task.await(Task.async(work), 300_000)
     now = computed()
+    assert kept
     {own, all} = {now.schedulers - before.schedulers, now.all - before.all}
     # Enough for the shares to mean something.
     assert all > 200

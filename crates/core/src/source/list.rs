@@ -37,6 +37,7 @@ pub(super) fn list(
     options: &WalkOptions,
     cancel: &Cancel,
 ) -> Result<(Vec<String>, Vec<Diagnostic>)> {
+    cancel.check()?;
     let mut paths = Vec::new();
     let mut diagnostics = entries(root, wanted, options, cancel, &mut |entry| {
         if !entry.is_folder && options.reads(entry.path) {
