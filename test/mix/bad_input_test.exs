@@ -266,7 +266,7 @@ defmodule Mix.Tasks.Ambix.BadInputTest do
       File.write!(Path.join(disk.path, "cart.ex"), source)
       SmallDisk.protect(disk)
       # It lies below /proc, which is no root unless that is asked for.
-      assert failure(Tasks.Search, ["zebra", "--root", disk.path]) =~ "system"
+      assert failure(Tasks.Search, ["zebra", "--root", disk.path]) =~ "any_root"
       {:ok, index} = Index.build(disk.path, any_root: true)
       assert {:ok, [%{symbol: "Cart.empty_zebra/1"} | _]} = Index.search(index, "zebra")
       patch = %{file: "cart.ex", diff: "", text: "new", original: source}
