@@ -268,7 +268,7 @@ defmodule Mix.Tasks.Ambix.BadInputTest do
       # It lies below /proc, which is no root unless that is asked for.
       assert failure(Tasks.Search, ["zebra", "--root", disk.path]) =~ "any_root"
       {:ok, index} = Index.build(disk.path, any_root: true)
-      assert {:ok, [%{symbol: "Cart.empty_zebra/1"} | _]} = Index.search(index, "zebra")
+      assert {:ok, %{results: [%{symbol: "Cart.empty_zebra/1"} | _]}} = Index.search(index, "zebra")
       patch = %{file: "cart.ex", diff: "", text: "new", original: source}
       assert {:error, %Error{kind: :io}} = Fix.apply_patches(disk.path, %{patches: [patch]})
       assert files(disk.path) == ["cart.ex"]
