@@ -113,7 +113,9 @@ defmodule Ambix.FixTest do
         root = Fixture.create(unquote(Macro.escape(changes)))
         started = System.monotonic_time(:millisecond)
         assert {:ok, %{status: :none, reason: reason}} = Fix.run(root, budget: 6, workers: 1)
-        assert reason =~ "the time is over"
+        # A quick machine tries all that a search knows before the time is over.
+        exhausted? = unquote(what == "a search that finds nothing") and reason =~ "nothing is left to try"
+        assert exhausted? or reason =~ "the time is over"
         # Two seconds late, and what a busy machine needs to end a VM.
         assert System.monotonic_time(:millisecond) - started < 30_000
         Ambix.Test.Wait.wait_until(fn -> Ambix.Test.Wait.processes(root) == [] end)

@@ -25,7 +25,7 @@ pub struct Context {
     pub tokens: usize,
     /// How many of the places that are worth it are not in it.
     pub omitted: usize,
-    /// How many of the places are not worth their tokens: [`PackOptions::reach`].
+    /// How many of the places are not worth their tokens: [`super::PackOptions::reach`].
     pub unworthy: usize,
     /// Why there is nothing or not everything in it, if that is so: a sentence for a person.
     pub note: Option<&'static str>,

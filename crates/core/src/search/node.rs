@@ -8,9 +8,9 @@ pub type NodeId = u32;
 /// Something for the caller to do. Each is handed out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Task {
-    /// Try the node out, then [`Tree::tell_verdict`].
+    /// Try the node out, then [`super::Tree::tell_verdict`].
     Evaluate(NodeId),
-    /// Think of next steps after the node, then [`Tree::tell_children`].
+    /// Think of next steps after the node, then [`super::Tree::tell_children`].
     Expand(NodeId),
 }
 
