@@ -118,7 +118,10 @@ defmodule Ambix.SandboxTest do
 
     test "allocates without end, on the heap" do
       code = "Process.flag(:max_heap_size, 0); Enum.reduce(Stream.cycle([1]), [], &[&1 | &2])"
-      assert %Result{status: :memory} = run!({:elixir, code}, memory_mb: 200, wall_clock_ms: 60_000)
+      result = run!({:elixir, code}, memory_mb: 200, wall_clock_ms: 60_000)
+
+      # A heap grows by more than half at once: the host sees that it is too large, or a fence refuses it and the VM gives up.
+      assert result.status == :memory or (result.status == :exited and result.exit_status != 0)
     end
 
     test "allocates without end, in binaries" do
