@@ -46,7 +46,7 @@ defmodule Ambix.Index do
   #{Options.docs(Ambix.Index.Tree.options())}
   """
 
-  alias Ambix.Index.{Cache, History, Root, Server, Status, Wishes}
+  alias Ambix.Index.{Cache, History, Root, Server, Status, SearchOptions}
   alias Ambix.{Error, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
@@ -116,11 +116,11 @@ defmodule Ambix.Index do
 
   @doc "The kinds of definitions, for the option `:kinds` of `lookup/3` and `grep/3`."
   @spec definition_kinds() :: [atom]
-  def definition_kinds, do: Wishes.definition_kinds()
+  def definition_kinds, do: SearchOptions.definition_kinds()
 
   @doc "The languages, for the option `:languages` of `grep/3`."
   @spec languages() :: [atom]
-  def languages, do: Wishes.languages()
+  def languages, do: SearchOptions.languages()
 
   @typedoc "Whether what was answered is what is on the disk."
   @type freshness :: :fresh | :updating | :stale | :unknown
@@ -643,7 +643,7 @@ defmodule Ambix.Index do
     end
   end
 
-  @wishes Wishes.options() ++ [wait: @wait]
+  @wishes SearchOptions.options() ++ [wait: @wait]
 
   @search_options [
                     limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
@@ -668,7 +668,7 @@ defmodule Ambix.Index do
 
     with {:ok, index} <- resolve(index, opts[:wait]) do
       Telemetry.span([:ambix, :index, :search], %{mode: opts[:mode]}, fn ->
-        with :ok <- Wishes.readable(query, "question"),
+        with :ok <- SearchOptions.readable(query, "question"),
              :ok <- History.know(index, opts),
              do: search(index.resource, query, opts, opts[:rerank])
       end)
@@ -676,10 +676,10 @@ defmodule Ambix.Index do
   end
 
   defp search(resource, query, opts, nil),
-    do: Native.index_search(resource, query, Wishes.to_native(opts), Wishes.encoder(opts))
+    do: Native.index_search(resource, query, SearchOptions.to_native(opts), SearchOptions.encoder(opts))
 
   defp search(resource, query, opts, %struct{resource: judge}) when struct in [Model, Model.Encoder] do
-    {wishes, encoder} = {Wishes.to_native(opts), Wishes.encoder(opts)}
+    {wishes, encoder} = {SearchOptions.to_native(opts), SearchOptions.encoder(opts)}
     Job.run(&Native.index_rerank(&1, resource, query, wishes, encoder, judge), nil)
   end
 
@@ -693,13 +693,13 @@ defmodule Ambix.Index do
   def search_all(resources, query, opts) do
     opts = Options.validate!(opts, Keyword.drop(@search_options, [:encoder, :rerank]))
 
-    with :ok <- Wishes.readable(query, "question"),
-         do: Native.index_search_all(resources, query, Wishes.to_native(opts))
+    with :ok <- SearchOptions.readable(query, "question"),
+         do: Native.index_search_all(resources, query, SearchOptions.to_native(opts))
   end
 
   @lookup_options [
     kinds: [
-      type: {:list, {:in, Wishes.definition_kinds()}},
+      type: {:list, {:in, SearchOptions.definition_kinds()}},
       default: [],
       doc: "only definitions of these kinds, out of `definition_kinds/0`; all, if empty"
     ],
@@ -727,8 +727,8 @@ defmodule Ambix.Index do
 
     with {:ok, index} <- resolve(index, opts[:wait]) do
       Telemetry.span([:ambix, :index, :lookup], %{}, fn ->
-        with :ok <- Wishes.readable(name, "name"),
-             do: Native.index_lookup(index.resource, name, Wishes.names(opts[:kinds]), opts[:limit])
+        with :ok <- SearchOptions.readable(name, "name"),
+             do: Native.index_lookup(index.resource, name, SearchOptions.names(opts[:kinds]), opts[:limit])
       end)
     end
   end
@@ -754,12 +754,12 @@ defmodule Ambix.Index do
           "behind `!` name are left out"
     ],
     languages: [
-      type: {:list, {:in, Wishes.languages()}},
+      type: {:list, {:in, SearchOptions.languages()}},
       default: [],
       doc: "only files in these languages, out of `languages/0`; all, if empty"
     ],
     kinds: [
-      type: {:list, {:in, Wishes.definition_kinds()}},
+      type: {:list, {:in, SearchOptions.definition_kinds()}},
       default: [],
       doc: "only matches in definitions of these kinds, out of `definition_kinds/0`; anywhere, if empty"
     ],
@@ -813,17 +813,20 @@ defmodule Ambix.Index do
     wanted =
       opts
       |> Map.new()
-      |> Map.merge(%{kinds: Wishes.names(opts[:kinds]), languages: Wishes.names(opts[:languages])})
+      |> Map.merge(%{
+        kinds: SearchOptions.names(opts[:kinds]),
+        languages: SearchOptions.names(opts[:languages])
+      })
 
     with {:ok, index} <- resolve(index, wait) do
       Telemetry.span([:ambix, :index, :grep], %{}, fn ->
-        with :ok <- Wishes.readable(pattern, "pattern"),
+        with :ok <- SearchOptions.readable(pattern, "pattern"),
              do: run(&Native.index_grep(&1, index.resource, pattern, wanted), nil)
       end)
     end
   end
 
-  @context_options Wishes.packing() ++ @wishes
+  @context_options SearchOptions.packing() ++ @wishes
 
   @typedoc """
   What is shown of one file. A model cites it by its `number`, or by the file with lines. `line_start` and `line_end` are the
@@ -872,10 +875,18 @@ defmodule Ambix.Index do
 
     with {:ok, index} <- resolve(index, opts[:wait]) do
       Telemetry.span([:ambix, :index, :search], %{mode: opts[:mode]}, fn ->
-        with :ok <- Wishes.readable(query, "question"),
+        with :ok <- SearchOptions.readable(query, "question"),
              :ok <- History.know(index, opts),
-             wishes = Wishes.to_native(opts),
-             do: Native.index_context(index.resource, query, wishes, Wishes.encoder(opts), packing, model)
+             wishes = SearchOptions.to_native(opts),
+             do:
+               Native.index_context(
+                 index.resource,
+                 query,
+                 wishes,
+                 SearchOptions.encoder(opts),
+                 packing,
+                 model
+               )
       end)
     end
   end
@@ -889,14 +900,14 @@ defmodule Ambix.Index do
   def context_all(named, query, opts) do
     {opts, packing, model} = packing(opts)
 
-    with :ok <- Wishes.readable(query, "question"),
-         do: Native.index_context_all(named, query, Wishes.to_native(opts), packing, model)
+    with :ok <- SearchOptions.readable(query, "question"),
+         do: Native.index_context_all(named, query, SearchOptions.to_native(opts), packing, model)
   end
 
   defp packing(opts) do
     opts = Options.validate!(opts, @context_options)
     opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
-    {opts, {opts[:tokens], Atom.to_string(opts[:order])}, Wishes.model(opts)}
+    {opts, {opts[:tokens], Atom.to_string(opts[:order])}, SearchOptions.model(opts)}
   end
 
   @info_options [

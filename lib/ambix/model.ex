@@ -93,7 +93,7 @@ defmodule Ambix.Model do
   #{Options.docs(@fetch_options)}
   """
   @spec fetch(atom, keyword) :: {:ok, t} | {:error, Error.t()}
-  def fetch(name, opts \\ []), do: Model.Holder.fetch(name, :model, wait(opts))
+  def fetch(name, opts \\ []), do: Model.Server.fetch(name, :model, wait(opts))
 
   @doc """
   The encoder of the tree of that name, as `fetch/2` gives its model.
@@ -102,7 +102,7 @@ defmodule Ambix.Model do
   #{Options.docs(@fetch_options)}
   """
   @spec fetch_encoder(atom, keyword) :: {:ok, Encoder.t()} | {:error, Error.t()}
-  def fetch_encoder(name, opts \\ []), do: Model.Holder.fetch(name, :encoder, wait(opts))
+  def fetch_encoder(name, opts \\ []), do: Model.Server.fetch(name, :encoder, wait(opts))
 
   defp wait(opts), do: Options.validate!(opts, @fetch_options)[:wait]
 

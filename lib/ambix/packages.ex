@@ -169,7 +169,7 @@ defmodule Ambix.Packages do
     end)
   end
 
-  @context_options Index.Wishes.packing() ++ Keyword.delete(@search_options, :limit)
+  @context_options Index.SearchOptions.packing() ++ Keyword.delete(@search_options, :limit)
 
   @doc """
   What a prompt about `query` should hold, as `Ambix.Index.context/3` packs it, from all packages. Paths stand behind the name and the

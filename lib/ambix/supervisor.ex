@@ -2,8 +2,8 @@ defmodule Ambix.Supervisor do
   @moduledoc false
   # The tree that `{Ambix, name: …}` starts. A later child uses the earlier ones, hence `:rest_for_one`:
   #
-  #   tasks     work of the holder and the index server, so that they can answer meanwhile
-  #   holder    loads encoder and model
+  #   tasks     work of the model server and the index server, so that they can answer meanwhile
+  #   models    loads encoder and model
   #   index     opens the index, fills it with vectors of the encoder
   #   agents    what `start_agent/4` starts; they use index and model
 
@@ -88,7 +88,7 @@ defmodule Ambix.Supervisor do
     index = if opts[:root], do: [{Index.Server, Keyword.put(opts, :tasks, tasks)}], else: []
 
     children =
-      [{Task.Supervisor, name: tasks}, {Model.Holder, Keyword.put(opts, :tasks, tasks)}] ++
+      [{Task.Supervisor, name: tasks}, {Model.Server, Keyword.put(opts, :tasks, tasks)}] ++
         index ++ [{DynamicSupervisor, name: agents(opts[:name]), strategy: :one_for_one}]
 
     Supervisor.init(children, strategy: :rest_for_one)

@@ -20,7 +20,7 @@ defmodule Ambix.RedactTest do
     def handle_call({:crash, :match, text}, _from, state),
       do: {:reply, Map.fetch!(%{text => state}, :none), state}
 
-    def handle_call({:crash, :clause, text}, _from, _state), do: only(:this, text)
+    def handle_call({:crash, :clause, text}, _from, _state), do: only(Process.get(:no_such_key), text)
     def handle_call({:crash, :exit, text}, _from, _state), do: exit({:because, text})
     defp only(:that, text), do: text
   end
@@ -46,7 +46,7 @@ defmodule Ambix.RedactTest do
           module not in [Ambix.Sandbox.Driver.Formatter, Ambix.CLI.Progress],
           do: module
 
-    assert Index.Server in servers and Model.Holder in servers and Ambix.Agent in servers
+    assert Index.Server in servers and Model.Server in servers and Ambix.Agent in servers
     for server <- servers, do: assert(function_exported?(server, :format_status, 1), inspect(server))
   end
 
@@ -54,11 +54,11 @@ defmodule Ambix.RedactTest do
     name = Module.concat(__MODULE__, Tree)
     start_supervised!({Ambix.Supervisor, name: name, model: %Model{resource: make_ref(), name: "test"}})
     assert {:ok, _} = Model.fetch(name, wait: 5_000)
-    server = Model.Holder.server(name)
+    server = Model.Server.server(name)
     pid = Process.whereis(server)
     send(server, {:unknown, @secret})
     GenServer.cast(Index.Server.server(name), {:unknown, @secret})
-    assert {:ok, _} = Model.Holder.await(name, :model)
+    assert {:ok, _} = Model.Server.await(name, :model)
     assert Process.whereis(server) == pid
   end
 

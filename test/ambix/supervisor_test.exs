@@ -2,7 +2,7 @@ defmodule Ambix.SupervisorTest do
   use ExUnit.Case, async: true
 
   alias Ambix.{Error, Model}
-  alias Ambix.Model.{Encoder, Holder}
+  alias Ambix.Model.{Encoder, Server}
 
   # Handles that were never loaded: the tree only passes them on.
   setup do
@@ -47,8 +47,8 @@ defmodule Ambix.SupervisorTest do
   test "two trees live beside each other, each with its own model", %{model: model, encoder: encoder} do
     one = start(model: model)
     two = start(encoder: encoder)
-    assert Holder.await(one, :model) == {:ok, model}
-    assert Holder.await(two, :encoder) == {:ok, encoder}
+    assert Server.await(one, :model) == {:ok, model}
+    assert Server.await(two, :encoder) == {:ok, encoder}
     assert Ambix.Supervisor.model(one) == {:ok, model}
     assert {:error, %Error{kind: :unavailable, message: message}} = Ambix.Supervisor.model(two)
     assert message =~ "no model is offered by #{inspect(two)}"
@@ -56,7 +56,7 @@ defmodule Ambix.SupervisorTest do
 
   test "what was offered is taken back when the tree stops", %{model: model} do
     name = start(model: model)
-    assert {:ok, _} = Holder.await(name, :model)
+    assert {:ok, _} = Server.await(name, :model)
     stop_supervised!(name)
     assert {:error, %Error{kind: :unavailable}} = Ambix.Supervisor.model(name)
     assert {:error, %Error{kind: :unavailable}} = Ambix.Supervisor.index(name)
@@ -64,8 +64,8 @@ defmodule Ambix.SupervisorTest do
 
   test "a model that cannot be found is an error for those who ask, and the tree stays up" do
     name = start(model: "no/such/model.gguf")
-    assert {:error, %Error{kind: :not_found}} = Holder.await(name, :model)
-    assert Ambix.Supervisor.model(name) == Holder.await(name, :model)
+    assert {:error, %Error{kind: :not_found}} = Server.await(name, :model)
+    assert Ambix.Supervisor.model(name) == Server.await(name, :model)
     assert Process.whereis(name)
   end
 
@@ -80,11 +80,11 @@ defmodule Ambix.SupervisorTest do
       receive(do: (:go_on -> {:ok, given}))
     end
 
-    # The supervision tree gives these options to the holder.
-    name = Module.concat(__MODULE__, "Holder#{System.unique_integer([:positive])}")
+    # The supervision tree gives these options to the model server.
+    name = Module.concat(__MODULE__, "Models#{System.unique_integer([:positive])}")
     start_supervised!({Task.Supervisor, name: Module.concat(name, Tasks)}, id: :tasks)
     opts = [name: name, tasks: Module.concat(name, Tasks), model: model, encoder: encoder, load: load]
-    start_supervised!({Holder, opts}, id: :holder)
+    start_supervised!({Server, opts}, id: :models)
 
     assert_receive {:loading, :encoder, encoders}
     assert {:error, %Error{kind: :unavailable}} = Model.fetch(name)
@@ -112,23 +112,23 @@ defmodule Ambix.SupervisorTest do
     refute sentence =~ "secret"
   end
 
-  test "the holder comes back after a crash, with what it held", %{model: model} do
+  test "the model server comes back after a crash, with what it held", %{model: model} do
     name = start(model: model)
-    {:ok, _} = Holder.await(name, :model)
-    holder = Process.whereis(Holder.server(name))
-    monitor = Process.monitor(holder)
-    Process.exit(holder, :kill)
+    {:ok, _} = Server.await(name, :model)
+    server = Process.whereis(Server.server(name))
+    monitor = Process.monitor(server)
+    Process.exit(server, :kill)
     assert_receive {:DOWN, ^monitor, :process, _, :killed}
-    assert await_other(name, holder) == {:ok, model}
+    assert await_other(name, server) == {:ok, model}
   end
 
-  # The supervisor restarts the holder on its own time, which its answers mark.
+  # The supervisor restarts it on its own time, which its answers mark.
   defp await_other(name, old) do
     Supervisor.which_children(name)
 
-    if Process.whereis(Holder.server(name)) in [old, nil],
+    if Process.whereis(Server.server(name)) in [old, nil],
       do: await_other(name, old),
-      else: Holder.await(name, :model)
+      else: Server.await(name, :model)
   end
 
   @tag :tmp_dir

@@ -1,4 +1,4 @@
-defmodule Ambix.Model.Holder do
+defmodule Ambix.Model.Server do
   @moduledoc false
   # Loads a tree's encoder and model and offers them in `Ambix.Shared`. They are loaded after the start, one after the other in tasks, so that
   # an application is up at once and this process answers meanwhile.
@@ -55,24 +55,24 @@ defmodule Ambix.Model.Holder do
   end
 
   @impl GenServer
-  def handle_call({:get, part}, from, holder) do
-    if part in holder.left or match?({^part, _task}, holder.loading),
-      do: {:noreply, %{holder | waiting: [{part, from} | holder.waiting]}},
-      else: {:reply, Shared.get(holder.opts[:name], part), holder}
+  def handle_call({:get, part}, from, state) do
+    if part in state.left or match?({^part, _task}, state.loading),
+      do: {:noreply, %{state | waiting: [{part, from} | state.waiting]}},
+      else: {:reply, Shared.get(state.opts[:name], part), state}
   end
 
   @impl GenServer
-  def handle_info({ref, result}, %{loading: {part, %Task{ref: ref}}} = holder) do
+  def handle_info({ref, result}, %{loading: {part, %Task{ref: ref}}} = state) do
     Process.demonitor(ref, [:flush])
-    {:noreply, loaded(part, result, holder)}
+    {:noreply, loaded(part, result, state)}
   end
 
-  def handle_info({:DOWN, ref, :process, _pid, reason}, %{loading: {part, %Task{ref: ref}}} = holder) do
+  def handle_info({:DOWN, ref, :process, _pid, reason}, %{loading: {part, %Task{ref: ref}}} = state) do
     error = Error.new(:panic, "loading the #{part} crashed: #{Redact.reason(reason)}")
-    {:noreply, loaded(part, {:error, error}, holder)}
+    {:noreply, loaded(part, {:error, error}, state)}
   end
 
-  def handle_info(_message, holder), do: {:noreply, holder}
+  def handle_info(_message, state), do: {:noreply, state}
 
   @impl GenServer
   def terminate(_reason, %{opts: opts, loading: loading}) do
@@ -83,20 +83,20 @@ defmodule Ambix.Model.Holder do
   # The encoder first: it is small, and the index waits for it.
   defp parts(opts), do: Enum.filter([:encoder, :model], &opts[&1])
 
-  defp next(%{left: []} = holder), do: %{holder | loading: nil}
+  defp next(%{left: []} = state), do: %{state | loading: nil}
 
-  defp next(%{left: [part | left], opts: opts} = holder) do
+  defp next(%{left: [part | left], opts: opts} = state) do
     load = opts[:load] || fn part, given -> load(part, given, opts) end
     task = Task.Supervisor.async_nolink(opts[:tasks], fn -> load.(part, opts[part]) end)
-    %{holder | loading: {part, task}, left: left}
+    %{state | loading: {part, task}, left: left}
   end
 
-  defp loaded(part, result, %{opts: opts} = holder) do
+  defp loaded(part, result, %{opts: opts} = state) do
     Shared.put(opts[:name], part, result)
     with {:encoder, {:ok, encoder}} <- {part, result}, do: Index.Server.encoder(opts[:name], encoder)
-    {served, waiting} = Enum.split_with(holder.waiting, &match?({^part, _from}, &1))
+    {served, waiting} = Enum.split_with(state.waiting, &match?({^part, _from}, &1))
     for {_part, from} <- served, do: GenServer.reply(from, result)
-    next(%{holder | waiting: waiting})
+    next(%{state | waiting: waiting})
   end
 
   defp load(:encoder, given, opts) when is_binary(given) do

@@ -1,4 +1,4 @@
-defmodule Ambix.Index.Wishes do
+defmodule Ambix.Index.SearchOptions do
   @moduledoc false
   # What a caller may wish of a search, and how native code wants to be told.
 
