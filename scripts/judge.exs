@@ -3,7 +3,8 @@
 #   mix run scripts/judge.exs [--each N] FOLDER ...
 #
 # Takes each file of the folders as it is, and N times (1) in each of many broken ways: a token of some kind left out or
-# written twice, at a place that a fixed seed chooses. Prints what was judged wrongly, and how often.
+# written twice, at a place that a fixed seed chooses. Takes the code in documentation, too: in Markdown between fences, and
+# in doc strings what is indented, prompts of `iex` left out. Prints what was judged wrongly, and how often.
 #
 # A sigil of several letters is Elixir since 1.15; what an older parser says of one is not counted.
 
@@ -36,7 +37,10 @@ defmodule Judge do
     :rand.seed(:exsss, {1, 2, 3})
 
     files =
-      for folder <- folders, file <- Path.wildcard(folder <> "/**/*.{ex,exs}"), File.regular?(file), do: file
+      for folder <- folders,
+          file <- Path.wildcard(folder <> "/**/*.{ex,exs,md,livemd}"),
+          File.regular?(file),
+          do: file
 
     counts =
       files
@@ -54,6 +58,43 @@ defmodule Judge do
   defp snippets(file, each) do
     text = File.read!(file)
 
+    if Path.extname(file) in [".md", ".livemd"] do
+      for text <- fenced(text), String.valid?(text), do: {"#{file} between fences", text}
+    else
+      snippets_of_code(file, text, each)
+    end
+  end
+
+  defp fenced(text) do
+    for [_, code] <- Regex.scan(~r/^```elixir\s*\n(.*?)^```/ms, text), do: code
+  end
+
+  defp documented(text) do
+    for [_, margin, doc] <- Regex.scan(~r/@(?:module|type)?doc (?:~S)?"""\n( *)(.*?)"""/s, text),
+        Regex.match?(~r/^ *$/, margin),
+        part <- doc |> unindented(margin) |> String.split(~r/\n(?=\S)/),
+        code = indented(part),
+        code != "",
+        do: code
+  end
+
+  defp unindented(doc, margin) do
+    String.replace(doc, ~r/^#{margin}/m, "")
+  end
+
+  # The lines that Markdown takes as code, as Elixir would be given them.
+  defp indented(part) do
+    lines = for "    " <> line <- String.split(part, "\n"), do: line
+    prompt = ~r/^(?:iex|\.\.\.)(?:\(\d+\))?> ?/
+
+    if Enum.any?(lines, &(&1 =~ prompt)) do
+      for(line <- lines, line =~ prompt, do: Regex.replace(prompt, line, "")) |> Enum.join("\n")
+    else
+      Enum.join(lines, "\n")
+    end
+  end
+
+  defp snippets_of_code(file, text, each) do
     broken =
       for token <- @tokens,
           times <- [0, 2],
@@ -61,7 +102,10 @@ defmodule Judge do
           byte_size(text) < @longest,
           do: break(text, token, times)
 
-    for {what, text} <- [{"as it is", text} | List.flatten(broken)],
+    documented =
+      for code <- documented(text), do: {"in documentation #{inspect(String.slice(code, 0, 60))}", code}
+
+    for {what, text} <- [{"as it is", text} | documented ++ List.flatten(broken)],
         String.valid?(text),
         do: {"#{file} #{what}", text}
   end

@@ -33,6 +33,52 @@ defmodule Ambix.GraphCompiledTest do
     assert {:error, %{kind: :not_found}} = Graph.definition(index, "Paint.Colours.red_pot/1")
   end
 
+  test "what the compiler inlines stays the call that is written", %{tmp_dir: tmp} do
+    sums = """
+    defmodule Paint.Sums do
+      import Kernel, except: [-: 2]
+      def a - b, do: {a, b}
+      def plus(list), do: Enum.reduce(list, 0, &Kernel.+/2)
+      def short(list), do: Enum.reduce(list, 0, &+/2)
+      def minus(list), do: Enum.reduce(list, 0, &-/2)
+      def lengths(lists), do: Enum.map(lists, &length/1)
+      def far(lists), do: Enum.map(lists, &Kernel.length/1)
+      def differ(list), do: Enum.reduce(list, 0, &!=/2)
+      def first(lists), do: Enum.map(lists, &elem(&1, 0))
+      def keys(maps), do: Enum.map(maps, &Map.keys/1)
+      def texts(list), do: Enum.map(list, &Integer.to_string/1)
+    end
+    """
+
+    root = CompiledFixture.create(Path.join(tmp, "paint"), %{"lib/sums.ex" => sums})
+    {:ok, index} = Index.build(root)
+
+    calls = fn ->
+      {:ok, edges} = Graph.edges(index)
+
+      for {"Paint.Sums", caller, _, module, name, arity} <- edges, module != "Enum", into: MapSet.new() do
+        {caller, "#{module}.#{name}/#{arity}"}
+      end
+    end
+
+    written = calls.()
+
+    assert Enum.sort(written) == [
+             {"differ", "Kernel.!=/2"},
+             {"far", "Kernel.length/1"},
+             {"first", "Kernel.elem/2"},
+             {"keys", "Map.keys/1"},
+             {"lengths", "Kernel.length/1"},
+             {"minus", "Paint.Sums.-/2"},
+             {"plus", "Kernel.+/2"},
+             {"short", "Kernel.+/2"},
+             {"texts", "Integer.to_string/1"}
+           ]
+
+    assert {:ok, %{stale: 0}} = Index.observe(index)
+    assert calls.() == written
+  end
+
   test "what the compiler said is kept with the index, and only what changed is read again", %{tmp_dir: tmp} do
     root = CompiledFixture.create(Path.join(tmp, "paint"))
     file = Path.join(tmp, "index")

@@ -38,9 +38,9 @@ defmodule Ambix.Test.CompiledFixture do
     """
   }
 
-  @doc "Writes the project to `folder` and compiles it."
-  def create(folder) do
-    for {path, text} <- @files do
+  @doc "Writes the project to `folder`, with `more` files, and compiles it."
+  def create(folder, more \\ %{}) do
+    for {path, text} <- Map.merge(@files, more) do
       path = Path.join(folder, path)
       File.mkdir_p!(Path.dirname(path))
       File.write!(path, text)

@@ -273,3 +273,241 @@ end
         ",
     );
 }
+
+#[test]
+fn definitions_of_macros_that_are_written_are_no_guesses() {
+    check(
+        r#"
+defmodule Defining do
+  defmacro defwork(head, do: body) do
+    made(head, body)
+  end
+  defp made(head, body) do
+    quote do
+      def unquote(head), do: unquote(body)
+    end
+  end
+  defmacro defnote(head, do: body) do
+    quote do
+      @notes {unquote(head), unquote(body)}
+    end
+  end
+end
+defmodule Working do
+  import Defining
+  defwork one(x) do
+    two(x)
+  end
+  defnote two(x) do
+    x
+  end
+  def three(x), do: one(two(x))
+end
+"#,
+        "
+        Working.one/1 -> Working.two/1?
+        Working.three/1 -> Working.one/1
+        Working.three/1 -> Working.two/1?
+        ",
+    );
+}
+
+#[test]
+fn modules_that_macros_make_have_the_names_that_the_use_gives_them() {
+    const MAKER: &str = r#"
+defmodule Maker do
+  defmacro make(name) do
+    quote do
+      defmodule unquote(name) do
+        def given, do: :ok
+        defmodule Inner do
+          def deep, do: :ok
+        end
+      end
+      def beside, do: :ok
+    end
+  end
+  defmacro fixed do
+    quote do
+      defmodule Fixed do
+        defstruct [:a]
+        def inside(x), do: x
+      end
+      defmodule __MODULE__.Dotted do
+        def dotted, do: 1
+      end
+      defmodule Elixir.Alone do
+        def alone, do: 1
+      end
+      defmodule unquote(Module.concat([Far, computed()])) do
+        def lost, do: 1
+      end
+    end
+  end
+  defmacro __using__(_) do
+    quote do
+      defmodule Used do
+        def used, do: 1
+      end
+      def by_use(x), do: x
+    end
+  end
+end
+"#;
+    const USERS: &str = r#"
+defmodule User do
+  import Maker
+  use Maker
+  make Given
+  fixed()
+  def a, do: User.Given.given()
+  def b, do: User.Given.Inner.deep()
+  def c, do: User.Fixed.inside(1)
+  def d, do: User.Dotted.dotted()
+  def e, do: Alone.alone()
+  def f, do: User.Used.used()
+  def g, do: by_use(1)
+  def h, do: beside()
+end
+defmodule Far.Caller do
+  require Maker
+  Maker.make(Some.Name)
+  def a, do: Far.Caller.Some.Name.given()
+  def b, do: User.by_use(2)
+end
+"#;
+    check(
+        &format!("{MAKER}{USERS}"),
+        "
+        Far.Caller.a/0 -> Far.Caller.Some.Name.given/0
+        Far.Caller.b/0 -> User.by_use/1
+        User.a/0 -> User.Given.given/0
+        User.b/0 -> User.Given.Inner.deep/0
+        User.c/0 -> User.Fixed.inside/1
+        User.d/0 -> User.Dotted.dotted/0
+        User.e/0 -> Alone.alone/0
+        User.f/0 -> User.Used.used/0
+        User.g/0 -> User.by_use/1
+        User.h/0 -> User.beside/0
+        ",
+    );
+    let graph = graph(&format!("== lib/maker.ex\n{MAKER}== lib/users.ex\n{USERS}"));
+    let found = |name: &str| {
+        let found: Vec<_> = graph.find(name).unwrap().into_iter().collect();
+        found
+            .into_iter()
+            .map(|symbol| format!("{} in {}", symbol.qualified(), symbol.file))
+            .collect::<Vec<_>>()
+    };
+    for (name, seen) in [
+        ("User.Given", "User.Given in lib/users.ex"),
+        ("User.Given.given/0", "User.Given.given/0 in lib/users.ex"),
+        ("User.Given.Inner.deep", "User.Given.Inner.deep/0 in lib/users.ex"),
+        ("Far.Caller.Some.Name", "Far.Caller.Some.Name in lib/users.ex"),
+        ("User.Fixed.__struct__/0", "User.Fixed.__struct__/0 in lib/users.ex"),
+        ("User.by_use/1", "User.by_use/1 in lib/users.ex"),
+    ] {
+        assert_eq!(found(name), [seen], "{name}");
+    }
+    for name in ["User.lost/0", "User.given/0", "User.inside/1", "Maker.given/0"] {
+        assert!(graph.find(name).map_or(true, |found| found.is_empty()), "{name}");
+    }
+}
+
+#[test]
+fn attributes_that_hold_modules_are_those_modules() {
+    check(
+        r#"
+defmodule Wire do
+  @mod Wire.Json
+  def one(x), do: @mod.encode(x)
+  def all(list), do: Enum.map(list, &@mod.encode/1)
+  def piped(x), do: x |> @mod.encode()
+  def nested(x), do: @mod.Inner.encode(x)
+  @mod Wire.Text
+  def two(x), do: @mod.encode(x)
+  @unknown compute()
+  def three(x), do: @unknown.encode(x)
+end
+defmodule Wire.Json do
+  def encode(x), do: x
+  defmodule Inner do
+    def encode(x), do: x
+  end
+end
+defmodule Wire.Text do
+  def encode(x), do: x
+end
+"#,
+        "
+        Wire.all/1 -> Enum.map/2
+        Wire.all/1 -> Wire.Json.encode/1
+        Wire.nested/1 -> Wire.Json.Inner.encode/1
+        Wire.one/1 -> Wire.Json.encode/1
+        Wire.piped/1 -> Wire.Json.encode/1
+        Wire.two/1 -> Wire.Text.encode/1
+        ",
+    );
+}
+
+#[test]
+fn operators_are_kernels_unless_the_file_takes_them_away() {
+    check(
+        r#"
+defmodule Own do
+  import Kernel, except: [+: 2]
+  def a + b, do: {a, b}
+  def a - b, do: {a, b}
+  def plus(x), do: x + 1
+  def minus(x), do: x - 1
+end
+defmodule Other do
+  def a + b, do: {a, b}
+  def plus(x), do: x + 1
+end
+defmodule Taking do
+  import Kernel, except: [+: 2]
+  import Own
+  def plus(x), do: x + 1
+end
+defmodule Nobody do
+  import Kernel, only: [-: 2]
+  def minus(x), do: x - 1
+end
+"#,
+        "
+        Nobody.minus/1 -> Kernel.-/2
+        Other.plus/1 -> Kernel.+/2
+        Own.minus/1 -> Kernel.-/2
+        Own.plus/1 -> Own.+/2
+        Taking.plus/1 -> Own.+/2
+        ",
+    );
+}
+
+#[test]
+fn captures_of_what_the_compiler_replaces_are_what_is_written() {
+    check(
+        r#"
+defmodule Sums do
+  def all(list), do: Enum.reduce(list, 0, &Kernel.+/2)
+  def short(list), do: Enum.reduce(list, 0, &+/2)
+  def lengths(lists), do: Enum.map(lists, &length/1)
+  def far(lists), do: Enum.map(lists, &Kernel.length/1)
+  def of_map(maps), do: Enum.map(maps, &Map.fetch!(&1, :a))
+end
+"#,
+        "
+        Sums.all/1 -> Enum.reduce/3
+        Sums.all/1 -> Kernel.+/2
+        Sums.far/1 -> Enum.map/2
+        Sums.far/1 -> Kernel.length/1
+        Sums.lengths/1 -> Enum.map/2
+        Sums.lengths/1 -> Kernel.length/1
+        Sums.of_map/1 -> Enum.map/2
+        Sums.of_map/1 -> Map.fetch!/2
+        Sums.short/1 -> Enum.reduce/3
+        Sums.short/1 -> Kernel.+/2
+        ",
+    );
+}

@@ -40,12 +40,19 @@ fn elixir(file: &File) -> FileFacts {
     if broken {
         reader.part();
     }
+    let misplaced = std::mem::take(&mut reader.misplaced);
     let mut facts = reader.facts;
     if given_up.is_some() {
         diagnose::given_up(file, "Elixir", given_up, &mut facts.diagnostics);
     }
     if let Some(fault) = fault {
         diagnose::fault(file, fault, &mut facts.diagnostics);
+    }
+    // Where an `end` is missing, what follows it stands elsewhere than it seems to.
+    if !broken {
+        for (at, what) in misplaced {
+            diagnose::misplaced(file, at, what, &mut facts.diagnostics);
+        }
     }
     finish(file, &overlay, &mut facts);
     facts

@@ -8,7 +8,9 @@ use tree_sitter::Node;
 use super::literal::{as_atom, atom, string};
 use super::parse::{join, span};
 use super::reader::{ElixirReader, Module, Pending, VisitMode, VisitTask};
-use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
+use super::{
+    Basis, Definition, DefinitionKind, InjectedDefinition, InjectedModule, InjectedRoot, ReferenceKind,
+};
 use crate::source::Span;
 
 /// Macros of much used packages that define functions as `def` and `defp` do.
@@ -89,6 +91,7 @@ impl<'t> ElixirReader<'t> {
                 self.inject(node, kind, true, name, arity, 0);
                 return false;
             }
+            ("defmodule", [name, ..]) if quoted => self.inject_module(node, *name, arguments, block),
             _ if quoted
                 && !matches!(
                     name,
@@ -297,6 +300,11 @@ impl<'t> ElixirReader<'t> {
             let defaults =
                 parameters.iter().filter(|parameter| self.operator(**parameter) == Some("\\\\")).count();
             self.inject(node, kind, public, name, arity, defaults as u8);
+        } else if name.is_none() {
+            self.inject(node, kind, public, "", 0, 0);
+        }
+        if kind == DefinitionKind::Macro && self.quotes == 0 {
+            self.macro_parameters = parameters.iter().map(|parameter| self.text(*parameter)).collect();
         }
         self.owners.push(index.or(self.owner()));
         self.functions += 1;
@@ -340,6 +348,66 @@ impl<'t> ElixirReader<'t> {
         self.visit_all(computed.filter(|target| target.kind() == "call"), VisitMode::Expression);
     }
 
+    /// Records a module that quoted code defines where it is used, and goes on inside.
+    fn inject_module(
+        &mut self,
+        node: Node<'t>,
+        written: Node<'t>,
+        arguments: &[Node<'t>],
+        block: Option<Node<'t>>,
+    ) {
+        let within = self.injected_module(written);
+        self.quoted_modules.push(within);
+        self.inject(node, DefinitionKind::Module, true, "", 0, 0);
+        self.scopes.enter(self.extent(node).end as usize);
+        self.tasks.extend([VisitTask::LeaveQuotedModule, VisitTask::LeaveScope]);
+        self.visit_all(block, VisitMode::Expression);
+        self.visit_list(&arguments[1..], VisitMode::Expression);
+        self.visit_all((written.kind() != "alias").then_some(written), VisitMode::Expression);
+    }
+
+    /// What is known of the name of a module that quoted code defines.
+    fn injected_module(&mut self, written: Node<'t>) -> Option<InjectedModule> {
+        let text = self.text(written);
+        let around = self.quoted_modules.last().cloned();
+        let (root, path) = match written.kind() {
+            "alias" => match (text.strip_prefix("Elixir."), around) {
+                (Some(absolute), _) => (InjectedRoot::Absolute, absolute.into()),
+                (None, None) => (InjectedRoot::User, text.into()),
+                (None, Some(around)) => {
+                    let InjectedModule { root, path } = around?;
+                    let path = if path.is_empty() { text.into() } else { format!("{path}.{text}").into() };
+                    (root, path)
+                }
+            },
+            "dot" if text.starts_with("__MODULE__.") && around.is_none() => {
+                (InjectedRoot::User, text.trim_start_matches("__MODULE__.").into())
+            }
+            "call" => {
+                let target = written.child_by_field_name("target")?;
+                match (self.text(target), &self.arguments(written)[..]) {
+                    ("unquote", [name])
+                        if name.kind() == "identifier" && self.text(*name) != "__MODULE__" =>
+                    {
+                        let name = self.text(*name);
+                        let number = self.macro_parameters.iter().position(|known| *known == name)?;
+                        (InjectedRoot::Argument(u8::try_from(number).ok()?), "".into())
+                    }
+                    ("Module.concat", [module, name])
+                        if self.text(*module) == "__MODULE__"
+                            && name.kind() == "alias"
+                            && around.is_none() =>
+                    {
+                        (InjectedRoot::User, self.text(*name).into())
+                    }
+                    _ => (InjectedRoot::Absolute, self.module_of(written)?),
+                }
+            }
+            _ => (InjectedRoot::Absolute, self.module_of(written)?),
+        };
+        Some(InjectedModule { root, path })
+    }
+
     /// Records what quoted code defines where it is used.
     fn inject(
         &mut self,
@@ -351,14 +419,21 @@ impl<'t> ElixirReader<'t> {
         defaults: u8,
     ) {
         let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) else { return };
+        let within = match self.quoted_modules.last() {
+            // Nobody could look it up.
+            Some(None) => return,
+            Some(known) => known.clone(),
+            None => None,
+        };
         let same = |last: &InjectedDefinition| {
-            (&*last.name, last.arity, last.injected_by) == (name, arity, injected_by)
+            (&*last.name, last.arity, last.injected_by, &last.within, last.kind)
+                == (name, arity, injected_by, &within, kind)
         };
         if self.facts.injected_definitions.last().is_some_and(same) {
             return;
         }
         let (name, span) = (self.intern(name), self.extent(node));
-        let injected = InjectedDefinition { kind, name, arity, defaults, public, span, injected_by };
+        let injected = InjectedDefinition { kind, name, arity, defaults, public, span, injected_by, within };
         self.facts.injected_definitions.push(injected);
     }
 

@@ -10,7 +10,7 @@ use super::parse::{errors, span};
 use crate::source::{Diagnostic, File, Severity, Span};
 
 /// More syntax errors in one file say nothing new.
-const MAX_DIAGNOSTICS: usize = 50;
+pub(super) const MAX_DIAGNOSTICS: usize = 50;
 
 /// Tells of the syntax errors of a tree. `language` is the name of what the file should be written in.
 pub(super) fn syntax(file: &File, language: &str, tree: &Tree, diagnostics: &mut Vec<Diagnostic>) {
@@ -37,6 +37,13 @@ pub(super) fn fault(file: &File, fault: Fault, diagnostics: &mut Vec<Diagnostic>
     let (start, end) = (fault.at.start as u32, fault.at.end as u32);
     let place = Span { start, end, line_start: lines.at(start), line_end: lines.at(end) };
     problem(file, place, &fault.message, diagnostics);
+}
+
+/// Tells of what Elixir reads, but does not compile.
+pub(super) fn misplaced(file: &File, at: Span, what: String, diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() < MAX_DIAGNOSTICS {
+        diagnostics.push(Diagnostic { code: "misplaced".into(), ..warning(file, Some(at), what) });
+    }
 }
 
 /// Tells of something else that is wrong.

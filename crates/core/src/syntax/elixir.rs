@@ -37,6 +37,7 @@ impl<'t> ElixirReader<'t> {
                 VisitTask::Visit(node, mode) => self.visit(node, mode),
                 VisitTask::LeaveScope => self.scopes.leave(),
                 VisitTask::LeaveModule => self.leave_module(),
+                VisitTask::LeaveQuotedModule => drop(self.quoted_modules.pop()),
                 VisitTask::LeaveFunction(variables) => {
                     if let Some(variables) = variables {
                         self.scopes.restore(variables);

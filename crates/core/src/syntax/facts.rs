@@ -303,12 +303,12 @@ pub struct InjectedAlias {
     pub injected_by: u32,
 }
 
-/// A function, macro or struct inside of a `quote`: it is defined where the definition that holds it is used.
+/// A function, macro, struct or module inside of a `quote`: it is defined where the definition that holds it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InjectedDefinition {
     /// What it is.
     pub kind: DefinitionKind,
-    /// Its name.
+    /// Its name; empty where only the use tells it, as of `def unquote(head)`, and for a module.
     pub name: Arc<str>,
     /// Number of arguments.
     pub arity: u8,
@@ -320,6 +320,28 @@ pub struct InjectedDefinition {
     pub span: Span,
     /// Index of the definition that holds it.
     pub injected_by: u32,
+    /// The quoted module that it is in, or that it is; `None` for what the module gets that uses the macro.
+    pub within: Option<InjectedModule>,
+}
+
+/// The name of a module that quoted code defines.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InjectedModule {
+    /// How the name begins.
+    pub root: InjectedRoot,
+    /// What stands behind that, such as `"Cart.Item"`; may be empty.
+    pub path: Arc<str>,
+}
+
+/// How the name of a module begins that quoted code defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InjectedRoot {
+    /// With the name of the module that uses the macro, if it is used in one.
+    User,
+    /// By itself.
+    Absolute,
+    /// With the macro's argument of this number, counted from 0.
+    Argument(u8),
 }
 
 /// What is known of a message that is sent, or of a pattern that receives one. Shapes are written so:

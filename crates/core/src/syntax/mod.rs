@@ -14,6 +14,7 @@ mod reader;
 mod define;
 mod elixir;
 mod refer;
+mod sections;
 mod value;
 mod version;
 

@@ -11,7 +11,7 @@ use super::literal::atom;
 use super::parse::{join, span};
 use super::scope::{Scopes, Variables};
 use super::template::EmbeddedTemplate;
-use super::{Basis, FileFacts, Reference, ReferenceKind};
+use super::{Basis, FileFacts, InjectedModule, Reference, ReferenceKind};
 use crate::source::Span;
 
 /// How a piece of code is meant.
@@ -35,6 +35,7 @@ pub(super) enum VisitTask<'t> {
     Visit(Node<'t>, VisitMode),
     LeaveScope,
     LeaveModule,
+    LeaveQuotedModule,
     /// With the variables around the function, if it did not see them.
     LeaveFunction(Option<Variables<'t>>),
     LeaveDescribe(Option<Arc<str>>),
@@ -120,8 +121,14 @@ pub(super) struct ElixirReader<'t> {
     pub(super) functions: usize,
     /// How many `quote`s are around that no `unquote` has ended.
     pub(super) quotes: usize,
+    /// The modules around that quoted code defines; `None` where the name cannot be told.
+    pub(super) quoted_modules: Vec<Option<InjectedModule>>,
+    /// The names of the parameters of the macro around.
+    pub(super) macro_parameters: Vec<&'t str>,
     /// Whether a condition on Elixir's version leaves out the code.
     pub(super) left_out: bool,
+    /// Sections of blocks that stand where Elixir allows none, and why.
+    pub(super) misplaced: Vec<(Span, String)>,
     /// Whether the code is part of a query.
     pub(super) in_query: bool,
     /// Whether the file says what it imports of `Kernel`, so that operators may be others than usual.
@@ -160,7 +167,10 @@ impl<'t> ElixirReader<'t> {
             owners: vec![None],
             functions: 0,
             quotes: 0,
+            quoted_modules: Vec::new(),
+            macro_parameters: Vec::new(),
             left_out: false,
+            misplaced: Vec::new(),
             in_query: false,
             own_operators: source.contains("import Kernel"),
             loops: FxHashMap::default(),

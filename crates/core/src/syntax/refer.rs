@@ -62,6 +62,9 @@ impl<'t> ElixirReader<'t> {
         let name = self.text(target);
         let arguments = self.arguments(node);
         let block = self.do_block(node);
+        if let Some(block) = block {
+            self.check_sections(name, block);
+        }
         match name {
             "unquote" | "unquote_splicing" => {
                 // Outside of a quote it stands in a function that code around it makes: its variables are that code's.

@@ -584,3 +584,42 @@ end
          A.e/1 -> Access.get/2",
     );
 }
+
+#[test]
+fn sections_that_stand_where_none_is_allowed_are_told() {
+    let told = |source: &str| -> Vec<String> {
+        let facts = analyse(&File::new("lib/a.ex", format!("defmodule A do\n{source}\nend\n")));
+        let line = |at: Option<crate::source::Span>| at.map_or(0, |at| at.line_start);
+        let told = facts.diagnostics.iter().map(|d| format!("{} {}: {}", line(d.span), d.code, d.message));
+        told.collect()
+    };
+    for (source, expected) in [
+        (
+            "def f(x) do\nx\nelse\n3\nend",
+            "4 misplaced: the \"else\" of \"def\" has no clauses: they are written with \"->\"",
+        ),
+        (
+            "def f(x) do\nx\nrescue\n_ -> 1\nrescue\n_ -> 3\nend",
+            "6 misplaced: \"def\" has a second \"rescue\"",
+        ),
+        ("if x do\n1\nelse\n2\nelse\n3\nend", "6 misplaced: \"if\" has a second \"else\""),
+        ("unless x do\n1\nafter\n2\nend", "4 misplaced: \"unless\" has no \"after\""),
+        ("case x do\n1 -> 2\nelse\n3\nend", "4 misplaced: \"case\" has no \"else\""),
+        ("for y <- x do\ny\nrescue\n_ -> 3\nend", "4 misplaced: \"for\" has no \"rescue\""),
+        ("receive do\ny -> y\nelse\nz -> 3\nend", "4 misplaced: \"receive\" has no \"else\""),
+        ("defmodule N do\ndef g, do: 1\nelse\n3\nend", "4 misplaced: \"defmodule\" has no \"else\""),
+    ] {
+        assert_eq!(told(source), [expected], "{source}");
+    }
+    for source in [
+        "def f(x) do\nx\nrescue\n_ -> 1\ncatch\n_ -> 2\nelse\n_ -> 3\nafter\n4\nend",
+        "def f(x) do\nx\nelse\n_ -> 3\nend",
+        "def f(x) do\nif x do\n1\nelse\n2\nend\nend",
+        "def f(x) do\nwith y <- x do\ny\nelse\n_ -> 2\nend\nend",
+        "def f(x) do\nreceive do\ny -> y\nafter\n1 -> 2\nend\nend",
+        "quote do\n1\nelse\n2\nend",
+        "of_somebody x do\n1\nelse\n2\nelse\n3\nend",
+    ] {
+        assert_eq!(told(source), [""; 0], "{source}");
+    }
+}

@@ -106,7 +106,7 @@ impl CodeGraph {
     /// Those of [`Cancel::check`].
     pub fn dead(&self, options: &DeadOptions, cancel: &Cancel) -> Result<Vec<Dead>> {
         let dense = NumberedGraph::of(self, &LinkKind::ALL);
-        let usage = Usage::of(&dense, self.facts().collect());
+        let usage = Usage::of(self, &dense);
         let tested: FxHashSet<&str> = if options.tests {
             FxHashSet::default()
         } else {
@@ -170,7 +170,8 @@ struct Usage {
 }
 
 impl Usage {
-    fn of(dense: &NumberedGraph, files: Vec<&FileFacts>) -> Self {
+    fn of(graph: &CodeGraph, dense: &NumberedGraph) -> Self {
+        let files: Vec<&FileFacts> = graph.facts().collect();
         let mut usage = Usage::default();
         let mut own: FxHashMap<Arc<str>, Vec<(Arc<str>, u8)>> = FxHashMap::default();
         for symbol in &dense.symbols {
@@ -199,9 +200,8 @@ impl Usage {
                 }
             }
         }
+        usage.guessed.extend(graph.guessed().map(|made| (made.module.clone(), made.name.clone())));
         for facts in &files {
-            let guessed = facts.definitions.iter().filter(|definition| definition.guessed);
-            usage.guessed.extend(guessed.map(|made| (made.module.clone(), made.name.clone())));
             for reference in facts.references.iter().filter(|reference| reference.basis == Basis::Quoted) {
                 let from = reference.from.and_then(|from| facts.definitions.get(from as usize));
                 usage.quoting.extend(from.map(|from| from.module.clone()));

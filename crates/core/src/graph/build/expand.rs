@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::imports;
 use super::names::{Class, NameTable};
 use super::observed;
+use super::shards::Key;
 use super::std_lib;
 use super::templates::{embedded_folder, template_name};
 use super::unit::{
@@ -14,7 +16,9 @@ use super::unit::{
 };
 use super::view::GraphView;
 use crate::source::Span;
-use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind};
+use crate::syntax::{
+    Basis, DefinitionKind, FileFacts, InjectedModule, InjectedRoot, Reference, ReferenceKind,
+};
 
 /// So much is followed for one module; more is a loop or no source code.
 const MAX_STEPS: usize = 1000;
@@ -46,9 +50,12 @@ pub(in crate::graph) fn expand(view: GraphView, slot: u32) -> Expanded {
             let Some(node) = unit.written.nodes.get(node as usize).filter(|node| node.is_module()) else {
                 continue;
             };
-            bring(view, slot, (&node.module, reference.span), brought.clone(), &mut expanded, &mut made);
+            let site = Site { module: &node.module, span: reference.span, argument: None };
+            bring(view, slot, &site, brought.clone(), &mut expanded, &mut made);
         }
     }
+    expand_calls(view, slot, unit, &mut expanded, &mut made);
+    confirm(view, slot, unit, &mut expanded);
     observe(unit, &mut made);
     define(view.names, slot, unit, made, &mut expanded);
     expanded.reads.sort_unstable();
@@ -61,15 +68,154 @@ pub(in crate::graph) fn is_before_compile(reference: &Reference) -> bool {
     reference.basis == Basis::Convention && &*reference.name == "__before_compile__"
 }
 
+/// Where a macro is used.
+struct Site<'s> {
+    /// In the body of which module; empty outside of all.
+    module: &'s Arc<str>,
+    span: Span,
+    /// The macro's first argument, if it is a name of a module, as it is written.
+    argument: Option<&'s str>,
+}
+
+impl Site<'_> {
+    /// The module that a quoted definition becomes a part of here.
+    fn home(&self, injected: &Injected) -> Option<Arc<str>> {
+        let Some(InjectedModule { root, path }) = &injected.within else {
+            return (!self.module.is_empty()).then(|| self.module.clone());
+        };
+        let parts = match root {
+            InjectedRoot::Absolute => [path, "", ""],
+            InjectedRoot::User => [self.module, path, ""],
+            InjectedRoot::Argument(0) => [self.module, self.argument?, path],
+            InjectedRoot::Argument(_) => return None,
+        };
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        Some(parts.join(".").into())
+    }
+}
+
+/// The calls in the bodies of modules, and outside of all, of macros whose quoted code defines something.
+fn expand_calls(view: GraphView, slot: u32, unit: &Unit, expanded: &mut Expanded, made: &mut Made) {
+    let facts = &unit.written.facts;
+    let is_call =
+        |reference: &Reference| reference.kind == ReferenceKind::Call && reference.basis.is_certain();
+    for (at, reference) in facts.references.iter().enumerate().filter(|(_, reference)| is_call(reference)) {
+        for node in unit.written.origins(reference) {
+            let Some(node) = unit.written.nodes.get(node as usize) else { continue };
+            if !node.is_module() && node.kind != DefinitionKind::File {
+                continue;
+            }
+            let Some(called) = called_macro(view, slot, unit, &node.module, reference, expanded) else {
+                continue;
+            };
+            let argument = first_argument(facts, at);
+            let site = Site { module: &node.module, span: reference.span, argument };
+            bring(view, slot, &site, vec![called], expanded, made);
+        }
+    }
+}
+
+/// The macro that a call in the body of a module means, if what it quotes is known.
+fn called_macro(
+    view: GraphView,
+    slot: u32,
+    unit: &Unit,
+    module: &Arc<str>,
+    reference: &Reference,
+    expanded: &mut Expanded,
+) -> Option<(Arc<str>, Arc<str>)> {
+    let (name, arity) = (&reference.name, reference.arity?);
+    let context = expanded.context.get(module);
+    let of: Vec<Arc<str>> = match &reference.module {
+        Some(written) => {
+            vec![context.and_then(|context| context.unalias(written)).unwrap_or_else(|| written.clone())]
+        }
+        None => {
+            let directives = unit.written.facts.imports.iter().filter(|import| import.injected_by.is_none());
+            let listed = |list: &[(Arc<str>, u8)]| list.iter().any(|(n, a)| n == name && *a == arity);
+            let brings = |only: Option<&[(Arc<str>, u8)]>, except: &[(Arc<str>, u8)]| {
+                only.is_none_or(listed) && !listed(except)
+            };
+            let written = imports::in_force(directives, reference.span.start);
+            let written = written.into_iter().filter(|import| brings(import.only, &import.except));
+            let brought = context.into_iter().flat_map(|context| &context.imports);
+            let brought = brought.filter(|import| brings(import.only.as_deref(), &import.except));
+            let brought = brought.map(|import| import.module.clone());
+            written.map(|import| import.module.clone()).chain(brought).collect()
+        }
+    };
+    of.into_iter().find_map(|of| {
+        let key = view.names.key(Class::Callable, &of, name);
+        expanded.reads.push(key);
+        injection(view, slot, key)?;
+        Some((of, name.clone()))
+    })
+}
+
+fn injection(view: GraphView<'_>, slot: u32, key: Key) -> Option<&Injection> {
+    let unit = view.unit(view.written(slot, key)?.slot)?;
+    unit.written.injections.get(&key)
+}
+
+/// The module that is the first argument of a call, as it is written.
+fn first_argument(facts: &FileFacts, call: usize) -> Option<&str> {
+    let (call, behind) = facts.references.get(call..)?.split_first()?;
+    let next = behind.iter().find(|next| next.span.start > call.span.end)?;
+    // Directly behind the name and a bracket or a blank.
+    let is_argument = next.kind == ReferenceKind::Module && next.span.start == call.span.end + 1;
+    let module = next.module.as_deref().filter(|_| is_argument)?;
+    let length = (next.span.end - next.span.start) as usize;
+    let written = module.get(module.len().checked_sub(length)?..)?;
+    (written.len() == module.len() || module[..module.len() - length].ends_with('.')).then_some(written)
+}
+
+/// Looks up the macros of definitions that only their form tells: what defines functions whose heads it is given, defines them.
+fn confirm(view: GraphView, slot: u32, unit: &Unit, expanded: &mut Expanded) {
+    let facts = &unit.written.facts;
+    for definition in facts.definitions.iter().filter(|definition| definition.guessed) {
+        let Some(start) = definition.clauses.first().map(|clause| clause.start) else { continue };
+        let at = facts.references.partition_point(|reference| reference.span.start < start);
+        let here = facts.references[at..].iter().take_while(|reference| reference.span.start == start);
+        let mut calls = here.filter(|reference| reference.kind == ReferenceKind::Call);
+        let Some(call) = calls.next() else { continue };
+        let called = called_macro(view, slot, unit, &definition.module, call, expanded);
+        if called.is_some_and(|called| defines_what_it_is_given(view, slot, called, expanded)) {
+            expanded.confirmed.push(view.names.key(Class::Callable, &definition.module, &definition.name));
+        }
+    }
+    expanded.confirmed.sort_unstable();
+    expanded.confirmed.dedup();
+}
+
+/// Whether the quoted code of a macro, or of the functions that it leaves the work to, defines functions whose heads are given.
+fn defines_what_it_is_given(
+    view: GraphView,
+    slot: u32,
+    called: (Arc<str>, Arc<str>),
+    expanded: &mut Expanded,
+) -> bool {
+    let (mut open, mut seen) = (vec![called], FxHashSet::default());
+    while let Some((from, name)) = open.pop().filter(|_| seen.len() < MAX_STEPS) {
+        let key = view.names.key(Class::Callable, &from, &name);
+        expanded.reads.push(key);
+        match injection(view, slot, key).filter(|_| seen.insert(key)) {
+            Some(injection) if injection.is_definer => return true,
+            Some(injection) => open.extend(injection.inner.iter().cloned()),
+            None => {}
+        }
+    }
+    false
+}
+
 fn bring(
     view: GraphView,
     slot: u32,
-    (module, site): (&Arc<str>, Span),
+    site: &Site<'_>,
     mut open: Vec<(Arc<str>, Arc<str>)>,
     expanded: &mut Expanded,
     made: &mut Made,
 ) {
-    let context = expanded.context.entry(module.clone()).or_default();
+    let context = expanded.context.entry(site.module.clone()).or_default();
     let mut seen = FxHashSet::default();
     let mut own_file: Arc<str> = "".into();
     if let Some(unit) = view.unit(slot) {
@@ -85,9 +231,8 @@ fn bring(
             continue;
         }
         expanded.reads.push(key);
-        let target = view.written(slot, key).and_then(|target| view.unit(target.slot));
         let mut basis = Basis::Quoted;
-        let injection = match target.and_then(|unit| unit.written.injections.get(&key)) {
+        let injection = match injection(view, slot, key) {
             Some(injection) => injection.clone(),
             None => {
                 let read = view.names.key(Class::Module, &from, "");
@@ -105,15 +250,16 @@ fn bring(
                 injection
             }
         };
-        let Injection { imports, aliases, definitions, behaviours, inner } = injection;
+        let Injection { imports, aliases, definitions, behaviours, inner, is_definer: _ } = injection;
         context.imports.extend(imports);
         context.aliases.extend(aliases);
         context.behaviours.extend(behaviours.into_iter().map(|behaviour| (behaviour, basis)));
         open.extend(inner);
         let maker: Arc<str> = format!("{from}.{name}").into();
         for injected in definitions {
-            let key = (module.clone(), injected.name.clone(), injected.arity);
-            made.entry(key).or_insert_with(|| (injected, maker.clone(), own_file.clone(), site));
+            let Some(home) = site.home(&injected) else { continue };
+            let key = (home, injected.name.clone(), injected.arity);
+            made.entry(key).or_insert_with(|| (injected, maker.clone(), own_file.clone(), site.span));
         }
     }
 }
@@ -134,6 +280,7 @@ fn embed(view: GraphView, unit: &Unit, reference: &Reference, expanded: &mut Exp
             arity: 1,
             defaults: 0,
             public: true,
+            within: None,
         };
         for node in unit.written.origins(reference) {
             let Some(node) = unit.written.nodes.get(node as usize) else { continue };
@@ -146,10 +293,16 @@ fn embed(view: GraphView, unit: &Unit, reference: &Reference, expanded: &mut Exp
 /// Where the compiler has seen a module, what macros made in it is what the compiler says.
 fn observe(unit: &Unit, made: &mut Made) {
     let Some(compiled) = &unit.written.compiled else { return };
+    // What the compiler tells of a module that a macro makes bears the macro's lines.
+    let modules: FxHashSet<Arc<str>> = made
+        .iter()
+        .filter(|(_, (injected, ..))| injected.kind == DefinitionKind::Module)
+        .map(|((module, ..), _)| module.clone())
+        .collect();
     for module in compiled.modules.iter().filter(|module| module.debug_info) {
         let mut guessed = std::mem::take(made);
         made.extend(guessed.extract_if(|(of, _, _), (_, maker, _, _)| {
-            *of != module.module || &**maker == "embed_templates"
+            *of != module.module || &**maker == "embed_templates" || modules.contains(of)
         }));
         for (function, maker) in observed::made(module) {
             let key = (module.module.clone(), function.name.clone(), function.arity);
@@ -161,6 +314,7 @@ fn observe(unit: &Unit, made: &mut Made) {
                 arity: function.arity,
                 defaults: function.defaults,
                 public: function.public,
+                within: None,
             };
             let site = observed::place(&unit.written.facts, function.line);
             made.insert(key, (injected, by, unit.written.path.clone(), site));
@@ -173,6 +327,10 @@ fn define(names: &NameTable, slot: u32, unit: &Unit, made: Made, expanded: &mut 
     let mut made: Vec<_> = made.into_iter().collect();
     made.sort_by(|(a, _), (b, _)| a.cmp(b));
     for ((module, name, arity), (injected, maker, file, span)) in made {
+        if injected.kind == DefinitionKind::Module {
+            define_module(names, slot, unit, (module, maker, file, span), expanded);
+            continue;
+        }
         let written = unit.written.nodes.iter().any(|node| {
             node.is_callable()
                 && node.module == module
@@ -196,6 +354,27 @@ fn define(names: &NameTable, slot: u32, unit: &Unit, made: Made, expanded: &mut 
         expanded.nodes.push(node);
     }
     expanded.entries.sort_unstable();
+}
+
+fn define_module(
+    names: &NameTable,
+    slot: u32,
+    unit: &Unit,
+    (module, maker, file, span): (Arc<str>, Arc<str>, Arc<str>, Span),
+    expanded: &mut Expanded,
+) {
+    if unit.written.nodes.iter().any(|node| node.is_module() && node.module == module) {
+        return;
+    }
+    let index = (unit.written.nodes.len() + expanded.nodes.len()) as u32;
+    let last: Arc<str> = module.rsplit('.').next().unwrap_or(&module).into();
+    let mut node = symbol(DefinitionKind::Module, module, last, None, file, span);
+    node.generated_by = Some(maker);
+    let signature = Signature { least: 0, most: 0, public: true, shapes: 0 };
+    let key = names.key(Class::Module, &node.module, "");
+    expanded.entries.push((key, ResolvedTarget { slot, index, signature }));
+    expanded.keys.push(names.exact(&unit.written.path, node.kind, &node.module, &node.name, None));
+    expanded.nodes.push(node);
 }
 
 impl UnitContext {

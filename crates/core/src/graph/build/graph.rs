@@ -15,7 +15,7 @@ use super::std_lib::{self, Known};
 use super::unit::{Expanded, Resolved, ResolvedTarget, Signature, Unit, UnitContext, Written};
 use super::view::GraphView;
 use crate::graph::{Edge, LinkKind, Relation, Symbol, SymbolId};
-use crate::syntax::{Basis, DefinitionKind, FileFacts};
+use crate::syntax::{Basis, Definition, DefinitionKind, FileFacts};
 
 /// The graph of a project's code. A value: cheap to clone, never changed. A new version shares with the old one what did
 /// not change, so that making it takes as long as what changed, not as long as the project.
@@ -269,6 +269,15 @@ impl CodeGraph {
         units.filter(|unit| !unit.written.outside).map(|unit| &*unit.written.facts)
     }
 
+    /// The definitions that are only taken for some, by their form.
+    pub(in crate::graph) fn guessed(&self) -> impl Iterator<Item = &Definition> {
+        let units = self.inner.units.iter().flatten().filter(|unit| !unit.written.outside);
+        units.flat_map(|unit| {
+            let guessed = unit.written.facts.definitions.iter().filter(|definition| definition.guessed);
+            guessed.filter(|definition| !unit.confirms(definition, &self.inner.names))
+        })
+    }
+
     /// The nodes of the file at `path`.
     pub(in crate::graph) fn nodes_in(&self, path: &str) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let rank = self.inner.rank_of(path).ok();
@@ -425,6 +434,8 @@ impl Inner {
         let before =
             old.get(&slot).and_then(|unit| Some(unit.as_ref()?.expanded.clone())).unwrap_or_default();
         changed.extend(renamed(&before.entries, &after.entries));
+        let (gone, new) = differences(&before.confirmed, &after.confirmed);
+        changed.extend(gone.into_iter().chain(new));
         let modules = before.context.keys().chain(after.context.keys());
         let different = modules.filter(|module| before.context.get(*module) != after.context.get(*module));
         changed.extend(different.map(|module| self.names.key(Class::Context, module, "")));

@@ -188,10 +188,6 @@ impl<'v> Resolver<'v> {
 
     fn call_local(&mut self, node: u32, from: &Symbol, arity: u8, reference: &Reference) {
         let name = &reference.name;
-        let module = self.home.as_ref().map_or_else(|| from.module.clone(), |(home, _)| home.clone());
-        if let Some(target) = self.callable(&module, name, arity) {
-            return self.link_written(node, target, LinkKind::Call, reference);
-        }
         let at = reference.span.start;
         let unit = self.unit;
         let directives = unit.written.facts.imports.iter();
@@ -199,13 +195,25 @@ impl<'v> Resolver<'v> {
         let written = written.iter().map(|import| (import.module, import.only, &import.except[..]));
         let injected = self.context(&from.module).into_iter().flat_map(|context| &context.imports);
         let injected = injected.map(|import| (&import.module, import.only.as_deref(), &import.except[..]));
-        let (mut guesses, mut kernel) = (Vec::<&Arc<str>>::new(), true);
-        for (import, only, except) in written.chain(injected) {
-            let listed = |list: &[(Arc<str>, u8)]| list.iter().any(|(n, a)| n == name && *a == arity);
-            let brings = only.is_none_or(listed) && !listed(except);
-            let is_kernel = &**import == "Kernel";
-            kernel &= brings || !is_kernel;
-            if !brings || is_kernel {
+        let listed = |list: &[(Arc<str>, u8)]| list.iter().any(|(n, a)| n == name && *a == arity);
+        let brings = |only: Option<&[(Arc<str>, u8)]>, except: &[(Arc<str>, u8)]| {
+            only.is_none_or(listed) && !listed(except)
+        };
+        let directives: Vec<_> = written.chain(injected).collect();
+        let (kernels, directives): (Vec<_>, Vec<_>) =
+            directives.into_iter().partition(|(import, ..)| &***import == "Kernel");
+        let kernel = kernels.iter().all(|(_, only, except)| brings(*only, except));
+        // An operator of `Kernel` is another one only where that is not imported.
+        let is_operator = !name.starts_with(|first: char| first.is_alphabetic() || first == '_');
+        if !(kernel && is_operator && std_lib::known("Kernel", name, arity).is_some()) {
+            let module = self.home.as_ref().map_or_else(|| from.module.clone(), |(home, _)| home.clone());
+            if let Some(target) = self.callable(&module, name, arity) {
+                return self.link_written(node, target, LinkKind::Call, reference);
+            }
+        }
+        let mut guesses = Vec::<&Arc<str>>::new();
+        for (import, only, except) in directives {
+            if !brings(only, except) {
                 continue;
             }
             if let Some(target) = self.callable(import, name, arity).filter(|target| target.signature.public)
@@ -422,10 +430,10 @@ impl<'v> Resolver<'v> {
 
     /// Whether a definition is only taken for one.
     fn is_guessed(&self, target: ResolvedTarget) -> bool {
-        let written = self.view.unit(target.slot).map(|unit| &unit.written);
-        let definition = written
-            .and_then(|written| written.facts.definitions.get(written.definition_of(target.index)? as usize));
-        definition.is_some_and(|definition| definition.guessed)
+        let Some(unit) = self.view.unit(target.slot) else { return false };
+        let definition = unit.written.definition_of(target.index);
+        let definition = definition.and_then(|at| unit.written.facts.definitions.get(at as usize));
+        definition.is_some_and(|definition| definition.guessed && !unit.confirms(definition, self.view.names))
     }
 
     #[allow(clippy::too_many_arguments, reason = "they are the fields of a link")]

@@ -103,7 +103,8 @@ pub(in crate::graph) fn injection(module: &str, macro_name: &str) -> Injection {
     injection.imports = imports.iter().map(import).collect();
     if matches!(module, "Agent" | "DynamicSupervisor" | "GenServer" | "Supervisor" | "Task") {
         let (name, public) = ("child_spec".into(), true);
-        let child_spec = Injected { kind: DefinitionKind::Function, name, arity: 1, defaults: 0, public };
+        let child_spec =
+            Injected { kind: DefinitionKind::Function, name, arity: 1, defaults: 0, public, within: None };
         injection.definitions.push(child_spec);
     }
     let behaviour = match module {
@@ -132,7 +133,7 @@ mod tests {
         let mut count = 0;
         for line in TABLE.lines().chain(PACKAGES.lines()) {
             let (module, entries) = line.split_once(' ').unwrap();
-            for entry in entries.split(' ') {
+            for entry in entries.split(' ').filter(|entry| !entry.is_empty()) {
                 let (name, rest) = entry.rsplit_once('/').unwrap();
                 let arity = rest.trim_end_matches(['!', '=']).parse().unwrap();
                 let is_found =

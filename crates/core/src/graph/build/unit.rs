@@ -11,7 +11,7 @@ use super::templates::embedded_folder;
 use crate::compiled::CompiledFile;
 use crate::graph::{GraphInput, LinkKind, Symbol, SymbolId};
 use crate::source::Span;
-use crate::syntax::{Basis, Definition, DefinitionKind, FileFacts, Reference, ReferenceKind};
+use crate::syntax::{Basis, Definition, DefinitionKind, FileFacts, InjectedModule, Reference, ReferenceKind};
 
 /// One file's share of the graph.
 #[derive(Clone, Debug)]
@@ -31,6 +31,12 @@ impl Unit {
         let index = index as usize;
         let written = self.written.nodes.len();
         if index < written { self.written.nodes.get(index) } else { self.expanded.nodes.get(index - written) }
+    }
+
+    /// Whether the source of the macro that makes a definition says that it makes one.
+    pub(in crate::graph) fn confirms(&self, definition: &Definition, names: &NameTable) -> bool {
+        let key = names.key(Class::Callable, &definition.module, &definition.name);
+        self.expanded.confirmed.binary_search(&key).is_ok()
     }
 
     pub(in crate::graph) fn key(&self, index: u32) -> Option<Key> {
@@ -93,6 +99,8 @@ pub(in crate::graph) struct Injection {
     pub(in crate::graph) imports: Vec<ImportInForce>,
     pub(in crate::graph) aliases: Vec<(Arc<str>, Arc<str>)>,
     pub(in crate::graph) definitions: Vec<Injected>,
+    /// Whether it defines functions whose heads it is given.
+    pub(in crate::graph) is_definer: bool,
     pub(in crate::graph) behaviours: Vec<Arc<str>>,
     /// What it uses in turn, and the functions of its own module that it calls: they may return quoted code.
     pub(in crate::graph) inner: Vec<(Arc<str>, Arc<str>)>,
@@ -114,6 +122,8 @@ pub(in crate::graph) struct Injected {
     pub(in crate::graph) arity: u8,
     pub(in crate::graph) defaults: u8,
     pub(in crate::graph) public: bool,
+    /// The module that it is in, or that it is, if that is one that is quoted, too.
+    pub(in crate::graph) within: Option<InjectedModule>,
 }
 
 /// What other files' macros bring into a file.
@@ -125,6 +135,9 @@ pub(in crate::graph) struct Expanded {
     pub(in crate::graph) entries: Vec<(Key, ResolvedTarget)>,
     /// For each module of the file what its `use`s bring.
     pub(in crate::graph) context: FxHashMap<Arc<str>, UnitContext>,
+    /// The names of definitions that seemed to be some by their form, and are some by the source of the macro that makes
+    /// them. Sorted.
+    pub(in crate::graph) confirmed: Vec<Key>,
     /// The names that this was looked up by, sorted.
     pub(in crate::graph) reads: Vec<Key>,
 }
@@ -388,14 +401,19 @@ impl Written {
         }
         for definition in &facts.injected_definitions {
             let Some(key) = key(definition.injected_by) else { continue };
-            let injected = Injected {
+            let injection = injections.entry(key).or_default();
+            if definition.name.is_empty() && definition.kind != DefinitionKind::Module {
+                injection.is_definer |= definition.within.is_none();
+                continue;
+            }
+            injection.definitions.push(Injected {
                 kind: definition.kind,
                 name: definition.name.clone(),
                 arity: definition.arity,
                 defaults: definition.defaults,
                 public: definition.public,
-            };
-            injections.entry(key).or_default().definitions.push(injected);
+                within: definition.within.clone(),
+            });
         }
         let mut helpers = Vec::new();
         for (at, reference) in facts.references.iter().enumerate() {
