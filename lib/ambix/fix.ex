@@ -48,38 +48,43 @@ defmodule Ambix.Fix do
         }
 
   @options [
-    budget: [type: :number, default: 120, doc: "seconds for all of it, after which it gives up"],
+    budget: [
+      type: :number,
+      default: 120,
+      arg: "SECONDS",
+      doc: "seconds for all of it, after which it gives up"
+    ],
     seed: [
       type: :non_neg_integer,
       default: 0,
+      arg: "N",
       doc: "same project, options and seed: same candidates in the same order"
     ],
-    max_candidates: [type: :pos_integer, default: 5000, doc: "candidates to try at the most"],
-    depth: [type: :pos_integer, default: 2, doc: "changes that one patch may combine"],
+    max_candidates: [type: :pos_integer, default: 5000, arg: "N", doc: "candidates to try at the most"],
+    depth: [type: :pos_integer, default: 2, arg: "N", doc: "changes that one patch may combine"],
     workers: [
       type: :pos_integer,
       default: nil,
+      arg: "N",
       doc: "sandboxes that try candidates at the same time; by default one for each scheduler, at most four"
     ],
     target: [
       type: :string,
       default: nil,
+      arg: "FILE",
       doc:
         "`FILE` or `FILE:LINE`: a test file, to mend its tests only, or a source file, to change nothing else"
     ],
-    policy: [
-      type: {:in, [:best_first, :beam, :depth_first]},
-      default: :best_first,
-      doc: "as for `Ambix.Search.new/1`"
-    ],
+    policy: Options.of(Ambix.Search, :new)[:policy] |> Keyword.put(:doc, "in which order the tree grows"),
     model: [
-      type: :any,
+      type: {:struct, Ambix.Model},
       default: nil,
       doc: "an `Ambix.Model` that ranks candidates and proposes some of its own"
     ],
     allow_paths: [
       type: {:list, :string},
       default: [],
+      arg: "DIR,DIR",
       doc: "folders outside of the project that the sandbox may read, for dependencies by path"
     ],
     unsafe_without_isolation: [
@@ -98,6 +103,11 @@ defmodule Ambix.Fix do
   @doc false
   def validate!(opts), do: Options.validate!(opts, @options)
 
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [run: @options]
+
   @doc """
   Looks for a patch that mends the failing tests of the mix project in `root`.
 
@@ -110,6 +120,7 @@ defmodule Ambix.Fix do
   def run(root, opts \\ []) do
     {on_event, opts} = opts |> Options.validate!(@options) |> Keyword.pop(:on_event)
     opts = Keyword.update!(opts, :budget, &min(max(&1, 0), @most_seconds))
+    opts = Keyword.update!(opts, :allow_paths, fn paths -> Enum.map(paths, &Path.expand/1) end)
     emit = if on_event, do: Contained.callback(on_event), else: fn _ -> :ok end
 
     Telemetry.span([:ambix, :fix, :run], %{}, fn ->

@@ -18,7 +18,7 @@ defmodule Ambix.Packages do
   """
 
   alias Ambix.{Error, Files, Index, Telemetry}
-  alias Ambix.Index.Cache
+  alias Ambix.Index.{Cache, FolderOptions, SearchOptions}
 
   @enforce_keys [:entries]
   defstruct [:entries]
@@ -82,14 +82,12 @@ defmodule Ambix.Packages do
   end
 
   @open_options @list_options ++
-                  [
+                  FolderOptions.take(
                     progress: [
-                      type: {:fun, 1},
-                      default: nil,
                       doc:
                         "called with `%{phase: :packages, done: n, total: n}` in the calling process while the work goes on"
                     ]
-                  ]
+                  )
 
   @doc """
   Opens the indexes of the packages of the project in `root`, and makes those that are not there yet.
@@ -124,28 +122,12 @@ defmodule Ambix.Packages do
   end
 
   @search_options [
-    index: [
-      type: {:struct, Index},
-      default: nil,
-      doc: "the index of the project, which is searched with the packages"
-    ],
-    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
-    mode: [
-      type: {:in, [:hybrid, :lexical, :semantic]},
-      default: :hybrid,
-      doc: "by words, by meaning or by both"
-    ],
-    kinds: [
-      type: {:list, {:in, Index.definition_kinds()}},
-      default: [],
-      doc: "only what defines one of these, out of `Ambix.Index.definition_kinds/0`; all, if empty"
-    ],
-    modules: [
-      type: {:list, :string},
-      default: [],
-      doc: "only in these modules and those nested in them; everywhere, if empty"
-    ]
-  ]
+                    index: [
+                      type: {:struct, Index},
+                      default: nil,
+                      doc: "the index of the project, which is searched with the packages"
+                    ]
+                  ] ++ Options.take(Options.of(Index, :search), [:limit, :mode, :kinds, :modules])
 
   @doc """
   The places in all packages that answer `query`, best first. What a word is worth, and how near a meaning is, is measured over all of
@@ -169,7 +151,7 @@ defmodule Ambix.Packages do
     end)
   end
 
-  @context_options Index.SearchOptions.packing() ++ Keyword.delete(@search_options, :limit)
+  @context_options SearchOptions.packing() ++ Keyword.delete(@search_options, :limit)
 
   @doc """
   What a prompt about `query` should hold, as `Ambix.Index.context/3` packs it, from all packages. Paths stand behind the name and the
@@ -205,14 +187,12 @@ defmodule Ambix.Packages do
   end
 
   @lookup_options [
-    index: [
-      type: {:struct, Index},
-      default: nil,
-      doc: "the index of the project, where names are looked for first"
-    ],
-    kinds: @search_options[:kinds],
-    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"]
-  ]
+                    index: [
+                      type: {:struct, Index},
+                      default: nil,
+                      doc: "the index of the project, where names are looked for first"
+                    ]
+                  ] ++ Options.take(Options.of(Index, :lookup), [:kinds, :limit])
 
   # From `Ambix.Index.lookup/3`, the best first.
   @fits ~w(exact tail case prefix abbreviation typo)
@@ -255,6 +235,19 @@ defmodule Ambix.Packages do
   end
 
   defp fit(named), do: Enum.find_index(@fits, &(&1 == named.fit))
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas do
+    [
+      list: @list_options,
+      open: @open_options,
+      search: @search_options,
+      context: @context_options,
+      lookup: @lookup_options
+    ]
+  end
 
   defp places(entries, nil), do: entries
   defp places(entries, index), do: [{nil, index} | entries]

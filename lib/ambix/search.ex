@@ -31,6 +31,7 @@ defmodule Ambix.Search do
     policy: [
       type: {:in, [:best_first, :beam, :depth_first]},
       default: :best_first,
+      arg: "NAME",
       doc: "which thought comes next"
     ],
     width: [type: :pos_integer, default: 5, doc: "for `:beam`: how many thoughts of a depth are kept"],
@@ -139,28 +140,38 @@ defmodule Ambix.Search do
   @spec status(t) :: {:ok, map} | {:error, Error.t()}
   def status(%__MODULE__{resource: resource}), do: Native.tree_status(resource)
 
-  # Children of a node that a trace shows.
-  @shown 12
   @all 0xFFFFFFFF
+  @trace_options [
+    children: [
+      type: {:or, [:pos_integer, {:in, [:all]}]},
+      default: 12,
+      doc:
+        "how many children of a node that were tried are shown at the most, or `:all`; a line counts the others"
+    ]
+  ]
 
   @doc """
   The tree as `:text`, as a `:mermaid` flowchart, or as `:data`: a list of maps, parents before children.
 
-  Of each node as many children that were tried are shown as the option `:children` says (#{@shown}), or `:all` of them; a line
-  counts the others.
+  ## Options
+  #{Options.docs(@trace_options)}
   """
   @spec trace(t, :text | :mermaid | :data, children: pos_integer | :all) ::
           {:ok, String.t() | [map]} | {:error, Error.t()}
   def trace(%__MODULE__{resource: resource}, form \\ :text, opts \\ [])
       when form in [:text, :mermaid, :data] do
-    schema = [children: [type: {:or, [:pos_integer, {:in, [:all]}]}, default: @shown]]
-    children = Options.validate!(opts, schema)[:children]
+    children = Options.validate!(opts, @trace_options)[:children]
 
     with {:ok, nodes} when is_list(nodes) <-
            Native.tree_trace(resource, form, if(children == :all, do: @all, else: min(children, @all))) do
       {:ok, Enum.map(nodes, &%{&1 | payload: read(&1.payload)})}
     end
   end
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [new: @options, trace: @trace_options]
 
   defp done({:ok, _}), do: :ok
   defp done({:error, error}), do: {:error, error}

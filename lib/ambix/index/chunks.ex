@@ -77,6 +77,11 @@ defmodule Ambix.Index.Chunks do
   end
 
   @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [stream: @stream_options]
+
+  @doc false
   # One state of an index.
   @spec snapshot(Index.t()) :: Index.t()
   def snapshot(index) do
