@@ -9,12 +9,22 @@
 [path | folders] = System.argv()
 
 modules = ~w(
-  Absinthe.Resolution.Helpers Absinthe.Schema.Notation Ecto.Changeset Ecto.Migration Ecto.Query Ecto.Query.API Ecto.Schema
-  ExMachina ExUnitProperties Gettext.Macros Mox NimbleParsec Nx.Defn Nx.Defn.Kernel Oban.Testing Phoenix.Channel
-  Phoenix.ChannelTest Phoenix.Component Phoenix.ConnTest Phoenix.Controller Phoenix.HTML Phoenix.HTML.Form
+  Absinthe.Resolution.Helpers Absinthe.Schema.Notation Ash.Expr Ash.Generator Ash.Test Assertions Bamboo.Email
+  Bamboo.Formatter Bamboo.Phoenix Bamboo.Test Cachex.Spec Commanded.Assertions.EventAssertions Crontab.CronExpression
+  Ecto Ecto.Changeset Ecto.Migration Ecto.Query Ecto.Query.API Ecto.Query.WindowAPI Ecto.Schema Ecto.Type ExMachina
+  ExUnitProperties Explorer.Series Floki Flop.Phoenix Gettext.Macros Guardian.Plug Hammox Hound.Helpers.Cookie
+  Hound.Helpers.Dialog Hound.Helpers.Element Hound.Helpers.Mouse Hound.Helpers.Navigation Hound.Helpers.Page
+  Hound.Helpers.Screenshot Hound.Helpers.ScriptExecution Hound.Helpers.Session Hound.Helpers.Window Hound.Matchers
+  Igniter.Test Meeseeks.CSS Meeseeks.XPath Mimic Mix.Ecto Mix.EctoSQL Mox NimbleParsec Norm Norm.Core Nx.Defn
+  Nx.Defn.Kernel Oban.Testing Phoenix.Channel Phoenix.ChannelTest Phoenix.Component Phoenix.ConnTest
+  Phoenix.Controller Phoenix.HTML Phoenix.HTML.Form Phoenix.LiveDashboard.PageBuilder Phoenix.LiveDashboard.Router
   Phoenix.LiveView Phoenix.LiveView.Helpers Phoenix.LiveView.Router Phoenix.LiveViewTest Phoenix.Router
-  Phoenix.VerifiedRoutes Plug.BasicAuth Plug.Builder Plug.CSRFProtection Plug.Conn Plug.Router Plug.Test StreamData
-  Swoosh.Email Swoosh.TestAssertions
+  Phoenix.VerifiedRoutes PhoenixHTMLHelpers.Form PhoenixHTMLHelpers.Format PhoenixHTMLHelpers.Link
+  PhoenixHTMLHelpers.Tag PhoenixTest PhoenixTest.Assertions Plug.BasicAuth Plug.Builder Plug.CSRFProtection Plug.Conn
+  Plug.Router Plug.Test PolymorphicEmbed PolymorphicEmbed.HTML.Component PolymorphicEmbed.HTML.Form
+  PolymorphicEmbed.HTML.Helpers PropCheck PropCheck.BasicTypes PropCheck.StateM Scenic.Components Scenic.Primitives
+  StreamData Surface Surface.LiveViewTest SweetXml Swoosh.Email Swoosh.TestAssertions Telemetry.Metrics Tesla.Mock
+  Tesla.Test Wallaby.Browser Wallaby.DSL Wallaby.Feature Wallaby.Query
 )
 
 # Macros that loops make, by what they loop over.

@@ -133,9 +133,9 @@ defmodule Ambix.Native do
   def embedding_cache_open(_path, _max_bytes), do: missing()
   def embedding_cache_stats(_cache), do: missing()
 
-  # Proposals and edits
-  def propose_localise(_reference, _index, _tests, _limit), do: missing()
-  def propose_candidates(_reference, _index, _sources, _suspects, _options, _model), do: missing()
+  # Repair
+  def repair_localise(_reference, _index, _tests, _limit), do: missing()
+  def repair_candidates(_reference, _index, _sources, _suspects, _options, _model), do: missing()
   def edit_apply(_text, _edits), do: missing()
   def edit_diff(_path, _old, _new), do: missing()
 

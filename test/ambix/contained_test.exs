@@ -12,7 +12,7 @@ defmodule Ambix.ContainedTest do
       fn -> raise secret end,
       fn -> throw(secret) end,
       fn -> exit({:sandbox, secret}) end,
-      fn -> String.length({secret}) end,
+      fn -> apply(String, :length, [{secret}]) end,
       fn -> Process.exit(self(), :kill) && receive(do: (:never -> :ok)) end,
       fn -> raise ErlangError, original: {secret} end
     ]

@@ -20,7 +20,7 @@ defmodule Ambix.RedactTest do
     def handle_call({:crash, :match, text}, _from, state),
       do: {:reply, Map.fetch!(%{text => state}, :none), state}
 
-    def handle_call({:crash, :clause, text}, _from, _state), do: only(:this, text)
+    def handle_call({:crash, :clause, text}, _from, _state), do: only(Process.get(:no_such_key), text)
     def handle_call({:crash, :exit, text}, _from, _state), do: exit({:because, text})
     defp only(:that, text), do: text
   end

@@ -19,7 +19,10 @@ defmodule Ambix.Attacks.MemoryTest do
   """
 
   @attacks [
-    {"strings", {:perl, ~S|my @a; my $n; while (1) { push @a, "x" x (8 << 20); $n += 8; print "held $n\n" }|},
+    # Each is another text, since perl keeps equal ones once.
+    {"strings",
+     {:perl,
+      ~S|my @a; my $n = 0; while (1) { push @a, chr(65 + $n % 50) x (8 << 20); $n += 8; print "held $n\n" }|},
      [], status: [:memory, :exited], held: 400},
     {"one enormous string", {:perl, ~S|my $x = "x" x (3 << 30); print "held 3000\n"|}, [],
      status: [:memory, :exited], held: 0},
@@ -46,13 +49,12 @@ defmodule Ambix.Attacks.MemoryTest do
     {"shared memory of the zero device", {:perl, @zero_device}, [wall_clock_ms: 20_000],
      status: [:memory, :exited], held: 500},
     {"System V shared memory",
-     {:perl, ~S|my $s = shmget(0, 1 << 30, 0600 \| 01000); print defined $s ? "held 1000" : "refused $!"|},
-     [], says: "refused Function not implemented"},
-    {"System V queues",
-     {:perl, ~S|my $q = msgget(0, 0600 \| 01000); print defined $q ? "got" : "refused $!"|}, [],
+     {:perl, ~S{my $s = shmget(0, 1 << 30, 0600 | 01000); print defined $s ? "held 1000" : "refused $!"}}, [],
      says: "refused Function not implemented"},
+    {"System V queues", {:perl, ~S{my $q = msgget(0, 0600 | 01000); print defined $q ? "got" : "refused $!"}},
+     [], says: "refused Function not implemented"},
     {"System V semaphores",
-     {:perl, ~S|my $q = semget(0, 30000, 0600 \| 01000); print defined $q ? "got" : "refused $!"|}, [],
+     {:perl, ~S{my $q = semget(0, 30000, 0600 | 01000); print defined $q ? "got" : "refused $!"}}, [],
      says: "refused Function not implemented"},
     {"a file in memory",
      {:perl, "my @a = (\"x\", 0); print syscall(#{call(319, 279)}, @a) == -1 ? \"refused $!\" : \"got\""}, [],

@@ -23,6 +23,7 @@ defmodule Ambix.Test.Attack do
     limits = @limits |> Keyword.merge(patience(program)) |> Keyword.merge(limits)
     env = %{"CANARY" => canary}
     started = System.monotonic_time(:millisecond)
+    ExUnit.Callbacks.on_exit(fn -> File.rm_rf!(Path.dirname(canary)) end)
     answer = Sandbox.run(words(program), [env: env] ++ limits ++ options)
     took = System.monotonic_time(:millisecond) - started
     assert {:ok, result} = answer, "#{id}: no answer"
@@ -33,7 +34,6 @@ defmodule Ambix.Test.Attack do
     refute result.output =~ secret, "#{id}: read a file of the host"
     assert File.read!(canary) == secret, "#{id}: changed a file of the host"
     assert File.ls!(Path.dirname(canary)) == ["canary"], "#{id}: made a file of the host"
-    File.rm_rf!(Path.dirname(canary))
 
     for {key, value} <- expected, do: expect(key, value, id, result)
     result

@@ -1,4 +1,4 @@
-//! How many injected bugs the candidates of `propose` would mend, and at which place in their list: the healthy text
+//! How many injected bugs the candidates of `repair` would mend, and at which place in their list: the healthy text
 //! must be among them, white space aside. All lines of the function that holds the bug are equally suspicious, so the
 //! figures say nothing of localisation.
 //!
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ambix_core::Cancel;
-use ambix_core::propose::{Candidate, Request, Suspect, candidates};
+use ambix_core::repair::{Candidate, Request, Suspect, candidates};
 use ambix_core::source::File;
 use ambix_core::syntax::{FileFacts, analyse};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@
 //! The modules follow the way of the data:
 //!
 //! ```text
-//! source ─► syntax ─► graph ─► project ─► retrieval ─► context ─► propose ─► search ─► edit
+//! source ─► syntax ─► graph ─► project ─► retrieval ─► context ─► repair ─► search ─► edit
 //!                                                                    ▲
 //!                                                                inference
 //! ```
@@ -30,7 +30,7 @@ pub mod context;
 pub mod inference;
 
 pub mod edit;
-pub mod propose;
+pub mod repair;
 pub mod search;
 
 pub use error::{Error, ErrorKind, Result};

@@ -20,7 +20,7 @@ mod live;
 mod lookup;
 mod model;
 mod pool;
-mod propose;
+mod repair;
 mod sandbox;
 mod search;
 mod shared;

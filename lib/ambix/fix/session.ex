@@ -250,7 +250,7 @@ defmodule Ambix.Fix.Session do
   defp wanted(session), do: MapSet.new(session.failing, & &1.id)
 
   defp localise(index, observed) do
-    Job.run(&Native.propose_localise(&1, index.resource, observed, @suspects_most), nil)
+    Job.run(&Native.repair_localise(&1, index.resource, observed, @suspects_most), nil)
   end
 
   # --- time
@@ -287,7 +287,7 @@ defmodule Ambix.Fix.Session do
     index = session.index.resource
     model = session.opts[:model] && session.opts[:model].resource
     sources = if parent, do: parent.sources, else: %{}
-    start = &Native.propose_candidates(&1, index, sources, session.suspects, options, model)
+    start = &Native.repair_candidates(&1, index, sources, session.suspects, options, model)
 
     with {:ok, page} <- Job.run(start, nil) do
       base = map_size(session.candidates) + 1

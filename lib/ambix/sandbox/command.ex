@@ -184,6 +184,7 @@ defmodule Ambix.Sandbox.Command do
     # bubblewrap makes these two as tmpfs without a size, so nobody may write there.
     system_folders() ++
       ["--proc", "/proc", "--dev", "/dev"] ++
+      masked() ++
       temporary.("/tmp") ++
       ["--perms", "0777", "--dir", "/tmp/home"] ++
       parents(["/etc/passwd" | writable ++ Enum.map(binds, &elem(&1, 1))]) ++
@@ -222,6 +223,18 @@ defmodule Ambix.Sandbox.Command do
 
   defp system_files do
     Enum.flat_map(~w(/etc/alternatives /etc/ld.so.cache /etc/localtime), &["--ro-bind-try", &1, &1])
+  end
+
+  # What /proc tells about the machine and its kernel instead of the sandbox; containers hide the same.
+  defp masked do
+    files =
+      for file <-
+            ~w(kallsyms kcore keys key-users timer_list sched_debug latency_stats kpagecount kpageflags),
+          path = "/proc/" <> file,
+          File.exists?(path),
+          do: path
+
+    Enum.flat_map(files, &["--ro-bind", "/dev/null", &1])
   end
 
   defp link_or_bind(folder) do

@@ -44,6 +44,9 @@ defmodule Ambix.Sandbox.Session do
   modules |> hd() |> elem(0) |> apply(:start, [socket])
   """
 
+  # How long a VM that has hung up may take to end, which is short unless the machine is busy.
+  @parting_ms 10_000
+
   @source "/run/project"
 
   defstruct [:box, :socket, :source, :work, health: %{cpu_ms: 0, atoms: 0}]
@@ -377,7 +380,7 @@ defmodule Ambix.Sandbox.Session do
     receive do
       {Box, ^box, result} -> died(result, said)
     after
-      2_000 -> died(session, :forged, said)
+      @parting_ms -> died(session, :forged, said)
     end
   end
 

@@ -35,7 +35,7 @@ defmodule Ambix.Fix.CandidateTest do
     proposal = fn text, from, to ->
       %{
         file: "a.ex",
-        edits: [Tuple.append(at.(text, from), to)],
+        edits: [{elem(at.(text, from), 0), elem(at.(text, from), 1), to}],
         size: 2,
         within: nil,
         prior: 0.5,

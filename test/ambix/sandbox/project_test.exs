@@ -388,7 +388,7 @@ defmodule Ambix.Sandbox.ProjectTest do
       {server, root} = start!()
       {:ok, _} = Project.run_tests(server)
       bench = :sys.get_state(server)
-      :sys.replace_state(server, &%{&1 | baseline: %{"secret" => :broken}})
+      :sys.replace_state(server, &%{&1 | baseline: %{"secret" => %{}}})
 
       log =
         ExUnit.CaptureLog.capture_log(fn ->

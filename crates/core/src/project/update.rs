@@ -13,7 +13,7 @@ use super::snapshot::{BuildOptions, Parts, Snapshot};
 use super::table::FileTable;
 use crate::graph::{CodeGraph, Source};
 use crate::job::Progress;
-use crate::source::{self, Diagnostic, File, Looked, Stamps, WalkOptions};
+use crate::source::{self, Diagnostic, File, Stamps, WalkOptions, WalkResult};
 use crate::{Cancel, Error, Result};
 
 /// So many files are analysed between two looks at the token that cancels.
@@ -61,7 +61,7 @@ impl Snapshot {
     ) -> Result<Snapshot> {
         cancel.check()?;
         progress(Progress { phase: "walk", done: 0, total: 0 });
-        let Looked { mut files, diagnostics: unread, stamps } =
+        let WalkResult { mut files, diagnostics: unread, stamps } =
             source::walk_known(root, None, &walk(options), &Stamps::default(), &|_| None, cancel)?;
         let modified = times(&mut files);
         let root = root.canonicalize().map_err(|error| Error::io(root, "find", error))?;
@@ -155,7 +155,7 @@ impl Snapshot {
         wanted: Option<&BTreeSet<String>>,
         options: &BuildOptions,
         cancel: &Cancel,
-    ) -> Result<Looked> {
+    ) -> Result<WalkResult> {
         // What was said of a file when it was read has to be said again.
         let told: HashSet<&str> = self.unread.iter().map(|diagnostic| &*diagnostic.path).collect();
         let fits = |file: &File| file.text.len() as u64 <= options.walk.max_file_bytes;
@@ -181,13 +181,13 @@ impl Snapshot {
     /// The snapshot with what was `read` instead of the files whose path is `covered`.
     fn replaced(
         &self,
-        read: Looked,
+        read: WalkResult,
         covered: &dyn Fn(&str) -> bool,
         max_memory: Option<u64>,
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<(Snapshot, Changes)> {
-        let Looked { files: mut read, diagnostics: unread, stamps } = read;
+        let WalkResult { files: mut read, diagnostics: unread, stamps } = read;
         let stamps = Arc::new(self.stamps.replaced(covered, stamps));
         let mut modified = times(&mut read);
         let elsewhere = self.modified.iter().filter(|(path, _)| !covered(path));

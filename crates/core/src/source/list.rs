@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::name::to_text;
 use super::rules::{Found, RuleReader, Rules, leave_out};
-use super::walk::{TOO_MANY, WalkOptions};
-use super::{Diagnostic, Severity};
+use super::{Diagnostic, Severity, WalkOptions};
 use crate::{Cancel, Error, ErrorKind, Result};
+
+/// The code of the diagnostic that says that files beyond the limit were left out.
+pub(crate) const TOO_MANY: &str = "too_many";
 
 /// Folders that hold what tools made or fetched, wherever they lie.
 const SKIPPED: [&str; 4] = ["_build", "node_modules", ".elixir_ls", ".git"];
@@ -51,6 +53,14 @@ pub(super) fn list(
         paths.truncate(options.max_files);
     }
     Ok((paths, diagnostics))
+}
+
+pub(super) fn check_root(root: &Path) -> Result<()> {
+    let metadata = fs::metadata(root).map_err(|error| Error::io(root, "read", error))?;
+    match metadata.is_dir() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("{} is not a folder", root.display())).with_path(root)),
+    }
 }
 
 /// The relative paths of the folders that are looked into, the root (which is empty) among them; only of those at or below

@@ -1,6 +1,6 @@
 //! What the file system says of files without reading them, and so whether they are what they were.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::list::list;
+use super::list::{check_root, list};
 use super::name::below;
-use super::walk::read;
+use super::read::read;
 use super::{ContentHash, WalkOptions};
 use crate::{Cancel, Result};
 
@@ -55,29 +55,9 @@ impl Stamp {
     }
 
     /// Whether what has this stamp now has the content that it had when it had the `earlier` one.
-    fn proves(&self, earlier: &Stamp) -> bool {
+    pub(super) fn proves(&self, earlier: &Stamp) -> bool {
         earlier.settled && self == earlier
     }
-}
-
-/// The stamps of all files that are read, and of what tells when dependencies were fetched.
-pub(super) type Snapshot = BTreeMap<String, Stamp>;
-
-/// What the files below `root` look like now.
-pub(super) fn snapshot(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<Snapshot> {
-    let (mut paths, _) = list(root, None, options, cancel)?;
-    paths.extend(super::watch::FETCHED.map(String::from));
-    let stamp = |path: String| Stamp::of(&below(root, &path)).map(|stamp| (path, stamp));
-    Ok(paths.into_par_iter().filter_map(stamp).collect())
-}
-
-/// The paths of which a later snapshot does not prove that they are as they were.
-pub(super) fn differences(earlier: &Snapshot, later: &Snapshot) -> BTreeSet<String> {
-    let kept = |path: &String| match (earlier.get(path), later.get(path)) {
-        (Some(earlier), Some(later)) => later.proves(earlier),
-        _ => false,
-    };
-    earlier.keys().chain(later.keys()).filter(|path| !kept(path)).cloned().collect()
 }
 
 /// Which content the files had that were looked at last, so that the next look reads only those that may have another one.
@@ -130,7 +110,7 @@ impl Stamps {
         options: &WalkOptions,
         cancel: &Cancel,
     ) -> Result<Vec<(String, Option<ContentHash>)>> {
-        super::walk::check_root(root)?;
+        check_root(root)?;
         let (paths, _) = list(root, None, options, cancel)?;
         let looked: Vec<(String, Option<Stamp>, Option<ContentHash>)> = paths
             .into_par_iter()
@@ -154,7 +134,7 @@ impl Stamps {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::fs::File;
 
@@ -162,7 +142,7 @@ mod tests {
         File::options().write(true).open(path).unwrap().set_modified(SystemTime::now() - ago).unwrap();
     }
 
-    fn stamp(modified: u64, changed: u64, now: u64) -> Stamp {
+    pub(in crate::source) fn stamp(modified: u64, changed: u64, now: u64) -> Stamp {
         let settled = Duration::from_secs(modified.max(changed)) + TICK <= Duration::from_secs(now);
         let (modified, changed) = (Duration::from_secs(modified), Duration::from_secs(changed));
         Stamp { bytes: 1, modified, changed, inode: 1, settled }
@@ -177,18 +157,6 @@ mod tests {
         assert!(!late.proves(&stamp(10, 9, 99)), "the time was set back");
         assert!(!late.proves(&Stamp { bytes: 2, ..late }));
         assert!(!late.proves(&Stamp { inode: 2, ..late }));
-    }
-
-    #[test]
-    fn snapshots_differ_by_what_changed_came_and_went() {
-        let old = stamp(10, 10, 99);
-        let snapshot = |entries: &[(&str, Stamp)]| -> Snapshot {
-            entries.iter().map(|(path, stamp)| (path.to_string(), *stamp)).collect()
-        };
-        let earlier = snapshot(&[("a", old), ("b", old), ("c", old), ("racy", stamp(10, 10, 11))]);
-        let later = snapshot(&[("a", old), ("b", stamp(11, 11, 99)), ("d", old), ("racy", old)]);
-        let found: Vec<_> = differences(&earlier, &later).into_iter().collect();
-        assert_eq!(found, ["b", "c", "d", "racy"]);
     }
 
     #[test]

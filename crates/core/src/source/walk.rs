@@ -4,90 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 
-use super::file::extension;
-use super::generated::{generated, is_generated_name};
-use super::list::{diagnostic, list};
+use super::list::{check_root, list};
 use super::name::{self, below, to_path};
 use super::open::{Links, open};
+use super::read::read;
 use super::stamp::Stamp;
-use super::{Diagnostic, File, Severity, Stamps};
+use super::{Diagnostic, File, Stamps, WalkOptions};
 use crate::{Cancel, Error, ErrorKind, Result};
-
-/// The code of the diagnostic that says that files beyond the limit were left out.
-pub(crate) const TOO_MANY: &str = "too_many";
-
-/// Which files are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WalkOptions {
-    /// A larger file is left out, with a diagnostic `too_large`.
-    pub max_file_bytes: u64,
-    /// When there are more files, the first ones in order of path are read, with one diagnostic `too_many`.
-    pub max_files: usize,
-    /// When the files have more bytes of text together, none is read.
-    pub max_bytes: u64,
-    /// Extensions without a dot; files with another one, or none, are left out silently, but for those in `names`.
-    pub extensions: Vec<String>,
-    /// Names of files that are read whatever their extension, also hidden ones.
-    pub names: Vec<String>,
-    /// Whether folders below the root that are repositories, worktrees or submodules of their own are read. Without it each is
-    /// left out with a diagnostic `nested_repository`.
-    pub nested_repositories: bool,
-}
-
-/// Code and documentation, what configures them, and text in other languages that a project may have parts in.
-const EXTENSIONS: [&str; 53] = [
-    "ex", "exs", "heex", "eex", "leex", "erl", "hrl", "xrl", "yrl", "src", "config", "md", "livemd", "txt",
-    "rst", "adoc", "json", "yaml", "yml", "toml", "ini", "conf", "cfg", "sql", "graphql", "proto", "html",
-    "css", "scss", "js", "mjs", "cjs", "jsx", "ts", "tsx", "vue", "svelte", "sh", "bash", "nix", "tf", "c",
-    "h", "cc", "cpp", "hpp", "rs", "zig", "go", "py", "rb", "lua", "java",
-];
-
-/// `.env` is not among them: it holds secrets, and what is read may end up in a prompt.
-const NAMES: [&str; 12] = [
-    "Makefile",
-    "Dockerfile",
-    "Containerfile",
-    "Procfile",
-    "Justfile",
-    ".formatter.exs",
-    ".credo.exs",
-    ".iex.exs",
-    ".tool-versions",
-    ".env.example",
-    ".env.sample",
-    ".env.template",
-];
-
-impl Default for WalkOptions {
-    fn default() -> Self {
-        WalkOptions {
-            max_file_bytes: 1 << 20,
-            max_files: 100_000,
-            max_bytes: u64::MAX,
-            extensions: EXTENSIONS.map(String::from).to_vec(),
-            names: NAMES.map(String::from).to_vec(),
-            nested_repositories: false,
-        }
-    }
-}
-
-impl WalkOptions {
-    /// Whether a file of this name is read, as far as the name tells.
-    pub(super) fn reads(&self, path: &str) -> bool {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let is_wanted =
-            |extension| !name.starts_with('.') && self.extensions.iter().any(|wanted| wanted == extension);
-        self.names(name) || (extension(path).is_some_and(is_wanted) && !is_generated_name(name))
-    }
-
-    pub(super) fn names(&self, name: &str) -> bool {
-        self.names.iter().any(|wanted| wanted == name)
-    }
-}
 
 /// The files under `root`, sorted by path, and what could not be read.
 ///
@@ -109,7 +35,7 @@ pub fn walk(root: &Path, options: &WalkOptions, cancel: &Cancel) -> Result<(Vec<
 
 /// What was read of a folder.
 #[derive(Debug)]
-pub(crate) struct Looked {
+pub(crate) struct WalkResult {
     /// Sorted by path.
     pub(crate) files: Vec<File>,
     pub(crate) diagnostics: Vec<Diagnostic>,
@@ -126,7 +52,7 @@ pub(crate) fn walk_known(
     stamps: &Stamps,
     known: &(dyn Fn(&str) -> Option<File> + Sync),
     cancel: &Cancel,
-) -> Result<Looked> {
+) -> Result<WalkResult> {
     for path in wanted.into_iter().flatten() {
         let plain = to_path(path).components().all(|part| matches!(part, Component::Normal(_)));
         if path.is_empty() || !plain {
@@ -181,15 +107,7 @@ pub(crate) fn walk_known(
         diagnostics.extend(new);
     }
     diagnostics.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Looked { files, diagnostics, stamps: seen })
-}
-
-pub(super) fn check_root(root: &Path) -> Result<()> {
-    let metadata = fs::metadata(root).map_err(|error| Error::io(root, "read", error))?;
-    match metadata.is_dir() {
-        true => Ok(()),
-        false => Err(Error::invalid(format!("{} is not a folder", root.display())).with_path(root)),
-    }
+    Ok(WalkResult { files, diagnostics, stamps: seen })
 }
 
 /// Likewise, but only what lies at or below `paths`, which are relative to `root`: the same files that [`walk`] would give
@@ -230,55 +148,6 @@ pub fn read_one(
     }
     open(&full, Links::Refused)?;
     read(&full, &name::relative(&root, &root.join(relative)), options, cancel)
-}
-
-/// The file at `full` if it is text, and what is to be said of it.
-pub(super) fn read(
-    full: &Path,
-    path: &str,
-    options: &WalkOptions,
-    cancel: &Cancel,
-) -> Result<(Option<File>, Vec<Diagnostic>)> {
-    let refuse = |code, message| Ok((None, vec![diagnostic(path, Severity::Error, code, message)]));
-    // Spans count bytes in 32 bits.
-    let limit = options.max_file_bytes.min(u64::from(u32::MAX));
-    let opened = match open(full, Links::Refused) {
-        Ok(opened) => opened,
-        Err(error) => return refuse("unreadable", format!("the file could not be read: {error}")),
-    };
-    // Before it is read: who writes meanwhile is later than this.
-    let modified = opened.metadata.modified().ok();
-    let bytes = match opened.read(full, limit, cancel) {
-        Ok(bytes) => bytes,
-        Err(error) => match error.kind() {
-            ErrorKind::Cancelled | ErrorKind::Timeout => return Err(error),
-            ErrorKind::Limit => {
-                return refuse("too_large", format!("the file has more than {limit} bytes and was left out"));
-            }
-            _ => return refuse("unreadable", format!("the file could not be read: {error}")),
-        },
-    };
-    if bytes.contains(&0) {
-        return refuse("binary", "the file holds NUL bytes, so it is not text".into());
-    }
-    let modified = modified
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .and_then(|time| u64::try_from(time.as_millis()).ok());
-    if let Some(why) = generated(path, &bytes) {
-        let message = format!("the file was left out: {why}");
-        return Ok((None, vec![diagnostic(path, Severity::Warning, "generated", message)]));
-    }
-    let file = |text: String| Some(File { modified, ..File::new(path, text) });
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => (file(text), Vec::new()),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let message =
-                format!("the file is not UTF-8 from byte {at} on; what is not was replaced by U+FFFD");
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            (file(text), vec![diagnostic(path, Severity::Warning, "encoding", message)])
-        }
-    })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::check::check;
-use super::elixir::Reader;
 use super::parse::parse;
+use super::reader::ElixirReader;
 use super::recover::{Parsed, Piece, parsed};
 use super::template::{Dialect, Overlay, renumber};
 use super::{FileFacts, chunk, diagnose, erlang};
@@ -33,7 +33,7 @@ fn elixir(file: &File) -> FileFacts {
     let Some(first) = trees().next() else { return given_up_at(file, given_up) };
     let broken = fault.is_some() || given_up.is_some() || trees().any(|tree| tree.root_node().has_error());
     let overlay = Overlay::of_code(&file.text, trees());
-    let mut reader = Reader::new(overlay.text(), first);
+    let mut reader = ElixirReader::new(overlay.text(), first);
     (reader.path, reader.templates) = (&file.path, overlay.templates());
     reader.read_pieces(&pieces);
     reader.settle();
@@ -57,7 +57,7 @@ fn template(file: &File, dialect: Dialect) -> FileFacts {
     let (Some(template), Some(blank)) = (overlay.templates().first(), blank) else {
         return given_up_at(file, None);
     };
-    let mut reader = Reader::new(overlay.text(), &blank);
+    let mut reader = ElixirReader::new(overlay.text(), &blank);
     reader.path = &file.path;
     reader.template_file(template);
     reader.settle();

@@ -5,38 +5,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tree_sitter::Node;
 
-use super::elixir::{Mode, Reader, Task};
-use super::framework::Context;
 use super::literal::{as_atom, atom, string};
 use super::parse::{join, span};
-use super::value::Through;
+use super::reader::{ElixirReader, Mode, Module, Pending, Task};
 use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
 use crate::source::Span;
-
-/// A module around the place that is read, and what its body has said so far.
-#[derive(Default)]
-pub(super) struct Module<'t> {
-    /// `None` for the file itself, and where the name cannot be told from the text.
-    pub(super) name: Option<Arc<str>>,
-    /// Attributes that hold a module.
-    pub(super) attributes: FxHashMap<&'t str, Arc<str>>,
-    /// Modules that other attributes may be.
-    pub(super) values: FxHashMap<&'t str, Vec<Arc<str>>>,
-    /// Modules that functions without parameters may give.
-    pub(super) returns: FxHashMap<&'t str, Vec<Arc<str>>>,
-    /// Calls through what such functions give.
-    pub(super) through: Vec<Through<'t>>,
-    /// The text of the `describe` around.
-    pub(super) describe: Option<Arc<str>>,
-    definition: Option<u32>,
-    pending: Pending,
-    /// The definition that was added to last: a clause that follows belongs to its span.
-    last: Option<u32>,
-    specs: FxHashMap<(&'t str, u8), Vec<&'t str>>,
-    outer_functions: usize,
-    /// What frameworks make of it.
-    pub(super) framework: Context<'t>,
-}
 
 /// Macros of much used packages that define functions as `def` and `defp` do.
 const DEFINERS: [&str; 8] =
@@ -60,27 +33,7 @@ const NOT_BY_FORM: [&str; 14] = [
     "default",
 ];
 
-/// What stands above a definition and belongs to it.
-#[derive(Default)]
-struct Pending {
-    doc: Option<Arc<str>>,
-    span: Option<Span>,
-    /// Whether it holds what must be followed by a function.
-    declares: bool,
-}
-
-impl Pending {
-    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless it is
-    /// documentation or a declaration.
-    fn extend(&mut self, at: Span) {
-        let above = self
-            .span
-            .filter(|above| self.doc.is_some() || self.declares || above.line_end + 1 >= at.line_start);
-        self.span = Some(above.map_or(at, |above| join(above, at)));
-    }
-}
-
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// An expression in the body of a module or file.
     pub(super) fn statement(&mut self, node: Node<'t>) {
         match node.kind() {

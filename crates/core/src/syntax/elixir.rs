@@ -2,19 +2,10 @@
 //! thread's own. In Elixir's grammar every construct, `def` and `defmodule` too, is a call; what a call means is
 //! decided here by its name, and is the business of `define` and `refer`.
 
-use std::sync::Arc;
+use tree_sitter::Node;
 
-use rustc_hash::FxHashMap;
-use tree_sitter::{Node, Tree, TreeCursor};
-
-use super::define::Module;
-use super::framework::RouteScope;
-use super::lines::LineNumbers;
-use super::parse::span;
-use super::scope::{Scopes, Variables};
-use super::template::Template;
-use super::{Basis, FileFacts, ReferenceKind};
-use crate::source::Span;
+use super::reader::{ElixirReader, Mode, Task, keep_pattern};
+use super::{Basis, ReferenceKind};
 
 /// Operators that are part of the language, or are looked at apart.
 const NO_CALLS: [&str; 13] =
@@ -29,117 +20,7 @@ const KERNEL_OPERATORS: [&str; 28] = [
 /// Keys whose values are blocks.
 const SECTIONS: [&str; 5] = ["after", "catch", "do", "else", "rescue"];
 
-/// How a piece of code is meant.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Directly in the body of a module, or in something that unfolds there.
-    Statement,
-    /// Evaluated for its value.
-    Expression,
-    /// The right side of a pipe: a call takes one argument more than is written.
-    Piped,
-    /// Matched against: identifiers are bound, not read.
-    Pattern,
-    /// What stands behind `::` in a bitstring.
-    Segment,
-    /// Left sides of `->` are expressions, as in `cond`.
-    Conditions,
-}
-
-pub(super) enum Task<'t> {
-    Visit(Node<'t>, Mode),
-    LeaveScope,
-    LeaveModule,
-    /// With the variables around the function, if it did not see them.
-    LeaveFunction(Option<Variables<'t>>),
-    LeaveDescribe(Option<Arc<str>>),
-    /// Sets how many quotes are around.
-    Quotes(usize),
-    /// Sets whether the code is left out by a condition on Elixir's version.
-    LeftOut(bool),
-    /// Sets whether a query is around, in which words mean what the database has.
-    InQuery(bool),
-    EnterOwner(Option<u32>),
-    LeaveOwner,
-    LeaveRoutes(Box<RouteScope>),
-    LeaveTemplate,
-}
-
-/// The state of the pass.
-pub(super) struct Reader<'t> {
-    pub(super) source: &'t str,
-    pub(super) lines: LineNumbers,
-    /// The file's path.
-    pub(super) path: &'t str,
-    /// The templates in the file, in order of position.
-    pub(super) templates: &'t [Template],
-    pub(super) tasks: Vec<Task<'t>>,
-    pub(super) scopes: Scopes<'t>,
-    /// The modules around, outermost first; the first stands for the file itself.
-    pub(super) modules: Vec<Module<'t>>,
-    /// The definitions around, as indices; the last one is where references come from.
-    pub(super) owners: Vec<Option<u32>>,
-    /// How many functions are around, within the innermost module.
-    pub(super) functions: usize,
-    /// How many `quote`s are around that no `unquote` has ended.
-    pub(super) quotes: usize,
-    /// Whether a condition on Elixir's version leaves out the code.
-    pub(super) left_out: bool,
-    /// Whether the code is part of a query.
-    pub(super) in_query: bool,
-    /// Whether the file says what it imports of `Kernel`, so that operators may be others than usual.
-    pub(super) own_operators: bool,
-    /// Modules that a loop in a module's body runs over, by its variable: what the loop defines is made for each.
-    pub(super) loops: FxHashMap<&'t str, Vec<Arc<str>>>,
-    /// Modules that a variable of the function around may be.
-    pub(super) held: FxHashMap<&'t str, Vec<Arc<str>>>,
-    /// How many templates are around.
-    pub(super) templates_around: usize,
-    /// Definitions of what is called, by module, name and arity.
-    pub(super) callables: FxHashMap<(Arc<str>, Arc<str>, u8), u32>,
-    /// How many references have come of loops over modules.
-    pub(super) looped: usize,
-    /// How long the heads of functions are together.
-    pub(super) heads: usize,
-    pub(super) facts: FileFacts,
-    /// The shapes of messages, by where their references begin and end.
-    pub(super) messages: Vec<((u32, u32), Arc<str>)>,
-    /// Of the call whose body is read apart from it: where it begins, and where all of it is.
-    pub(super) outline: Option<(usize, Span)>,
-    cursor: TreeCursor<'t>,
-    names: FxHashMap<&'t str, Arc<str>>,
-}
-
-impl<'t> Reader<'t> {
-    pub(super) fn new(source: &'t str, tree: &'t Tree) -> Self {
-        Reader {
-            source,
-            lines: LineNumbers::of(source),
-            path: "",
-            templates: &[],
-            tasks: Vec::new(),
-            scopes: Scopes::default(),
-            modules: vec![Module::default()],
-            owners: vec![None],
-            functions: 0,
-            quotes: 0,
-            left_out: false,
-            in_query: false,
-            own_operators: source.contains("import Kernel"),
-            loops: FxHashMap::default(),
-            held: FxHashMap::default(),
-            templates_around: 0,
-            callables: FxHashMap::default(),
-            looped: 0,
-            heads: 0,
-            facts: FileFacts::default(),
-            messages: Vec::new(),
-            outline: None,
-            cursor: tree.walk(),
-            names: FxHashMap::default(),
-        }
-    }
-
+impl<'t> ElixirReader<'t> {
     /// Reads `node` and all that is in it.
     pub(super) fn read(&mut self, node: Node<'t>) {
         let before = self.tasks.len();
@@ -245,11 +126,6 @@ impl<'t> Reader<'t> {
         self.scopes.enter(sections.first().map_or(node.end_byte(), Node::start_byte));
         self.tasks.push(Task::LeaveScope);
         self.visit_list(body, inner);
-    }
-
-    /// What the expressions of a block are: statements, unless a function or a quote is around.
-    fn body_mode(&self) -> Mode {
-        if self.functions == 0 && self.quotes == 0 { Mode::Statement } else { Mode::Expression }
     }
 
     fn stab(&mut self, node: Node<'t>, mode: Mode) {
@@ -394,73 +270,4 @@ impl<'t> Reader<'t> {
         self.visit_all(last, Mode::Expression);
         self.visit_list(first, inner);
     }
-
-    /// The module in whose body the pass is.
-    pub(super) fn module(&mut self) -> &mut Module<'t> {
-        if self.modules.is_empty() {
-            self.modules.push(Module::default());
-        }
-        let last = self.modules.len() - 1;
-        &mut self.modules[last]
-    }
-
-    /// Where a call is, its block included.
-    pub(super) fn extent(&self, call: Node) -> Span {
-        match self.outline {
-            Some((start, whole)) if start == call.start_byte() => whole,
-            _ => span(call),
-        }
-    }
-
-    pub(super) fn text(&self, node: Node) -> &'t str {
-        self.source.get(node.byte_range()).unwrap_or_default()
-    }
-
-    /// One shared copy of a name for the whole file.
-    pub(super) fn intern(&mut self, name: &'t str) -> Arc<str> {
-        self.names.entry(name).or_insert_with(|| name.into()).clone()
-    }
-
-    /// The operator of a binary or unary operation.
-    pub(super) fn operator(&self, node: Node<'t>) -> Option<&'t str> {
-        matches!(node.kind(), "binary_operator" | "unary_operator")
-            .then(|| node.child_by_field_name("operator").map(|operator| self.text(operator)))
-            .flatten()
-    }
-
-    /// The named children, comments left out.
-    pub(super) fn children(&mut self, node: Node<'t>) -> Vec<Node<'t>> {
-        node.named_children(&mut self.cursor).filter(|child| !child.is_extra()).collect()
-    }
-
-    /// The arguments of a call, in one list; a keyword list at the end is one argument.
-    pub(super) fn arguments(&mut self, call: Node<'t>) -> Vec<Node<'t>> {
-        let list = call.named_children(&mut self.cursor).find(|child| child.kind() == "arguments");
-        list.map_or_else(Vec::new, |list| self.children(list))
-    }
-
-    pub(super) fn do_block(&mut self, call: Node<'t>) -> Option<Node<'t>> {
-        call.named_children(&mut self.cursor).find(|child| child.kind() == "do_block")
-    }
-
-    pub(super) fn visit_all(&mut self, nodes: impl IntoIterator<Item = Node<'t>>, mode: Mode) {
-        let first = self.tasks.len();
-        self.tasks.extend(nodes.into_iter().map(|node| Task::Visit(node, mode)));
-        self.tasks[first..].reverse();
-    }
-
-    pub(super) fn visit_list(&mut self, nodes: &[Node<'t>], mode: Mode) {
-        self.visit_all(nodes.iter().copied(), mode);
-    }
-
-    pub(super) fn visit_children(&mut self, node: Node<'t>, mode: Mode) {
-        let first = self.tasks.len();
-        self.tasks.extend(node.named_children(&mut self.cursor).map(|child| Task::Visit(child, mode)));
-        self.tasks[first..].reverse();
-    }
-}
-
-/// The mode of what is inside: patterns hold patterns, everything else expressions.
-pub(super) fn keep_pattern(mode: Mode) -> Mode {
-    if mode == Mode::Pattern { mode } else { Mode::Expression }
 }

@@ -2,17 +2,20 @@
 
 mod facts;
 
-mod meter;
 mod parse;
+mod parse_budget;
 
+mod lines;
 mod literal;
 mod scope;
 
-mod elixir;
+mod reader;
 
 mod define;
+mod elixir;
 mod refer;
 mod value;
+mod version;
 
 mod framework;
 
@@ -21,10 +24,6 @@ mod template;
 mod check;
 mod layout;
 mod recover;
-
-mod lines;
-
-mod version;
 
 mod erlang;
 

@@ -2,13 +2,13 @@
 //!
 //! Well-formed text takes the parser a step or two for each token, however deep it is nested. Two things take more: errors,
 //! for each of which all that could follow is tried, and places that the grammar can read in many ways at once, such as a sum
-//! of thousands. [`Meter`] counts it, and takes no times, so that the same text always gives the same answer.
+//! of thousands. [`ParseBudget`] counts it, and takes no times, so that the same text always gives the same answer.
 
 use std::ops::ControlFlow;
 
 use tree_sitter::{Language, Node, Parser, Range, Tree};
 
-use super::meter::{Meter, PART, WHOLE, WORK_OF_PART, Watch};
+use super::parse_budget::{PART, ParseBudget, Sampling, WHOLE, WORK_OF_PART};
 use crate::source::Span;
 
 /// Parses `text` by the grammar of a language. `None` when errors, or the many ways to read it, cost too much.
@@ -16,7 +16,7 @@ pub(super) fn parse(language: impl Into<Language>, text: impl AsRef<[u8]>) -> Op
     let mut parser = Parser::new();
     parser.set_language(&language.into()).ok()?;
     let text = text.as_ref();
-    Meter::new(WHOLE, 0, u64::MAX).parse(&mut parser, text, 0..text.len())
+    ParseBudget::new(WHOLE, 0, u64::MAX).parse(&mut parser, text, 0..text.len())
 }
 
 /// All parts of a file together may take so much work, and one unit more for each byte: a second, for thousands of errors.
@@ -40,28 +40,34 @@ impl Parts {
 
     /// Parses a part of `text`. `None` when that costs too much, or too much has been spent on other parts.
     pub(super) fn parse(&mut self, text: &[u8], part: Range) -> Option<Tree> {
-        self.parse_watched(PART, self.stretches, text, &[part])
+        self.parse_within(PART, self.stretches, text, &[part])
     }
 
     /// The same for a part that may well be whole, and is parsed again if it is not.
     pub(super) fn parse_hopefully(&mut self, text: &[u8], part: Range) -> Option<Tree> {
-        self.parse_watched(WHOLE, 0, text, &[part])
+        self.parse_within(WHOLE, 0, text, &[part])
     }
 
     /// The same for several parts that follow one another, as if there were nothing between them.
     pub(super) fn parse_joined(&mut self, text: &[u8], parts: &[Range]) -> Option<Tree> {
-        self.parse_watched(PART, self.stretches, text, parts)
+        self.parse_within(PART, self.stretches, text, parts)
     }
 
-    fn parse_watched(&mut self, watch: Watch, before: u64, text: &[u8], parts: &[Range]) -> Option<Tree> {
+    fn parse_within(
+        &mut self,
+        sampling: Sampling,
+        before: u64,
+        text: &[u8],
+        parts: &[Range],
+    ) -> Option<Tree> {
         let (first, last) = (parts.first()?, parts.last()?);
         if self.is_spent() || self.parser.set_included_ranges(parts).is_err() {
             return None;
         }
-        let mut meter = Meter::new(watch, before, self.left);
-        let tree = meter.parse(&mut self.parser, text, first.start_byte..last.end_byte);
-        self.left = self.left.saturating_sub(meter.excess() + WORK_OF_PART);
-        self.stretches += meter.stretches() - before;
+        let mut budget = ParseBudget::new(sampling, before, self.left);
+        let tree = budget.parse(&mut self.parser, text, first.start_byte..last.end_byte);
+        self.left = self.left.saturating_sub(budget.excess() + WORK_OF_PART);
+        self.stretches += budget.stretches() - before;
         tree
     }
 

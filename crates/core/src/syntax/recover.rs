@@ -5,9 +5,9 @@
 use tree_sitter::{Node, Range, Tree};
 
 use super::check::check;
-use super::elixir::{Reader, Task};
 use super::layout::{self, Line};
 use super::parse::{Parts, parse};
+use super::reader::{ElixirReader, Task};
 use super::{DefinitionKind, ReferenceKind};
 use crate::source::Span;
 
@@ -151,7 +151,7 @@ fn call_of(tree: &Tree) -> Option<Node<'_>> {
     tree.root_node().named_child(0).filter(|node| node.kind() == "call")
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads all pieces.
     pub(super) fn read_pieces(&mut self, pieces: &'t [Piece]) {
         // How many tasks are left to do when a body is over.

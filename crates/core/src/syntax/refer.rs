@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::elixir::{Mode, Reader, Task};
 use super::framework::{CallSite, put_before};
 use super::literal::{as_atom, atom, string};
 use super::parse::span;
-use super::{Basis, ImportDirective, InjectedAlias, Reference, ReferenceKind};
+use super::reader::{ElixirReader, Mode, Task, arity};
+use super::{Basis, ImportDirective, InjectedAlias, ReferenceKind};
 use crate::source::Span;
 
 /// Special forms, and the macros that only define or steer: no project function is meant by them.
@@ -46,7 +46,7 @@ const MOST_AROUND: usize = 64;
 /// So many references of a file may come of loops over modules.
 const MOST_LOOPED: usize = 10_000;
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     pub(super) fn call(&mut self, node: Node<'t>, mode: Mode) {
         let Some(target) = node.child_by_field_name("target") else {
             return self.visit_children(node, Mode::Expression);
@@ -498,55 +498,6 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A word of `Kernel` that a query has, too.
-    pub(super) fn word(&mut self, site: Node<'t>, name: &'t str, arguments: usize) {
-        if !self.in_query {
-            self.local(site, name, arguments);
-        }
-    }
-
-    pub(super) fn local(&mut self, site: Node<'t>, name: &'t str, arguments: usize) {
-        self.reference(ReferenceKind::Call, site, None, name, arity(arguments), Basis::Written);
-    }
-
-    pub(super) fn reference(
-        &mut self,
-        kind: ReferenceKind,
-        site: Node<'t>,
-        module: Option<Arc<str>>,
-        name: &'t str,
-        arity: Option<u8>,
-        basis: Basis,
-    ) {
-        let name = self.intern(name);
-        self.reference_at(kind, span(site), module, name, arity, basis);
-    }
-
-    pub(super) fn reference_at(
-        &mut self,
-        kind: ReferenceKind,
-        span: Span,
-        module: Option<Arc<str>>,
-        name: Arc<str>,
-        arity: Option<u8>,
-        basis: Basis,
-    ) {
-        if kind == ReferenceKind::Call && arity.is_none() {
-            return;
-        }
-        // What is quoted is no surer than that it is quoted.
-        let basis = match basis {
-            sure if sure.is_certain() && self.quotes > 0 => Basis::Quoted,
-            sure if sure.is_certain() && self.left_out => Basis::Conditional,
-            other => other,
-        };
-        self.facts.references.push(Reference { kind, from: self.owner(), module, name, arity, span, basis });
-    }
-
-    pub(super) fn owner(&self) -> Option<u32> {
-        self.owners.last().copied().flatten()
-    }
-
     pub(super) fn alias(&mut self, short: &str, full: Arc<str>) {
         let short: Arc<str> = short.into();
         if let Some(injected_by) = self.owner().filter(|_| self.quotes > 0) {
@@ -554,34 +505,6 @@ impl<'t> Reader<'t> {
             self.facts.injected_aliases.push(InjectedAlias { short, module, injected_by });
         }
         self.scopes.alias(short, full);
-    }
-
-    /// The key of a `key: value` pair.
-    pub(super) fn key(&self, pair: Node<'t>) -> Option<&'t str> {
-        pair.child_by_field_name("key").and_then(|key| atom(key, self.source))
-    }
-
-    /// The pairs of the keyword lists among `nodes`.
-    pub(super) fn pairs(&mut self, nodes: &[Node<'t>]) -> Vec<(&'t str, Node<'t>)> {
-        let mut open = nodes.to_vec();
-        open.reverse();
-        let mut pairs = Vec::new();
-        while let Some(node) = open.pop() {
-            match node.kind() {
-                "keywords" | "list" => {
-                    let first = open.len();
-                    open.extend(self.children(node));
-                    open[first..].reverse();
-                }
-                "pair" => {
-                    if let (Some(key), Some(value)) = (self.key(node), node.child_by_field_name("value")) {
-                        pairs.push((key, value));
-                    }
-                }
-                _ => {}
-            }
-        }
-        pairs
     }
 
     /// The name behind the dot of a call.
@@ -592,11 +515,6 @@ impl<'t> Reader<'t> {
             _ => text,
         }
     }
-}
-
-/// An arity that a function can have.
-fn arity(count: usize) -> Option<u8> {
-    u8::try_from(count).ok()
 }
 
 fn inner(mode: Mode) -> Mode {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::elixir::Reader;
 use super::literal::atom;
 use super::parse::span;
+use super::reader::{ElixirReader, Through};
 use super::{Basis, Reference, ReferenceKind};
 
 /// So many expressions are looked at for one value.
@@ -16,14 +16,7 @@ const MOST_LOOKED_AT: usize = 64;
 /// A value may be one of so many modules.
 const MOST_MODULES: usize = 16;
 
-/// A call of a function of the module that a local function gives: `impl().fun(x)`.
-pub(super) struct Through<'t> {
-    /// The local function.
-    by: &'t str,
-    call: Reference,
-}
-
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// The modules that an expression may give.
     pub(super) fn may_be(&mut self, node: Node<'t>) -> Vec<Arc<str>> {
         let (mut open, mut found, mut looked_at) = (vec![node], Vec::new(), 0);

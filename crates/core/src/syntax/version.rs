@@ -2,13 +2,13 @@
 
 use tree_sitter::Node;
 
-use super::elixir::Reader;
 use super::literal::string;
+use super::reader::ElixirReader;
 
 /// The version of Elixir that code is read for.
 const USUAL: (u32, u32) = (1, 18);
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Whether the usual version of Elixir meets the condition; `None` for all other conditions.
     pub(super) fn usual(&mut self, condition: Node<'t>) -> Option<bool> {
         match self.operator(condition) {

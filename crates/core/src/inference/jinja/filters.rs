@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use super::access::{elements, item};
 use super::arguments::{Arguments, flag, integer, text, text_if_given};
 use super::budget::Budget;
 use super::methods;
-use super::run::{Run, attribute_path, elements};
+use super::state::{Rendering, attribute_path};
 use super::syntax::{Comparison, Operator};
 use super::text::{Builder, Text};
 use super::value::Value;
@@ -14,7 +15,7 @@ use crate::Result;
 
 /// The value of `value | name(arguments)`.
 pub(super) fn filter<'t>(
-    run: &mut Run<'t>,
+    run: &mut Rendering<'t>,
     name: &str,
     value: Value,
     mut arguments: Arguments<'t>,
@@ -214,7 +215,7 @@ fn plain(budget: &Rc<Budget>, name: &str, value: Value) -> Result<Value> {
         "first" | "last" => {
             let place = if name == "first" { 0 } else { -1 };
             if let Value::Text(_) = value {
-                return super::run::item(budget, &value, &Value::Int(place));
+                return item(budget, &value, &Value::Int(place));
             }
             let list = elements(budget, &value)?;
             let found = if place == 0 { list.items.first() } else { list.items.last() };
@@ -309,7 +310,7 @@ fn folded(key: Value, sensitive: bool) -> Result<Value> {
 }
 
 fn sorted(
-    run: &mut Run<'_>,
+    run: &mut Rendering<'_>,
     value: &Value,
     attribute: Option<&Value>,
     sensitive: bool,

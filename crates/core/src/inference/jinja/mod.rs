@@ -17,6 +17,7 @@ mod lexer;
 mod parser;
 mod syntax;
 
+mod access;
 mod arguments;
 mod clock;
 mod filters;
@@ -24,6 +25,7 @@ mod format;
 mod methods;
 mod operators;
 mod run;
+mod state;
 mod tests;
 mod write;
 

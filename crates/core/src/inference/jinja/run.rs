@@ -2,23 +2,20 @@
 
 use std::rc::Rc;
 
+use super::access::{elements, item, slice};
 use super::arguments::{Arguments, text};
-use super::budget::{Budget, Charge};
+use super::budget::Budget;
+use super::state::{Loop, NAMESPACE, Namespace, Rendering};
 use super::syntax::{Expr, Given, Macro, Node, Postfix, Target, Template};
 use super::text::{Builder, Text};
 use super::value::{Function, List, Value};
 use super::{clock, fault, filters, methods, operators, tests, write};
 use crate::Result;
 
-/// How deep statements, expressions and calls of macros may nest while a template runs.
-const DEEPEST: usize = 400;
 /// Each level takes about a kilobyte, and ten without optimisation. Only what is used is ever touched.
 const STACK: usize = 32 << 20;
 /// The longest `range`, which is that of Jinja2's sandbox.
 const LONGEST_RANGE: i64 = 100_000;
-/// What a namespace takes, and each of its attributes.
-const NAMESPACE: usize = 64;
-
 /// What `template` renders with these variables; `now` is what `strftime_now` says, in seconds since 1970.
 ///
 /// # Errors
@@ -30,46 +27,12 @@ pub(crate) fn render(
     variables: Vec<(&'static str, Value)>,
     now: Option<i64>,
 ) -> Result<Text> {
-    let mut run = Run {
-        budget: budget.clone(),
-        template,
-        now,
-        scopes: vec![variables],
-        base: 0,
-        loops: Vec::new(),
-        namespaces: Vec::new(),
-        depth: 0,
-    };
+    let mut run = Rendering::new(template, budget, variables, now);
     stacker::grow(STACK, || {
         let mut out = Builder::new(budget)?;
         run.nodes(&template.body, &mut out)?;
         Ok(out.finish())
     })
-}
-
-/// A rendering.
-pub(super) struct Run<'t> {
-    pub(super) budget: Rc<Budget>,
-    template: &'t Template,
-    now: Option<i64>,
-    /// Variables, from the template's own to those of the innermost loop.
-    scopes: Vec<Vec<(&'t str, Value)>>,
-    /// The first scope of the macro that runs; beside it and those behind it, only the template's own is seen.
-    base: usize,
-    loops: Vec<Loop>,
-    namespaces: Vec<Namespace>,
-    depth: usize,
-}
-
-struct Loop {
-    items: Rc<List>,
-    index: usize,
-    changed: Option<Vec<Value>>,
-}
-
-struct Namespace {
-    attributes: Vec<(Box<str>, Value)>,
-    charge: Charge,
 }
 
 /// What comes after a node.
@@ -80,18 +43,7 @@ enum Flow {
     Continue,
 }
 
-impl<'t> Run<'t> {
-    /// Runs `work` one level deeper.
-    pub(super) fn deeper<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth == DEEPEST {
-            return Err(fault(format!("it calls itself more than {DEEPEST} deep")));
-        }
-        self.depth += 1;
-        let done = work(self);
-        self.depth -= 1;
-        done
-    }
-
+impl<'t> Rendering<'t> {
     fn nodes(&mut self, nodes: &'t [Node], out: &mut Builder) -> Result<Flow> {
         self.deeper(|run| {
             for node in nodes {
@@ -219,14 +171,6 @@ impl<'t> Run<'t> {
         self.postfix(Value::Text(Rc::new(inner.finish())), filters)
     }
 
-    fn define(&mut self, name: &'t str, value: Value) {
-        let Some(scope) = self.scopes.last_mut() else { return };
-        match scope.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, slot)) => *slot = value,
-            None => scope.push((name, value)),
-        }
-    }
-
     fn assign(&mut self, target: &'t Target, value: Value) -> Result<()> {
         match target {
             Target::Name(name) => self.define(name, value),
@@ -246,37 +190,6 @@ impl<'t> Run<'t> {
             }
         }
         Ok(())
-    }
-
-    fn set_attribute(&mut self, number: usize, name: &str, value: Value) -> Result<()> {
-        let namespace = &mut self.namespaces[number];
-        self.budget.work(1 + namespace.attributes.len() / 4)?;
-        match namespace.attributes.iter_mut().find(|(known, _)| **known == *name) {
-            Some((_, slot)) => *slot = value,
-            None => {
-                namespace.charge.grow(NAMESPACE + name.len())?;
-                namespace.attributes.push((name.into(), value));
-            }
-        }
-        Ok(())
-    }
-
-    fn variable(&self, name: &str) -> Result<Value> {
-        let visible = self.scopes[self.base..].iter().rev().chain(&self.scopes[..1]);
-        for scope in visible {
-            self.budget.work(1 + scope.len() / 8)?;
-            if let Some((_, value)) = scope.iter().find(|(known, _)| *known == name) {
-                return Ok(value.clone());
-            }
-        }
-        Ok(match name {
-            "range" => Value::Function(Function::Range),
-            "namespace" => Value::Function(Function::Namespace),
-            "dict" => Value::Function(Function::Dict),
-            "raise_exception" => Value::Function(Function::RaiseException),
-            "strftime_now" if self.now.is_some() => Value::Function(Function::StrftimeNow),
-            _ => Value::Undefined,
-        })
     }
 
     fn eval(&mut self, expr: &'t Expr) -> Result<Value> {
@@ -474,42 +387,6 @@ impl<'t> Run<'t> {
         }
     }
 
-    /// `value.name`, which is undefined where there is none.
-    pub(super) fn attribute(&self, value: &Value, name: &str) -> Result<Value> {
-        match value {
-            Value::Undefined => Err(fault(format!("an undefined value has no attribute '{name}'"))),
-            Value::Map(map) => Ok(map.get_name(&self.budget, name)?.cloned().unwrap_or(Value::Undefined)),
-            Value::Namespace(number) => {
-                let attributes = &self.namespaces[*number].attributes;
-                self.budget.work(1 + attributes.len() / 4)?;
-                let found = attributes.iter().find(|(known, _)| **known == *name);
-                Ok(found.map_or(Value::Undefined, |(_, value)| value.clone()))
-            }
-            Value::Loop(number) => Ok(self.loop_attribute(*number, name)),
-            _ => Ok(Value::Undefined),
-        }
-    }
-
-    fn loop_attribute(&self, number: usize, name: &str) -> Value {
-        let Some(this) = self.loops.get(number) else { return Value::Undefined };
-        let (items, index) = (&this.items.items, this.index);
-        let integer = |value: usize| Value::Int(value as i64);
-        match name {
-            "index" => integer(index + 1),
-            "index0" => integer(index),
-            "revindex" => integer(items.len() - index),
-            "revindex0" => integer(items.len() - index - 1),
-            "first" => Value::Bool(index == 0),
-            "last" => Value::Bool(index + 1 == items.len()),
-            "length" => integer(items.len()),
-            "depth" => Value::Int(1),
-            "depth0" => Value::Int(0),
-            "previtem" => index.checked_sub(1).map_or(Value::Undefined, |before| items[before].clone()),
-            "nextitem" => items.get(index + 1).cloned().unwrap_or(Value::Undefined),
-            _ => Value::Undefined,
-        }
-    }
-
     fn call(&mut self, callable: &Value, arguments: Arguments<'t>) -> Result<Value> {
         match callable {
             Value::Macro(number) => self.call_macro(&self.template.macros[*number], arguments),
@@ -602,130 +479,11 @@ impl<'t> Run<'t> {
         self.base = base;
         rendered
     }
-
-    /// A mapping of named arguments.
-    pub(super) fn mapping(&self, named: Vec<(&str, Value)>) -> Result<Value> {
-        let mut pairs = Vec::new();
-        for (name, value) in named {
-            pairs.push((Value::text(&self.budget, name, false)?, value));
-        }
-        Value::map(&self.budget, pairs)
-    }
 }
 
 /// The beginning of what a template says when it refuses; it may say anything.
 fn shortened(message: &str) -> &str {
     &message[..message.floor_char_boundary(500.min(message.len()))]
-}
-
-/// What iterating over a value gives.
-pub(super) fn elements(budget: &Rc<Budget>, value: &Value) -> Result<Rc<List>> {
-    let items = match value {
-        Value::List(list) => return Ok(list.clone()),
-        Value::Undefined => Vec::new(),
-        Value::Map(map) => {
-            let _room = budget.take(map.entries.len() * size_of::<Value>())?;
-            map.entries.iter().map(|(key, _)| key.clone()).collect()
-        }
-        Value::Text(text) => {
-            let mut chars = Vec::new();
-            for (at, char) in text.as_str().char_indices() {
-                chars.push(methods::cut(text, at..at + char.len_utf8())?);
-            }
-            chars
-        }
-        other => return Err(fault(format!("{} has no elements", other.kind()))),
-    };
-    match Value::list(budget, items)? {
-        Value::List(list) => Ok(list),
-        _ => Err(fault("a list is no list")),
-    }
-}
-
-/// `value[key]`, which is undefined where there is none.
-pub(super) fn item(budget: &Rc<Budget>, value: &Value, key: &Value) -> Result<Value> {
-    let found = match (value, key) {
-        (Value::Undefined, _) => return Err(fault("an undefined value has no elements")),
-        (Value::Map(map), key) => map.get(budget, key)?.cloned(),
-        (Value::List(list), key) => {
-            key.integer().and_then(|index| list.items.get(place(index, list.items.len())?)).cloned()
-        }
-        (Value::Text(text), key) => match key.integer() {
-            Some(index) => {
-                let string = text.as_str();
-                budget.look(string.len())?;
-                let within = index >= 0 || place(index, string.chars().count()).is_some();
-                let at = methods::byte_at(string, index);
-                match string[at..].chars().next() {
-                    Some(char) if within => Some(methods::cut(text, at..at + char.len_utf8())?),
-                    _ => None,
-                }
-            }
-            None => None,
-        },
-        _ => None,
-    };
-    Ok(found.unwrap_or(Value::Undefined))
-}
-
-/// The place that an index means, which counts from the end if it is negative.
-fn place(index: i64, length: usize) -> Option<usize> {
-    let index = if index < 0 { index.checked_add(i64::try_from(length).ok()?)? } else { index };
-    usize::try_from(index).ok().filter(|place| *place < length)
-}
-
-/// `value[start:end:step]`
-fn slice(budget: &Rc<Budget>, value: &Value, [start, end, step]: [Option<i64>; 3]) -> Result<Value> {
-    let step = step.unwrap_or(1);
-    if step == 0 {
-        return Err(fault("the step of a slice is 0"));
-    }
-    let length = match value {
-        Value::Text(text) => {
-            budget.look(text.len())?;
-            text.as_str().chars().count()
-        }
-        Value::List(list) => list.items.len(),
-        Value::Undefined => return Err(fault("an undefined value has no elements")),
-        _ => return Ok(Value::Undefined),
-    };
-    let length = length as i64;
-    let clamp = |bound: i64, low: i64, high: i64| {
-        (if bound < 0 { bound.saturating_add(length) } else { bound }).clamp(low, high)
-    };
-    let (start, end) = if step > 0 {
-        (clamp(start.unwrap_or(0), 0, length), clamp(end.unwrap_or(length), 0, length))
-    } else {
-        (
-            start.map_or(length - 1, |bound| clamp(bound, -1, length - 1)),
-            end.map_or(-1, |bound| clamp(bound, -1, length - 1)),
-        )
-    };
-    let places = std::iter::successors(Some(start), |at| at.checked_add(step))
-        .take_while(|at| if step > 0 { *at < end } else { *at > end })
-        .map(|at| at as usize);
-    match value {
-        Value::Text(text) if step == 1 => {
-            let from = methods::byte_at(text.as_str(), start);
-            let to = methods::byte_at(text.as_str(), end).max(from);
-            methods::cut(text, from..to)
-        }
-        Value::Text(text) => {
-            let _room = budget.take(text.len().saturating_mul(size_of::<usize>()))?;
-            let bounds: Vec<usize> =
-                text.as_str().char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-            let mut out = Builder::new(budget)?;
-            for at in places {
-                out.slice(text, bounds[at]..bounds[at + 1])?;
-            }
-            Ok(Value::Text(Rc::new(out.finish())))
-        }
-        Value::List(list) => {
-            let _room = budget.take(list.items.len() * size_of::<Value>())?;
-            Value::sequence(budget, places.map(|at| list.items[at].clone()).collect(), list.tuple)
-        }
-        _ => Ok(Value::Undefined),
-    }
 }
 
 fn range(budget: &Rc<Budget>, given: [Option<Value>; 3]) -> Result<Value> {
@@ -749,18 +507,4 @@ fn range(budget: &Rc<Budget>, given: [Option<Value>; 3]) -> Result<Value> {
     }
     let _room = budget.take(count as usize * size_of::<Value>())?;
     Value::list(budget, (0..count as i64).map(|number| Value::Int(start + number * step)).collect())
-}
-
-/// What a path such as `function.name` or a number leads to.
-pub(super) fn attribute_path(run: &Run<'_>, value: &Value, path: &Value) -> Result<Value> {
-    let Value::Text(path) = path else { return item(&run.budget, value, path) };
-    let mut value = value.clone();
-    for part in path.as_str().split('.') {
-        run.budget.work(1)?;
-        value = match part.parse() {
-            Ok(index) => item(&run.budget, &value, &Value::Int(index))?,
-            Err(_) => run.attribute(&value, part)?,
-        };
-    }
-    Ok(value)
 }

@@ -10,11 +10,11 @@ use notify::event::EventKindMask;
 use notify::{Config, Event, PathOp, RecommendedWatcher, Watcher};
 
 use super::debounce::{Debounce, Next, Timing};
+use super::look::{Stamped, differences, look};
 use super::tree::{Meaning, Tree};
 use super::{Batch, Means, WatchOptions, WatchState, mount};
 use crate::Cancel;
 use crate::source::open::read_file;
-use crate::source::stamp::{Snapshot, differences, snapshot};
 
 /// Systems with events that tell what happens in a folder. The others want an open file for each file that is watched.
 const HAS_EVENTS: bool =
@@ -40,7 +40,7 @@ pub(super) enum Message {
 /// How changes are noticed.
 enum Sight {
     Nothing,
-    Polling(Snapshot),
+    Polling(Stamped),
     Events(RecommendedWatcher),
 }
 
@@ -264,7 +264,7 @@ impl Driver {
 
     fn poll_from_now(&mut self) {
         let Some(tree) = &self.tree else { return };
-        let now = snapshot(tree.root(), &self.options.walk, &Cancel::new()).unwrap_or_default();
+        let now = look(tree.root(), &self.options.walk, &Cancel::new()).unwrap_or_default();
         self.sight = Sight::Polling(now);
         self.debounce.set_timing(timing(&self.options, true));
         self.means(Means::Polling);
@@ -305,7 +305,7 @@ impl Driver {
         self.look_at_root();
         let locked = self.tree.as_ref().and_then(Tree::git).is_some_and(|git| git.is_locked());
         let (Some(tree), Sight::Polling(before)) = (&self.tree, &mut self.sight) else { return };
-        let Ok(now) = snapshot(tree.root(), &self.options.walk, &Cancel::new()) else { return };
+        let Ok(now) = look(tree.root(), &self.options.walk, &Cancel::new()) else { return };
         let different: BTreeSet<String> = differences(before, &now);
         *before = now;
         if locked {

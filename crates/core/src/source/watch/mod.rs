@@ -3,6 +3,7 @@
 mod debounce;
 mod driver;
 mod git;
+mod look;
 mod mount;
 mod tree;
 

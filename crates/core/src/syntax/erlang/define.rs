@@ -5,36 +5,15 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::names::atom;
+use super::pending::{Pending, Spec};
 use super::process::handled;
 use super::prose::{comment, string};
-use super::reader::{Mode, Reader, arity};
-use super::settle::Spec;
+use super::reader::{ErlangReader, Mode, arity};
 use crate::source::Span;
 use crate::syntax::parse::{join, span};
 use crate::syntax::{Basis, Definition, DefinitionKind, ImportDirective, ReferenceKind, Shape};
 
-/// What stands above a definition and belongs to it.
-#[derive(Default)]
-pub(super) struct Pending {
-    span: Option<Span>,
-    /// By `-doc`.
-    doc: Option<Arc<str>>,
-    /// The comment lines, before and between the attributes.
-    comments: Option<Span>,
-}
-
-impl Pending {
-    /// Adds what stands at `at`; what is separated from it by empty lines is about something else, unless documented.
-    fn extend(&mut self, at: Span) {
-        let above = self.span.filter(|above| self.doc.is_some() || above.line_end + 1 >= at.line_start);
-        if above.is_none() {
-            self.comments = None;
-        }
-        self.span = Some(above.map_or(at, |above| join(above, at)));
-    }
-}
-
-impl<'t> Reader<'t> {
+impl<'t> ErlangReader<'t> {
     /// Reads one form, or what stands between forms.
     pub(super) fn form(&mut self, form: Node<'t>) {
         match form.kind() {

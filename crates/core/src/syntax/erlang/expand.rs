@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::reader::Reader;
-use crate::source::Span;
+use super::pending::Use;
+use super::reader::ErlangReader;
 use crate::syntax::{DefinitionKind, Reference, ReferenceKind};
 
 /// So many references of one macro are looked at, those of the macros in its body included.
@@ -14,20 +14,10 @@ const MAX_INSIDE: usize = 32;
 /// For a file so many references may come of macros, whatever it holds.
 const MAX_EXPANDED: usize = 10_000;
 
-/// A place where a macro is used.
-pub(super) struct Use {
-    pub(super) name: Arc<str>,
-    /// `None` for a macro without parameters.
-    pub(super) arity: Option<u8>,
-    /// The index of the definition it is in.
-    pub(super) from: u32,
-    pub(super) span: Span,
-}
-
 /// The name of a macro and the number of its parameters.
 type Key = (Arc<str>, Option<u8>);
 
-impl Reader<'_> {
+impl ErlangReader<'_> {
     /// Adds the calls in macros to the functions that use them, one for each function and callee.
     pub(super) fn expand(&mut self) {
         let uses = std::mem::take(&mut self.outlook.uses);

@@ -11,6 +11,7 @@ mod builtin;
 mod names;
 mod prose;
 
+mod pending;
 mod reader;
 
 mod define;

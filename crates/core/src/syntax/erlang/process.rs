@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::reader::{Mode, Reader, arity};
+use super::reader::{ErlangReader, Mode, arity};
 use crate::syntax::{Basis, ReferenceKind, Shape};
 
 /// Functions that take a module, a function in it and its arguments, among others, to call it.
@@ -58,7 +58,7 @@ pub(super) fn handled(name: &str, arity: u8) -> Option<usize> {
     }
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ErlangReader<'t> {
     /// What the arguments of a call mean by convention.
     pub(super) fn passed(&mut self, module: &str, name: &str, arguments: &[Node<'t>]) {
         let calls = CALLERS.iter().any(|caller| caller.0 == module && caller.1.contains(&name));

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tree_sitter::{Node, TreeCursor};
 
-use super::define::Pending;
 use super::names::{atom, inspect};
-use super::settle::Outlook;
+use super::pending::{Outlook, Pending};
 use super::trees::trees;
 use crate::source::File;
 use crate::syntax::lines::LineNumbers;
@@ -24,7 +23,7 @@ pub(in crate::syntax) fn read(file: &File) -> FileFacts {
     let mut diagnostics = Vec::new();
     let trees = trees(file, &mut diagnostics);
     let Some(first) = trees.first() else { return FileFacts { diagnostics, ..FileFacts::default() } };
-    let mut reader = Reader::new(file, first.walk());
+    let mut reader = ErlangReader::new(file, first.walk());
     for tree in &trees {
         reader.name_module(tree.root_node());
     }
@@ -45,7 +44,7 @@ pub(super) enum Mode {
 }
 
 /// The state of the pass.
-pub(super) struct Reader<'t> {
+pub(super) struct ErlangReader<'t> {
     pub(super) source: &'t str,
     pub(super) lines: LineNumbers,
     /// Where the text ends, but for white space.
@@ -76,13 +75,13 @@ pub(super) struct Reader<'t> {
     modules: FxHashMap<Arc<str>, Arc<str>>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ErlangReader<'t> {
     fn new(file: &'t File, cursor: TreeCursor<'t>) -> Self {
         let name = file.path.rsplit('/').next().unwrap_or_default();
         let is_header = name.ends_with(".hrl");
         let module =
             if is_header { name.to_owned() } else { inspect(name.strip_suffix(".erl").unwrap_or(name)) };
-        Reader {
+        ErlangReader {
             source: &file.text,
             lines: LineNumbers::of(&file.text),
             end: file.text.trim_end().len() as u32,

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::expand::Use;
-use super::reader::{Mode, Reader, arity};
-use super::settle::Local;
+use super::pending::{Local, Use};
+use super::reader::{ErlangReader, Mode, arity};
 use crate::syntax::parse::span;
 use crate::syntax::{Basis, ReferenceKind};
 
-impl<'t> Reader<'t> {
+impl<'t> ErlangReader<'t> {
     /// `f(X)`, and in types `t(X)`.
     pub(super) fn call(&mut self, node: Node<'t>, mode: Mode) {
         let arguments = self.parts(node, "args");

@@ -1,52 +1,15 @@
 //! What only the whole file tells: what is exported, whose function a local call means, and the order of all.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::builtin;
-use super::expand::Use;
-use super::reader::{MODULE, Reader};
+use super::pending::Local;
+use super::reader::{ErlangReader, MODULE};
 use crate::syntax::{Basis, Definition, DefinitionKind, FileFacts};
 
-/// What the forms have said that is used when all are read.
-#[derive(Default)]
-pub(super) struct Outlook {
-    pub(super) exported: FxHashSet<(Arc<str>, u8)>,
-    pub(super) exported_types: FxHashSet<(Arc<str>, u8)>,
-    pub(super) exports_all: bool,
-    /// Imported functions, with the modules they are from.
-    pub(super) imported: FxHashMap<(Arc<str>, u8), Arc<str>>,
-    /// The names of the headers that are included.
-    pub(super) headers: BTreeSet<Arc<str>>,
-    pub(super) specs: Vec<Spec>,
-    /// Where macros are used.
-    pub(super) uses: Vec<Use>,
-    /// References without a module, by index.
-    pub(super) locals: Vec<(u32, Local)>,
-}
-
-/// What a name without a module names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Local {
-    Function,
-    Type,
-    Record,
-    Macro,
-}
-
-/// A `-spec`, which may stand anywhere.
-pub(super) struct Spec {
-    pub(super) name: Arc<str>,
-    pub(super) arity: u8,
-    pub(super) text: Arc<str>,
-    /// The references in it.
-    pub(super) references: Range<usize>,
-}
-
-impl Reader<'_> {
+impl ErlangReader<'_> {
     /// Ends the pass.
     pub(super) fn settle(mut self) -> FileFacts {
         if self.named.is_none() && self.facts.definitions.len() == 1 {

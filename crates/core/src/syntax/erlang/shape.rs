@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::reader::Reader;
+use super::reader::ErlangReader;
 
 /// Anything may match it.
 const ANYTHING: &str = "_";
@@ -12,7 +12,7 @@ const ANYTHING: &str = "_";
 /// Names and numbers that are longer, in bytes, are not compared.
 const LONGEST: usize = 64;
 
-impl<'t> Reader<'t> {
+impl<'t> ErlangReader<'t> {
     /// What is known of a message or of a pattern for one.
     pub(super) fn shape(&mut self, node: Node<'t>) -> Arc<str> {
         let node = matched(node);

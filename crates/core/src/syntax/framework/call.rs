@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::context::Router;
-use crate::syntax::elixir::{Mode, Reader};
+use crate::syntax::reader::{ElixirReader, Mode};
 
 /// A call as the pass has taken it apart.
 pub(in crate::syntax) struct CallSite<'a, 't> {
@@ -39,7 +39,7 @@ impl<'t> CallSite<'_, 't> {
     }
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Says what the call ties together. Returns `true` if that includes all that is in it, so that the pass need not
     /// look inside.
     pub(in crate::syntax) fn framework_call(&mut self, call: &CallSite<'_, 't>) -> bool {

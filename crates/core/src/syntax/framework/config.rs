@@ -6,12 +6,12 @@ use tree_sitter::Node;
 
 use super::CallSite;
 use super::tie::Named;
-use crate::syntax::elixir::{Mode, Reader, Task};
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// `config :app, key: value` and `config :app, Key, options`.
     pub(super) fn config(&mut self, call: &CallSite<'_, 't>) -> bool {
         let [app, rest @ ..] = call.arguments else { return false };

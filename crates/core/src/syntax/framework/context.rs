@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::doctest::Doc;
-use super::router::RouteScope;
-use crate::syntax::ReferenceKind;
-use crate::syntax::elixir::Reader;
-use crate::syntax::literal::atom;
+/// Longer names say nothing to people, and could grow with the depth of what nests.
+pub(super) const LONGEST_NAME: usize = 512;
 
 /// What is known of a module while its body is read.
 #[derive(Default)]
@@ -46,39 +43,40 @@ pub(super) enum Router {
     Plug,
 }
 
-impl<'t> Reader<'t> {
-    /// What can be said of a module only once all of it is read.
-    pub(in crate::syntax) fn settle_framework(&mut self, module: &Arc<str>, context: &Context<'t>) {
-        self.settle_specs(module, context);
-        self.settle_doctests(module, context);
+/// What the scopes around give to a route.
+#[derive(Clone, Default)]
+pub(in crate::syntax) struct RouteScope {
+    pub(super) path: String,
+    pub(super) alias: Option<Arc<str>>,
+    pub(super) pipelines: Vec<Arc<str>>,
+}
+
+impl RouteScope {
+    /// The path with `added` behind it, as Phoenix joins them.
+    pub(super) fn joined(&self, added: &str) -> String {
+        let parts = added.split('/').filter(|part| !part.is_empty());
+        let mut path = self.path.clone();
+        for part in parts.take_while(|_| added.len() <= LONGEST_NAME) {
+            path.push('/');
+            path.push_str(part);
+        }
+        path
     }
 
-    /// Remembers what `use module, :which` or `import module` makes of the module around.
-    pub(in crate::syntax) fn framework_directive(
-        &mut self,
-        kind: ReferenceKind,
-        module: &str,
-        arguments: &[Node<'t>],
-    ) {
-        if self.quotes > 0 || !matches!(kind, ReferenceKind::Use | ReferenceKind::Import) {
-            return;
-        }
-        let which = arguments.get(1).and_then(|which| atom(*which, self.source));
-        let used = kind == ReferenceKind::Use;
-        let context = &mut self.module().framework;
-        context.open = true;
-        match (module, which) {
-            ("Config" | "Mix.Config", _) => context.config = true,
-            _ if !used => {}
-            ("Phoenix.Router", _) | (_, Some("router")) => context.router = Some(Router::Phoenix),
-            ("Plug.Router", _) => context.router = Some(Router::Plug),
-            ("Phoenix.Endpoint" | "Phoenix.Socket", _) | (_, Some("endpoint" | "socket")) => {
-                context.sockets = true;
-            }
-            ("Tesla" | "Tesla.Builder", _) => context.tesla = true,
-            ("Mix.Project", _) => context.project = true,
-            _ if module.rsplit('.').next() == Some("Migration") => context.migration = true,
-            _ => {}
+    pub(super) fn enter_path(&mut self, added: &str) {
+        let path = self.joined(added);
+        if path.len() <= LONGEST_NAME {
+            self.path = path;
         }
     }
+
+    pub(super) fn scoped(&self, module: Arc<str>) -> Arc<str> {
+        self.alias.as_ref().map_or(module.clone(), |alias| format!("{alias}.{module}").into())
+    }
+}
+
+/// The text of a `@moduledoc`, `@doc` or `@typedoc` that holds sessions.
+pub(super) struct Doc<'t> {
+    pub(super) node: Node<'t>,
+    pub(super) of_module: bool,
 }

@@ -4,20 +4,15 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
+use super::context::Doc;
 use super::tie::Named;
 use super::{CallSite, Context};
 use crate::source::Span;
-use crate::syntax::elixir::{Mode, Reader};
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode};
 use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind};
 
-/// The text of a `@moduledoc`, `@doc` or `@typedoc` that holds sessions.
-pub(super) struct Doc<'t> {
-    node: Node<'t>,
-    of_module: bool,
-}
-
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// `doctest Mod`.
     pub(super) fn doctest(&mut self, call: &CallSite<'_, 't>) -> bool {
         let [site, options @ ..] = call.arguments else { return false };

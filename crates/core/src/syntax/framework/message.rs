@@ -7,9 +7,9 @@ use tree_sitter::Node;
 
 use super::CallSite;
 use super::tie::Named;
-use crate::syntax::elixir::{Mode, Reader};
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode};
 use crate::syntax::{Basis, ReferenceKind, Shape};
 
 /// The callbacks that a message may go to, with their arities.
@@ -50,7 +50,7 @@ fn sending(module: &str, name: &str, count: usize) -> Option<(Server, usize, (&'
     })
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// A call that sends a message. Where it is not known to whom, the module is left open, and of mere sends nothing is
     /// said.
     pub(super) fn message(&mut self, call: &CallSite<'_, 't>) {

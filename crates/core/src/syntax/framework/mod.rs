@@ -4,6 +4,7 @@
 
 mod call;
 mod context;
+mod directive;
 mod tie;
 
 mod plug;
@@ -25,9 +26,8 @@ mod project;
 mod types;
 
 pub(super) use call::CallSite;
-pub(super) use context::Context;
+pub(super) use context::{Context, RouteScope};
 pub(super) use named::put_before;
-pub(super) use router::RouteScope;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use tree_sitter::Node;
 
 use super::CallSite;
 use super::tie::Named;
-use crate::syntax::elixir::Reader;
 use crate::syntax::literal::atom;
+use crate::syntax::reader::ElixirReader;
 use crate::syntax::{Basis, ReferenceKind};
 
 /// What calls a function that it is given by module, name and list of arguments. Sorted by module and name.
@@ -50,7 +50,7 @@ pub(in crate::syntax) fn put_before(module: &str, name: &str) -> usize {
     })
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// `apply(Mod, :fun, arguments)`: how many arguments these are, nobody can tell.
     pub(super) fn named_by_variable(&mut self, call: &CallSite<'_, 't>) {
         let module = call.remote.as_deref().unwrap_or_default();

@@ -7,12 +7,12 @@ use tree_sitter::Node;
 use super::CallSite;
 use super::context::Router;
 use super::tie::Named;
-use crate::syntax::elixir::{Mode, Reader, Task};
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// `plug :name, options` and `plug Mod, options`, each with or without a guard at its end.
     pub(super) fn plug(&mut self, call: &CallSite<'_, 't>) -> bool {
         let (mut arguments, mut guard) = (call.arguments.to_vec(), None);

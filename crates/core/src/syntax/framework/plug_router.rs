@@ -3,12 +3,12 @@
 use tree_sitter::Node;
 
 use super::CallSite;
-use crate::syntax::elixir::{Mode, Reader, Task};
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 
 /// The macros that are named after a verb of HTTP, and the two that take any.
 const WORDS: [&str; 9] = ["delete", "forward", "get", "head", "match", "options", "patch", "post", "put"];
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads a word of Plug's router; `false` if it is none.
     pub(super) fn plug_route(&mut self, call: &CallSite<'_, 't>) -> bool {
         let Some((first, _)) = call.arguments.split_first().filter(|_| WORDS.contains(&call.name)) else {

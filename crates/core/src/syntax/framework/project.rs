@@ -4,12 +4,12 @@ use tree_sitter::Node;
 
 use super::supervise::is_children;
 use super::tie::Named;
-use crate::syntax::elixir::Reader;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::ElixirReader;
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// A clause of a function that a framework or OTP calls by its name.
     pub(in crate::syntax) fn framework_function(
         &mut self,

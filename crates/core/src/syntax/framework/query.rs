@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use super::CallSite;
 use super::schema::is_query;
 use crate::syntax::Basis;
-use crate::syntax::elixir::{Mode, Reader, Task};
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 
 /// The macros of `Ecto.Query` that may bind variables, but for `from`. Sorted.
 pub(super) const MACROS: [&str; 17] = [
@@ -32,7 +32,7 @@ fn is_macro(name: &str) -> bool {
     MACROS.binary_search(&name).is_ok()
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads a query; `false` if it is none, or binds nothing.
     pub(super) fn query_call(&mut self, call: &CallSite<'_, 't>) -> bool {
         if call.name == "from" && !call.piped() {

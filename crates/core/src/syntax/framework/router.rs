@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::CallSite;
-use super::tie::{LONGEST_NAME, Named};
-use crate::syntax::elixir::{Mode, Reader, Task};
+use super::context::{LONGEST_NAME, RouteScope};
+use super::tie::Named;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// The macros that are named after a verb of HTTP.
@@ -36,39 +37,7 @@ const MOST_PIPELINES: usize = 64;
 /// A file has no more routes than these; each repeats the path of the scopes around.
 const MOST_DEFINITIONS: usize = 50_000;
 
-/// What the scopes around give to a route.
-#[derive(Clone, Default)]
-pub(in crate::syntax) struct RouteScope {
-    path: String,
-    alias: Option<Arc<str>>,
-    pipelines: Vec<Arc<str>>,
-}
-
-impl RouteScope {
-    /// The path with `added` behind it, as Phoenix joins them.
-    fn joined(&self, added: &str) -> String {
-        let parts = added.split('/').filter(|part| !part.is_empty());
-        let mut path = self.path.clone();
-        for part in parts.take_while(|_| added.len() <= LONGEST_NAME) {
-            path.push('/');
-            path.push_str(part);
-        }
-        path
-    }
-
-    fn enter_path(&mut self, added: &str) {
-        let path = self.joined(added);
-        if path.len() <= LONGEST_NAME {
-            self.path = path;
-        }
-    }
-
-    fn scoped(&self, module: Arc<str>) -> Arc<str> {
-        self.alias.as_ref().map_or(module.clone(), |alias| format!("{alias}.{module}").into())
-    }
-}
-
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads a word of Phoenix's router; `false` if it is none.
     pub(super) fn phoenix_route(&mut self, call: &CallSite<'_, 't>) -> bool {
         match (call.name, call.arguments) {

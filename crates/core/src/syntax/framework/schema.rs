@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::CallSite;
-use super::tie::{LONGEST_NAME, Named};
-use crate::syntax::elixir::{Mode, Reader, Task};
+use super::context::LONGEST_NAME;
+use super::tie::Named;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// What names a field in a schema; all but `field` also name another schema.
@@ -41,7 +42,7 @@ pub(super) fn is_query(name: &str) -> bool {
     QUERIES.binary_search(&name).is_ok()
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// `schema "users" do` and `embedded_schema do`.
     pub(super) fn schema(&mut self, call: &CallSite<'_, 't>) -> bool {
         let embedded = call.name.ends_with("embedded_schema");

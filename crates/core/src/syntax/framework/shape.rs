@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use crate::syntax::Shape;
-use crate::syntax::elixir::Reader;
 use crate::syntax::literal::atom;
+use crate::syntax::reader::ElixirReader;
 
 /// A longer atom or text is not told apart from others.
 const LONGEST: usize = 64;
@@ -34,7 +34,7 @@ fn tuple(shape: &str) -> Option<(&str, &str)> {
     shape.strip_prefix('{')?.strip_suffix('}')?.rsplit_once(", ")
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// The shape of a message, or of a pattern.
     pub(super) fn shape(&mut self, node: Node<'t>) -> Arc<str> {
         let node = self.matched(node);
@@ -109,7 +109,7 @@ mod tests {
 
     fn of(source: &str) -> String {
         let tree = parse(tree_sitter_elixir::LANGUAGE, source).unwrap();
-        let mut reader = Reader::new(source, &tree);
+        let mut reader = ElixirReader::new(source, &tree);
         reader.shape(tree.root_node().named_child(0).unwrap()).to_string()
     }
 

@@ -3,10 +3,10 @@
 use tree_sitter::Node;
 
 use super::CallSite;
-use crate::syntax::elixir::Reader;
+use crate::syntax::reader::ElixirReader;
 use crate::syntax::{Basis, ReferenceKind};
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// `children = [...]`, as lists of children are called.
     pub(in crate::syntax) fn assigned(&mut self, left: Option<Node<'t>>, right: Option<Node<'t>>) {
         let Some((left, right)) = left.zip(right).filter(|_| self.quotes == 0) else { return };

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::CallSite;
+use super::context::LONGEST_NAME;
 use crate::source::Span;
-use crate::syntax::elixir::{Mode, Reader, Task};
 use crate::syntax::literal::{atom, string};
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode, Task};
 use crate::syntax::{Basis, Definition, DefinitionKind, Reference, ReferenceKind};
-
-/// Longer names say nothing to people, and could grow with the depth of what nests.
-pub(super) const LONGEST_NAME: usize = 512;
 
 /// What a reference names: a module, and a function in it unless the name is empty.
 pub(super) struct Named {
@@ -31,7 +29,7 @@ impl Named {
     }
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Adds a definition that a framework's words make. It takes nothing of what stands above it, and clauses of a
     /// function may go on behind it.
     pub(super) fn fact(

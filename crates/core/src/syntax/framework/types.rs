@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use super::tie::Named;
 use super::{CallSite, Context};
-use crate::syntax::elixir::{Mode, Reader};
+use crate::syntax::reader::{ElixirReader, Mode};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// The types that need no definition, of any arity. Sorted.
@@ -65,7 +65,7 @@ pub(super) const BUILT_IN: [&str; 52] = [
     "var",
 ];
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// The types in a spec. What function it is about is known at the end of the module.
     pub(in crate::syntax) fn spec_types(&mut self, function: &'t str, arity: u8, spec: Node<'t>) {
         let first = self.facts.references.len();

@@ -2,11 +2,11 @@
 
 use tree_sitter::Node;
 
-use crate::syntax::elixir::{Mode, Reader};
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode};
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads `attr :name, …` and `slot :name, …` in a module's body, and returns whether it is one of them. They are said
     /// of the function that follows and call nothing of the project.
     pub(in crate::syntax) fn declares_component(&mut self, node: Node<'t>) -> bool {

@@ -5,13 +5,13 @@ use tree_sitter::Node;
 use super::overlay::Template;
 use super::scan::Component;
 use crate::source::Span;
-use crate::syntax::elixir::{Mode, Reader, Task, keep_pattern};
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Mode, Task, keep_pattern};
 use crate::syntax::{Basis, Definition, DefinitionKind, ReferenceKind};
 
 const KERNEL_SIGILS: [&str; 12] = ["C", "D", "N", "R", "S", "T", "U", "W", "c", "r", "s", "w"];
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads a file that is a template.
     pub(in crate::syntax) fn template_file(&mut self, template: &'t Template) {
         let whole = Span { start: 0, end: template.range.end as u32, line_start: 1, line_end: 1 };

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use crate::syntax::elixir::{Reader, Task};
 use crate::syntax::literal::{atom, string};
 use crate::syntax::parse::span;
+use crate::syntax::reader::{ElixirReader, Task};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// Libraries whose functions take the name of a template, most often by an import.
 const RENDERERS: [&str; 3] = ["Phoenix.Controller", "Phoenix.Template", "Phoenix.View"];
 
-impl<'t> Reader<'t> {
+impl<'t> ElixirReader<'t> {
     /// Reads a call that may have to do with templates.
     pub(in crate::syntax) fn renders(
         &mut self,

@@ -1,10 +1,11 @@
 //! Attention on the processor.
 
 use super::super::backend::Heads;
+use super::array::Array;
 use super::linear::filled;
 use super::math::{self, View};
 use super::panels::{self, PANEL, Rows, Target};
-use super::{Array, Cpu};
+use super::threads::Cpu;
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of queries that attend together: their scores for a text of usual length fit into the first cache.

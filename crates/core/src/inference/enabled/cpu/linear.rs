@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::super::backend::Activation;
+use super::array::Array;
 use super::level::Level;
 use super::math;
 use super::panels::{
     self, ByteColumns, ByteRows, MAX_BYTE_DEPTH, PANEL, QUAD, Rows, Target, byte_at, multiply, multiply_bytes,
 };
-use super::{Array, Cpu};
+use super::threads::Cpu;
 use crate::inference::Precision;
 use crate::{Error, ErrorKind, Result};
 

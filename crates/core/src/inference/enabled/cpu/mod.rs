@@ -1,7 +1,9 @@
 //! The processor as a backend: floats in vectors, weights repacked for kernels of our own.
 
+mod array;
 mod level;
 mod simd;
+mod threads;
 
 mod attention;
 mod kernels;
@@ -10,47 +12,23 @@ mod math;
 mod packed;
 mod panels;
 
-use std::ops::Range;
-
 use candle_core::quantized::GgmlDType;
 use rayon::prelude::*;
 
 pub(super) use attention::Keys;
 pub(super) use math::round_row;
 pub(super) use packed::dequantise;
+pub(super) use threads::Cpu;
 
+use self::array::Array;
 use self::kernels::Kernel;
-use self::level::Level;
 use self::linear::Linear;
 use self::math::View;
 use self::packed::{Activations, BLOCK, Blocks, LANES, Packed, packed_block_bytes};
+use self::threads::WORTH_A_THREAD;
 use super::backend::{Activation, Angles, Backend, Heads, RawMatrix, Rotation};
-use crate::inference::{LoadOptions, Precision};
-use crate::job::Cancel;
-use crate::{Error, ErrorKind, Result};
-
-/// Products with fewer multiplications than this are not worth waking another thread for.
-const WORTH_A_THREAD: usize = 1 << 18;
-
-/// Threads of our own, and the instructions that they may use.
-pub(super) struct Cpu {
-    pool: rayon::ThreadPool,
-    threads: usize,
-    level: Level,
-    cancel: Cancel,
-}
-
-/// A matrix of floats, row by row.
-pub(super) struct Array {
-    columns: usize,
-    data: Vec<f32>,
-}
-
-impl Array {
-    fn rows(&self) -> usize {
-        self.data.len() / self.columns
-    }
-}
+use crate::inference::Precision;
+use crate::{Error, Result};
 
 /// A matrix to multiply with.
 pub(super) enum Weight {
@@ -68,48 +46,6 @@ impl Weight {
 }
 
 impl Cpu {
-    pub(super) fn new(options: &LoadOptions) -> Result<Self> {
-        let threads = options.thread_count();
-        let mut builder = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("ambix-model-{index}"));
-        if let Some(start) = options.on_thread_start.clone() {
-            builder = builder.start_handler(move |_| start());
-        }
-        let pool = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Limit, format!("{threads} threads cannot be started: {error}"))
-                .with_source(error)
-        })?;
-        Ok(Cpu { pool, threads, level: Level::detect(), cancel: options.cancel.clone() })
-    }
-
-    /// Runs `work` on pieces of `data` of `size` elements, on all threads if it is worth it.
-    fn split<T: Send>(
-        &self,
-        data: &mut [T],
-        size: usize,
-        cost: usize,
-        work: impl Fn(usize, &mut [T]) + Send + Sync,
-    ) {
-        if self.threads == 1 || cost < WORTH_A_THREAD {
-            data.chunks_mut(size).enumerate().for_each(|(index, piece)| work(index, piece));
-        } else {
-            data.par_chunks_mut(size).enumerate().for_each(|(index, piece)| work(index, piece));
-        }
-    }
-
-    /// Runs `work` on pieces of `0..count`, on all threads if it is worth it.
-    fn pieces(&self, count: usize, cost: usize, work: impl Fn(Range<usize>) + Send + Sync) {
-        if self.threads == 1 || cost < WORTH_A_THREAD {
-            work(0..count);
-            return;
-        }
-        // As many as threads: a piece goes to another thread only if one has nothing else to do.
-        let size = count.div_ceil(self.threads).max(1);
-        let pieces = (0..count.div_ceil(size)).into_par_iter();
-        pieces.for_each(|piece| work(piece * size..count.min((piece + 1) * size)));
-    }
-
     fn multiply_blocks<B: Kernel>(&self, blocks: &[B], rows: usize, x: &Activations) -> Vec<f32> {
         let width = x.columns / BLOCK;
         let groups = blocks.len() / width;
@@ -136,15 +72,6 @@ impl Cpu {
             }
         });
         data
-    }
-
-    /// Runs an operation on every row or on pieces of rows.
-    fn for_rows(&self, x: &mut Array, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
-        let rows = x.rows().div_ceil(4 * self.threads).max(1);
-        // An element here costs several times what a multiplication in a matrix does.
-        let cost = x.data.len() * 8;
-        let columns = x.columns;
-        self.split(&mut x.data, rows * columns, cost, |index, piece| work(index * rows, piece));
     }
 }
 

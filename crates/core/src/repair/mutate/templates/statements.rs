@@ -1,8 +1,8 @@
 //! Statements of a body: deleted and moved.
 
 use super::{Context, Sink, swapped_text};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Place, field, parts};
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::source::{Place, field, parts};
 
 /// The statements of the block at a place.
 pub fn statements(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {

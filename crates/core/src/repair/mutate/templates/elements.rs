@@ -1,8 +1,8 @@
 //! Elements of tuples, lists, maps, binaries and keyword lists.
 
 use super::{Context, Sink, swapped_text};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Place, Zone, field, parts};
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::source::{Place, Zone, field, parts};
 
 /// Elements: swapped, dropped; results unwrapped.
 pub fn collections(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {

@@ -3,8 +3,8 @@
 use tree_sitter::Node;
 
 use super::{Context, Sink, swapped_text};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::source::{Clause, Place, arguments, do_block, field, parts};
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::source::{Clause, Place, arguments, do_block, field, parts};
 
 /// All changes to the clause at a place.
 pub fn clauses(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
@@ -74,7 +74,7 @@ fn stab(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
 
 /// The pattern with its string or its atom exchanged for others that occur near.
 fn like_patterns(context: &Context<'_>, place: &Place<'_>, text: &str) -> Vec<(String, f64)> {
-    use crate::propose::mutate::class::Class;
+    use crate::repair::mutate::class::Class;
     let class = match text.as_bytes() {
         [b'"', ..] if text.len() > 2 && text[1..].find('"') == Some(text.len() - 2) => Class::String,
         [b':', ..] if !text.contains([' ', ',', '{']) => Class::Atom,

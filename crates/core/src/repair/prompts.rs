@@ -246,7 +246,7 @@ fn cut(text: &str, characters: usize) -> &str {
 mod tests {
     use super::*;
     use crate::Cancel;
-    use crate::propose::{ModelAnswers, Proposer, Suspect, candidates};
+    use crate::repair::{ModelAnswers, Proposer, Suspect, candidates};
 
     const TEXT: &str =
         "defmodule A do\n  def f(a) do\n    b = a + 1\n    g(b)\n  end\n\n  def g(b), do: b\nend\n";

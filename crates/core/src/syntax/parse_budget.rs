@@ -14,7 +14,7 @@ use tree_sitter::{LogType, ParseOptions, ParseState, Parser, Tree};
 
 /// How closely the parser is watched, and how much it may do.
 #[derive(Clone, Copy)]
-pub(super) struct Watch {
+pub(super) struct Sampling {
     /// The first stretch whose log is read.
     first: u64,
     /// The log is read in one of so many stretches.
@@ -24,10 +24,10 @@ pub(super) struct Watch {
 }
 
 /// For a file: well-formed text is slowed down by some hundredths, and that of usual length not at all.
-pub(super) const WHOLE: Watch = Watch { first: 80, every: 61, slack: 400_000 };
+pub(super) const WHOLE: Sampling = Sampling { first: 80, every: 61, slack: 400_000 };
 
 /// For the parts of a file that is known to be broken. There may be many small ones, so that their stretches are counted on.
-pub(super) const PART: Watch = Watch { first: 0, every: 7, slack: 50_000 };
+pub(super) const PART: Sampling = Sampling { first: 0, every: 7, slack: 50_000 };
 
 /// What it takes to begin with a part.
 pub(super) const WORK_OF_PART: u64 = 5;
@@ -51,8 +51,8 @@ const STACK: usize = 128 << 10;
 const STACK_PER_BYTE: usize = 96;
 
 /// The work of one parse.
-pub(super) struct Meter {
-    watch: Watch,
+pub(super) struct ParseBudget {
+    sampling: Sampling,
     /// The work that may be done beyond one unit for each byte.
     allowed: u64,
     /// What the log tells of it.
@@ -66,12 +66,12 @@ pub(super) struct Meter {
     looked_at: Cell<u64>,
 }
 
-impl Meter {
-    /// After so many stretches of earlier parts. `most` bounds the work beyond one unit for each byte, as `watch` does.
-    pub(super) fn new(watch: Watch, before: u64, most: u64) -> Self {
-        Meter {
-            watch,
-            allowed: watch.slack.min(most),
+impl ParseBudget {
+    /// After so many stretches of earlier parts. `most` bounds the work beyond one unit for each byte, as `sampling` does.
+    pub(super) fn new(sampling: Sampling, before: u64, most: u64) -> Self {
+        ParseBudget {
+            sampling,
+            allowed: sampling.slack.min(most),
             logged: 0,
             extras: 0,
             stretches: Cell::new(before),
@@ -127,7 +127,7 @@ impl Meter {
 
     /// Whether the log of the next stretch is read, and how many are alike from here on.
     fn next(&self) -> (bool, u64) {
-        let Watch { first, every, .. } = self.watch;
+        let Sampling { first, every, .. } = self.sampling;
         match self.stretches.get().checked_sub(first) {
             Some(past) if past.is_multiple_of(every) => (true, 1),
             Some(past) => (false, every - past % every),
@@ -160,7 +160,7 @@ impl Meter {
 
     /// Counts what the log of a stretch tells, for this stretch and for those whose log is not read.
     fn read(&mut self, notes: &Notes) {
-        let stands_for = self.watch.every;
+        let stands_for = self.sampling.every;
         self.extras += stands_for * notes.extras.get();
         let work_of_error = WORK_OF_ERROR + WORK_OF_ERROR * self.extras / EXTRAS_PER_ERROR;
         self.logged += stands_for * (notes.readings.get() + notes.errors.get() * work_of_error);
@@ -203,7 +203,7 @@ mod tests {
     fn excess(text: &str) -> (u64, bool) {
         let mut parser = Parser::new();
         parser.set_language(&tree_sitter_elixir::LANGUAGE.into()).unwrap();
-        let mut meter = Meter::new(WHOLE, 0, u64::MAX);
+        let mut meter = ParseBudget::new(WHOLE, 0, u64::MAX);
         let tree = meter.parse(&mut parser, text.as_bytes(), 0..text.len());
         (meter.excess(), tree.is_some())
     }

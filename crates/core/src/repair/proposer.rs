@@ -81,7 +81,7 @@ pub fn merge(lists: Vec<Vec<Candidate>>) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::propose::{Kind, Suspect, fill_prompts};
+    use crate::repair::{Kind, Suspect, fill_prompts};
 
     const TEXT: &str = "def f(a, b) do\n  x = g(a + 1)\n  h(x, b)\nend\n";
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ambix_core::inference::{self, Message, Model, Request as Generation};
-use ambix_core::propose::{self, Candidate, ModelAnswers, Proposer, Request};
+use ambix_core::repair::{self, Candidate, ModelAnswers, Proposer, Request};
 use ambix_core::{Cancel, Result};
 
 use crate::model::chat_options;
@@ -25,7 +25,7 @@ pub fn assist(
     cancel: &Cancel,
 ) -> Result<Vec<Candidate>> {
     let written = write(model, request, cancel)?;
-    let mut candidates = propose::merge(vec![candidates, written]);
+    let mut candidates = repair::merge(vec![candidates, written]);
     let rest = candidates.split_off(candidates.len().min(RANKED));
     let mut candidates = rank(model, request.text, candidates, cancel)?;
     // Ranking sets the priors anew, from 1 downwards; the rest keeps its place behind.
@@ -35,7 +35,7 @@ pub fn assist(
 }
 
 fn write(model: &Model, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Candidate>> {
-    let prompts = propose::fill_prompts(request, FILLED_LINES);
+    let prompts = repair::fill_prompts(request, FILLED_LINES);
     let mut answers = Vec::with_capacity(prompts.len());
     for prompt in &prompts {
         let options = chat_options(cancel);
@@ -53,7 +53,7 @@ fn write(model: &Model, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Ca
 }
 
 fn rank(model: &Model, text: &str, candidates: Vec<Candidate>, cancel: &Cancel) -> Result<Vec<Candidate>> {
-    let prompts = propose::rank_prompts(text, &candidates)?;
+    let prompts = repair::rank_prompts(text, &candidates)?;
     let mut logprobs = Vec::with_capacity(prompts.len());
     for place in prompts.chunk_by(|left, right| left.prefix == right.prefix) {
         let continuations: Vec<&str> = place.iter().map(|prompt| prompt.continuation.as_str()).collect();
@@ -62,5 +62,5 @@ fn rank(model: &Model, text: &str, candidates: Vec<Candidate>, cancel: &Cancel) 
         let scores = inference::score(model, prefix, &continuations, cancel)?;
         logprobs.extend(scores.iter().map(|score| score.logprob));
     }
-    propose::rerank(candidates, &prompts, &logprobs, WEIGHT)
+    repair::rerank(candidates, &prompts, &logprobs, WEIGHT)
 }

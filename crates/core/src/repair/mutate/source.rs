@@ -5,7 +5,7 @@ use tree_sitter::{Node, Parser, Tree};
 use crate::{Error, ErrorKind, Result};
 
 /// A parser of Elixir.
-pub(in crate::propose) fn parser() -> Result<Parser> {
+pub(in crate::repair) fn parser() -> Result<Parser> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_elixir::LANGUAGE.into()).map_err(|error| {
         Error::new(ErrorKind::Version, format!("the Elixir grammar does not load: {error}"))
@@ -14,13 +14,13 @@ pub(in crate::propose) fn parser() -> Result<Parser> {
 }
 
 /// The tree of `text`; `None` when the parser gave up.
-pub(in crate::propose) fn parse(parser: &mut Parser, text: &str) -> Option<Tree> {
+pub(in crate::repair) fn parse(parser: &mut Parser, text: &str) -> Option<Tree> {
     parser.parse(text, None)
 }
 
 /// What a place is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::propose) enum Zone {
+pub(in crate::repair) enum Zone {
     Code,
     Pattern,
     Guard,
@@ -30,7 +30,7 @@ pub(in crate::propose) enum Zone {
 
 /// A node with what stands around it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::propose) struct Place<'t> {
+pub(in crate::repair) struct Place<'t> {
     pub node: Node<'t>,
     pub parent: Option<Node<'t>>,
     pub grand: Option<Node<'t>>,
@@ -47,7 +47,7 @@ pub(in crate::propose) struct Place<'t> {
 
 /// A clause of a function or macro: a call of something that begins with `def`.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::propose) struct Clause<'t> {
+pub(in crate::repair) struct Clause<'t> {
     pub node: Node<'t>,
     /// `f(x)`, `f(x) when g`, `f`.
     pub head: Node<'t>,
@@ -58,7 +58,7 @@ pub(in crate::propose) struct Clause<'t> {
 }
 
 /// A file as places in the order of the text.
-pub(in crate::propose) struct Source<'t> {
+pub(in crate::repair) struct Source<'t> {
     pub text: &'t str,
     pub places: Vec<Place<'t>>,
     pub clauses: Vec<Clause<'t>>,

@@ -27,7 +27,7 @@ pub(super) struct Context<'t> {
 
 /// A change before it is ranked and checked.
 #[derive(Clone, Debug)]
-pub(in crate::propose) struct Draft {
+pub(in crate::repair) struct Draft {
     pub edit: Edit,
     pub kind: Kind,
     /// From 1.

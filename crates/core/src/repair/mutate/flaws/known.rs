@@ -66,7 +66,7 @@ const GUARDS: [&str; 38] = [
 
 /// The names that a file can use.
 #[derive(Default)]
-pub(in crate::propose::mutate) struct Known<'t> {
+pub(in crate::repair::mutate) struct Known<'t> {
     text: &'t str,
     /// Whether nothing is known of what the file imports.
     blind: bool,
@@ -274,6 +274,6 @@ impl<'t> Known<'t> {
 }
 
 /// Whether a module may be called by a shorter name, as after `alias`.
-pub(in crate::propose::mutate) fn is_called(full: &str, name: &str) -> bool {
+pub(in crate::repair::mutate) fn is_called(full: &str, name: &str) -> bool {
     full.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ambix_core::edit::{Edit, Patch, unified_diff};
 use ambix_core::inference::Model;
-use ambix_core::propose::{self, Candidate, Frame, Function, Suspect, TestRun};
+use ambix_core::repair::{self, Candidate, Frame, Function, Suspect, TestRun};
 use ambix_core::retrieval::Index;
 use ambix_core::source::File;
 use ambix_core::syntax::{self, Definition, DefinitionKind, FileFacts};
@@ -82,7 +82,7 @@ type ExEdit = (usize, usize, String);
 
 /// The lines of the project that may hold the fault, the most suspicious first, at most `limit`. Test files are no suspects.
 #[nif(schedule = "DirtyCpu")]
-fn propose_localise<'a>(
+fn repair_localise<'a>(
     env: Env<'a>,
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
@@ -105,7 +105,7 @@ fn propose_localise<'a>(
                 test.frames.into_iter().map(|(file, line)| Frame { file: name(file), line }).collect();
             runs.push(TestRun { name: test.id, passed: test.passed, covered, frames, text: test.text });
         }
-        let mut suspects = propose::localise(&runs, &changeable(&index));
+        let mut suspects = repair::localise(&runs, &changeable(&index));
         suspects.truncate(limit);
         let row = |suspect: Suspect| ExSuspect {
             file: suspect.file.to_string(),
@@ -120,7 +120,7 @@ fn propose_localise<'a>(
 /// A page of the changes to try at the suspected lines, the likeliest first. `sources` holds files whose text is not that
 /// of the index. A model adds its own and helps to order the likeliest, on the first page.
 #[nif(schedule = "DirtyCpu")]
-fn propose_candidates<'a>(
+fn repair_candidates<'a>(
     env: Env<'a>,
     reference: Term<'a>,
     index: ResourceArc<IndexRef>,
@@ -185,7 +185,7 @@ fn candidates(
     donors.truncate(MAX_DONORS);
     let request = |file: &&str| {
         let (path, text) = texts.iter().find(|(path, _)| path == file)?;
-        Some(propose::Request {
+        Some(repair::Request {
             path,
             text,
             suspects,
@@ -195,8 +195,8 @@ fn candidates(
             max: options.max,
         })
     };
-    let requests: Vec<propose::Request<'_>> = files.iter().filter_map(request).collect();
-    let propose::Page { mut candidates, next } = propose::page_of(&requests, options.from, cancel)?;
+    let requests: Vec<repair::Request<'_>> = files.iter().filter_map(request).collect();
+    let repair::Page { mut candidates, next } = repair::page_of(&requests, options.from, cancel)?;
     if let Some(model) = model
         && options.from == 0
     {
@@ -219,7 +219,7 @@ fn candidates(
 /// stays where it was among those of the others.
 fn assisted(
     model: &Model,
-    requests: &[propose::Request<'_>],
+    requests: &[repair::Request<'_>],
     candidates: Vec<Candidate>,
     cancel: &Cancel,
 ) -> Result<Vec<Candidate>> {
@@ -236,7 +236,7 @@ fn assisted(
         let own = model::assist(model, request, own.into_iter().map(relative).collect(), cancel)?;
         lists.push(own.into_iter().map(|one| Candidate { prior: one.prior * highest, ..one }).collect());
     }
-    Ok(propose::merge(lists))
+    Ok(repair::merge(lists))
 }
 
 /// The source of the test that begins at `line` of `file`; empty where there is none.

@@ -3,9 +3,9 @@
 use tree_sitter::Node;
 
 use super::{Context, Sink, enclosed, is_value};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::class::Class;
-use crate::propose::mutate::source::{Place, Zone, arguments, do_block, field, parts};
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::class::Class;
+use crate::repair::mutate::source::{Place, Zone, arguments, do_block, field, parts};
 
 /// Functions whose answer is a condition although nothing around them says so.
 fn is_condition(text: &str) -> bool {

@@ -2,7 +2,7 @@ use super::super::{Candidate, Request, candidates};
 use super::super::{parse, parser, source::Source};
 use super::*;
 use crate::Cancel;
-use crate::propose::Suspect;
+use crate::repair::Suspect;
 use crate::source::File;
 use crate::syntax;
 

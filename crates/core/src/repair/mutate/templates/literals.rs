@@ -1,10 +1,10 @@
 //! Numbers, strings, atoms, sigils.
 
 use super::{Context, Sink};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::class::Class;
-use crate::propose::mutate::source::{Place, Zone};
-use crate::propose::mutate::vocabulary::role;
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::class::Class;
+use crate::repair::mutate::source::{Place, Zone};
+use crate::repair::mutate::vocabulary::role;
 
 /// How many words of the surroundings are tried for one literal.
 const NEAR: usize = 24;

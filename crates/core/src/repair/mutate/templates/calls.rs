@@ -1,11 +1,11 @@
 //! Calls: which function, on which module, with which arguments.
 
 use super::{Context, Sink, is_value};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::class::Class;
-use crate::propose::mutate::flaws::is_called;
-use crate::propose::mutate::source::{Place, Zone, arguments, parts};
-use crate::propose::mutate::vocabulary::{arity, role};
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::class::Class;
+use crate::repair::mutate::flaws::is_called;
+use crate::repair::mutate::source::{Place, Zone, arguments, parts};
+use crate::repair::mutate::vocabulary::{arity, role};
 
 /// Functions that are taken for one another, by what follows the module; arguments stay as they are.
 const FAMILIES: &[&str] = &[

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Context, Sink, enclosed};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::class::Class;
-use crate::propose::mutate::source::{Place, Zone, attribute};
-use crate::propose::mutate::vocabulary::{is_read_attribute, is_variable, role};
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::class::Class;
+use crate::repair::mutate::source::{Place, Zone, attribute};
+use crate::repair::mutate::vocabulary::{is_read_attribute, is_variable, role};
 
 const NEAR: usize = 16;
 

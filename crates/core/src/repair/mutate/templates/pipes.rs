@@ -1,10 +1,10 @@
 //! Steps of pipes.
 
 use super::{Context, Sink, is_value};
-use crate::propose::mutate::Kind::*;
-use crate::propose::mutate::class::Class;
-use crate::propose::mutate::source::Place;
-use crate::propose::mutate::vocabulary::role;
+use crate::repair::mutate::Kind::*;
+use crate::repair::mutate::class::Class;
+use crate::repair::mutate::source::Place;
+use crate::repair::mutate::vocabulary::role;
 
 /// Steps that are often forgotten.
 const COMMON: [&str; 16] = [

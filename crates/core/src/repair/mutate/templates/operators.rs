@@ -1,8 +1,8 @@
 //! Operators and their operands.
 
 use super::{Context, Sink, enclosed};
-use crate::propose::mutate::Kind::{self, *};
-use crate::propose::mutate::source::{Place, Zone, field, field_range};
+use crate::repair::mutate::Kind::{self, *};
+use crate::repair::mutate::source::{Place, Zone, field, field_range};
 
 /// What may be meant instead of an operator.
 fn relatives(operator: &str) -> &'static [(Kind, &'static str, f64)] {
