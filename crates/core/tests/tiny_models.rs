@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ambix_core::inference::{
-    ChatOptions, Encoder, Event, FinishReason, Kernel, LoadOptions, Message, Model, Prompt, Request,
-    Sampling, Score, generate, generate_with, log_probability, score,
+    ChatOptions, Encoder, Event, FinishReason, GenerationRequest, Kernel, LoadOptions, Message, Model,
+    Prompt, Sampling, Score, generate, generate_with, log_probability, score,
 };
 use ambix_core::{Cancel, ErrorKind};
 use proptest::prelude::*;
@@ -186,9 +186,10 @@ fn conversations_are_rendered_by_the_template_in_the_file() {
     assert_eq!(text(false), "user: Hi\nassistant: Yes?\n");
 }
 
-fn request(model: &Model, change: impl Fn(&mut Request)) -> Request {
+fn request(model: &Model, change: impl Fn(&mut GenerationRequest)) -> GenerationRequest {
     let prompt = model.tokenizer().encode("hello the world").unwrap();
-    let mut request = Request { prompt, max_tokens: 24, logprobs: true, ..Request::default() };
+    let mut request =
+        GenerationRequest { prompt, max_tokens: 24, logprobs: true, ..GenerationRequest::default() };
     change(&mut request);
     request
 }
@@ -277,7 +278,7 @@ fn generations_end_as_they_are_told() {
     let cancelled = generate(&model, &request(&model, |_| ()), &mut pull, &cancel);
     assert_eq!(cancelled.unwrap_err().kind(), ErrorKind::Cancelled);
     for change in [
-        (|r: &mut Request| r.prompt.clear()) as fn(&mut Request),
+        (|r: &mut GenerationRequest| r.prompt.clear()) as fn(&mut GenerationRequest),
         |r| r.sampling.temperature = f32::NAN,
         |r| r.sampling.top_p = 0.0,
         |r| r.stop = vec![String::new()],
@@ -373,10 +374,10 @@ fn a_small_stack_is_enough() {
     let work = || {
         for name in ["llama-quantised", "qwen3", "sentencepiece"] {
             let model = load(name, Kernel::Own);
-            let request = Request {
+            let request = GenerationRequest {
                 prompt: model.tokenizer().encode(&"the ".repeat(20)).unwrap(),
                 max_tokens: 4,
-                ..Request::default()
+                ..GenerationRequest::default()
             };
             generate(&model, &request, &mut |_| ControlFlow::Continue(()), &Cancel::new()).unwrap();
             model.tokenizer().encode(&" ".repeat(100_000)).unwrap();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ambix_core::inference::{
-    self, ChatOptions, Device, Encoder, Event, LoadOptions, Message, Model, Precision, Request, Sampling,
+    self, ChatOptions, Device, Encoder, Event, GenerationRequest, LoadOptions, Message, Model, Precision,
+    Sampling,
 };
 use ambix_core::retrieval::{Embedder, Reranker};
 use ambix_core::source::ContentHash;
@@ -247,7 +248,7 @@ fn model_generate<'a>(
                 model.chat_prompt(&messages, &chat_options(&cancel))?
             }
         };
-        let request = Request {
+        let request = GenerationRequest {
             prompt: model.tokenizer().encode_prompt(&prompt)?,
             max_tokens: options.max_tokens,
             sampling: Sampling {
@@ -260,7 +261,7 @@ fn model_generate<'a>(
                 ..Sampling::default()
             },
             stop: options.stop,
-            ..Request::default()
+            ..GenerationRequest::default()
         };
         let mut events = |event: Event<'_>| {
             if let Event::Text(piece) = event {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ambix_core::source::{self, Batch, Changed, Means, Watch, WatchOptions, WatchState};
+use ambix_core::source::{self, ChangeBatch, Changed, Means, Watch, WatchOptions, WatchState};
 use ambix_core::{Error, ErrorKind, Result};
 use ambix_macros::nif;
 use parking_lot::Mutex;
@@ -131,7 +131,7 @@ fn watch_start<'a>(env: Env<'a>, reference: Term<'a>, root: String, options: ExW
     let owner = Owner::new(pid, reference);
     job::start(env, reference, Lane::Build, move |_| {
         let live = Live::new(Kind::Watch);
-        let tell = move |batch: Batch| {
+        let tell = move |batch: ChangeBatch| {
             let _live = &live;
             // If nobody hears it, the end of the watch is on its way.
             owner.send(|env| (atoms::changed(), batch.seen, encode(env, batch.changed)).encode(env));

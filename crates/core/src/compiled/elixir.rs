@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::docs::line_of;
 use super::expanded::{Clause, walk};
-use super::module::{CompiledModule, Function, Origin};
+use super::module::{CompiledFunction, CompiledModule, Origin};
 use super::name::Names;
 use super::references::References;
 use super::specs::Specs;
@@ -52,7 +52,7 @@ pub(super) fn read(data: Term, module: &mut CompiledModule, names: &mut Names) {
 
 /// A function and its code.
 struct Definition<'t> {
-    function: Function,
+    function: CompiledFunction,
     /// Marks, patterns, guards and body of each clause.
     clauses: Vec<[Term<'t>; 4]>,
     has_column: bool,
@@ -73,7 +73,7 @@ impl<'t> Definition<'t> {
         let line = meta.value("line").and_then(Term::line).unwrap_or(0);
         let clauses: Vec<[Term; 4]> = clauses.list()?.iter().filter_map(Term::tuple_of).collect();
         let line_of = |clause: &[Term; 4]| clause[0].value("line").and_then(Term::line).unwrap_or(line);
-        let function = Function {
+        let function = CompiledFunction {
             kind,
             public,
             name: names.plain(name),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::docs::line_of;
-use super::module::{CallKind, CompiledModule, Function, MentionKind, Origin, Record};
+use super::module::{CallKind, CompiledFunction, CompiledModule, CompiledRecord, MentionKind, Origin};
 use super::name::Names;
 use super::references::{ReferenceSite, References};
 use super::specs::Specs;
@@ -42,8 +42,8 @@ struct AbstractCodeReader<'t> {
     line: u32,
     /// Imported functions, with their modules.
     imported: FxHashMap<(&'t str, u8), &'t str>,
-    functions: Vec<(Function, Elements<'t>)>,
-    records: Vec<Record>,
+    functions: Vec<(CompiledFunction, Elements<'t>)>,
+    records: Vec<CompiledRecord>,
     specs: Specs<'t>,
 }
 
@@ -70,7 +70,7 @@ impl<'t> AbstractCodeReader<'t> {
                 {
                     let fields = fields.iter().filter_map(field).map(|field| names.plain(field)).collect();
                     let (name, file) = (names.plain(name), self.included());
-                    self.records.push(Record { name, fields, line: line_of(anno), file });
+                    self.records.push(CompiledRecord { name, fields, line: line_of(anno), file });
                 }
             }
             _ => self.specs.attribute(anno, kind, value, names),
@@ -92,7 +92,7 @@ impl<'t> AbstractCodeReader<'t> {
             .exports
             .binary_search_by(|export| (&*export.name, export.arity).cmp(&(&*name, arity)))
             .is_ok();
-        let function = Function {
+        let function = CompiledFunction {
             kind: DefinitionKind::Function,
             public: exported,
             name,

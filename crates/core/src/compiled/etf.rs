@@ -11,7 +11,7 @@ use flate2::read::ZlibDecoder;
 
 use super::Limits;
 use super::damage::Damage;
-use super::term::{Node, Terms};
+use super::term::{TermNode, Terms};
 use crate::{Error, ErrorKind, Result};
 
 const VERSION: u8 = 131;
@@ -93,8 +93,9 @@ impl<'a, 'l> Decoder<'a, 'l> {
             }
             let (list, tail) = (frame.list, frame.end - 1);
             self.open.pop();
-            let is_proper = matches!(self.terms.nodes.get(tail), Some(Node::Nil));
-            if let Some(Node::List { count, proper, .. }) = list.and_then(|at| self.terms.nodes.get_mut(at))
+            let is_proper = matches!(self.terms.nodes.get(tail), Some(TermNode::Nil));
+            if let Some(TermNode::List { count, proper, .. }) =
+                list.and_then(|at| self.terms.nodes.get_mut(at))
                 && is_proper
             {
                 (*count, *proper) = (*count - 1, true);
@@ -103,12 +104,12 @@ impl<'a, 'l> Decoder<'a, 'l> {
     }
 
     /// Reads one term, without its elements, for which room is made.
-    fn term(&mut self, slot: usize) -> Result<Node> {
+    fn term(&mut self, slot: usize) -> Result<TermNode> {
         let start = self.at;
         let tag = self.u8()?;
         Ok(match tag {
-            97 => Node::Integer(self.u8()?.into()),
-            98 => Node::Integer((self.u32()? as i32).into()),
+            97 => TermNode::Integer(self.u8()?.into()),
+            98 => TermNode::Integer((self.u32()? as i32).into()),
             110 => {
                 let length = self.u8()?.into();
                 self.big(length)?
@@ -118,31 +119,31 @@ impl<'a, 'l> Decoder<'a, 'l> {
                 self.big(length)?
             }
             100 | 115 | 118 | 119 => self.atom_of(tag)?,
-            106 => Node::Nil,
+            106 => TermNode::Nil,
             107 => {
                 let count = self.u16()?.into();
-                Node::Bytes { at: self.skip(count)?, count }
+                TermNode::Bytes { at: self.skip(count)?, count }
             }
             108 => {
                 let count = self.u32()?;
                 let first = self.elements((count as usize).saturating_add(1), Some(slot))?;
-                Node::List { first, count: count.saturating_add(1), proper: false }
+                TermNode::List { first, count: count.saturating_add(1), proper: false }
             }
             104 => {
                 let count = self.u8()?.into();
-                Node::Tuple { first: self.elements(count as usize, None)?, count }
+                TermNode::Tuple { first: self.elements(count as usize, None)?, count }
             }
             105 => {
                 let count = self.u32()?;
-                Node::Tuple { first: self.elements(count as usize, None)?, count }
+                TermNode::Tuple { first: self.elements(count as usize, None)?, count }
             }
             116 => {
                 let pairs = self.u32()?;
-                Node::Map { first: self.elements((pairs as usize).saturating_mul(2), None)?, pairs }
+                TermNode::Map { first: self.elements((pairs as usize).saturating_mul(2), None)?, pairs }
             }
             109 => {
                 let size = self.u32()?;
-                Node::Binary { at: self.skip(size)?, size }
+                TermNode::Binary { at: self.skip(size)?, size }
             }
             // Floats.
             70 => self.opaque(8)?,
@@ -158,14 +159,14 @@ impl<'a, 'l> Decoder<'a, 'l> {
                 if self.u8()? != 97 {
                     return Err(self.damage.at(self.at - 1, "a function has no arity"));
                 }
-                let arity = Node::Integer(self.u8()?.into());
+                let arity = TermNode::Integer(self.u8()?.into());
                 let first = self.grow(3)?;
                 for (place, node) in
                     self.terms.nodes.iter_mut().skip(first as usize).zip([module, function, arity])
                 {
                     *place = node;
                 }
-                Node::Export { first }
+                TermNode::Export { first }
             }
             // What runs: processes, ports, references and anonymous functions.
             101 | 102 => self.running(0, 5)?,
@@ -190,31 +191,31 @@ impl<'a, 'l> Decoder<'a, 'l> {
                 // Process, module, index and a number, then the values of variables.
                 let variables = self.u32()? as usize;
                 self.elements(variables.saturating_add(4), None)?;
-                Node::Opaque
+                TermNode::Opaque
             }
             _ => return Err(self.damage.at(start, format_args!("no term has the tag {tag}"))),
         })
     }
 
     /// An identifier: its node's name, then `words` of four bytes and `rest` bytes.
-    fn running(&mut self, words: u32, rest: u32) -> Result<Node> {
+    fn running(&mut self, words: u32, rest: u32) -> Result<TermNode> {
         self.atom()?;
         self.opaque(words * 4 + rest)
     }
 
     /// `size` bytes that nothing is asked of.
-    fn opaque(&mut self, size: u32) -> Result<Node> {
+    fn opaque(&mut self, size: u32) -> Result<TermNode> {
         self.skip(size)?;
-        Ok(Node::Opaque)
+        Ok(TermNode::Opaque)
     }
 
-    fn big(&mut self, size: u32) -> Result<Node> {
+    fn big(&mut self, size: u32) -> Result<TermNode> {
         let _sign = self.u8()?;
-        Ok(Node::Big { at: self.skip(size)?, size })
+        Ok(TermNode::Big { at: self.skip(size)?, size })
     }
 
     /// A whole term that must be an atom.
-    fn atom(&mut self) -> Result<Node> {
+    fn atom(&mut self) -> Result<TermNode> {
         let start = self.at;
         match self.u8()? {
             tag @ (100 | 115 | 118 | 119) => self.atom_of(tag),
@@ -222,11 +223,11 @@ impl<'a, 'l> Decoder<'a, 'l> {
         }
     }
 
-    fn atom_of(&mut self, tag: u8) -> Result<Node> {
+    fn atom_of(&mut self, tag: u8) -> Result<TermNode> {
         let start = self.at;
         let size = if matches!(tag, 100 | 118) { self.u16()? } else { self.u8()?.into() };
         let at = self.skip(size.into())?;
-        let Some(text) = self.terms.bytes.get(at as usize..self.at) else { return Ok(Node::Opaque) };
+        let Some(text) = self.terms.bytes.get(at as usize..self.at) else { return Ok(TermNode::Opaque) };
         if matches!(tag, 118 | 119) {
             if std::str::from_utf8(text).is_err() {
                 return Err(self.damage.at(start, "an atom is not UTF-8"));
@@ -234,9 +235,9 @@ impl<'a, 'l> Decoder<'a, 'l> {
         } else if !text.is_ascii() {
             let text = text.iter().map(|byte| char::from(*byte)).collect();
             self.terms.latin.push(text);
-            return Ok(Node::Latin(self.terms.latin.len() as u32 - 1));
+            return Ok(TermNode::Latin(self.terms.latin.len() as u32 - 1));
         }
-        Ok(Node::Atom { at, size })
+        Ok(TermNode::Atom { at, size })
     }
 
     /// Makes room for `count` elements that follow, and sees to it that they are read next.
@@ -263,7 +264,7 @@ impl<'a, 'l> Decoder<'a, 'l> {
         if first.saturating_add(count) > self.limits.terms.min(u32::MAX as usize) {
             return Err(self.limit("terms"));
         }
-        self.terms.nodes.resize(first + count, Node::Opaque);
+        self.terms.nodes.resize(first + count, TermNode::Opaque);
         Ok(first as u32)
     }
 

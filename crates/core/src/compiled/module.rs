@@ -29,12 +29,12 @@ pub struct CompiledModule {
     /// Behaviours that it says to have, in the order in which it says so.
     pub behaviours: Vec<Arc<str>>,
     /// What other modules can call, by name and arity, what the compiler adds included.
-    pub exports: Vec<Export>,
+    pub exports: Vec<ExportedFunction>,
     /// Functions of its own that only it can call, by name and arity, as far as they were not inlined. Anonymous functions
     /// are among them, under names that the compiler gave them.
-    pub locals: Vec<Export>,
+    pub locals: Vec<ExportedFunction>,
     /// Every function of another module that its code calls by name, by module, name and arity.
-    pub imports: Vec<Import>,
+    pub imports: Vec<ImportedFunction>,
     /// What the module's documentation is.
     pub doc: Doc,
     /// What the documentation says of functions, macros, types and callbacks, by kind, name and arity. Of private functions
@@ -43,7 +43,7 @@ pub struct CompiledModule {
     /// Whether there is debug info that can be read. Without it, and in a summary, all that follows is empty.
     pub debug_info: bool,
     /// Functions and macros with their clauses, by line, name and arity.
-    pub functions: Vec<Function>,
+    pub functions: Vec<CompiledFunction>,
     /// What they call, in the order of the functions, and in each by line.
     pub calls: Vec<Call>,
     /// Modules, structs and records that they name, in the order of the functions, and in each by line.
@@ -51,7 +51,7 @@ pub struct CompiledModule {
     /// The fields of its struct, if it defines one, without `__struct__`.
     pub fields: Option<Vec<Arc<str>>>,
     /// Erlang's records, in the order in which they are defined, those of included files among them.
-    pub records: Vec<Record>,
+    pub records: Vec<CompiledRecord>,
     /// `@spec`, by line, name and arity.
     pub specs: Vec<TypeEntry>,
     /// `@type`, `@typep` and `@opaque`, by line, name and arity.
@@ -92,7 +92,7 @@ pub enum Role {
 
 /// A function of the module that can be called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Export {
+pub struct ExportedFunction {
     /// Its name.
     pub name: Arc<str>,
     /// Number of arguments; for a macro those that are written.
@@ -103,7 +103,7 @@ pub struct Export {
 
 /// A function of another module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Import {
+pub struct ImportedFunction {
     /// Its module.
     pub module: Arc<str>,
     /// Its name.
@@ -150,7 +150,7 @@ pub struct DocEntry {
 /// A function or macro that has clauses. A function that another one was put over (`defoverridable`) is there too, by a
 /// name such as `"init (overridable 1)"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Function {
+pub struct CompiledFunction {
     /// `Function` or `Macro`.
     pub kind: DefinitionKind,
     /// Whether other modules can see it.
@@ -169,7 +169,7 @@ pub struct Function {
     pub origin: Origin,
 }
 
-impl Function {
+impl CompiledFunction {
     /// Whether its `def` stands nowhere in the source of the module.
     pub fn is_generated(&self) -> bool {
         !matches!(self.origin, Origin::Written)
@@ -282,12 +282,12 @@ pub struct Mention {
 
 /// A record of Erlang.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct CompiledRecord {
     /// Its name.
     pub name: Arc<str>,
     /// Its fields.
     pub fields: Vec<Arc<str>>,
-    /// Where it is defined, in the file that [`Record::file`] names.
+    /// Where it is defined, in the file that [`CompiledRecord::file`] names.
     pub line: u32,
     /// The included file, if it is not the module's.
     pub file: Option<Arc<str>>,

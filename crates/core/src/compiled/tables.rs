@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::damage::Damage;
 use super::iff::Container;
-use super::module::{Export, Import};
+use super::module::{ExportedFunction, ImportedFunction};
 use super::name::{Names, behind_macro};
 use crate::{Error, Result};
 
@@ -57,13 +57,13 @@ pub(super) fn exports(
     id: [u8; 4],
     atoms: &Atoms,
     names: &mut Names,
-) -> Result<Vec<Export>> {
+) -> Result<Vec<ExportedFunction>> {
     let mut exports = Vec::new();
     rows(container, id, |[name, arity, _label]| {
         let (name, arity) = (atoms.get(name)?, u8::try_from(arity).ok()?);
         exports.push(match behind_macro(name, arity) {
-            Some((name, arity)) => Export { name: names.plain(name), arity, is_macro: true },
-            None => Export { name: names.plain(name), arity, is_macro: false },
+            Some((name, arity)) => ExportedFunction { name: names.plain(name), arity, is_macro: true },
+            None => ExportedFunction { name: names.plain(name), arity, is_macro: false },
         });
         Some(())
     })?;
@@ -72,12 +72,16 @@ pub(super) fn exports(
 }
 
 /// The functions of other modules that `ImpT` lists, by module, name and arity.
-pub(super) fn imports(container: &Container, atoms: &Atoms, names: &mut Names) -> Result<Vec<Import>> {
+pub(super) fn imports(
+    container: &Container,
+    atoms: &Atoms,
+    names: &mut Names,
+) -> Result<Vec<ImportedFunction>> {
     let mut imports = Vec::new();
     rows(container, *b"ImpT", |[module, name, arity]| {
         let (module, name) = (atoms.get(module)?, atoms.get(name)?);
         let (module, name) = (names.module(module), names.plain(name));
-        imports.push(Import { module, name, arity: u8::try_from(arity).ok()? });
+        imports.push(ImportedFunction { module, name, arity: u8::try_from(arity).ok()? });
         Some(())
     })?;
     imports.sort();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// A term: numbers themselves, everything else by where it is. Elements are those from `first` on.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Node {
+pub(super) enum TermNode {
     Integer(i64),
     /// Without its sign, the lowest byte first.
     Big {
@@ -55,7 +55,7 @@ pub(super) enum Node {
 /// A term with all that it holds.
 pub(super) struct Terms<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<TermNode>,
     /// Atoms in Latin-1 that are not ASCII, as UTF-8.
     pub(super) latin: Vec<String>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Terms<'a> {
 impl Terms<'_> {
     /// The term itself.
     pub(super) fn root(&self) -> Term<'_> {
-        Term::new(self, self.nodes.first().copied().unwrap_or(Node::Opaque))
+        Term::new(self, self.nodes.first().copied().unwrap_or(TermNode::Opaque))
     }
 }
 
@@ -71,24 +71,24 @@ impl Terms<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Term<'t> {
     terms: &'t Terms<'t>,
-    node: Node,
+    node: TermNode,
 }
 
 impl<'t> Term<'t> {
-    pub(super) fn new(terms: &'t Terms<'t>, node: Node) -> Self {
+    pub(super) fn new(terms: &'t Terms<'t>, node: TermNode) -> Self {
         Term { terms, node }
     }
 
     #[cfg(test)]
-    pub(super) fn node(self) -> Node {
+    pub(super) fn node(self) -> TermNode {
         self.node
     }
 
     /// The elements of a list that is not empty or packed, and its tail unless it is proper.
     #[cfg(test)]
     pub(super) fn elements_and_tail(self) -> (Vec<Term<'t>>, Option<Term<'t>>) {
-        let Node::List { first, count, proper } = self.node else { panic!("{:?} is no list", self.node) };
-        let all = Elements { terms: self.terms, place: Place::Nodes { first, count } };
+        let TermNode::List { first, count, proper } = self.node else { panic!("{:?} is no list", self.node) };
+        let all = Elements { terms: self.terms, place: ElementRange::Nodes { first, count } };
         let mut elements: Vec<_> = all.iter().collect();
         let tail = if proper { None } else { elements.pop() };
         (elements, tail)
@@ -96,22 +96,22 @@ impl<'t> Term<'t> {
 
     pub(super) fn atom(self) -> Option<&'t str> {
         match self.node {
-            Node::Atom { at, size } => std::str::from_utf8(self.bytes(at, size.into())).ok(),
-            Node::Latin(number) => self.terms.latin.get(number as usize).map(String::as_str),
+            TermNode::Atom { at, size } => std::str::from_utf8(self.bytes(at, size.into())).ok(),
+            TermNode::Latin(number) => self.terms.latin.get(number as usize).map(String::as_str),
             _ => None,
         }
     }
 
     pub(super) fn is_atom(self, name: &str) -> bool {
         match self.node {
-            Node::Atom { at, size } => self.bytes(at, size.into()) == name.as_bytes(),
+            TermNode::Atom { at, size } => self.bytes(at, size.into()) == name.as_bytes(),
             _ => self.atom() == Some(name),
         }
     }
 
     pub(super) fn integer(self) -> Option<i64> {
         match self.node {
-            Node::Integer(value) => Some(value),
+            TermNode::Integer(value) => Some(value),
             _ => None,
         }
     }
@@ -119,8 +119,8 @@ impl<'t> Term<'t> {
     /// An integer without its sign, if it has 128 bits at most.
     pub(super) fn magnitude(self) -> Option<u128> {
         match self.node {
-            Node::Integer(value) => Some(value.unsigned_abs().into()),
-            Node::Big { at, size, .. } if size <= 16 => {
+            TermNode::Integer(value) => Some(value.unsigned_abs().into()),
+            TermNode::Big { at, size, .. } if size <= 16 => {
                 let digits = self.bytes(at, size).iter().rev();
                 Some(digits.fold(0, |value, byte| value << 8 | u128::from(*byte)))
             }
@@ -131,8 +131,8 @@ impl<'t> Term<'t> {
     /// The text of a binary or of a list of characters.
     pub(super) fn text(self) -> Option<Cow<'t, str>> {
         match self.node {
-            Node::Binary { at, size } => Some(String::from_utf8_lossy(self.bytes(at, size))),
-            Node::Nil | Node::Bytes { .. } | Node::List { .. } => {
+            TermNode::Binary { at, size } => Some(String::from_utf8_lossy(self.bytes(at, size))),
+            TermNode::Nil | TermNode::Bytes { .. } | TermNode::List { .. } => {
                 let characters =
                     self.list()?.iter().map(|item| char::from_u32(item.integer()?.try_into().ok()?));
                 characters.collect::<Option<String>>().map(Cow::Owned)
@@ -144,9 +144,9 @@ impl<'t> Term<'t> {
     /// The elements of a proper list.
     pub(super) fn list(self) -> Option<Elements<'t>> {
         let place = match self.node {
-            Node::Nil => Place::Nodes { first: 0, count: 0 },
-            Node::Bytes { at, count } => Place::Bytes { at, count },
-            Node::List { first, count, proper: true } => Place::Nodes { first, count },
+            TermNode::Nil => ElementRange::Nodes { first: 0, count: 0 },
+            TermNode::Bytes { at, count } => ElementRange::Bytes { at, count },
+            TermNode::List { first, count, proper: true } => ElementRange::Nodes { first, count },
             _ => return None,
         };
         Some(Elements { terms: self.terms, place })
@@ -155,8 +155,8 @@ impl<'t> Term<'t> {
     /// The elements of a tuple.
     pub(super) fn tuple(self) -> Option<Elements<'t>> {
         match self.node {
-            Node::Tuple { first, count } => {
-                Some(Elements { terms: self.terms, place: Place::Nodes { first, count } })
+            TermNode::Tuple { first, count } => {
+                Some(Elements { terms: self.terms, place: ElementRange::Nodes { first, count } })
             }
             _ => None,
         }
@@ -177,8 +177,8 @@ impl<'t> Term<'t> {
 
     /// Module, name and arity of a function that is named.
     pub(super) fn export(self) -> Option<(&'t str, &'t str, u8)> {
-        let Node::Export { first } = self.node else { return None };
-        let parts = Elements { terms: self.terms, place: Place::Nodes { first, count: 3 } };
+        let TermNode::Export { first } = self.node else { return None };
+        let parts = Elements { terms: self.terms, place: ElementRange::Nodes { first, count: 3 } };
         Some((parts.get(0)?.atom()?, parts.get(1)?.atom()?, parts.get(2)?.arity()?))
     }
 
@@ -200,9 +200,11 @@ impl<'t> Term<'t> {
 
     /// The keys and values of a map.
     pub(super) fn pairs(self) -> Option<impl Iterator<Item = (Term<'t>, Term<'t>)>> {
-        let Node::Map { first, pairs } = self.node else { return None };
-        let all =
-            Elements { terms: self.terms, place: Place::Nodes { first, count: pairs.saturating_mul(2) } };
+        let TermNode::Map { first, pairs } = self.node else { return None };
+        let all = Elements {
+            terms: self.terms,
+            place: ElementRange::Nodes { first, count: pairs.saturating_mul(2) },
+        };
         Some((0..pairs as usize).filter_map(move |pair| Some((all.get(2 * pair)?, all.get(2 * pair + 1)?))))
     }
 
@@ -227,11 +229,11 @@ impl<'t> Term<'t> {
 #[derive(Clone, Copy)]
 pub(super) struct Elements<'t> {
     terms: &'t Terms<'t>,
-    place: Place,
+    place: ElementRange,
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum ElementRange {
     Nodes { first: u32, count: u32 },
     Bytes { at: u32, count: u32 },
 }
@@ -239,7 +241,7 @@ enum Place {
 impl<'t> Elements<'t> {
     pub(super) fn len(self) -> usize {
         match self.place {
-            Place::Nodes { count, .. } | Place::Bytes { count, .. } => count as usize,
+            ElementRange::Nodes { count, .. } | ElementRange::Bytes { count, .. } => count as usize,
         }
     }
 
@@ -248,8 +250,10 @@ impl<'t> Elements<'t> {
             return None;
         }
         let node = match self.place {
-            Place::Nodes { first, .. } => *self.terms.nodes.get(first as usize + index)?,
-            Place::Bytes { at, .. } => Node::Integer((*self.terms.bytes.get(at as usize + index)?).into()),
+            ElementRange::Nodes { first, .. } => *self.terms.nodes.get(first as usize + index)?,
+            ElementRange::Bytes { at, .. } => {
+                TermNode::Integer((*self.terms.bytes.get(at as usize + index)?).into())
+            }
         };
         Some(Term::new(self.terms, node))
     }

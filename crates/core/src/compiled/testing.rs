@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-use super::term::{Node, Term};
+use super::term::{Term, TermNode};
 
 /// A term by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,31 +170,31 @@ impl Value {
     pub(super) fn of(term: Term) -> Value {
         let (integer, text) = (|| term.integer().unwrap() as i32, || term.atom().unwrap());
         match term.node() {
-            Node::Integer(_) => Value::Integer(integer()),
-            Node::Big { .. } => Value::Big(term.magnitude().unwrap(), false),
-            Node::Atom { .. } | Node::Latin(_) => atom(text()),
-            Node::Nil => Value::Nil,
-            Node::Bytes { .. } => {
+            TermNode::Integer(_) => Value::Integer(integer()),
+            TermNode::Big { .. } => Value::Big(term.magnitude().unwrap(), false),
+            TermNode::Atom { .. } | TermNode::Latin(_) => atom(text()),
+            TermNode::Nil => Value::Nil,
+            TermNode::Bytes { .. } => {
                 Value::Bytes(term.list().unwrap().iter().map(|byte| byte.integer().unwrap() as u8).collect())
             }
-            Node::List { .. } => {
+            TermNode::List { .. } => {
                 let (elements, tail) = term.elements_and_tail();
                 Value::List(
                     elements.into_iter().map(Value::of).collect(),
                     Box::new(tail.map_or(Value::Nil, Value::of)),
                 )
             }
-            Node::Tuple { .. } => Value::Tuple(term.tuple().unwrap().iter().map(Value::of).collect()),
-            Node::Map { .. } => {
+            TermNode::Tuple { .. } => Value::Tuple(term.tuple().unwrap().iter().map(Value::of).collect()),
+            TermNode::Map { .. } => {
                 let pairs = term.pairs().unwrap();
                 Value::Map(pairs.map(|(key, value)| (Value::of(key), Value::of(value))).collect())
             }
-            Node::Binary { at, size } => Value::Binary(term.bytes(at, size).to_vec()),
-            Node::Export { .. } => {
+            TermNode::Binary { at, size } => Value::Binary(term.bytes(at, size).to_vec()),
+            TermNode::Export { .. } => {
                 let (module, name, arity) = term.export().unwrap();
                 Value::Export(module.into(), name.into(), arity)
             }
-            Node::Opaque => Value::Opaque,
+            TermNode::Opaque => Value::Opaque,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::testing::{Value, atom, bare_file, file, gzipped, list, tuple};
-use super::{CallKind, CompiledModule, Doc, Export, Limits, Origin, Role};
+use super::{CallKind, CompiledModule, Doc, ExportedFunction, Limits, Origin, Role};
 use crate::source::Language;
 use crate::syntax::DefinitionKind;
 use crate::{ErrorKind, Result};
@@ -95,8 +95,8 @@ fn compare(seen: &str, expected: &str) {
     assert_eq!(lines(seen), lines(expected), "\n{seen}");
 }
 
-fn names(exports: &[Export]) -> Vec<String> {
-    let name = |export: &Export| {
+fn names(exports: &[ExportedFunction]) -> Vec<String> {
+    let name = |export: &ExportedFunction| {
         let mark = if export.is_macro { "macro " } else { "" };
         format!("{mark}{}/{}", export.name, export.arity)
     };

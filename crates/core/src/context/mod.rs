@@ -20,4 +20,4 @@ mod tests;
 pub use count::{Estimate, TokenCounter};
 pub use options::{Order, PackOptions};
 pub use pack::{pack, pack_all};
-pub use section::{Context, Section, Source};
+pub use section::{Context, IndexSource, Section};

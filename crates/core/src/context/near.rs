@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::section::Source;
+use super::section::IndexSource;
 use crate::retrieval::{Entry, Index};
 use crate::source::Span;
 use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Reference, ReferenceKind};
@@ -28,7 +28,7 @@ pub(super) struct Near {
 }
 
 /// What the code in `span` of a file of the source `own` calls, in the order of the calls.
-pub(super) fn callees(sources: &[Source], own: usize, facts: &FileFacts, span: Span) -> Vec<Near> {
+pub(super) fn callees(sources: &[IndexSource], own: usize, facts: &FileFacts, span: Span) -> Vec<Near> {
     // What it calls is most likely beside it.
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.swap(0, own);
@@ -89,7 +89,7 @@ fn near(source: usize, file: &str, definition: &Definition) -> Near {
 }
 
 /// Who calls one of `definitions`, in the source `own` that they are in, in order of path and position; tests do not count.
-pub(super) fn callers(sources: &[Source], own: usize, definitions: &[&Definition]) -> Vec<Near> {
+pub(super) fn callers(sources: &[IndexSource], own: usize, definitions: &[&Definition]) -> Vec<Near> {
     let index = sources[own].index;
     callers_among(may_call(index, definitions), own, definitions)
 }
@@ -227,7 +227,7 @@ mod tests {
             analysed("lib/a.ex", "defmodule A do\n  def get, do: 1\nend\n"),
             analysed("lib/b.ex", &text),
         ]);
-        let sources = [Source { index: &index, name: "" }];
+        let sources = [IndexSource { index: &index, name: "" }];
         let entries = index.chunk_table().entries();
         let get: Vec<&Definition> =
             entries[0].facts.definitions.iter().filter(|it| &*it.name == "get").collect();

@@ -17,9 +17,9 @@ use super::near::{Near, callees, callers};
 use super::needs::needs;
 use super::options::PackOptions;
 use super::page::Page;
-use super::place::{FoundPlace, Level, named};
+use super::place::{DetailLevel, FoundPlace, named};
 use super::render::{arrangement, markdown, section};
-use super::section::{Context, Section, Source};
+use super::section::{Context, IndexSource, Section};
 use super::window::window;
 use crate::retrieval::{Answer, CommonAnswer, Hit, Index, Query};
 
@@ -44,12 +44,12 @@ pub fn pack(
     counter: &dyn TokenCounter,
 ) -> Context {
     let places: Vec<(usize, &Hit)> = answer.results.iter().map(|hit| (0, hit)).collect();
-    packed(&[Source { index, name: "" }], question, &places, options, counter)
+    packed(&[IndexSource { index, name: "" }], question, &places, options, counter)
 }
 
 /// As [`pack`], of places in several indexes, those of [`crate::retrieval::search_all`] in this order.
 pub fn pack_all(
-    sources: &[Source],
+    sources: &[IndexSource],
     question: &str,
     answer: &CommonAnswer,
     options: &PackOptions,
@@ -60,7 +60,7 @@ pub fn pack_all(
 }
 
 fn packed(
-    sources: &[Source],
+    sources: &[IndexSource],
     question: &str,
     places: &[(usize, &Hit)],
     options: &PackOptions,
@@ -80,7 +80,7 @@ fn packed(
 }
 
 struct Packing<'a> {
-    sources: &'a [Source<'a>],
+    sources: &'a [IndexSource<'a>],
     /// What the question's words may look like.
     words: Vec<Vec<String>>,
     options: PackOptions,
@@ -101,7 +101,7 @@ struct Step {
     named: bool,
     cost: usize,
     /// A place and how much of it was shown before.
-    place: Option<(usize, Level)>,
+    place: Option<(usize, DetailLevel)>,
 }
 
 /// What is to be added to a page.
@@ -109,12 +109,12 @@ struct Addition {
     lines: Vec<usize>,
     name: Option<Arc<str>>,
     /// A place and how much of it is shown then.
-    place: Option<(usize, Level)>,
+    place: Option<(usize, DetailLevel)>,
 }
 
 impl<'a> Packing<'a> {
     fn new(
-        sources: &'a [Source<'a>],
+        sources: &'a [IndexSource<'a>],
         question: &str,
         options: &PackOptions,
         counter: &'a dyn TokenCounter,
@@ -169,12 +169,12 @@ impl<'a> Packing<'a> {
         for at in 0..self.places.len() {
             // The best place is named at any price.
             let room = if at == 0 { budget } else { budget / 100 * NAMING };
-            self.unfold(at, Level::Signature, room);
+            self.unfold(at, DetailLevel::Signature, room);
         }
         for at in 0..self.places.len() {
-            self.unfold(at, Level::Signature, budget);
-            self.unfold(at, Level::Summary, budget);
-            if !self.unfold(at, Level::Body, budget) && at < GOOD {
+            self.unfold(at, DetailLevel::Signature, budget);
+            self.unfold(at, DetailLevel::Summary, budget);
+            if !self.unfold(at, DetailLevel::Body, budget) && at < GOOD {
                 self.show_part(at);
             }
         }
@@ -184,19 +184,19 @@ impl<'a> Packing<'a> {
     }
 
     /// Shows so much of a place, if it is not shown yet and fits; whether it is shown.
-    fn unfold(&mut self, at: usize, level: Level, room: usize) -> bool {
+    fn unfold(&mut self, at: usize, level: DetailLevel, room: usize) -> bool {
         let place = &self.places[at];
         if place.level >= level {
             return true;
         }
         let (page, name) = (place.page, named(place));
         let lines = match level {
-            Level::Signature => place.signature.clone(),
-            Level::Summary => [&place.signature[..], &place.summary].concat(),
+            DetailLevel::Signature => place.signature.clone(),
+            DetailLevel::Summary => [&place.signature[..], &place.summary].concat(),
             _ => place.body.clone(),
         };
         let step = |lines| Addition { lines, name: name.clone(), place: Some((at, level)) };
-        if level == Level::Body {
+        if level == DetailLevel::Body {
             let look = || needs(self.index(page), &self.pages[page], place.chunk.span);
             let needed = place.needs.clone().unwrap_or_else(look);
             self.places[at].needs = Some(needed.clone());
@@ -211,21 +211,21 @@ impl<'a> Packing<'a> {
     fn show_part(&mut self, at: usize) {
         let place = &self.places[at];
         let room = self.options.budget.saturating_sub(self.spent + self.mark());
-        if place.level >= Level::Window || room < LEAST_WINDOW {
+        if place.level >= DetailLevel::Window || room < LEAST_WINDOW {
             return;
         }
         let (first, last) =
             (place.chunk.span.line_start as usize - 1, place.chunk.span.line_end as usize - 1);
         let part = window(&self.pages[place.page], (first, last), &self.words, room, self.counter);
         let (page, name) = (place.page, named(place));
-        let addition = Addition { lines: part, name, place: Some((at, Level::Window)) };
+        let addition = Addition { lines: part, name, place: Some((at, DetailLevel::Window)) };
         self.add(page, addition, self.options.budget);
     }
 
     /// Names whom a place calls and who calls it.
     fn name_near(&mut self, at: usize) {
         let place = &self.places[at];
-        if place.level < Level::Body {
+        if place.level < DetailLevel::Body {
             return;
         }
         let (span, facts) = (place.chunk.span, &self.pages[place.page].entry.facts);
@@ -307,7 +307,7 @@ impl<'a> Packing<'a> {
 
     /// Whether a place is shown at least by its signature.
     fn is_named(&self, place: &FoundPlace) -> bool {
-        place.level > Level::Nothing || self.pages[place.page].missing(&place.signature).is_empty()
+        place.level > DetailLevel::Nothing || self.pages[place.page].missing(&place.signature).is_empty()
     }
 
     /// The sections, their text and its tokens: as much as the budget allows for the whole.

@@ -27,7 +27,7 @@ pub(super) struct FoundPlace<'a> {
     pub(super) summary: Vec<usize>,
     /// All lines.
     pub(super) body: Vec<usize>,
-    pub(super) level: Level,
+    pub(super) level: DetailLevel,
     /// What the body needs of its module, once it was looked for.
     pub(super) needs: Option<Vec<usize>>,
     /// Whom it calls and who calls it, once that was looked for.
@@ -36,7 +36,7 @@ pub(super) struct FoundPlace<'a> {
 
 /// How much of a place is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(super) enum DetailLevel {
     Nothing,
     Signature,
     Summary,
@@ -70,7 +70,7 @@ impl<'a> FoundPlace<'a> {
             signature,
             summary,
             body: (first..=last).collect(),
-            level: Level::Nothing,
+            level: DetailLevel::Nothing,
             needs: None,
             near: None,
         }

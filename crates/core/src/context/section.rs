@@ -7,7 +7,7 @@ use crate::source::Span;
 
 /// An index that places come from.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub struct IndexSource<'a> {
     /// The index.
     pub index: &'a Index,
     /// What its paths are shown behind, such as `ecto-3.12.1`; empty for the project itself.

@@ -194,8 +194,10 @@ fn places_of_several_indexes_are_in_one_context_behind_the_names_of_their_source
     let all = |question: &str, limit: usize| {
         let query = Query { limit, ..Query::new(question) };
         let answer = search_all(&[&project, &package], &query, &Cancel::new()).unwrap();
-        let sources =
-            [Source { index: &project, name: "" }, Source { index: &package, name: "format-1.2.0" }];
+        let sources = [
+            IndexSource { index: &project, name: "" },
+            IndexSource { index: &package, name: "format-1.2.0" },
+        ];
         pack_all(&sources, question, &answer, &options(1000), &words)
     };
     let context = all("Receipt.total/1", 1);

@@ -13,9 +13,9 @@ pub use ask::{
     ModuleCycle, Neighbourhood, NeighbourhoodOptions, Phase, SymbolPath,
 };
 pub(crate) use build::is_of_kernel;
-pub use build::{CodeGraph, Source};
+pub use build::{CodeGraph, GraphInput};
 pub use draw::{Export, Format, Picture};
-pub use symbol::{Edge, Hit, LinkKind, Relation, Symbol, SymbolId};
+pub use symbol::{Edge, LinkKind, Reached, Relation, Symbol, SymbolId};
 
 #[cfg(test)]
 mod calls_tests;

@@ -167,7 +167,7 @@ pub struct Relation {
 
 /// A symbol that a query over the graph has reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hit {
+pub struct Reached {
     /// What was reached; its kind, file and span are inside.
     pub symbol: Symbol,
     /// In how many steps, from 1.

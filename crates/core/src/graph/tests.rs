@@ -223,7 +223,7 @@ fn symbols_are_found_by_whole_and_partial_names() {
 #[test]
 fn callers_and_callees_come_nearest_first_with_their_sites() {
     let graph = graph(SHOP);
-    let names = |hits: &[Hit]| -> Vec<(String, usize)> {
+    let names = |hits: &[Reached]| -> Vec<(String, usize)> {
         hits.iter().map(|hit| (hit.symbol.qualified(), hit.depth)).collect()
     };
     let rate = graph.find("Tax.rate").unwrap()[0].id;
@@ -429,8 +429,9 @@ end
     let reached = |route: &str| -> Vec<String> {
         let id = graph.find(route).unwrap()[0].id;
         let hits = graph.dependencies(&[id], 2, &[LinkKind::Route, LinkKind::Render]);
-        let text =
-            |hit: &Hit| format!("{} {} {}", hit.symbol.qualified(), hit.kind.as_str(), hit.basis.as_str());
+        let text = |hit: &Reached| {
+            format!("{} {} {}", hit.symbol.qualified(), hit.kind.as_str(), hit.basis.as_str())
+        };
         hits.iter().map(text).collect()
     };
     assert_eq!(

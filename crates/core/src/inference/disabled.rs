@@ -5,7 +5,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{ChatOptions, Event, Generation, LoadOptions, Message, ModelInfo, Prompt, Request, Score};
+use super::{
+    ChatOptions, Event, Generation, GenerationRequest, LoadOptions, Message, ModelInfo, Prompt, Score,
+};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
@@ -204,7 +206,7 @@ impl Encoder {
 /// None, for there is no model.
 pub fn generate(
     model: &Model,
-    _: &Request,
+    _: &GenerationRequest,
     _: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     _: &Cancel,
 ) -> Result<Generation> {
@@ -218,7 +220,7 @@ pub fn generate(
 pub fn generate_with(
     model: &Model,
     _: &mut KvCache,
-    _: &Request,
+    _: &GenerationRequest,
     _: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     _: &Cancel,
 ) -> Result<Generation> {

@@ -2,7 +2,7 @@
 //!
 //! Four things are kept apart so that each can be replaced: the weights ([`Model`], which never change and are shared), the
 //! memory of a session ([`KvCache`], allocated once), the choice of the next token ([`Sampler`]) and the loop
-//! ([`generate`], [`score`]). A request is data ([`Request`]).
+//! ([`generate`], [`score`]). A request is data ([`GenerationRequest`]).
 //!
 //! Without the feature `inference` the same names exist, and loading a model answers [`crate::ErrorKind::NotCompiled`].
 
@@ -26,7 +26,8 @@ mod enabled;
 pub use enabled::{Encoder, KvCache, Model, Tokenizer, generate, generate_with, score};
 pub use options::{Device, Kernel, LoadOptions, Precision};
 pub use request::{
-    ChatOptions, Event, FinishReason, Generation, Message, ModelInfo, Prompt, Request, Sampling, Score,
+    ChatOptions, Event, FinishReason, Generation, GenerationRequest, Message, ModelInfo, Prompt, Sampling,
+    Score,
 };
 pub use sampling::{Sampler, log_probability};
 pub use utf8::Utf8Stream;

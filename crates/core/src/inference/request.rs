@@ -140,7 +140,7 @@ impl Sampling {
 
 /// A wish for text that continues a prompt.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub struct GenerationRequest {
     /// The caller's number for it; answered nowhere, kept for logs and for schedulers.
     pub id: u64,
     /// The prompt as tokens: [`crate::inference::Tokenizer::encode_prompt`] of [`crate::inference::Model::chat_prompt`].
@@ -181,9 +181,9 @@ pub enum Event<'a> {
 pub enum FinishReason {
     /// The model said that it is done.
     EndOfText,
-    /// One of [`Request::stop`] came up.
+    /// One of [`GenerationRequest::stop`] came up.
     Stop,
-    /// [`Request::max_tokens`] were generated, or the session's memory is full.
+    /// [`GenerationRequest::max_tokens`] were generated, or the session's memory is full.
     Length,
     /// The receiver of the events answered `Break`.
     Aborted,
@@ -201,7 +201,7 @@ impl FinishReason {
     }
 }
 
-/// The whole answer to a [`Request`].
+/// The whole answer to a [`GenerationRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
     /// The text without any stop text.

@@ -13,7 +13,7 @@ use ignore::WalkBuilder;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Source;
+use crate::graph::GraphInput;
 use crate::source::{ContentHash, FETCHED, File, Links, WalkOptions, open};
 use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind, analyse};
 use crate::{Cancel, Result};
@@ -56,8 +56,9 @@ impl DependencyFacts {
     }
 
     /// The files, as the graph takes them.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = (Arc<str>, Source)> {
-        let source = |facts: &Arc<FileFacts>| Source { facts: facts.clone(), compiled: None, outside: true };
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Arc<str>, GraphInput)> {
+        let source =
+            |facts: &Arc<FileFacts>| GraphInput { facts: facts.clone(), compiled: None, outside: true };
         self.files.iter().map(move |(path, facts)| (path.clone(), source(facts)))
     }
 

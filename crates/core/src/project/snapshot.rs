@@ -8,7 +8,7 @@ use super::artifacts::CompiledFacts;
 use super::dependencies::DependencyFacts;
 use super::file::ProjectFile;
 use super::table::FileTable;
-use crate::graph::{CodeGraph, Source};
+use crate::graph::{CodeGraph, GraphInput};
 use crate::source::{Diagnostic, File, Stamps, WalkOptions};
 use crate::syntax::FileFacts;
 
@@ -111,7 +111,7 @@ impl Snapshot {
         self.graph.get_or_init(|| {
             let inside = self.files.iter().map(|file| {
                 let compiled = self.compiled.files().get(&file.file.path).cloned();
-                let source = Source { facts: file.facts.shared().clone(), compiled, outside: false };
+                let source = GraphInput { facts: file.facts.shared().clone(), compiled, outside: false };
                 (file.file.path.clone(), source)
             });
             CodeGraph::build(inside.chain(self.dependencies.sources()))

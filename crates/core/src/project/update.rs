@@ -11,7 +11,7 @@ use super::dependencies::DependencyFacts;
 use super::file::{ProjectFile, too_much};
 use super::snapshot::{BuildOptions, Parts, Snapshot};
 use super::table::FileTable;
-use crate::graph::{CodeGraph, Source};
+use crate::graph::{CodeGraph, GraphInput};
 use crate::job::Progress;
 use crate::source::{self, Diagnostic, File, Stamps, WalkOptions, WalkResult};
 use crate::{Cancel, Error, Result};
@@ -263,11 +263,11 @@ impl Snapshot {
     ) -> OnceLock<CodeGraph> {
         let graph = OnceLock::new();
         if let Some(before) = self.graph.get() {
-            let gone = changes.removed.iter().map(|path| (path.clone(), None::<Source>));
+            let gone = changes.removed.iter().map(|path| (path.clone(), None::<GraphInput>));
             let new =
                 new.iter().map(|file| (file.file.path.clone(), Some(file.facts.shared().clone().into())));
             let left = self.dependencies.files.keys().filter(|_| dependencies.is_some());
-            let left = left.map(|path| (path.clone(), None::<Source>));
+            let left = left.map(|path| (path.clone(), None::<GraphInput>));
             let brought = dependencies.into_iter().flat_map(DependencyFacts::sources);
             let brought = brought.map(|(path, source)| (path, Some(source)));
             // Of two changes of one path the later one counts.

@@ -11,7 +11,7 @@ use super::index::Index;
 use super::locations::Location;
 use super::names::key::lowered;
 use super::nearness::Nearness;
-use super::query::{Mention, Mode, Query};
+use super::query::{Mode, Query, QueryMention};
 use super::question::Question;
 use super::vectors::{Allowed, Nearest, Probe};
 use super::weights::CANDIDATES;
@@ -193,7 +193,7 @@ impl Index {
     }
 
     /// The chunks with a definition that one of `symbols` names, the definition, and how well it fits.
-    pub(super) fn definitions_of<'a>(&'a self, symbols: &[Mention]) -> Vec<(u32, &'a Definition, f32)> {
+    pub(super) fn definitions_of<'a>(&'a self, symbols: &[QueryMention]) -> Vec<(u32, &'a Definition, f32)> {
         let files = self.chunk_table();
         // In order of path and position.
         let mut fits: BTreeMap<(usize, usize), f32> = BTreeMap::new();

@@ -120,17 +120,17 @@ impl Words {
 
 /// A symbol that a question names: `Shop.Cart`, `add/2`, `Cart.add`, `cart:add/2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mention {
+pub(crate) struct QueryMention {
     /// As written, without the arity; with a point after the module, also of Erlang's.
     name: String,
     arity: Option<u8>,
 }
 
 /// The symbols in `text`, and whether the text is nothing but one symbol.
-pub(crate) fn mentions(text: &str) -> (Vec<Mention>, bool) {
+pub(crate) fn mentions(text: &str) -> (Vec<QueryMention>, bool) {
     let words: Vec<&str> = text.split_whitespace().filter(|word| !is_keyword(word)).collect();
     let alone = words.len() == 1;
-    let found: Vec<Mention> = words
+    let found: Vec<QueryMention> = words
         .iter()
         .enumerate()
         .filter_map(|(at, word)| {
@@ -180,7 +180,7 @@ enum Position {
     Inside,
 }
 
-fn mention(word: &str, position: Position) -> Option<Mention> {
+fn mention(word: &str, position: Position) -> Option<QueryMention> {
     let word = word.trim_matches(|c: char| {
         matches!(c, '`' | '"' | '\'' | ',' | ';' | ':' | '&' | '%' | '(' | ')' | '{' | '}' | '.')
     });
@@ -211,10 +211,10 @@ fn mention(word: &str, position: Position) -> Option<Mention> {
         || camel
         || (module && position == Position::Inside)
         || position == Position::Alone;
-    telling.then(|| Mention { name: name.to_string(), arity })
+    telling.then(|| QueryMention { name: name.to_string(), arity })
 }
 
-impl Mention {
+impl QueryMention {
     /// The last part of the name, which is the key of all definitions that it can fit.
     pub(crate) fn key(&self) -> &str {
         self.name.rsplit('.').next().unwrap_or(&self.name)

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::index::Index;
 use super::locations::{Location, places};
 use super::phrase::Phrases;
-use super::query::{MOST_WORDS, Mention, Query, Word, mentions};
+use super::query::{MOST_WORDS, Query, QueryMention, Word, mentions};
 use super::weights::CORRECTED;
 
 /// What is understood of a question.
 pub(super) struct Question {
     pub(super) words: Vec<Word>,
-    pub(super) symbols: Vec<Mention>,
+    pub(super) symbols: Vec<QueryMention>,
     /// Whether it is nothing but a symbol.
     pub(super) only_symbol: bool,
     pub(super) places: Vec<Location>,

@@ -6,7 +6,7 @@ use std::io::ErrorKind as IoErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::name::to_text;
-use super::rules::{Found, RuleReader, Rules, leave_out};
+use super::rules::{FolderMarks, RuleReader, Rules, leave_out};
 use super::{Diagnostic, Severity, WalkOptions};
 use crate::{Cancel, Error, ErrorKind, Result};
 
@@ -173,8 +173,8 @@ fn read_folder(folder: &Path, cancel: &Cancel) -> Result<std::io::Result<Vec<Dir
     Ok(Ok(entries))
 }
 
-fn marks(entries: &[DirEntry]) -> Found {
-    let mut found = Found::default();
+fn marks(entries: &[DirEntry]) -> FolderMarks {
+    let mut found = FolderMarks::default();
     for entry in entries {
         let name = entry.file_name();
         found.ignore |= name == ".ignore";

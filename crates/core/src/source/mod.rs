@@ -30,4 +30,4 @@ pub use stamp::Stamps;
 pub(crate) use walk::{WalkResult, walk_known};
 pub use walk::{read_one, walk, walk_some};
 pub(crate) use watch::FETCHED;
-pub use watch::{Batch, Changed, Means, Watch, WatchOptions, WatchState, watch};
+pub use watch::{ChangeBatch, Changed, Means, Watch, WatchOptions, WatchState, watch};

@@ -48,7 +48,7 @@ impl<'c> RuleReader<'c> {
     ///
     /// # Errors
     /// Those of [`Cancel::check`].
-    pub(super) fn enter(&mut self, above: &Rules, folder: &Path, found: Found) -> Result<Rules> {
+    pub(super) fn enter(&mut self, above: &Rules, folder: &Path, found: FolderMarks) -> Result<Rules> {
         let mut own = [Gitignore::empty(), Gitignore::empty(), Gitignore::empty()];
         if found.ignore {
             own[0] = self.read(folder, &folder.join(".ignore"), Links::Refused)?;
@@ -100,7 +100,7 @@ impl<'c> RuleReader<'c> {
 
 /// Which of the files that matter here a folder has.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FolderMarks {
     pub(super) ignore: bool,
     pub(super) git_ignore: bool,
     pub(super) git: bool,

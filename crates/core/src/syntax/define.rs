@@ -7,7 +7,7 @@ use tree_sitter::Node;
 
 use super::literal::{as_atom, atom, string};
 use super::parse::{join, span};
-use super::reader::{ElixirReader, Mode, Module, Pending, Task};
+use super::reader::{ElixirReader, Module, Pending, VisitMode, VisitTask};
 use super::{Basis, Definition, DefinitionKind, InjectedDefinition, ReferenceKind};
 use crate::source::Span;
 
@@ -37,7 +37,7 @@ impl<'t> ElixirReader<'t> {
     /// An expression in the body of a module or file.
     pub(super) fn statement(&mut self, node: Node<'t>) {
         match node.kind() {
-            "source" => return self.visit_children(node, Mode::Statement),
+            "source" => return self.visit_children(node, VisitMode::Statement),
             "comment" => return self.comment(node),
             "unary_operator" if self.operator(node) == Some("@") && self.quotes == 0 => {
                 if let Some(call) = node.child_by_field_name("operand").filter(|o| o.kind() == "call") {
@@ -46,14 +46,14 @@ impl<'t> ElixirReader<'t> {
             }
             "call" if self.declares_component(node) => return,
             "call" => {
-                self.call(node, Mode::Expression);
+                self.call(node, VisitMode::Expression);
                 self.module().pending = Pending::default();
                 return;
             }
             "stab_clause" | "after_block" | "rescue_block" | "catch_block" | "else_block" | "ERROR" => {}
             _ => self.module().pending = Pending::default(),
         }
-        self.tasks.push(Task::Visit(node, Mode::Expression));
+        self.tasks.push(VisitTask::Visit(node, VisitMode::Expression));
     }
 
     /// Adds what is said of the function that follows.
@@ -247,11 +247,11 @@ impl<'t> ElixirReader<'t> {
             );
         }
         self.scopes.enter(self.extent(node).end as usize);
-        self.tasks.extend([Task::LeaveModule, Task::LeaveScope]);
-        self.visit_all(block, Mode::Expression);
+        self.tasks.extend([VisitTask::LeaveModule, VisitTask::LeaveScope]);
+        self.visit_all(block, VisitMode::Expression);
         for (key, value) in options {
             if key == "do" {
-                self.tasks.push(Task::Visit(value, Mode::Statement));
+                self.tasks.push(VisitTask::Visit(value, VisitMode::Statement));
             }
         }
     }
@@ -328,16 +328,16 @@ impl<'t> ElixirReader<'t> {
         // A quoted function sees, by `unquote`, the variables around the quote.
         let outer = (self.quotes == 0).then(|| self.scopes.isolate());
         self.scopes.enter(self.extent(node).end as usize);
-        self.tasks.extend([Task::LeaveFunction(outer), Task::LeaveScope]);
-        self.visit_all(block, Mode::Expression);
+        self.tasks.extend([VisitTask::LeaveFunction(outer), VisitTask::LeaveScope]);
+        self.visit_all(block, VisitMode::Expression);
         if kind != DefinitionKind::Delegate {
-            self.visit_list(rest, Mode::Expression);
+            self.visit_list(rest, VisitMode::Expression);
         }
-        self.visit_all(guard, Mode::Expression);
-        self.visit_list(&parameters, Mode::Pattern);
+        self.visit_all(guard, VisitMode::Expression);
+        self.visit_list(&parameters, VisitMode::Pattern);
         // In `def unquote(name(x))(y)` the name is computed.
         let computed = call.and_then(|call| call.child_by_field_name("target"));
-        self.visit_all(computed.filter(|target| target.kind() == "call"), Mode::Expression);
+        self.visit_all(computed.filter(|target| target.kind() == "call"), VisitMode::Expression);
     }
 
     /// Records what quoted code defines where it is used.
@@ -450,8 +450,8 @@ impl<'t> ElixirReader<'t> {
         // What is left to do for a struct is what is left for a function without parameters.
         self.functions += 1;
         let outer = Some(self.scopes.isolate());
-        self.tasks.push(Task::LeaveFunction(outer));
-        self.visit_all([written], Mode::Expression);
+        self.tasks.push(VisitTask::LeaveFunction(outer));
+        self.visit_all([written], VisitMode::Expression);
     }
 
     fn define_test(
@@ -480,16 +480,16 @@ impl<'t> ElixirReader<'t> {
         self.owners.push(index.or(self.owner()));
         if is_describe {
             let outer = std::mem::replace(&mut self.module().describe, title);
-            self.tasks.push(Task::LeaveDescribe(outer));
-            return self.visit_all(block, Mode::Expression);
+            self.tasks.push(VisitTask::LeaveDescribe(outer));
+            return self.visit_all(block, VisitMode::Expression);
         }
         self.functions += 1;
         let outer = Some(self.scopes.isolate());
         self.scopes.enter(self.extent(node).end as usize);
-        self.tasks.extend([Task::LeaveFunction(outer), Task::LeaveScope]);
-        self.visit_all(block, Mode::Expression);
-        self.visit_list(rest, if block.is_some() { Mode::Pattern } else { Mode::Expression });
-        self.visit_all([text], Mode::Expression);
+        self.tasks.extend([VisitTask::LeaveFunction(outer), VisitTask::LeaveScope]);
+        self.visit_all(block, VisitMode::Expression);
+        self.visit_list(rest, if block.is_some() { VisitMode::Pattern } else { VisitMode::Expression });
+        self.visit_all([text], VisitMode::Expression);
     }
 
     fn attribute(&mut self, node: Node<'t>, call: Node<'t>) {
@@ -533,7 +533,7 @@ impl<'t> ElixirReader<'t> {
             // Said of what follows.
             "impl" | "deprecated" | "since" | "tag" | "dialyzer" | "enforce_keys" | "decorate" => {
                 self.module().pending.extend(at);
-                self.visit_list(&arguments, Mode::Expression);
+                self.visit_list(&arguments, VisitMode::Expression);
             }
             "derive" => {
                 self.module().pending.extend(at);
@@ -544,7 +544,7 @@ impl<'t> ElixirReader<'t> {
             | "external_resource" | "on_load" | "optional_callbacks" | "fallback_to_any" | "vsn" | "file"
             | "on_definition" | "nifs" => {
                 self.module().pending = Pending::default();
-                self.visit_list(&arguments, Mode::Expression);
+                self.visit_list(&arguments, VisitMode::Expression);
             }
             _ => self.define_attribute(node, name, value),
         }
@@ -564,7 +564,7 @@ impl<'t> ElixirReader<'t> {
                 let (name, kind) = ("__before_compile__", ReferenceKind::Call);
                 self.reference(kind, value, Some(module), name, Some(1), Basis::Convention);
             }
-            _ => self.visit_all([value], Mode::Expression),
+            _ => self.visit_all([value], VisitMode::Expression),
         }
     }
 
@@ -590,8 +590,8 @@ impl<'t> ElixirReader<'t> {
         self.owners.push(owner);
         self.functions += 1;
         let outer = Some(self.scopes.isolate());
-        self.tasks.push(Task::LeaveFunction(outer));
-        self.visit_all([value], Mode::Expression);
+        self.tasks.push(VisitTask::LeaveFunction(outer));
+        self.visit_all([value], VisitMode::Expression);
     }
 
     fn define_type(&mut self, node: Node<'t>, kind: DefinitionKind, public: bool, value: Node<'t>) {

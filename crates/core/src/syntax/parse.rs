@@ -23,19 +23,19 @@ pub(super) fn parse(language: impl Into<Language>, text: impl AsRef<[u8]>) -> Op
 const WORK_OF_ALL_PARTS: u64 = 2_000_000;
 
 /// Parses parts of a text, one after another.
-pub(super) struct Parts {
+pub(super) struct PartParser {
     parser: Parser,
     /// The work that may still be done on what is not well-formed.
     left: u64,
     stretches: u64,
 }
 
-impl Parts {
+impl PartParser {
     /// For the parts of a text of so many bytes. `None` if tree-sitter does not know the version of the grammar.
     pub(super) fn of(language: impl Into<Language>, length: usize) -> Option<Self> {
         let mut parser = Parser::new();
         parser.set_language(&language.into()).ok()?;
-        Some(Parts { parser, left: WORK_OF_ALL_PARTS + length as u64, stretches: 0 })
+        Some(PartParser { parser, left: WORK_OF_ALL_PARTS + length as u64, stretches: 0 })
     }
 
     /// Parses a part of `text`. `None` when that costs too much, or too much has been spent on other parts.
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn parts_are_parsed_by_themselves() {
-        let mut parts = Parts::of(tree_sitter_elixir::LANGUAGE, 9).unwrap();
+        let mut parts = PartParser::of(tree_sitter_elixir::LANGUAGE, 9).unwrap();
         let tree = parts.parse(b") [a, b] )", part(2, 8)).unwrap();
         assert!(!tree.root_node().has_error() && tree.root_node().byte_range() == (2..8));
         assert!(parts.parse(b") [a, b] )", part(0, 10)).unwrap().root_node().has_error());
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn what_is_broken_is_parsed_until_too_much_is_spent() {
         let text = "a b c 1 2 ".repeat(10);
-        let mut parts = Parts::of(tree_sitter_elixir::LANGUAGE, text.len()).unwrap();
+        let mut parts = PartParser::of(tree_sitter_elixir::LANGUAGE, text.len()).unwrap();
         let parsed = (0..1_000_000)
             .take_while(|_| parts.parse(text.as_bytes(), part(0, text.len())).is_some())
             .count();

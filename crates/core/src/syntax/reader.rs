@@ -5,18 +5,18 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tree_sitter::{Node, Tree, TreeCursor};
 
-use super::framework::{Context, RouteScope};
+use super::framework::{FrameworkContext, RouteScope};
 use super::lines::LineNumbers;
 use super::literal::atom;
 use super::parse::{join, span};
 use super::scope::{Scopes, Variables};
-use super::template::Template;
+use super::template::EmbeddedTemplate;
 use super::{Basis, FileFacts, Reference, ReferenceKind};
 use crate::source::Span;
 
 /// How a piece of code is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum VisitMode {
     /// Directly in the body of a module, or in something that unfolds there.
     Statement,
     /// Evaluated for its value.
@@ -31,8 +31,8 @@ pub(super) enum Mode {
     Conditions,
 }
 
-pub(super) enum Task<'t> {
-    Visit(Node<'t>, Mode),
+pub(super) enum VisitTask<'t> {
+    Visit(Node<'t>, VisitMode),
     LeaveScope,
     LeaveModule,
     /// With the variables around the function, if it did not see them.
@@ -72,7 +72,7 @@ pub(super) struct Module<'t> {
     pub(super) specs: FxHashMap<(&'t str, u8), Vec<&'t str>>,
     pub(super) outer_functions: usize,
     /// What frameworks make of it.
-    pub(super) framework: Context<'t>,
+    pub(super) framework: FrameworkContext<'t>,
 }
 
 /// What stands above a definition and belongs to it.
@@ -109,8 +109,8 @@ pub(super) struct ElixirReader<'t> {
     /// The file's path.
     pub(super) path: &'t str,
     /// The templates in the file, in order of position.
-    pub(super) templates: &'t [Template],
-    pub(super) tasks: Vec<Task<'t>>,
+    pub(super) templates: &'t [EmbeddedTemplate],
+    pub(super) tasks: Vec<VisitTask<'t>>,
     pub(super) scopes: Scopes<'t>,
     /// The modules around, outermost first; the first stands for the file itself.
     pub(super) modules: Vec<Module<'t>>,
@@ -178,8 +178,8 @@ impl<'t> ElixirReader<'t> {
     }
 
     /// What the expressions of a block are: statements, unless a function or a quote is around.
-    pub(super) fn body_mode(&self) -> Mode {
-        if self.functions == 0 && self.quotes == 0 { Mode::Statement } else { Mode::Expression }
+    pub(super) fn body_mode(&self) -> VisitMode {
+        if self.functions == 0 && self.quotes == 0 { VisitMode::Statement } else { VisitMode::Expression }
     }
 
     /// The module in whose body the pass is.
@@ -230,19 +230,19 @@ impl<'t> ElixirReader<'t> {
         call.named_children(&mut self.cursor).find(|child| child.kind() == "do_block")
     }
 
-    pub(super) fn visit_all(&mut self, nodes: impl IntoIterator<Item = Node<'t>>, mode: Mode) {
+    pub(super) fn visit_all(&mut self, nodes: impl IntoIterator<Item = Node<'t>>, mode: VisitMode) {
         let first = self.tasks.len();
-        self.tasks.extend(nodes.into_iter().map(|node| Task::Visit(node, mode)));
+        self.tasks.extend(nodes.into_iter().map(|node| VisitTask::Visit(node, mode)));
         self.tasks[first..].reverse();
     }
 
-    pub(super) fn visit_list(&mut self, nodes: &[Node<'t>], mode: Mode) {
+    pub(super) fn visit_list(&mut self, nodes: &[Node<'t>], mode: VisitMode) {
         self.visit_all(nodes.iter().copied(), mode);
     }
 
-    pub(super) fn visit_children(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn visit_children(&mut self, node: Node<'t>, mode: VisitMode) {
         let first = self.tasks.len();
-        self.tasks.extend(node.named_children(&mut self.cursor).map(|child| Task::Visit(child, mode)));
+        self.tasks.extend(node.named_children(&mut self.cursor).map(|child| VisitTask::Visit(child, mode)));
         self.tasks[first..].reverse();
     }
 
@@ -325,8 +325,8 @@ impl<'t> ElixirReader<'t> {
 }
 
 /// The mode of what is inside: patterns hold patterns, everything else expressions.
-pub(super) fn keep_pattern(mode: Mode) -> Mode {
-    if mode == Mode::Pattern { mode } else { Mode::Expression }
+pub(super) fn keep_pattern(mode: VisitMode) -> VisitMode {
+    if mode == VisitMode::Pattern { mode } else { VisitMode::Expression }
 }
 
 /// An arity that a function can have.

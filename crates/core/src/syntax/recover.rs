@@ -6,8 +6,8 @@ use tree_sitter::{Node, Range, Tree};
 
 use super::check::check;
 use super::layout::{self, Line};
-use super::parse::{Parts, parse};
-use super::reader::{ElixirReader, Task};
+use super::parse::{PartParser, parse};
+use super::reader::{ElixirReader, VisitTask};
 use super::{DefinitionKind, ReferenceKind};
 use crate::source::Span;
 
@@ -51,7 +51,7 @@ pub(super) fn parsed(source: &str, is_faulty: bool) -> Parsed {
         return Parsed { pieces: vec![Piece::Tree(tree.clone())], given_up: None };
     }
     let lines = layout::lines(source);
-    let parts = Parts::of(tree_sitter_elixir::LANGUAGE, source.len());
+    let parts = PartParser::of(tree_sitter_elixir::LANGUAGE, source.len());
     match (whole, parts) {
         (Some(tree), parts) if parts.is_none() || !layout::is_laid_out(&lines) => {
             Parsed { pieces: vec![Piece::Tree(tree)], given_up: None }
@@ -66,7 +66,7 @@ enum Work<'l, 't> {
     Leave,
 }
 
-fn by_form(source: &str, lines: &[Line], mut parts: Parts) -> Parsed {
+fn by_form(source: &str, lines: &[Line], mut parts: PartParser) -> Parsed {
     let mut parsed = Parsed::default();
     let mut work = vec![Work::Forms(lines, 0)];
     while let Some(next) = work.pop() {
@@ -104,7 +104,7 @@ fn by_form(source: &str, lines: &[Line], mut parts: Parts) -> Parsed {
 
 impl Parsed {
     /// Adds a form of one line.
-    fn add(&mut self, source: &str, form: &[Line], parts: &mut Parts) {
+    fn add(&mut self, source: &str, form: &[Line], parts: &mut PartParser) {
         let Some(line) = form.first().filter(|line| !line.closes()) else { return };
         match parts.parse(source.as_bytes(), layout::range(line, line)) {
             Some(tree) => self.pieces.push(Piece::Tree(tree)),
@@ -114,7 +114,11 @@ impl Parsed {
 }
 
 /// The call that a form is, parsed without its body, and the lines of the body.
-fn enter<'l, 't>(source: &str, form: &'l [Line<'t>], parts: &mut Parts) -> Option<(Tree, &'l [Line<'t>])> {
+fn enter<'l, 't>(
+    source: &str,
+    form: &'l [Line<'t>],
+    parts: &mut PartParser,
+) -> Option<(Tree, &'l [Line<'t>])> {
     let first = form.first().filter(|line| !NOT_ENTERED.contains(&line.word()))?;
     let is_definition = first.word().starts_with("def");
     // The `do` of a definition may be what is missing.
@@ -165,7 +169,7 @@ impl<'t> ElixirReader<'t> {
                         self.outline = Some((call.start_byte(), *span));
                         self.statement(call);
                     }
-                    let leaving = |task: &&Task| !matches!(task, Task::Visit(..));
+                    let leaving = |task: &&VisitTask| !matches!(task, VisitTask::Visit(..));
                     let after = before + self.tasks[before..].iter().take_while(leaving).count();
                     self.run_until(after);
                     self.outline = None;

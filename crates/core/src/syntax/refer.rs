@@ -7,7 +7,7 @@ use tree_sitter::Node;
 use super::framework::{CallSite, put_before};
 use super::literal::{as_atom, atom, string};
 use super::parse::span;
-use super::reader::{ElixirReader, Mode, Task, arity};
+use super::reader::{ElixirReader, VisitMode, VisitTask, arity};
 use super::{Basis, ImportDirective, InjectedAlias, ReferenceKind};
 use crate::source::Span;
 
@@ -47,18 +47,18 @@ const MOST_AROUND: usize = 64;
 const MOST_LOOPED: usize = 10_000;
 
 impl<'t> ElixirReader<'t> {
-    pub(super) fn call(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn call(&mut self, node: Node<'t>, mode: VisitMode) {
         let Some(target) = node.child_by_field_name("target") else {
-            return self.visit_children(node, Mode::Expression);
+            return self.visit_children(node, VisitMode::Expression);
         };
         match target.kind() {
             "identifier" => self.local_call(node, target, mode),
             "dot" => self.remote_call(node, target, mode),
-            _ => self.visit_children(node, Mode::Expression),
+            _ => self.visit_children(node, VisitMode::Expression),
         }
     }
 
-    fn local_call(&mut self, node: Node<'t>, target: Node<'t>, mode: Mode) {
+    fn local_call(&mut self, node: Node<'t>, target: Node<'t>, mode: VisitMode) {
         let name = self.text(target);
         let arguments = self.arguments(node);
         let block = self.do_block(node);
@@ -71,14 +71,14 @@ impl<'t> ElixirReader<'t> {
                 // It runs when the module is compiled, so it is the module that calls.
                 let compiles = fragment && self.functions > 0;
                 if compiles {
-                    self.tasks.push(Task::LeaveOwner);
+                    self.tasks.push(VisitTask::LeaveOwner);
                 }
-                self.tasks.push(Task::Quotes(self.quotes));
-                self.visit_all(seen, Mode::Expression);
-                self.tasks.push(Task::Quotes(0));
+                self.tasks.push(VisitTask::Quotes(self.quotes));
+                self.visit_all(seen, VisitMode::Expression);
+                self.tasks.push(VisitTask::Quotes(0));
                 if compiles {
                     let owner = self.module_definition();
-                    self.tasks.push(Task::EnterOwner(owner));
+                    self.tasks.push(VisitTask::EnterOwner(owner));
                 }
                 return;
             }
@@ -93,10 +93,11 @@ impl<'t> ElixirReader<'t> {
                 }
             }
         }
-        let is_type = mode == Mode::Segment && SEGMENTS.contains(&name);
+        let is_type = mode == VisitMode::Segment && SEGMENTS.contains(&name);
         let is_query = self.in_query && QUERY_WORDS.binary_search(&name).is_ok();
         if !NO_REFERENCE.contains(&name) && !is_type && !is_query {
-            let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
+            let count =
+                arguments.len() + usize::from(block.is_some()) + usize::from(mode == VisitMode::Piped);
             self.local(target, name, count);
         }
         if let ("if" | "unless", [condition], Some(block)) = (name, &arguments[..], block)
@@ -111,25 +112,25 @@ impl<'t> ElixirReader<'t> {
         // What these bind is seen only in themselves.
         if matches!(name, "for" | "with" | "match?" | "setup" | "setup_all") {
             self.scopes.enter(node.end_byte());
-            self.tasks.push(Task::LeaveScope);
+            self.tasks.push(VisitTask::LeaveScope);
         }
-        self.visit_all(block, if name == "cond" { Mode::Conditions } else { Mode::Expression });
+        self.visit_all(block, if name == "cond" { VisitMode::Conditions } else { VisitMode::Expression });
         match (name, arguments.split_first()) {
             ("match?" | "destructure", Some((pattern, rest))) if !rest.is_empty() => {
-                self.visit_list(rest, Mode::Expression);
-                self.visit_all([*pattern], Mode::Pattern);
+                self.visit_list(rest, VisitMode::Expression);
+                self.visit_all([*pattern], VisitMode::Pattern);
             }
             (name, Some((pattern, rest))) if RECEIVES.contains(&name) => {
-                self.visit_list(rest, Mode::Expression);
-                self.visit_all([*pattern], Mode::Pattern);
+                self.visit_list(rest, VisitMode::Expression);
+                self.visit_all([*pattern], VisitMode::Pattern);
             }
             ("setup" | "setup_all", Some((first, rest))) if block.is_some() || !rest.is_empty() => {
-                self.visit_list(rest, Mode::Expression);
-                self.visit_all([*first], Mode::Pattern);
+                self.visit_list(rest, VisitMode::Expression);
+                self.visit_all([*first], VisitMode::Pattern);
             }
             ("setup" | "setup_all", Some((first, []))) => self.callbacks(*first),
-            (name, Some((path, rest))) if PATHS.contains(&name) && mode != Mode::Piped => {
-                self.visit_list(rest, Mode::Expression);
+            (name, Some((path, rest))) if PATHS.contains(&name) && mode != VisitMode::Piped => {
+                self.visit_list(rest, VisitMode::Expression);
                 self.fetched_path(*path);
             }
             _ => self.visit_list(&arguments, inner(mode)),
@@ -138,21 +139,22 @@ impl<'t> ElixirReader<'t> {
         self.renders(node, None, name, &arguments);
     }
 
-    fn remote_call(&mut self, node: Node<'t>, dot: Node<'t>, mode: Mode) {
+    fn remote_call(&mut self, node: Node<'t>, dot: Node<'t>, mode: VisitMode) {
         let arguments = self.arguments(node);
         let block = self.do_block(node);
         let Some(left) = dot.child_by_field_name("left") else { return };
         let name = dot.child_by_field_name("right").map(|right| self.name(right));
         // The name in `Mod.unquote(name)()` is known when the module is compiled.
         if name == Some("unquote") {
-            self.tasks.push(Task::Quotes(self.quotes));
-            self.visit_list(&arguments, Mode::Expression);
-            self.tasks.push(Task::Quotes(0));
-            return self.visit_all([left], Mode::Expression);
+            self.tasks.push(VisitTask::Quotes(self.quotes));
+            self.visit_list(&arguments, VisitMode::Expression);
+            self.tasks.push(VisitTask::Quotes(0));
+            return self.visit_all([left], VisitMode::Expression);
         }
         match (self.module_of(left), name) {
             (Some(module), Some(name)) => {
-                let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
+                let count =
+                    arguments.len() + usize::from(block.is_some()) + usize::from(mode == VisitMode::Piped);
                 let site = dot.child_by_field_name("right").unwrap_or(dot);
                 let before = put_before(&module, name);
                 self.reference(
@@ -170,11 +172,12 @@ impl<'t> ElixirReader<'t> {
                 if self.framework_call(&call) {
                     return;
                 }
-                self.visit_all(block, Mode::Expression);
+                self.visit_all(block, VisitMode::Expression);
                 self.visit_list(arguments, inner(mode));
             }
             (_, name) => {
-                let count = arguments.len() + usize::from(block.is_some()) + usize::from(mode == Mode::Piped);
+                let count =
+                    arguments.len() + usize::from(block.is_some()) + usize::from(mode == VisitMode::Piped);
                 for module in self.looped(left) {
                     let (name, kind) = (name.unwrap_or_default(), ReferenceKind::Call);
                     self.reference(kind, dot, Some(module), name, arity(count), Basis::Written);
@@ -183,9 +186,9 @@ impl<'t> ElixirReader<'t> {
                     let site = dot.child_by_field_name("right").unwrap_or(dot);
                     self.call_through(left, site, name, arity(count));
                 }
-                self.visit_all(block, Mode::Expression);
+                self.visit_all(block, VisitMode::Expression);
                 self.visit_list(&arguments, inner(mode));
-                self.visit_all([left], Mode::Expression);
+                self.visit_all([left], VisitMode::Expression);
             }
         }
     }
@@ -259,41 +262,41 @@ impl<'t> ElixirReader<'t> {
                     None => {
                         let text = self.name(name);
                         self.call_through(module, name, text, arity(count));
-                        self.visit_all([module], Mode::Expression);
+                        self.visit_all([module], VisitMode::Expression);
                     }
                 };
             }
         }
-        self.visit_children(node, Mode::Expression);
+        self.visit_children(node, VisitMode::Expression);
     }
 
     /// `target[key]` is `Access.get(target, key)`.
     pub(super) fn access(&mut self, node: Node<'t>) {
         let site = node.child_by_field_name("key").unwrap_or(node);
         self.reference(ReferenceKind::Call, site, Some("Access".into()), "get", Some(2), Basis::Written);
-        self.visit_children(node, Mode::Expression);
+        self.visit_children(node, VisitMode::Expression);
     }
 
     /// A condition on Elixir's version leaves out one of its branches.
     fn choose(&mut self, node: Node<'t>, block: Node<'t>, first: bool) {
         self.scopes.enter(node.end_byte());
-        self.tasks.extend([Task::LeaveScope, Task::LeftOut(self.left_out)]);
+        self.tasks.extend([VisitTask::LeaveScope, VisitTask::LeftOut(self.left_out)]);
         let mut parts = self.children(block);
         parts.reverse();
         for part in parts {
             let left_out = self.left_out || first == (part.kind() == "else_block");
-            self.tasks.extend([Task::Visit(part, Mode::Statement), Task::LeftOut(left_out)]);
+            self.tasks.extend([VisitTask::Visit(part, VisitMode::Statement), VisitTask::LeftOut(left_out)]);
         }
     }
 
     /// `put_in(target[key], value)` takes its first argument apart: nothing in it is fetched.
     fn fetched_path(&mut self, mut node: Node<'t>) {
         while node.kind() == "access_call" {
-            self.visit_all(node.child_by_field_name("key"), Mode::Expression);
+            self.visit_all(node.child_by_field_name("key"), VisitMode::Expression);
             let Some(target) = node.child_by_field_name("target") else { return };
             node = target;
         }
-        self.visit_all([node], Mode::Expression);
+        self.visit_all([node], VisitMode::Expression);
     }
 
     fn quote(&mut self, arguments: &[Node<'t>], block: Option<Node<'t>>) {
@@ -306,10 +309,10 @@ impl<'t> ElixirReader<'t> {
                 if is_body { quoted.push(part) } else { evaluated.push(part) }
             }
         }
-        self.tasks.push(Task::Quotes(self.quotes));
-        self.visit_list(&quoted, Mode::Expression);
-        self.tasks.push(Task::Quotes(self.quotes + 1));
-        self.visit_list(&evaluated, Mode::Expression);
+        self.tasks.push(VisitTask::Quotes(self.quotes));
+        self.visit_list(&quoted, VisitMode::Expression);
+        self.tasks.push(VisitTask::Quotes(self.quotes + 1));
+        self.visit_list(&evaluated, VisitMode::Expression);
     }
 
     fn directive(&mut self, node: Node<'t>, name: &'t str, arguments: &[Node<'t>]) {
@@ -356,7 +359,7 @@ impl<'t> ElixirReader<'t> {
         }
         for (key, value) in options {
             if !matches!(key, "as" | "only" | "except" | "warn") {
-                self.visit_all([value], Mode::Expression);
+                self.visit_all([value], VisitMode::Expression);
             }
         }
     }
@@ -493,7 +496,7 @@ impl<'t> ElixirReader<'t> {
         for name in names {
             match atom(name, self.source) {
                 Some(function) => self.local(name, function, 1),
-                None => self.visit_all([name], Mode::Expression),
+                None => self.visit_all([name], VisitMode::Expression),
             }
         }
     }
@@ -517,8 +520,8 @@ impl<'t> ElixirReader<'t> {
     }
 }
 
-fn inner(mode: Mode) -> Mode {
-    if mode == Mode::Pattern { mode } else { Mode::Expression }
+fn inner(mode: VisitMode) -> VisitMode {
+    if mode == VisitMode::Pattern { mode } else { VisitMode::Expression }
 }
 
 fn last_part(module: &str) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ambix_core::graph::{
-    CodeGraph, Dead, Hit, Impact, Implementation, LinkKind, Relation, Symbol, SymbolId, SymbolPath,
+    CodeGraph, Dead, Impact, Implementation, LinkKind, Reached, Relation, Symbol, SymbolId, SymbolPath,
 };
 use ambix_core::source::Span;
 use ambix_core::syntax::DefinitionKind;
@@ -130,7 +130,7 @@ impl ExSymbol {
 
 impl ExHit {
     /// `against`: whether what was reached is what depends.
-    pub fn of(graph: &CodeGraph, hit: &Hit, against: bool) -> Self {
+    pub fn of(graph: &CodeGraph, hit: &Reached, against: bool) -> Self {
         let ExSymbol { symbol, kind, module, name, arity, file, line, generated_by } =
             ExSymbol::of(&hit.symbol);
         let via = graph.symbol(hit.via);

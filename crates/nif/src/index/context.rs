@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ambix_core::context::{self, Estimate, Order, PackOptions, Section, Source, TokenCounter};
+use ambix_core::context::{self, Estimate, IndexSource, Order, PackOptions, Section, TokenCounter};
 use ambix_core::retrieval::{self, Index};
 use ambix_core::{Cancel, Result};
 use ambix_macros::nif;
@@ -114,8 +114,8 @@ fn index_context_all<'a>(
 ) -> Term<'a> {
     guard(env, || {
         let versions: Vec<Arc<Index>> = indexes.iter().map(|(index, _)| index.current()).collect();
-        let sources: Vec<Source> =
-            versions.iter().zip(&indexes).map(|(index, (_, name))| Source { index, name }).collect();
+        let sources: Vec<IndexSource> =
+            versions.iter().zip(&indexes).map(|(index, (_, name))| IndexSource { index, name }).collect();
         let all: Vec<&Index> = versions.iter().map(|index| &**index).collect();
         let options = pack_options(packing)?;
         let answer = retrieval::search_all(&all, &query_of(query.clone(), wishes)?, &Cancel::new())?;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ambix_core::inference::{self, Message, Model, Request as Generation};
+use ambix_core::inference::{self, GenerationRequest, Message, Model};
 use ambix_core::repair::{self, Candidate, ModelAnswers, Proposer, Request};
 use ambix_core::{Cancel, Result};
 
@@ -46,7 +46,8 @@ fn write(model: &Model, request: &Request<'_>, cancel: &Cancel) -> Result<Vec<Ca
             answers.push(String::new());
             continue;
         }
-        let wish = Generation { prompt: tokens, max_tokens: ANSWER_TOKENS, ..Generation::default() };
+        let wish =
+            GenerationRequest { prompt: tokens, max_tokens: ANSWER_TOKENS, ..GenerationRequest::default() };
         answers.push(inference::generate(model, &wish, &mut |_| ControlFlow::Continue(()), cancel)?.text);
     }
     ModelAnswers { prompts: &prompts, answers: &answers }.propose(request, cancel)

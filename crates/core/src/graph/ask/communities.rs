@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::dense::{Dense, Modules, Tie};
+use super::dense::{Modules, NumberedGraph, Tie};
 use super::leiden::{self, Network};
 use crate::graph::{CodeGraph, LinkKind, SymbolId};
 use crate::{Cancel, Error, Result};
@@ -46,7 +46,7 @@ impl CodeGraph {
         options: &CommunityOptions,
         cancel: &Cancel,
     ) -> Result<Communities<Arc<str>>> {
-        let mut dense = Dense::of(self, &options.kinds);
+        let mut dense = NumberedGraph::of(self, &options.kinds);
         let modules = Modules::of(&mut dense);
         find(&modules.names, &modules.ties, options, cancel)
     }
@@ -60,7 +60,7 @@ impl CodeGraph {
         options: &CommunityOptions,
         cancel: &Cancel,
     ) -> Result<Communities<SymbolId>> {
-        let dense = Dense::of(self, &options.kinds);
+        let dense = NumberedGraph::of(self, &options.kinds);
         let ids: Vec<SymbolId> = dense.symbols.iter().map(|symbol| symbol.id).collect();
         find(&ids, &dense.ties, options, cancel)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::DiGraph;
 
-use super::dense::{Adjacency, Dense, Modules};
+use super::dense::{Adjacency, Modules, NumberedGraph};
 use crate::graph::{CodeGraph, LinkKind, Relation};
 use crate::syntax::{Basis, DefinitionKind};
 use crate::{Cancel, Result};
@@ -106,7 +106,7 @@ impl CodeGraph {
     /// # Errors
     /// Those of [`Cancel::check`].
     pub fn module_cycles(&self, options: &CycleOptions, cancel: &Cancel) -> Result<Vec<ModuleCycle>> {
-        let mut dense = Dense::of(self, &options.kinds);
+        let mut dense = NumberedGraph::of(self, &options.kinds);
         dense.ties.retain(|tie| options.phase.is_none_or(|phase| self.phase(&tie.relation) == phase));
         let modules = Modules::of(&mut dense);
         let successors = modules.successors();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::dense::Dense;
+use super::dense::NumberedGraph;
 use crate::graph::{CodeGraph, LinkKind, Symbol, SymbolId};
 use crate::syntax::{Basis, DefinitionKind, FileFacts, ReferenceKind};
 use crate::{Cancel, Result};
@@ -105,7 +105,7 @@ impl CodeGraph {
     /// # Errors
     /// Those of [`Cancel::check`].
     pub fn dead(&self, options: &DeadOptions, cancel: &Cancel) -> Result<Vec<Dead>> {
-        let dense = Dense::of(self, &LinkKind::ALL);
+        let dense = NumberedGraph::of(self, &LinkKind::ALL);
         let usage = Usage::of(&dense, self.facts().collect());
         let tested: FxHashSet<&str> = if options.tests {
             FxHashSet::default()
@@ -170,7 +170,7 @@ struct Usage {
 }
 
 impl Usage {
-    fn of(dense: &Dense, files: Vec<&FileFacts>) -> Self {
+    fn of(dense: &NumberedGraph, files: Vec<&FileFacts>) -> Self {
         let mut usage = Usage::default();
         let mut own: FxHashMap<Arc<str>, Vec<(Arc<str>, u8)>> = FxHashMap::default();
         for symbol in &dense.symbols {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::graph::{CodeGraph, LinkKind, Relation, Symbol, SymbolId};
 
 /// The symbols of a graph in order of path and position, and the relations of some kinds among them.
-pub(in crate::graph) struct Dense {
+pub(in crate::graph) struct NumberedGraph {
     /// By number.
     pub(in crate::graph) symbols: Vec<Symbol>,
     /// Sorted by the numbers of their ends and by kind.
@@ -26,7 +26,7 @@ pub(in crate::graph) struct Tie {
     pub(in crate::graph) relation: Relation,
 }
 
-impl Dense {
+impl NumberedGraph {
     /// The numbering of `graph`, with its relations of `kinds`.
     pub(in crate::graph) fn of(graph: &CodeGraph, kinds: &[LinkKind]) -> Self {
         let symbols: Vec<Symbol> = graph.symbols().collect();
@@ -40,7 +40,7 @@ impl Dense {
             })
             .collect();
         ties.sort_by_key(|tie| (tie.from, tie.to, tie.relation.kind));
-        Dense { symbols, ties }
+        NumberedGraph { symbols, ties }
     }
 
     /// The number of a symbol, if the graph has it.
@@ -63,13 +63,13 @@ impl Dense {
 pub(in crate::graph) struct Modules {
     /// By number.
     pub(in crate::graph) names: Vec<Arc<str>>,
-    /// Sorted by the numbers of the modules at their ends, then as in [`Dense`].
+    /// Sorted by the numbers of the modules at their ends, then as in [`NumberedGraph`].
     pub(in crate::graph) ties: Vec<Tie>,
 }
 
 impl Modules {
     /// The modules of all symbols that are in one. The ties are taken out of `dense`.
-    pub(in crate::graph) fn of(dense: &mut Dense) -> Self {
+    pub(in crate::graph) fn of(dense: &mut NumberedGraph) -> Self {
         let mut numbers: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         for symbol in dense.symbols.iter().filter(|symbol| !symbol.module.is_empty()) {
             numbers.insert(symbol.module.clone(), 0);
@@ -171,14 +171,14 @@ mod tests {
                def a, do: 1
              end",
         );
-        let mut dense = Dense::of(&graph, &LinkKind::ALL);
+        let mut dense = NumberedGraph::of(&graph, &LinkKind::ALL);
         let names: Vec<_> = dense.symbols.iter().map(|symbol| symbol.qualified()).collect();
         assert_eq!(names, ["A", "A.a/0", "B", "B.b/0", "B.c/0"]);
         assert!(graph.symbols().enumerate().all(|(at, symbol)| dense.number(symbol.id) == Some(at)));
         assert_eq!(dense.successors().pairs().collect::<Vec<_>>(), [(3, 1), (3, 4), (4, 1)]);
         assert_eq!(dense.between(3, 4).len(), 1);
         assert!(dense.between(1, 3).is_empty());
-        assert!(Dense::of(&graph, &[LinkKind::Use]).ties.is_empty());
+        assert!(NumberedGraph::of(&graph, &[LinkKind::Use]).ties.is_empty());
 
         let modules = Modules::of(&mut dense);
         assert_eq!(modules.names, ["A".into(), "B".into()]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::query::Way;
-use crate::graph::{CodeGraph, Hit, LinkKind, Symbol, SymbolId};
+use crate::graph::{CodeGraph, LinkKind, Reached, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Error, ErrorKind, Result};
 
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impact {
     /// Everything that depends on what changes, nearest first.
-    pub hits: Vec<Hit>,
+    pub hits: Vec<Reached>,
     /// The files these are in, sorted; without those of the change itself unless they depend on themselves.
     pub files: Vec<Arc<str>>,
     /// The tests among them, those of modules whose body depends on the change included, sorted by place.

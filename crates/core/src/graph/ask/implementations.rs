@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::graph::build::std_lib;
-use crate::graph::{CodeGraph, Hit, LinkKind, Symbol, SymbolId};
+use crate::graph::{CodeGraph, LinkKind, Reached, Symbol, SymbolId};
 use crate::source::Span;
 use crate::syntax::{Basis, DefinitionKind};
 
@@ -56,7 +56,7 @@ impl CodeGraph {
         let mut hits = self.dependents(&ids(true), 1, &[LinkKind::Behaviour, LinkKind::Implements]);
         hits.extend(self.dependencies(&ids(false), 1, &[LinkKind::Dispatch]));
         let of = |id: SymbolId| self.node(id).map(Symbol::qualified).unwrap_or_default().into();
-        let implementation = |Hit { symbol, via, kind, sites, basis, .. }| Implementation {
+        let implementation = |Reached { symbol, via, kind, sites, basis, .. }| Implementation {
             symbol,
             of: of(via),
             kind,

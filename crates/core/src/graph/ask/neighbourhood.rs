@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::dense::{Dense, Tie};
+use super::dense::{NumberedGraph, Tie};
 use crate::graph::{CodeGraph, LinkKind, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Cancel, Result};
@@ -56,7 +56,7 @@ impl CodeGraph {
         cancel: &Cancel,
     ) -> Result<Neighbourhood> {
         let kinds: Vec<_> = LinkKind::ALL.into_iter().filter(|kind| *kind != LinkKind::Alias).collect();
-        let dense = Dense::of(self, &kinds);
+        let dense = NumberedGraph::of(self, &kinds);
         let places = places(&dense, symbols);
         if places.is_empty() {
             return Ok(Neighbourhood::default());
@@ -106,7 +106,7 @@ struct Neighbour {
 }
 
 /// Everything that is tied to `symbols`, by a search in breadth along links in both directions.
-fn places(dense: &Dense, symbols: &[SymbolId]) -> Vec<Neighbour> {
+fn places(dense: &NumberedGraph, symbols: &[SymbolId]) -> Vec<Neighbour> {
     let mut seen = vec![false; dense.symbols.len()];
     let mut places: Vec<Neighbour> = Vec::new();
     let mut reach = |places: &mut Vec<Neighbour>, at: usize, depth: usize, via: usize| {
@@ -138,7 +138,11 @@ fn places(dense: &Dense, symbols: &[SymbolId]) -> Vec<Neighbour> {
 }
 
 /// Those that were asked for, their neighbours, all others; each by score.
-fn ordered(dense: &Dense, mut places: Vec<Neighbour>, scores: &FxHashMap<SymbolId, f64>) -> Vec<Neighbour> {
+fn ordered(
+    dense: &NumberedGraph,
+    mut places: Vec<Neighbour>,
+    scores: &FxHashMap<SymbolId, f64>,
+) -> Vec<Neighbour> {
     let score = |place: &Neighbour| scores.get(&dense.symbols[place.at].id).copied().unwrap_or(0.0);
     places.sort_by(|a, b| {
         let by_depth = a.depth.min(2).cmp(&b.depth.min(2));
@@ -155,7 +159,7 @@ struct Item<'g> {
 }
 
 impl<'g> Item<'g> {
-    fn new(dense: &'g Dense, place: &Neighbour, source: &dyn Fn(&str) -> Option<Arc<str>>) -> Self {
+    fn new(dense: &'g NumberedGraph, place: &Neighbour, source: &dyn Fn(&str) -> Option<Arc<str>>) -> Self {
         let symbol = &dense.symbols[place.at];
         let head = source(&symbol.file).and_then(|text| head(symbol, &text));
         let line = head.as_ref().map_or(symbol.span.line_start, |(line, _)| *line);
@@ -167,7 +171,7 @@ impl<'g> Item<'g> {
 }
 
 /// How a symbol belongs to the one that it was reached by: `"calls Shop.Cart.add/2"`.
-fn tied(dense: &Dense, place: &Neighbour) -> String {
+fn tied(dense: &NumberedGraph, place: &Neighbour) -> String {
     let via = one_line(&dense.symbols[place.via].qualified());
     if place.depth == 0 {
         return if place.via == place.at { "asked for".into() } else { format!("defined in {via}") };

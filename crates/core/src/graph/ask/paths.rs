@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::dense::{Adjacency, Dense};
+use super::dense::{Adjacency, NumberedGraph};
 use crate::graph::{CodeGraph, LinkKind, Relation, SymbolId};
 use crate::{Cancel, Result};
 
@@ -71,7 +71,7 @@ impl CodeGraph {
         limit: usize,
         cancel: &Cancel,
     ) -> Result<Vec<SymbolPath>> {
-        let dense = Dense::of(self, kinds);
+        let dense = NumberedGraph::of(self, kinds);
         let numbers =
             |ids: &[SymbolId]| -> BTreeSet<usize> { ids.iter().filter_map(|id| dense.number(*id)).collect() };
         let paths = all_shortest(&dense.successors(), &numbers(from), &numbers(to), limit, cancel)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashSet;
 
 use super::asked::{Reading, readings};
-use crate::graph::{CodeGraph, Hit, LinkKind, Relation, Symbol, SymbolId};
+use crate::graph::{CodeGraph, LinkKind, Reached, Relation, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Error, ErrorKind, Result};
 
@@ -92,22 +92,22 @@ impl CodeGraph {
     }
 
     /// Who calls `symbols`, over up to `depth` steps; nearest first, each once, at its least depth.
-    pub fn callers(&self, symbols: &[SymbolId], depth: usize) -> Vec<Hit> {
+    pub fn callers(&self, symbols: &[SymbolId], depth: usize) -> Vec<Reached> {
         self.reach(symbols, depth, Way::Against, LinkKind::is_call)
     }
 
     /// Whom `symbols` call within the project, likewise. A module stands for all that it defines.
-    pub fn callees(&self, symbols: &[SymbolId], depth: usize) -> Vec<Hit> {
+    pub fn callees(&self, symbols: &[SymbolId], depth: usize) -> Vec<Reached> {
         self.reach(symbols, depth, Way::Along, LinkKind::is_call)
     }
 
     /// What depends on `symbols` in one of these ways, over up to `depth` steps.
-    pub fn dependents(&self, symbols: &[SymbolId], depth: usize, kinds: &[LinkKind]) -> Vec<Hit> {
+    pub fn dependents(&self, symbols: &[SymbolId], depth: usize, kinds: &[LinkKind]) -> Vec<Reached> {
         self.reach(symbols, depth, Way::Against, |kind| kinds.contains(&kind))
     }
 
     /// What `symbols` depend on in one of these ways, over up to `depth` steps.
-    pub fn dependencies(&self, symbols: &[SymbolId], depth: usize, kinds: &[LinkKind]) -> Vec<Hit> {
+    pub fn dependencies(&self, symbols: &[SymbolId], depth: usize, kinds: &[LinkKind]) -> Vec<Reached> {
         self.reach(symbols, depth, Way::Along, |kind| kinds.contains(&kind))
     }
 
@@ -157,7 +157,7 @@ impl CodeGraph {
         depth: usize,
         way: Way,
         follows: impl Fn(LinkKind) -> bool,
-    ) -> Vec<Hit> {
+    ) -> Vec<Reached> {
         let mut level = self.expand(symbols);
         let mut seen: FxHashSet<SymbolId> = level.iter().copied().collect();
         let mut hits = Vec::new();
@@ -169,7 +169,7 @@ impl CodeGraph {
                     let Some(symbol) = self.symbol(other).filter(|_| seen.insert(other)) else { continue };
                     next.push(other);
                     let (kind, sites, basis) = (link.kind, link.sites, link.basis);
-                    hits.push(Hit { symbol, depth: step, via: node, kind, sites, basis });
+                    hits.push(Reached { symbol, depth: step, via: node, kind, sites, basis });
                 }
             }
             if next.is_empty() {

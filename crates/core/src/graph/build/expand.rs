@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::names::{Class, Names};
+use super::names::{Class, NameTable};
 use super::observed;
 use super::std_lib;
 use super::templates::{embedded_folder, template_name};
-use super::unit::{Context, Expanded, Injected, Injection, Signature, Target, Unit, brought_by_use, symbol};
-use super::view::View;
+use super::unit::{
+    Expanded, Injected, Injection, ResolvedTarget, Signature, Unit, UnitContext, brought_by_use, symbol,
+};
+use super::view::GraphView;
 use crate::source::Span;
 use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind};
 
@@ -21,7 +23,7 @@ const MAX_STEPS: usize = 1000;
 type Made = FxHashMap<(Arc<str>, Arc<str>, u8), (Injected, Arc<str>, Arc<str>, Span)>;
 
 /// What other files bring into the unit at `slot`.
-pub(in crate::graph) fn expand(view: View, slot: u32) -> Expanded {
+pub(in crate::graph) fn expand(view: GraphView, slot: u32) -> Expanded {
     let mut expanded = Expanded::default();
     let Some(unit) = view.unit(slot).filter(|unit| !unit.written.outside) else { return expanded };
     let facts = &unit.written.facts;
@@ -60,7 +62,7 @@ pub(in crate::graph) fn is_before_compile(reference: &Reference) -> bool {
 }
 
 fn bring(
-    view: View,
+    view: GraphView,
     slot: u32,
     (module, site): (&Arc<str>, Span),
     mut open: Vec<(Arc<str>, Arc<str>)>,
@@ -117,7 +119,7 @@ fn bring(
 }
 
 /// `embed_templates` makes a function of one argument of each template in the folder.
-fn embed(view: View, unit: &Unit, reference: &Reference, expanded: &mut Expanded, made: &mut Made) {
+fn embed(view: GraphView, unit: &Unit, reference: &Reference, expanded: &mut Expanded, made: &mut Made) {
     let Some(folder) = embedded_folder(&reference.name) else { return };
     let key = view.names.key(Class::Folder, folder, "");
     expanded.reads.push(key);
@@ -167,7 +169,7 @@ fn observe(unit: &Unit, made: &mut Made) {
 }
 
 /// Makes nodes of what macros define, unless the module defines it itself.
-fn define(names: &Names, slot: u32, unit: &Unit, made: Made, expanded: &mut Expanded) {
+fn define(names: &NameTable, slot: u32, unit: &Unit, made: Made, expanded: &mut Expanded) {
     let mut made: Vec<_> = made.into_iter().collect();
     made.sort_by(|(a, _), (b, _)| a.cmp(b));
     for ((module, name, arity), (injected, maker, file, span)) in made {
@@ -188,7 +190,7 @@ fn define(names: &Names, slot: u32, unit: &Unit, made: Made, expanded: &mut Expa
         let least = arity.saturating_sub(injected.defaults);
         let signature = Signature { least, most: arity, public: injected.public, shapes: 0 };
         let key = names.key(Class::Callable, &node.module, &node.name);
-        expanded.entries.push((key, Target { slot, index, signature }));
+        expanded.entries.push((key, ResolvedTarget { slot, index, signature }));
         let path = &unit.written.path;
         expanded.keys.push(names.exact(path, node.kind, &node.module, &node.name, node.arity));
         expanded.nodes.push(node);
@@ -196,7 +198,7 @@ fn define(names: &Names, slot: u32, unit: &Unit, made: Made, expanded: &mut Expa
     expanded.entries.sort_unstable();
 }
 
-impl Context {
+impl UnitContext {
     /// The full name of a module that the file itself does not explain, if a `use` brought in an alias for it.
     pub(in crate::graph) fn unalias(&self, written: &str) -> Option<Arc<str>> {
         let (first, rest) = written.split_at(written.find('.').unwrap_or(written.len()));

@@ -7,13 +7,13 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expand::expand;
-use super::names::{Class, Names};
+use super::names::{Class, NameTable};
 use super::resolve::resolve;
 use super::shards::{Key, Shards};
-use super::source::Source;
+use super::source::GraphInput;
 use super::std_lib::{self, Known};
-use super::unit::{Context, Expanded, Resolved, Signature, Target, Unit, Written};
-use super::view::View;
+use super::unit::{Expanded, Resolved, ResolvedTarget, Signature, Unit, UnitContext, Written};
+use super::view::GraphView;
 use crate::graph::{Edge, LinkKind, Relation, Symbol, SymbolId};
 use crate::syntax::{Basis, DefinitionKind, FileFacts};
 
@@ -26,7 +26,7 @@ pub struct CodeGraph {
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::graph) struct Inner {
-    names: Names,
+    names: NameTable,
     /// By slot: a file keeps its slot from version to version.
     units: Vec<Option<Arc<Unit>>>,
     free: Vec<u32>,
@@ -35,7 +35,7 @@ pub(in crate::graph) struct Inner {
     /// Of each slot its place in the order.
     ranks: Vec<u32>,
     /// What each name stands for.
-    table: Shards<Target>,
+    table: Shards<ResolvedTarget>,
     /// Where each node is, as slot and number; more than one where a name is defined twice.
     nodes: Shards<(u32, u32)>,
     /// The slots of the units that were made by looking up a name.
@@ -45,10 +45,10 @@ pub(in crate::graph) struct Inner {
 impl CodeGraph {
     /// The graph of all files, given by path. The order in which they come does not matter; of two with one path the
     /// later one counts.
-    pub fn build<P: Into<Arc<str>>, F: Into<Source>>(files: impl IntoIterator<Item = (P, F)>) -> Self {
-        let files: BTreeMap<Arc<str>, Source> =
+    pub fn build<P: Into<Arc<str>>, F: Into<GraphInput>>(files: impl IntoIterator<Item = (P, F)>) -> Self {
+        let files: BTreeMap<Arc<str>, GraphInput> =
             files.into_iter().map(|(path, facts)| (path.into(), facts.into())).collect();
-        let names = Names::default();
+        let names = NameTable::default();
         let files: Vec<_> = files.into_iter().collect();
         let written: Vec<_> = files
             .into_par_iter()
@@ -65,14 +65,14 @@ impl CodeGraph {
 
         let mut table =
             Shards::of(units.iter().flatten().flat_map(|unit| unit.written.entries.iter().copied()));
-        let view = View { units: &units, table: &table, names: &names };
+        let view = GraphView { units: &units, table: &table, names: &names };
         let expanded: Vec<_> = slots().map(|slot| Arc::new(expand(view, slot))).collect();
         for (unit, expanded) in units.iter_mut().flatten().zip(expanded) {
             expanded.entries.iter().for_each(|(key, target)| table.insert(*key, *target));
             Arc::make_mut(unit).expanded = expanded;
         }
 
-        let view = View { units: &units, table: &table, names: &names };
+        let view = GraphView { units: &units, table: &table, names: &names };
         let slots = || (0..units.len() as u32).into_par_iter();
         let resolved: Vec<_> = slots().map(|slot| Arc::new(resolve(view, slot))).collect();
         for (unit, resolved) in units.iter_mut().flatten().zip(resolved) {
@@ -92,11 +92,11 @@ impl CodeGraph {
 
     /// The graph after some files have changed: those with facts are new or different, those without are gone. It answers
     /// as [`CodeGraph::build`] of all files would.
-    pub fn updated<P: Into<Arc<str>>, F: Into<Source>>(
+    pub fn updated<P: Into<Arc<str>>, F: Into<GraphInput>>(
         &self,
         changes: impl IntoIterator<Item = (P, Option<F>)>,
     ) -> Self {
-        let changes: BTreeMap<Arc<str>, Option<Source>> =
+        let changes: BTreeMap<Arc<str>, Option<GraphInput>> =
             changes.into_iter().map(|(path, facts)| (path.into(), facts.map(Into::into))).collect();
         let mut next = Inner::clone(&self.inner);
         next.update(changes);
@@ -300,7 +300,7 @@ impl Inner {
         self.order.binary_search_by(|slot| path_of(slot).cmp(path))
     }
 
-    fn update(&mut self, changes: BTreeMap<Arc<str>, Option<Source>>) {
+    fn update(&mut self, changes: BTreeMap<Arc<str>, Option<GraphInput>>) {
         // First the names that are written in the changed files, then what that brings into files by `use`, then what
         // references mean; each step looks again only at files that looked up a name whose meaning changed.
         let mut changed = FxHashSet::default();
@@ -349,13 +349,13 @@ impl Inner {
         };
         touched.extend(readers(self, &changed, |unit| &unit.expanded.reads));
         for slot in sorted(&touched) {
-            let view = View { units: &self.units, table: &self.table, names: &self.names };
+            let view = GraphView { units: &self.units, table: &self.table, names: &self.names };
             let expanded = expand(view, slot);
             self.put_expanded(slot, expanded, &mut old, &mut changed);
         }
         again.extend(&touched);
         again.extend(readers(self, &changed, |unit| &unit.resolved.reads));
-        let view = View { units: &self.units, table: &self.table, names: &self.names };
+        let view = GraphView { units: &self.units, table: &self.table, names: &self.names };
         let resolved: Vec<_> =
             sorted(&again).into_par_iter().map(|slot| (slot, Arc::new(resolve(view, slot)))).collect();
         for (slot, resolved) in resolved {
@@ -375,7 +375,7 @@ impl Inner {
         &mut self,
         slot: u32,
         path: Arc<str>,
-        source: Source,
+        source: GraphInput,
         old: &mut Before,
         changed: &mut FxHashSet<Key>,
     ) {
@@ -458,16 +458,19 @@ fn sorted(slots: &FxHashSet<u32>) -> Vec<u32> {
     slots
 }
 
-fn contexts<'e>(names: &'e Names, expanded: &'e Expanded) -> impl Iterator<Item = (Key, &'e Context)> {
+fn contexts<'e>(
+    names: &'e NameTable,
+    expanded: &'e Expanded,
+) -> impl Iterator<Item = (Key, &'e UnitContext)> {
     expanded.context.iter().map(|(module, context)| (names.key(Class::Context, module, ""), context))
 }
 
 /// Replaces entries of the table; the keys whose meaning changes are added to `changed`, but not those of definitions
 /// that only moved within their file.
 fn replace(
-    table: &mut Shards<Target>,
-    before: &[(Key, Target)],
-    after: &[(Key, Target)],
+    table: &mut Shards<ResolvedTarget>,
+    before: &[(Key, ResolvedTarget)],
+    after: &[(Key, ResolvedTarget)],
     changed: &mut FxHashSet<Key>,
 ) {
     let (gone, new) = differences(before, after);
@@ -477,8 +480,8 @@ fn replace(
 }
 
 /// The keys that mean something else after than before.
-fn renamed(before: &[(Key, Target)], after: &[(Key, Target)]) -> impl Iterator<Item = Key> {
-    let signatures = |entries: &[(Key, Target)]| {
+fn renamed(before: &[(Key, ResolvedTarget)], after: &[(Key, ResolvedTarget)]) -> impl Iterator<Item = Key> {
+    let signatures = |entries: &[(Key, ResolvedTarget)]| {
         let mut signatures: Vec<(Key, Signature)> =
             entries.iter().map(|(key, target)| (*key, target.signature)).collect();
         signatures.sort_unstable();

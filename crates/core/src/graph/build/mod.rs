@@ -18,5 +18,5 @@ mod resolve;
 mod graph;
 
 pub use graph::CodeGraph;
-pub use source::Source;
+pub use source::GraphInput;
 pub(crate) use std_lib::is_of_kernel;

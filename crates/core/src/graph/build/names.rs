@@ -49,9 +49,9 @@ impl Class {
 
 /// Makes keys of names. The seed is random, so that nobody can choose names that collide; no answer depends on it.
 #[derive(Clone, Debug, Default)]
-pub(in crate::graph) struct Names(RandomState);
+pub(in crate::graph) struct NameTable(RandomState);
 
-impl Names {
+impl NameTable {
     pub(in crate::graph) fn key(&self, class: Class, module: &str, name: &str) -> Key {
         self.0.hash_one((class, module, name))
     }

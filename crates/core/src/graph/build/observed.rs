@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::std_lib::{self, Known};
-use crate::compiled::{CompiledFile, CompiledModule, Function, Origin};
+use crate::compiled::{CompiledFile, CompiledFunction, CompiledModule, Origin};
 use crate::graph::Symbol;
 use crate::source::Span;
 use crate::syntax::{FileFacts, Reference};
@@ -37,7 +37,7 @@ pub(in crate::graph) struct Seen<'c> {
 }
 
 /// What the compiler says of a written call.
-pub(in crate::graph) enum Verdict<'c> {
+pub(in crate::graph) enum ObservedCall<'c> {
     /// It is this call.
     Is(&'c Arc<str>, u8),
     /// It was not compiled.
@@ -88,21 +88,21 @@ impl<'c> Observed<'c> {
         from: &Symbol,
         reference: &Reference,
         arity: u8,
-    ) -> Verdict<'c> {
+    ) -> ObservedCall<'c> {
         let caller = from.arity.filter(|_| from.is_callable()).map(|arity| (&*from.name, arity));
         if !self.modules.contains(&*from.module) || (caller.is_none() && !self.traced) {
-            return Verdict::Silent;
+            return ObservedCall::Silent;
         }
         if let Some((name, arity)) = caller
             && !self.functions.contains(&(&*from.module, name, arity))
         {
-            return Verdict::Absent;
+            return ObservedCall::Absent;
         }
         // What a macro of `Kernel` leaves behind may have its name: `to_string(x)` becomes `String.Chars.to_string(x)`.
         if reference.module.is_none()
             && std_lib::known("Kernel", &reference.name, arity) == Some(Known::Macro)
         {
-            return Verdict::Silent;
+            return ObservedCall::Silent;
         }
         let at = self.by_place.get(&(reference.span.line_start, &*reference.name)).into_iter().flatten();
         let fits = at.filter(|at| {
@@ -110,7 +110,9 @@ impl<'c> Observed<'c> {
             call.caller_module == &*from.module && call.caller == caller
         });
         let cost = |call: &Seen| (u8::abs_diff(call.arity, arity), call.found);
-        let Some(at) = fits.min_by_key(|at| cost(&self.calls[**at])).copied() else { return Verdict::Silent };
+        let Some(at) = fits.min_by_key(|at| cost(&self.calls[**at])).copied() else {
+            return ObservedCall::Silent;
+        };
         // The same call may be seen in both ways.
         let call = self.calls[at];
         let place = (call.line, &**call.name);
@@ -122,7 +124,7 @@ impl<'c> Observed<'c> {
         // What Elixir's own functions are replaced by is not what anybody wrote.
         let replaced = call.module.starts_with(':')
             && reference.module.as_ref().is_none_or(|module| !module.starts_with(':'));
-        if replaced { Verdict::Silent } else { Verdict::Is(call.module, call.arity) }
+        if replaced { ObservedCall::Silent } else { ObservedCall::Is(call.module, call.arity) }
     }
 
     /// The calls that are not written: macros made them.
@@ -132,7 +134,9 @@ impl<'c> Observed<'c> {
 }
 
 /// What macros made in a module, by the compiler's word: its functions that are not among the written ones.
-pub(in crate::graph) fn made(module: &CompiledModule) -> impl Iterator<Item = (&Function, Option<Arc<str>>)> {
+pub(in crate::graph) fn made(
+    module: &CompiledModule,
+) -> impl Iterator<Item = (&CompiledFunction, Option<Arc<str>>)> {
     module.functions.iter().filter_map(|function| {
         // These are in every module, or stand for what is written with defaults or was overridden.
         let of_compiler =

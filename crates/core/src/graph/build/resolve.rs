@@ -6,18 +6,18 @@ use rustc_hash::FxHashMap;
 
 use super::imports;
 use super::names::Class;
-use super::observed::{self, Observed, Verdict};
+use super::observed::{self, Observed, ObservedCall};
 use super::shards::Key;
 use super::std_lib::{self, Known};
 use super::templates::{embedded_folder, template_name};
-use super::unit::{Abroad, Context, Implemented, Link, Resolved, Target, Unit, route_size};
-use super::view::View;
+use super::unit::{Abroad, Implemented, Link, Resolved, ResolvedTarget, Unit, UnitContext, route_size};
+use super::view::GraphView;
 use crate::graph::{LinkKind, Symbol};
 use crate::source::Span;
 use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind, Shape};
 
 /// Resolves all references of the unit at `slot`.
-pub(in crate::graph) fn resolve(view: View, slot: u32) -> Resolved {
+pub(in crate::graph) fn resolve(view: GraphView, slot: u32) -> Resolved {
     let Some(unit) = view.unit(slot).filter(|unit| !unit.written.outside) else { return Resolved::default() };
     let mut resolver = Resolver {
         view,
@@ -45,7 +45,7 @@ pub(in crate::graph) fn resolve(view: View, slot: u32) -> Resolved {
 }
 
 struct Resolver<'v> {
-    view: View<'v>,
+    view: GraphView<'v>,
     slot: u32,
     unit: &'v Unit,
     /// For a template, the module that makes a function of it.
@@ -65,12 +65,12 @@ impl<'v> Resolver<'v> {
         key
     }
 
-    fn callable(&mut self, module: &str, name: &str, arity: u8) -> Option<Target> {
+    fn callable(&mut self, module: &str, name: &str, arity: u8) -> Option<ResolvedTarget> {
         let key = self.key(Class::Callable, module, name);
         self.view.taking(self.slot, key, arity)
     }
 
-    fn module(&mut self, module: &str) -> Option<Target> {
+    fn module(&mut self, module: &str) -> Option<ResolvedTarget> {
         let key = self.key(Class::Module, module, "");
         self.view.any(self.slot, key)
     }
@@ -104,7 +104,7 @@ impl<'v> Resolver<'v> {
         }
     }
 
-    fn context(&self, module: &str) -> Option<&'v Context> {
+    fn context(&self, module: &str) -> Option<&'v UnitContext> {
         match &self.home {
             Some((home, slot)) => self.view.unit(*slot)?.expanded.context.get(home),
             None => self.unit.expanded.context.get(module),
@@ -119,14 +119,14 @@ impl<'v> Resolver<'v> {
                 let compiled = matches!(reference.basis, Basis::Written | Basis::Conditional);
                 let verdict = match &mut self.observed {
                     Some(observed) if compiled => observed.verdict(from, reference, arity),
-                    _ => Verdict::Silent,
+                    _ => ObservedCall::Silent,
                 };
                 match (verdict, module) {
-                    (Verdict::Is(module, arity), _) => {
+                    (ObservedCall::Is(module, arity), _) => {
                         let reference = Reference { basis: Basis::Compiled, ..reference.clone() };
                         self.call_remote(node, module, arity, &reference);
                     }
-                    (Verdict::Absent, _) if reference.basis == Basis::Conditional => {}
+                    (ObservedCall::Absent, _) if reference.basis == Basis::Conditional => {}
                     (_, Some(module)) => self.call_remote(node, module, arity, reference),
                     (_, None) => self.call_local(node, from, arity, reference),
                 }
@@ -243,7 +243,14 @@ impl<'v> Resolver<'v> {
     }
 
     /// A call of something that is written, in the project or outside of it.
-    fn call(&mut self, node: u32, target: Target, module: &Arc<str>, arity: u8, reference: &Reference) {
+    fn call(
+        &mut self,
+        node: u32,
+        target: ResolvedTarget,
+        module: &Arc<str>,
+        arity: u8,
+        reference: &Reference,
+    ) {
         if self.view.unit(target.slot).is_some_and(|unit| unit.written.outside) {
             return self.call_abroad(node, module.clone(), reference, arity, reference.basis);
         }
@@ -378,7 +385,7 @@ impl<'v> Resolver<'v> {
     }
 
     /// The module of this name, if it is of the project.
-    fn own_module(&mut self, module: &str) -> Option<Target> {
+    fn own_module(&mut self, module: &str) -> Option<ResolvedTarget> {
         self.module(module)
             .filter(|target| self.view.unit(target.slot).is_some_and(|unit| !unit.written.outside))
     }
@@ -407,14 +414,14 @@ impl<'v> Resolver<'v> {
         }
     }
 
-    fn link_written(&mut self, node: u32, target: Target, kind: LinkKind, reference: &Reference) {
+    fn link_written(&mut self, node: u32, target: ResolvedTarget, kind: LinkKind, reference: &Reference) {
         let basis =
             if self.is_guessed(target) { reference.basis.max(Basis::Convention) } else { reference.basis };
         self.link(node, target, kind, reference.span, basis, false, 0);
     }
 
     /// Whether a definition is only taken for one.
-    fn is_guessed(&self, target: Target) -> bool {
+    fn is_guessed(&self, target: ResolvedTarget) -> bool {
         let written = self.view.unit(target.slot).map(|unit| &unit.written);
         let definition = written
             .and_then(|written| written.facts.definitions.get(written.definition_of(target.index)? as usize));
@@ -425,7 +432,7 @@ impl<'v> Resolver<'v> {
     fn link(
         &mut self,
         node: u32,
-        target: Target,
+        target: ResolvedTarget,
         kind: LinkKind,
         site: Span,
         basis: Basis,

@@ -7,7 +7,7 @@ use crate::syntax::FileFacts;
 
 /// What the graph is made from, for each file.
 #[derive(Clone, Debug, Default)]
-pub struct Source {
+pub struct GraphInput {
     /// What is written in it.
     pub facts: Arc<FileFacts>,
     /// What the compiler said of just this text.
@@ -17,13 +17,13 @@ pub struct Source {
     pub outside: bool,
 }
 
-impl From<Arc<FileFacts>> for Source {
+impl From<Arc<FileFacts>> for GraphInput {
     fn from(facts: Arc<FileFacts>) -> Self {
-        Source { facts, compiled: None, outside: false }
+        GraphInput { facts, compiled: None, outside: false }
     }
 }
 
-impl From<FileFacts> for Source {
+impl From<FileFacts> for GraphInput {
     fn from(facts: FileFacts) -> Self {
         Arc::new(facts).into()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::unit::{Import, Injected, Injection};
+use super::unit::{ImportInForce, Injected, Injection};
 use crate::syntax::DefinitionKind;
 
 /// A line for each module, sorted: its name, then its functions and macros, written by `scripts/std_lib.exs` for Elixir
@@ -99,7 +99,7 @@ pub(in crate::graph) fn injection(module: &str, macro_name: &str) -> Injection {
         "Plug.Test" => &["Plug.Test", "Plug.Conn"],
         _ => &[],
     };
-    let import = |module: &&str| Import { module: Arc::from(*module), only: None, except: Vec::new() };
+    let import = |module: &&str| ImportInForce { module: Arc::from(*module), only: None, except: Vec::new() };
     injection.imports = imports.iter().map(import).collect();
     if matches!(module, "Agent" | "DynamicSupervisor" | "GenServer" | "Supervisor" | "Task") {
         let (name, public) = ("child_spec".into(), true);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::names::{Class, Names};
+use super::names::{Class, NameTable};
 use super::shards::Key;
 use super::templates::embedded_folder;
 use crate::compiled::CompiledFile;
-use crate::graph::{LinkKind, Source, Symbol, SymbolId};
+use crate::graph::{GraphInput, LinkKind, Symbol, SymbolId};
 use crate::source::Span;
 use crate::syntax::{Basis, Definition, DefinitionKind, FileFacts, Reference, ReferenceKind};
 
@@ -46,7 +46,7 @@ impl Unit {
 
 /// What a name stands for: a definition, and what those who refer to it need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::graph) struct Target {
+pub(in crate::graph) struct ResolvedTarget {
     pub(in crate::graph) slot: u32,
     /// The number of the node in its unit.
     pub(in crate::graph) index: u32,
@@ -80,7 +80,7 @@ pub(in crate::graph) struct Written {
     /// Where the nodes of each definition begin: an implementation for several types has one for each.
     first: Vec<u32>,
     /// The names that it defines.
-    pub(in crate::graph) entries: Vec<(Key, Target)>,
+    pub(in crate::graph) entries: Vec<(Key, ResolvedTarget)>,
     /// What its macros and functions bring into the modules that use them, by the key of their name.
     pub(in crate::graph) injections: FxHashMap<Key, Injection>,
     /// The node that stands for the file itself, if something stands outside of all definitions.
@@ -90,7 +90,7 @@ pub(in crate::graph) struct Written {
 /// What quoted code brings into the module that uses it. Without places, so that it only changes when it matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::graph) struct Injection {
-    pub(in crate::graph) imports: Vec<Import>,
+    pub(in crate::graph) imports: Vec<ImportInForce>,
     pub(in crate::graph) aliases: Vec<(Arc<str>, Arc<str>)>,
     pub(in crate::graph) definitions: Vec<Injected>,
     pub(in crate::graph) behaviours: Vec<Arc<str>>,
@@ -100,7 +100,7 @@ pub(in crate::graph) struct Injection {
 
 /// An import in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::graph) struct Import {
+pub(in crate::graph) struct ImportInForce {
     pub(in crate::graph) module: Arc<str>,
     pub(in crate::graph) only: Option<Vec<(Arc<str>, u8)>>,
     pub(in crate::graph) except: Vec<(Arc<str>, u8)>,
@@ -122,17 +122,17 @@ pub(in crate::graph) struct Expanded {
     /// Definitions that macros make, in order of module, name and arity.
     pub(in crate::graph) nodes: Vec<Symbol>,
     pub(in crate::graph) keys: Vec<Key>,
-    pub(in crate::graph) entries: Vec<(Key, Target)>,
+    pub(in crate::graph) entries: Vec<(Key, ResolvedTarget)>,
     /// For each module of the file what its `use`s bring.
-    pub(in crate::graph) context: FxHashMap<Arc<str>, Context>,
+    pub(in crate::graph) context: FxHashMap<Arc<str>, UnitContext>,
     /// The names that this was looked up by, sorted.
     pub(in crate::graph) reads: Vec<Key>,
 }
 
 /// What is in force in a module by its `use`s.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::graph) struct Context {
-    pub(in crate::graph) imports: Vec<Import>,
+pub(in crate::graph) struct UnitContext {
+    pub(in crate::graph) imports: Vec<ImportInForce>,
     pub(in crate::graph) aliases: FxHashMap<Arc<str>, Arc<str>>,
     /// With the reason to believe in each.
     pub(in crate::graph) behaviours: Vec<(Arc<str>, Basis)>,
@@ -220,7 +220,7 @@ pub(in crate::graph) struct Implemented {
 }
 
 impl Written {
-    pub(in crate::graph) fn new(path: Arc<str>, source: Source, slot: u32, names: &Names) -> Self {
+    pub(in crate::graph) fn new(path: Arc<str>, source: GraphInput, slot: u32, names: &NameTable) -> Self {
         let facts = source.facts;
         let mut written = Written {
             path,
@@ -255,7 +255,7 @@ impl Written {
         }
     }
 
-    fn define(&mut self, slot: u32, names: &Names) {
+    fn define(&mut self, slot: u32, names: &NameTable) {
         let facts = self.facts.clone();
         // `defimpl P, for: [A, B]` defines one module for each target; the facts name the first.
         let mut targets: FxHashMap<&str, Vec<Arc<str>>> = FxHashMap::default();
@@ -309,7 +309,7 @@ impl Written {
     fn define_one(
         &mut self,
         slot: u32,
-        names: &Names,
+        names: &NameTable,
         definition: &Definition,
         module: Arc<str>,
         shapes: u64,
@@ -342,7 +342,7 @@ impl Written {
     }
 
     /// The key by which others look a node up; none for what nothing can refer to.
-    pub(in crate::graph) fn name_of(&self, node: &Symbol, names: &Names) -> Option<Key> {
+    pub(in crate::graph) fn name_of(&self, node: &Symbol, names: &NameTable) -> Option<Key> {
         match Class::of(node.kind) {
             Class::Module => Some(names.key(Class::Module, &node.module, "")),
             Class::Schema => Some(names.key(Class::Schema, "", &node.name)),
@@ -365,11 +365,11 @@ impl Written {
     }
 
     fn entry(&mut self, key: Key, slot: u32, index: u32, signature: Signature) {
-        self.entries.push((key, Target { slot, index, signature }));
+        self.entries.push((key, ResolvedTarget { slot, index, signature }));
     }
 
     /// Collects what each function's or macro's quoted code brings along.
-    fn inject(&mut self, facts: &FileFacts, names: &Names) {
+    fn inject(&mut self, facts: &FileFacts, names: &NameTable) {
         let mut injections: FxHashMap<Key, Injection> = FxHashMap::default();
         let key = |by: u32| {
             let by = facts.definitions.get(by as usize)?;
@@ -378,7 +378,7 @@ impl Written {
         for import in &facts.imports {
             let Some(key) = import.injected_by.and_then(key) else { continue };
             let (module, only) = (import.module.clone(), import.only.clone());
-            let import = Import { module, only, except: import.except.clone() };
+            let import = ImportInForce { module, only, except: import.except.clone() };
             injections.entry(key).or_default().imports.push(import);
         }
         for alias in &facts.injected_aliases {
@@ -444,7 +444,7 @@ impl Written {
 
 impl Signature {
     /// Where a module is found by something else than its name.
-    fn of_module(names: &Names, module: &str) -> Self {
+    fn of_module(names: &NameTable, module: &str) -> Self {
         Signature { least: 0, most: 0, public: true, shapes: names.key(Class::Module, module, "") }
     }
 }

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::layout::arrange;
 use super::svg::{self, Arrow, Card, Drawing, Look};
-use crate::graph::ask::dense::{Dense, Modules, Tie};
+use crate::graph::ask::dense::{Modules, NumberedGraph, Tie};
 use crate::graph::{CodeGraph, LinkKind, Symbol, SymbolId};
 use crate::syntax::DefinitionKind;
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -44,7 +44,7 @@ impl CodeGraph {
     /// [`ErrorKind::Limit`] when there would be more than `max_nodes` boxes or far too many arrows, and those of
     /// [`Cancel::check`].
     pub fn picture(&self, picture: &Picture, cancel: &Cancel) -> Result<String> {
-        let mut dense = Dense::of(self, &picture.kinds);
+        let mut dense = NumberedGraph::of(self, &picture.kinds);
         let chosen: Option<FxHashSet<usize>> = picture
             .symbols
             .as_ref()
@@ -160,7 +160,7 @@ fn module_card(name: &str, symbol: Option<&Symbol>) -> Card {
 }
 
 /// The first definition of each module.
-fn module_symbols(dense: &Dense) -> BTreeMap<&str, &Symbol> {
+fn module_symbols(dense: &NumberedGraph) -> BTreeMap<&str, &Symbol> {
     let mut symbols: BTreeMap<&str, &Symbol> = BTreeMap::new();
     for symbol in dense.symbols.iter().filter(|symbol| symbol.is_module()) {
         symbols.entry(&symbol.module).or_insert(symbol);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use crate::inference::jinja::{Budget, Template, Value, render};
+use crate::inference::jinja::{RenderBudget, Template, Value, render};
 use crate::inference::{ChatOptions, Message, Prompt};
 use crate::{Error, ErrorKind, Result};
 
@@ -59,7 +59,7 @@ impl ChatTemplate {
     fn render_as_given(&self, messages: &[Message], options: &ChatOptions) -> Result<Prompt> {
         let bytes = messages.iter().map(|message| message.role.len() + message.content.len()).sum::<usize>();
         let memory = MEMORY.saturating_add(bytes.saturating_mul(COPIES));
-        let budget = Budget::new(memory, WORK + bytes as u64, &options.cancel);
+        let budget = RenderBudget::new(memory, WORK + bytes as u64, &options.cancel);
         let variables = self.variables(&budget, messages, options).map_err(failed)?;
         let text = render(&self.template, &budget, variables, options.now).map_err(failed)?;
         let (text, outside) = text.into_parts();
@@ -68,7 +68,7 @@ impl ChatTemplate {
 
     fn variables(
         &self,
-        budget: &Rc<Budget>,
+        budget: &Rc<RenderBudget>,
         messages: &[Message],
         options: &ChatOptions,
     ) -> Result<Vec<(&'static str, Value)>> {

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::model::{KvCache, Model};
-use crate::inference::{Event, FinishReason, Generation, Request, Sampler, Utf8Stream, log_probability};
+use crate::inference::{
+    Event, FinishReason, Generation, GenerationRequest, Sampler, Utf8Stream, log_probability,
+};
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
 
@@ -14,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 /// Those of [`generate_with`], and of [`Model::cache`] if prompt and answer do not fit into the model's context.
 pub fn generate(
     model: &Model,
-    request: &Request,
+    request: &GenerationRequest,
     events: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     cancel: &Cancel,
 ) -> Result<Generation> {
@@ -32,7 +34,7 @@ pub fn generate(
 pub fn generate_with(
     model: &Model,
     cache: &mut KvCache,
-    request: &Request,
+    request: &GenerationRequest,
     events: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     cancel: &Cancel,
 ) -> Result<Generation> {

@@ -64,7 +64,7 @@ impl Gguf {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let opened = open(path, Links::Followed)?;
         let size = opened.metadata.len();
-        let mut reader = Reader { inner: BufReader::new(opened.file), position: 0, size };
+        let mut reader = HeaderReader { inner: BufReader::new(opened.file), position: 0, size };
         let (metadata, tensors) = header(&mut reader).map_err(|error| {
             Error::new(error.kind(), format!("{} cannot be loaded: {error}", path.display())).with_path(path)
         })?;
@@ -178,7 +178,7 @@ fn corrupt(message: impl std::fmt::Display) -> Error {
 
 type Header = (HashMap<String, Value>, HashMap<String, TensorInfo>);
 
-fn header<R: Read>(reader: &mut Reader<R>) -> Result<Header> {
+fn header<R: Read>(reader: &mut HeaderReader<R>) -> Result<Header> {
     if reader.size < 24 {
         return Err(corrupt("it is too short to be a GGUF file"));
     }
@@ -242,7 +242,7 @@ fn header<R: Read>(reader: &mut Reader<R>) -> Result<Header> {
     Ok((metadata, tensors))
 }
 
-fn tensor_info<R: Read>(reader: &mut Reader<R>) -> Result<(String, TensorInfo)> {
+fn tensor_info<R: Read>(reader: &mut HeaderReader<R>) -> Result<(String, TensorInfo)> {
     let name = reader.string(MAX_NAME)?;
     let rank = reader.u32()?;
     if !(1..=4).contains(&rank) {
@@ -323,7 +323,7 @@ fn scalar(kind: u32, raw: &[u8]) -> Value {
     }
 }
 
-fn value<R: Read>(reader: &mut Reader<R>, name: &str) -> Result<Value> {
+fn value<R: Read>(reader: &mut HeaderReader<R>, name: &str) -> Result<Value> {
     let unknown = |kind| corrupt(format!("its value {name:?} has the unknown kind {kind}"));
     match reader.u32()? {
         STRING => Ok(Value::String(reader.string(MAX_HEADER)?)),
@@ -347,7 +347,7 @@ fn value<R: Read>(reader: &mut Reader<R>, name: &str) -> Result<Value> {
     }
 }
 
-fn strings<R: Read>(reader: &mut Reader<R>, count: u64) -> Result<Value> {
+fn strings<R: Read>(reader: &mut HeaderReader<R>, count: u64) -> Result<Value> {
     // Each string takes at least the 8 bytes of its length.
     if count > reader.left() / 8 {
         return Err(corrupt(format!(
@@ -364,13 +364,13 @@ fn strings<R: Read>(reader: &mut Reader<R>, count: u64) -> Result<Value> {
 }
 
 /// Reads little-endian values and knows how much is left.
-struct Reader<R> {
+struct HeaderReader<R> {
     inner: R,
     position: u64,
     size: u64,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> HeaderReader<R> {
     fn left(&self) -> u64 {
         self.size.min(MAX_HEADER).saturating_sub(self.position)
     }

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::budget::Budget;
+use super::budget::RenderBudget;
 use super::text::Builder;
 use super::value::{List, Value};
 use super::{fault, methods};
 use crate::Result;
 
 /// What iterating over a value gives.
-pub(super) fn elements(budget: &Rc<Budget>, value: &Value) -> Result<Rc<List>> {
+pub(super) fn elements(budget: &Rc<RenderBudget>, value: &Value) -> Result<Rc<List>> {
     let items = match value {
         Value::List(list) => return Ok(list.clone()),
         Value::Undefined => Vec::new(),
@@ -33,7 +33,7 @@ pub(super) fn elements(budget: &Rc<Budget>, value: &Value) -> Result<Rc<List>> {
 }
 
 /// `value[key]`, which is undefined where there is none.
-pub(super) fn item(budget: &Rc<Budget>, value: &Value, key: &Value) -> Result<Value> {
+pub(super) fn item(budget: &Rc<RenderBudget>, value: &Value, key: &Value) -> Result<Value> {
     let found = match (value, key) {
         (Value::Undefined, _) => return Err(fault("an undefined value has no elements")),
         (Value::Map(map), key) => map.get(budget, key)?.cloned(),
@@ -66,7 +66,7 @@ fn place(index: i64, length: usize) -> Option<usize> {
 
 /// `value[start:end:step]`
 pub(super) fn slice(
-    budget: &Rc<Budget>,
+    budget: &Rc<RenderBudget>,
     value: &Value,
     [start, end, step]: [Option<i64>; 3],
 ) -> Result<Value> {

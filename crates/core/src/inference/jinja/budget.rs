@@ -12,7 +12,7 @@ const LOOK: u64 = 1024;
 const BYTES: usize = 32;
 
 /// The memory that values of one rendering may hold at a time, and the work that it may do in all.
-pub(crate) struct Budget {
+pub(crate) struct RenderBudget {
     ceiling: usize,
     memory: Cell<usize>,
     work: Cell<u64>,
@@ -20,10 +20,10 @@ pub(crate) struct Budget {
     cancel: Cancel,
 }
 
-impl Budget {
+impl RenderBudget {
     pub(crate) fn new(memory: usize, work: u64, cancel: &Cancel) -> Rc<Self> {
         let (ceiling, cancel) = (memory, cancel.clone());
-        Rc::new(Budget {
+        Rc::new(RenderBudget {
             ceiling,
             memory: Cell::new(memory),
             work: Cell::new(work),
@@ -63,7 +63,7 @@ impl Budget {
 
 /// Memory that was taken from a budget. It goes back when the value is dropped that it was taken for.
 pub(super) struct Charge {
-    budget: Rc<Budget>,
+    budget: Rc<RenderBudget>,
     bytes: usize,
 }
 
@@ -79,7 +79,7 @@ impl Charge {
         self.budget.look(bytes)
     }
 
-    pub(super) fn budget(&self) -> &Rc<Budget> {
+    pub(super) fn budget(&self) -> &Rc<RenderBudget> {
         &self.budget
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::access::{elements, item};
 use super::arguments::{Arguments, flag, integer, text, text_if_given};
-use super::budget::Budget;
+use super::budget::RenderBudget;
 use super::methods;
 use super::state::{Rendering, attribute_path};
 use super::syntax::{Comparison, Operator};
@@ -192,7 +192,7 @@ pub(super) fn filter<'t>(
 }
 
 /// Filters that take no arguments.
-fn plain(budget: &Rc<Budget>, name: &str, value: Value) -> Result<Value> {
+fn plain(budget: &Rc<RenderBudget>, name: &str, value: Value) -> Result<Value> {
     match name {
         "safe" | "string" => Ok(Value::Text(printed(budget, &value)?)),
         "list" => Ok(Value::List(elements(budget, &value)?)),
@@ -250,7 +250,7 @@ fn plain(budget: &Rc<Budget>, name: &str, value: Value) -> Result<Value> {
 }
 
 /// The value as it is printed.
-fn printed(budget: &Rc<Budget>, value: &Value) -> Result<Rc<Text>> {
+fn printed(budget: &Rc<RenderBudget>, value: &Value) -> Result<Rc<Text>> {
     if let Value::Text(text) = value {
         return Ok(text.clone());
     }
@@ -259,7 +259,7 @@ fn printed(budget: &Rc<Budget>, value: &Value) -> Result<Rc<Text>> {
     Ok(Rc::new(out.finish()))
 }
 
-fn length(budget: &Budget, value: &Value) -> Result<usize> {
+fn length(budget: &RenderBudget, value: &Value) -> Result<usize> {
     match value {
         Value::Text(text) => {
             budget.look(text.len())?;
@@ -274,7 +274,7 @@ fn length(budget: &Budget, value: &Value) -> Result<usize> {
 
 /// The list of what `change` makes of each element.
 fn each(
-    budget: &Rc<Budget>,
+    budget: &Rc<RenderBudget>,
     value: &Value,
     mut change: impl FnMut(&Value) -> Result<Option<Value>>,
 ) -> Result<Value> {
@@ -350,7 +350,7 @@ fn sorted(
     Ok(keyed.into_iter().map(|(_, item)| item).collect())
 }
 
-fn number(budget: &Budget, name: &str, value: &Value, arguments: Arguments<'_>) -> Result<Value> {
+fn number(budget: &RenderBudget, name: &str, value: &Value, arguments: Arguments<'_>) -> Result<Value> {
     let whole = |number: f64| number.is_finite().then_some(Value::Int(number as i64));
     let (default, base) = if name == "int" {
         let [default, base] = arguments.take(name, ["default", "base"])?;
@@ -381,7 +381,7 @@ fn number(budget: &Budget, name: &str, value: &Value, arguments: Arguments<'_>) 
 }
 
 /// Lines with blanks before them.
-fn indent(budget: &Rc<Budget>, value: &Value, arguments: Arguments<'_>) -> Result<Value> {
+fn indent(budget: &Rc<RenderBudget>, value: &Value, arguments: Arguments<'_>) -> Result<Value> {
     let text = printed(budget, value)?;
     let [width, first, blank] = arguments.take("indent", ["width", "first", "blank"])?;
     let (first, blank) = (flag(first, false), flag(blank, false));
@@ -408,7 +408,7 @@ fn indent(budget: &Rc<Budget>, value: &Value, arguments: Arguments<'_>) -> Resul
     Ok(Value::Text(Rc::new(out.finish())))
 }
 
-fn to_json(budget: &Rc<Budget>, value: &Value, arguments: Arguments<'_>) -> Result<Value> {
+fn to_json(budget: &Rc<RenderBudget>, value: &Value, arguments: Arguments<'_>) -> Result<Value> {
     let [ascii, indent, separators, sorted] =
         arguments.take("tojson", ["ensure_ascii", "indent", "separators", "sort_keys"])?;
     let indent = match indent {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Budget, Template, Value, render};
+use super::{RenderBudget, Template, Value, render};
 use crate::Result;
 use crate::job::Cancel;
 
@@ -37,7 +37,7 @@ enum Json {
 }
 
 impl Json {
-    fn value(&self, budget: &Rc<Budget>) -> Result<Value> {
+    fn value(&self, budget: &Rc<RenderBudget>) -> Result<Value> {
         Ok(match self {
             Json::Null => Value::None,
             Json::Bool(value) => Value::Bool(*value),
@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
 fn rendered(template: &str, context: &Json, now: i64) -> Result<String> {
     let template = Template::new(template)?;
-    let budget = Budget::new(16 << 20, 1_000_000, &Cancel::new());
+    let budget = RenderBudget::new(16 << 20, 1_000_000, &Cancel::new());
     let Json::Map(entries) = context else { panic!("a context is a mapping") };
     let names = ["messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"];
     let mut variables = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Budget, Template, Value, render};
+use super::{RenderBudget, Template, Value, render};
 use crate::allocated::most_held;
 use crate::job::Cancel;
 use crate::{ErrorKind, Result};
@@ -128,7 +128,7 @@ fn programs() -> Vec<(String, ErrorKind)> {
 
 fn run(source: &str, cancel: &Cancel) -> Result<String> {
     let template = Template::new(source)?;
-    let budget = Budget::new(MEMORY, WORK, cancel);
+    let budget = RenderBudget::new(MEMORY, WORK, cancel);
     let content = Value::text(&budget, "Hi", true)?;
     let message = Value::map(&budget, vec![(Value::text(&budget, "content", false)?, content)])?;
     let messages = Value::list(&budget, vec![message])?;
@@ -187,7 +187,7 @@ fn memory_that_is_free_again_can_be_taken_again() {
     let source = "{% for i in range(200) %}{% set x = 'abcdefgh' * 100000 %}{% endfor %}{{ x is defined }}";
     assert_eq!(run(source, &Cancel::new()).unwrap_err().kind(), ErrorKind::Limit);
     let template = Template::new(source).unwrap();
-    let budget: Rc<Budget> = Budget::new(MEMORY, 1 << 40, &Cancel::new());
+    let budget: Rc<RenderBudget> = RenderBudget::new(MEMORY, 1 << 40, &Cancel::new());
     assert_eq!(render(&template, &budget, Vec::new(), None).unwrap().as_str(), "False");
 }
 

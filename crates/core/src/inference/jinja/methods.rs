@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::arguments::{Arguments, integer, text, text_if_given};
-use super::budget::{Budget, Charge};
+use super::budget::{Charge, RenderBudget};
 use super::lexer::is_space;
 use super::text::{Builder, Text};
 use super::value::{List, Map, Value};
@@ -13,7 +13,7 @@ use crate::Result;
 
 /// Calls a method; `None` if there is none of this name.
 pub(super) fn call(
-    budget: &Rc<Budget>,
+    budget: &Rc<RenderBudget>,
     value: &Value,
     name: &str,
     arguments: Arguments<'_>,
@@ -26,7 +26,12 @@ pub(super) fn call(
     }
 }
 
-fn of_map(budget: &Rc<Budget>, map: &Map, name: &str, arguments: Arguments<'_>) -> Result<Option<Value>> {
+fn of_map(
+    budget: &Rc<RenderBudget>,
+    map: &Map,
+    name: &str,
+    arguments: Arguments<'_>,
+) -> Result<Option<Value>> {
     let room = || budget.take(map.entries.len() * size_of::<Value>());
     Ok(Some(match name {
         "get" => {
@@ -53,7 +58,7 @@ fn of_map(budget: &Rc<Budget>, map: &Map, name: &str, arguments: Arguments<'_>) 
 }
 
 /// The pairs of a mapping.
-pub(super) fn items(budget: &Rc<Budget>, map: &Map) -> Result<Value> {
+pub(super) fn items(budget: &Rc<RenderBudget>, map: &Map) -> Result<Value> {
     let mut pairs = Vec::new();
     for (key, value) in &map.entries {
         pairs.push(Value::sequence(budget, vec![key.clone(), value.clone()], true)?);
@@ -61,7 +66,12 @@ pub(super) fn items(budget: &Rc<Budget>, map: &Map) -> Result<Value> {
     Value::list(budget, pairs)
 }
 
-fn of_list(budget: &Rc<Budget>, list: &List, name: &str, arguments: Arguments<'_>) -> Result<Option<Value>> {
+fn of_list(
+    budget: &Rc<RenderBudget>,
+    list: &List,
+    name: &str,
+    arguments: Arguments<'_>,
+) -> Result<Option<Value>> {
     if !matches!(name, "index" | "count") {
         return Ok(None);
     }
@@ -83,7 +93,7 @@ fn of_list(budget: &Rc<Budget>, list: &List, name: &str, arguments: Arguments<'_
 }
 
 fn of_text(
-    budget: &Rc<Budget>,
+    budget: &Rc<RenderBudget>,
     receiver: &Rc<Text>,
     name: &str,
     arguments: Arguments<'_>,
@@ -257,7 +267,7 @@ pub(super) fn cut(receiver: &Rc<Text>, range: Range<usize>) -> Result<Value> {
     Ok(Value::Text(Rc::new(receiver.slice(range)?)))
 }
 
-fn pieces(budget: &Rc<Budget>, receiver: &Rc<Text>, ranges: Vec<Range<usize>>) -> Result<Value> {
+fn pieces(budget: &Rc<RenderBudget>, receiver: &Rc<Text>, ranges: Vec<Range<usize>>) -> Result<Value> {
     let mut pieces = Vec::new();
     for range in ranges {
         pieces.push(cut(receiver, range)?);
@@ -267,7 +277,7 @@ fn pieces(budget: &Rc<Budget>, receiver: &Rc<Text>, ranges: Vec<Range<usize>>) -
 
 /// Where `string` stands without the white space, or `chars`, at its ends.
 pub(super) fn trimmed(
-    budget: &Budget,
+    budget: &RenderBudget,
     string: &str,
     chars: Option<&Text>,
     start: bool,
@@ -330,7 +340,7 @@ fn split_words(string: &str, most: usize, from_end: bool) -> Vec<Range<usize>> {
 type Line = (Range<usize>, usize);
 
 /// The lines of a text, and the charge for their list.
-pub(super) fn lines(budget: &Rc<Budget>, string: &str) -> Result<(Vec<Line>, Charge)> {
+pub(super) fn lines(budget: &Rc<RenderBudget>, string: &str) -> Result<(Vec<Line>, Charge)> {
     let count = 1 + string.chars().filter(|char| breaks_line(*char)).count();
     let room = budget.take(count * size_of::<Line>())?;
     let mut lines = Vec::with_capacity(count);

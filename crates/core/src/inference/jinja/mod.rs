@@ -29,7 +29,7 @@ mod state;
 mod tests;
 mod write;
 
-pub(super) use budget::Budget;
+pub(super) use budget::RenderBudget;
 pub(super) use run::render;
 pub(super) use syntax::Template;
 pub(super) use value::Value;

@@ -3,14 +3,19 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::budget::Budget;
+use super::budget::RenderBudget;
 use super::syntax::{Comparison, Operator};
 use super::text::Builder;
 use super::value::Value;
 use super::{fault, format};
 use crate::{Error, Result};
 
-pub(super) fn apply(budget: &Rc<Budget>, operator: Operator, left: &Value, right: &Value) -> Result<Value> {
+pub(super) fn apply(
+    budget: &Rc<RenderBudget>,
+    operator: Operator,
+    left: &Value,
+    right: &Value,
+) -> Result<Value> {
     match (operator, left, right) {
         (Operator::Add, Value::Text(a), Value::Text(b)) => {
             let mut builder = Builder::new(budget)?;
@@ -85,7 +90,7 @@ fn done(operator: Operator) -> &'static str {
     }
 }
 
-fn repeat(budget: &Rc<Budget>, value: &Value, times: i64) -> Result<Value> {
+fn repeat(budget: &Rc<RenderBudget>, value: &Value, times: i64) -> Result<Value> {
     let times = usize::try_from(times).unwrap_or(0);
     match value {
         Value::Text(text) => {
@@ -119,7 +124,12 @@ pub(super) fn negative(value: &Value) -> Result<Value> {
     }
 }
 
-pub(super) fn compare(budget: &Budget, comparison: Comparison, left: &Value, right: &Value) -> Result<bool> {
+pub(super) fn compare(
+    budget: &RenderBudget,
+    comparison: Comparison,
+    left: &Value,
+    right: &Value,
+) -> Result<bool> {
     let ordered = |wanted: &[Ordering]| Ok(wanted.contains(&order(budget, left, right)?));
     match comparison {
         Comparison::Equal => equal(budget, left, right),
@@ -133,7 +143,7 @@ pub(super) fn compare(budget: &Budget, comparison: Comparison, left: &Value, rig
     }
 }
 
-pub(super) fn equal(budget: &Budget, left: &Value, right: &Value) -> Result<bool> {
+pub(super) fn equal(budget: &RenderBudget, left: &Value, right: &Value) -> Result<bool> {
     budget.work(1)?;
     Ok(match (left, right) {
         (Value::Undefined, Value::Undefined) | (Value::None, Value::None) => true,
@@ -173,7 +183,7 @@ pub(super) fn equal(budget: &Budget, left: &Value, right: &Value) -> Result<bool
     })
 }
 
-pub(super) fn order(budget: &Budget, left: &Value, right: &Value) -> Result<Ordering> {
+pub(super) fn order(budget: &RenderBudget, left: &Value, right: &Value) -> Result<Ordering> {
     budget.work(1)?;
     let unordered = || -> Error { fault(format!("{} and {} have no order", left.kind(), right.kind())) };
     match (left, right) {
@@ -201,7 +211,7 @@ pub(super) fn order(budget: &Budget, left: &Value, right: &Value) -> Result<Orde
 }
 
 /// Whether `part` is in `whole`.
-pub(super) fn contains(budget: &Budget, whole: &Value, part: &Value) -> Result<bool> {
+pub(super) fn contains(budget: &RenderBudget, whole: &Value, part: &Value) -> Result<bool> {
     match (whole, part) {
         (Value::Text(whole), Value::Text(part)) => {
             budget.look(whole.len() + part.len())?;

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use super::access::{elements, item, slice};
 use super::arguments::{Arguments, text};
-use super::budget::Budget;
+use super::budget::RenderBudget;
 use super::state::{Loop, NAMESPACE, Namespace, Rendering};
 use super::syntax::{Expr, Given, Macro, Node, Postfix, Target, Template};
 use super::text::{Builder, Text};
-use super::value::{Function, List, Value};
+use super::value::{BuiltinFunction, List, Value};
 use super::{clock, fault, filters, methods, operators, tests, write};
 use crate::Result;
 
@@ -23,7 +23,7 @@ const LONGEST_RANGE: i64 = 100_000;
 /// of [`crate::Cancel::check`].
 pub(crate) fn render(
     template: &Template,
-    budget: &Rc<Budget>,
+    budget: &Rc<RenderBudget>,
     variables: Vec<(&'static str, Value)>,
     now: Option<i64>,
 ) -> Result<Text> {
@@ -390,11 +390,11 @@ impl<'t> Rendering<'t> {
     fn call(&mut self, callable: &Value, arguments: Arguments<'t>) -> Result<Value> {
         match callable {
             Value::Macro(number) => self.call_macro(&self.template.macros[*number], arguments),
-            Value::Function(Function::Range) => {
+            Value::Function(BuiltinFunction::Range) => {
                 let [first, second, step] = arguments.take("range", ["start", "stop", "step"])?;
                 range(&self.budget, [first, second, step])
             }
-            Value::Function(Function::Namespace) => {
+            Value::Function(BuiltinFunction::Namespace) => {
                 let [entries] = Arguments { positional: arguments.positional, named: Vec::new() }
                     .take("namespace", ["entries"])?;
                 let number = self.namespaces.len();
@@ -412,7 +412,7 @@ impl<'t> Rendering<'t> {
                 }
                 Ok(Value::Namespace(number))
             }
-            Value::Function(Function::Dict) => {
+            Value::Function(BuiltinFunction::Dict) => {
                 let mut pairs = Vec::new();
                 for from in arguments.positional {
                     match from {
@@ -425,14 +425,14 @@ impl<'t> Rendering<'t> {
                 }
                 Value::map(&self.budget, pairs)
             }
-            Value::Function(Function::RaiseException) => {
+            Value::Function(BuiltinFunction::RaiseException) => {
                 let [message] = arguments.take("raise_exception", ["message"])?;
                 let mut out = Builder::new(&self.budget)?;
                 write::display(&mut out, &message.unwrap_or(Value::Undefined))?;
                 let refused = out.finish();
                 Err(fault(format!("it refuses them: {}", shortened(refused.as_str()))))
             }
-            Value::Function(Function::StrftimeNow) => {
+            Value::Function(BuiltinFunction::StrftimeNow) => {
                 let [format] = arguments.take("strftime_now", ["format"])?;
                 let format = text("strftime_now", format)?;
                 let _room = self.budget.take(format.len().saturating_mul(16))?;
@@ -486,7 +486,7 @@ fn shortened(message: &str) -> &str {
     &message[..message.floor_char_boundary(500.min(message.len()))]
 }
 
-fn range(budget: &Rc<Budget>, given: [Option<Value>; 3]) -> Result<Value> {
+fn range(budget: &Rc<RenderBudget>, given: [Option<Value>; 3]) -> Result<Value> {
     let mut bounds = Vec::new();
     for value in given.into_iter().flatten() {
         let bound = value.integer();

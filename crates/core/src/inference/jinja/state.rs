@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::access::item;
-use super::budget::{Budget, Charge};
+use super::budget::{Charge, RenderBudget};
 use super::fault;
 use super::syntax::Template;
-use super::value::{Function, List, Value};
+use super::value::{BuiltinFunction, List, Value};
 use crate::Result;
 
 /// How deep statements, expressions and calls of macros may nest while a template runs.
@@ -16,7 +16,7 @@ pub(super) const NAMESPACE: usize = 64;
 
 /// A rendering.
 pub(super) struct Rendering<'t> {
-    pub(super) budget: Rc<Budget>,
+    pub(super) budget: Rc<RenderBudget>,
     pub(super) template: &'t Template,
     pub(super) now: Option<i64>,
     /// Variables, from the template's own to those of the innermost loop.
@@ -42,7 +42,7 @@ pub(super) struct Namespace {
 impl<'t> Rendering<'t> {
     pub(super) fn new(
         template: &'t Template,
-        budget: &Rc<Budget>,
+        budget: &Rc<RenderBudget>,
         variables: Vec<(&'static str, Value)>,
         now: Option<i64>,
     ) -> Self {
@@ -99,11 +99,11 @@ impl<'t> Rendering<'t> {
             }
         }
         Ok(match name {
-            "range" => Value::Function(Function::Range),
-            "namespace" => Value::Function(Function::Namespace),
-            "dict" => Value::Function(Function::Dict),
-            "raise_exception" => Value::Function(Function::RaiseException),
-            "strftime_now" if self.now.is_some() => Value::Function(Function::StrftimeNow),
+            "range" => Value::Function(BuiltinFunction::Range),
+            "namespace" => Value::Function(BuiltinFunction::Namespace),
+            "dict" => Value::Function(BuiltinFunction::Dict),
+            "raise_exception" => Value::Function(BuiltinFunction::RaiseException),
+            "strftime_now" if self.now.is_some() => Value::Function(BuiltinFunction::StrftimeNow),
             _ => Value::Undefined,
         })
     }

@@ -1,14 +1,19 @@
 //! Tests: `x is defined`.
 
 use super::arguments::Arguments;
-use super::budget::Budget;
+use super::budget::RenderBudget;
 use super::syntax::Comparison;
 use super::value::Value;
 use super::{fault, operators};
 use crate::Result;
 
 /// Whether `value` passes the test.
-pub(super) fn test(budget: &Budget, name: &str, value: &Value, arguments: Arguments<'_>) -> Result<bool> {
+pub(super) fn test(
+    budget: &RenderBudget,
+    name: &str,
+    value: &Value,
+    arguments: Arguments<'_>,
+) -> Result<bool> {
     let comparison = match name {
         "eq" | "equalto" | "sameas" | "==" => Some(Comparison::Equal),
         "ne" | "!=" => Some(Comparison::Unequal),

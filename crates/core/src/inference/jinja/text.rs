@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::budget::{Budget, Charge};
+use super::budget::{Charge, RenderBudget};
 use crate::Result;
 
 /// What a text takes beside its bytes.
@@ -21,7 +21,7 @@ pub(crate) struct Text {
 
 impl Text {
     /// A text that is all the template's, or all a message's.
-    pub(crate) fn new(budget: &Rc<Budget>, string: &str, foreign: bool) -> Result<Self> {
+    pub(crate) fn new(budget: &Rc<RenderBudget>, string: &str, foreign: bool) -> Result<Self> {
         let mut builder = Builder::new(budget)?;
         builder.push(string, foreign)?;
         Ok(builder.finish())
@@ -35,7 +35,7 @@ impl Text {
         self.string.len()
     }
 
-    pub(super) fn budget(&self) -> &Rc<Budget> {
+    pub(super) fn budget(&self) -> &Rc<RenderBudget> {
         self._charge.budget()
     }
 
@@ -97,11 +97,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(budget: &Rc<Budget>) -> Result<Self> {
+    pub(super) fn new(budget: &Rc<RenderBudget>) -> Result<Self> {
         Ok(Builder { string: String::new(), foreign: Vec::new(), charge: budget.take(OVERHEAD)? })
     }
 
-    pub(super) fn budget(&self) -> &Rc<Budget> {
+    pub(super) fn budget(&self) -> &Rc<RenderBudget> {
         self.charge.budget()
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::budget::{Budget, Charge};
+use super::budget::{Charge, RenderBudget};
 use super::fault;
 use super::text::Text;
 use crate::Result;
@@ -29,12 +29,12 @@ pub(crate) enum Value {
     Loop(usize),
     /// The number of a macro of the template.
     Macro(usize),
-    Function(Function),
+    Function(BuiltinFunction),
 }
 
 /// What every template may call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Function {
+pub(crate) enum BuiltinFunction {
     Range,
     Namespace,
     Dict,
@@ -58,22 +58,22 @@ pub(crate) struct Map {
 }
 
 impl Value {
-    pub(crate) fn text(budget: &Rc<Budget>, string: &str, foreign: bool) -> Result<Value> {
+    pub(crate) fn text(budget: &Rc<RenderBudget>, string: &str, foreign: bool) -> Result<Value> {
         Ok(Value::Text(Rc::new(Text::new(budget, string, foreign)?)))
     }
 
-    pub(crate) fn list(budget: &Rc<Budget>, items: Vec<Value>) -> Result<Value> {
+    pub(crate) fn list(budget: &Rc<RenderBudget>, items: Vec<Value>) -> Result<Value> {
         Value::sequence(budget, items, false)
     }
 
-    pub(super) fn sequence(budget: &Rc<Budget>, items: Vec<Value>, tuple: bool) -> Result<Value> {
+    pub(super) fn sequence(budget: &Rc<RenderBudget>, items: Vec<Value>, tuple: bool) -> Result<Value> {
         let charge = budget.take(OVERHEAD + items.capacity() * size_of::<Value>())?;
         let depth = deeper(items.iter())?;
         Ok(Value::List(Rc::new(List { items, tuple, depth, _charge: charge })))
     }
 
     /// A mapping. Where a key comes twice, the later value takes the place of the earlier.
-    pub(crate) fn map(budget: &Rc<Budget>, pairs: Vec<(Value, Value)>) -> Result<Value> {
+    pub(crate) fn map(budget: &Rc<RenderBudget>, pairs: Vec<(Value, Value)>) -> Result<Value> {
         let charge = budget.take(OVERHEAD + pairs.capacity() * size_of::<(Value, Value)>())?;
         let mut entries: Vec<(Value, Value)> = Vec::with_capacity(pairs.len());
         for (key, value) in pairs {
@@ -145,11 +145,11 @@ impl Value {
 }
 
 impl Map {
-    pub(super) fn get(&self, budget: &Budget, key: &Value) -> Result<Option<&Value>> {
+    pub(super) fn get(&self, budget: &RenderBudget, key: &Value) -> Result<Option<&Value>> {
         Ok(position(budget, &self.entries, key)?.map(|at| &self.entries[at].1))
     }
 
-    pub(super) fn get_name(&self, budget: &Budget, name: &str) -> Result<Option<&Value>> {
+    pub(super) fn get_name(&self, budget: &RenderBudget, name: &str) -> Result<Option<&Value>> {
         budget.work(1 + self.entries.len() / 4)?;
         let mut entries = self.entries.iter();
         let found = entries.find(|(key, _)| matches!(key, Value::Text(key) if key.as_str() == name));
@@ -157,7 +157,7 @@ impl Map {
     }
 }
 
-fn position(budget: &Budget, entries: &[(Value, Value)], key: &Value) -> Result<Option<usize>> {
+fn position(budget: &RenderBudget, entries: &[(Value, Value)], key: &Value) -> Result<Option<usize>> {
     if let Value::Text(wanted) = key {
         budget.work(entries.len() / 4)?;
         budget.look(wanted.len())?;

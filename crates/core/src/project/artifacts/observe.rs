@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::artifact::{Artifact, Said, modified};
 use super::table::CompiledFacts;
 use crate::compiled::CompiledModule;
-use crate::graph::Source;
+use crate::graph::GraphInput;
 use crate::job::Progress;
 use crate::project::Snapshot;
 use crate::source::{Diagnostic, Severity, WalkOptions, below, name, read_one};
@@ -175,7 +175,7 @@ impl Snapshot {
         if let Some(made) = self.graph_if_made() {
             let changes = different.into_iter().filter_map(|path| {
                 let facts = self.files.get(path)?.facts.shared().clone();
-                let source = Source { facts, compiled: after.get(path).cloned(), outside: false };
+                let source = GraphInput { facts, compiled: after.get(path).cloned(), outside: false };
                 Some((path.clone(), Some(source)))
             });
             let _ = graph.set(made.updated(changes));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::key::lowered;
 use super::*;
-use crate::retrieval::query::{Mention, mentions};
+use crate::retrieval::query::{QueryMention, mentions};
 use crate::retrieval::testing::{analysed, index_of};
 
 const TEXTS: [&str; 6] = [
@@ -118,7 +118,7 @@ proptest! {
     }
 }
 
-fn walk<'i>(index: &'i crate::retrieval::Index, symbols: &[Mention]) -> Vec<(u32, &'i Definition, f32)> {
+fn walk<'i>(index: &'i crate::retrieval::Index, symbols: &[QueryMention]) -> Vec<(u32, &'i Definition, f32)> {
     let mut found = Vec::new();
     for (at, entry) in index.chunk_table().entries().iter().enumerate() {
         for definition in &entry.facts.definitions {

@@ -11,8 +11,8 @@ use notify::{Config, Event, PathOp, RecommendedWatcher, Watcher};
 
 use super::debounce::{Debounce, Next, Timing};
 use super::look::{Stamped, differences, look};
-use super::tree::{Meaning, Tree};
-use super::{Batch, Means, WatchOptions, WatchState, mount};
+use super::tree::{Meaning, WatchedTree};
+use super::{ChangeBatch, Means, WatchOptions, WatchState, mount};
 use crate::Cancel;
 use crate::source::open::read_file;
 
@@ -32,7 +32,7 @@ const ROUNDS: usize = 16;
 /// So many events are taken in between two looks at the clock.
 const EVENTS_AT_ONCE: usize = 1024;
 
-pub(super) enum Message {
+pub(super) enum WatchMessage {
     Event(notify::Result<Event>),
     Stop,
 }
@@ -48,11 +48,11 @@ pub(super) struct Driver {
     given: PathBuf,
     options: WatchOptions,
     state: WatchState,
-    sender: Sender<Message>,
-    inbox: Receiver<Message>,
-    tell: Box<dyn FnMut(Batch) + Send>,
+    sender: Sender<WatchMessage>,
+    inbox: Receiver<WatchMessage>,
+    tell: Box<dyn FnMut(ChangeBatch) + Send>,
     debounce: Debounce,
-    tree: Option<Tree>,
+    tree: Option<WatchedTree>,
     sight: Sight,
     /// Folders that came, went or got another name.
     touched: BTreeSet<String>,
@@ -72,8 +72,8 @@ impl Driver {
         root: &Path,
         options: &WatchOptions,
         state: WatchState,
-        (sender, inbox): (Sender<Message>, Receiver<Message>),
-        tell: Box<dyn FnMut(Batch) + Send>,
+        (sender, inbox): (Sender<WatchMessage>, Receiver<WatchMessage>),
+        tell: Box<dyn FnMut(ChangeBatch) + Send>,
     ) -> Driver {
         let mut driver = Driver {
             given: root.to_path_buf(),
@@ -101,7 +101,7 @@ impl Driver {
             }
             let until = match self.debounce.next(self.now(), self.is_locked()) {
                 Next::Tell(changed) => {
-                    let batch = Batch { changed, seen: self.state.seen() };
+                    let batch = ChangeBatch { changed, seen: self.state.seen() };
                     self.publish();
                     (self.tell)(batch);
                     continue;
@@ -119,8 +119,8 @@ impl Driver {
             let mut events = 0;
             for message in messages {
                 match message {
-                    Message::Stop => return,
-                    Message::Event(event) => self.hear(event),
+                    WatchMessage::Stop => return,
+                    WatchMessage::Event(event) => self.hear(event),
                 }
                 events += 1;
             }
@@ -139,7 +139,7 @@ impl Driver {
     }
 
     fn is_locked(&self) -> bool {
-        let git = self.tree.as_ref().and_then(Tree::git);
+        let git = self.tree.as_ref().and_then(WatchedTree::git);
         self.debounce.pending().is_some() && git.is_some_and(|git| git.is_locked())
     }
 
@@ -211,7 +211,7 @@ impl Driver {
     /// All may be different, also which folders there are.
     fn relearn(&mut self) {
         self.outdated = false;
-        if let Some(git) = self.tree.as_mut().and_then(Tree::find_git) {
+        if let Some(git) = self.tree.as_mut().and_then(WatchedTree::find_git) {
             let folders = git.folders().map(PathOp::watch_non_recursive);
             self.apply(folders.into());
         }
@@ -221,7 +221,7 @@ impl Driver {
     /// Begins to watch the root, if it is there.
     fn establish(&mut self) {
         self.sight = Sight::Nothing;
-        self.tree = Tree::new(&self.given, &self.options.walk);
+        self.tree = WatchedTree::new(&self.given, &self.options.walk);
         let Some(tree) = &self.tree else { return self.means(Means::Nothing) };
         // Without the list, as on other systems than Linux, it is taken to be a file system of this machine.
         let mounts =
@@ -249,7 +249,7 @@ impl Driver {
         let (sender, state) = (self.sender.clone(), self.state.clone());
         let hear = move |event| {
             state.0.unread.fetch_add(1, Ordering::SeqCst);
-            if sender.send(Message::Event(event)).is_err() {
+            if sender.send(WatchMessage::Event(event)).is_err() {
                 state.0.unread.fetch_sub(1, Ordering::SeqCst);
             }
         };
@@ -303,7 +303,7 @@ impl Driver {
     /// What is done from time to time.
     fn look(&mut self) {
         self.look_at_root();
-        let locked = self.tree.as_ref().and_then(Tree::git).is_some_and(|git| git.is_locked());
+        let locked = self.tree.as_ref().and_then(WatchedTree::git).is_some_and(|git| git.is_locked());
         let (Some(tree), Sight::Polling(before)) = (&self.tree, &mut self.sight) else { return };
         let Ok(now) = look(tree.root(), &self.options.walk, &Cancel::new()) else { return };
         let different: BTreeSet<String> = differences(before, &now);

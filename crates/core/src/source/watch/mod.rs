@@ -18,7 +18,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::driver::{Driver, Message};
+use self::driver::{Driver, WatchMessage};
 use super::WalkOptions;
 use crate::{Error, ErrorKind, Result};
 
@@ -69,7 +69,7 @@ pub enum Changed {
 
 /// Changes that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct ChangeBatch {
     /// What may have changed.
     pub changed: Changed,
     /// How far this goes: with this batch and all before it, what [`WatchState::seen`] counted up to this number was told.
@@ -151,7 +151,7 @@ impl WatchState {
 /// A watch. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Watch {
-    stop: Sender<Message>,
+    stop: Sender<WatchMessage>,
     state: WatchState,
 }
 
@@ -165,7 +165,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         // The thread may have ended by itself.
-        let _ = self.stop.send(Message::Stop);
+        let _ = self.stop.send(WatchMessage::Stop);
     }
 }
 
@@ -180,7 +180,11 @@ impl Drop for Watch {
 ///
 /// # Errors
 /// [`ErrorKind::Limit`] if no thread can be started.
-pub fn watch(root: &Path, options: &WatchOptions, tell: impl FnMut(Batch) + Send + 'static) -> Result<Watch> {
+pub fn watch(
+    root: &Path,
+    options: &WatchOptions,
+    tell: impl FnMut(ChangeBatch) + Send + 'static,
+) -> Result<Watch> {
     let (stop, inbox) = mpsc::channel();
     let state = WatchState::new();
     let driver = Driver::new(root, options, state.clone(), (stop.clone(), inbox), Box::new(tell));

@@ -24,7 +24,7 @@ fn options() -> WatchOptions {
 
 struct Watched {
     top: tempfile::TempDir,
-    batches: Receiver<Batch>,
+    batches: Receiver<ChangeBatch>,
     watch: Option<Watch>,
 }
 
@@ -273,9 +273,10 @@ fn where_the_system_gives_up_it_goes_on_by_polling() {
     assert_eq!(batches.recv_timeout(PATIENCE).unwrap().changed, Changed::Rescan);
     write(&top.path().join("lib/b.ex"), "one");
     // What is young is told again and again.
-    let is_told = |batch: Batch| matches!(batch.changed, Changed::Paths(paths) if paths.contains("lib/b.ex"));
+    let is_told =
+        |batch: ChangeBatch| matches!(batch.changed, Changed::Paths(paths) if paths.contains("lib/b.ex"));
     while !is_told(batches.recv_timeout(PATIENCE).unwrap()) {}
-    stop.send(Message::Stop).unwrap();
+    stop.send(WatchMessage::Stop).unwrap();
     thread.join().unwrap();
 }
 
@@ -293,12 +294,12 @@ fn events_that_got_lost_are_a_rescan() {
         let before = state.seen();
         state.0.unread.fetch_add(1, Ordering::SeqCst);
         assert!(!state.is_all(before));
-        sender.send(Message::Event(event)).unwrap();
+        sender.send(WatchMessage::Event(event)).unwrap();
         let batch = batches.recv_timeout(PATIENCE).unwrap();
         assert_eq!(batch.changed, Changed::Rescan);
         assert!(batch.seen > before && state.is_all(batch.seen));
     }
-    sender.send(Message::Stop).unwrap();
+    sender.send(WatchMessage::Stop).unwrap();
     thread.join().unwrap();
 }
 

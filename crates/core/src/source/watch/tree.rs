@@ -32,7 +32,7 @@ pub(super) enum Meaning {
 
 /// The folders of a root that are looked into.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(super) struct WatchedTree {
     root: PathBuf,
     identity: Option<Identity>,
     folders: BTreeSet<String>,
@@ -57,12 +57,12 @@ fn identity(path: &Path) -> Option<Identity> {
     }
 }
 
-impl Tree {
+impl WatchedTree {
     /// The tree of a folder, of which no folder is known yet; `None` if it is not there.
-    pub(super) fn new(root: &Path, options: &WalkOptions) -> Option<Tree> {
+    pub(super) fn new(root: &Path, options: &WalkOptions) -> Option<WatchedTree> {
         let root = root.canonicalize().ok()?;
         let identity = Some(identity(&root)?);
-        Some(Tree {
+        Some(WatchedTree {
             git: Git::find(&root),
             root,
             identity,
@@ -173,18 +173,18 @@ mod tests {
     const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
     const REMOVED: EventKind = EventKind::Remove(RemoveKind::Any);
 
-    fn tree(files: &[&str]) -> (tempfile::TempDir, Tree) {
+    fn tree(files: &[&str]) -> (tempfile::TempDir, WatchedTree) {
         let root = tempfile::tempdir().unwrap();
         for path in files {
             let full = root.path().join(path);
             fs::create_dir_all(full.parent().unwrap()).unwrap();
             fs::write(full, "_build\n*.tmp.ex\nlib/generated/\n").unwrap();
         }
-        let tree = Tree::new(root.path(), &WalkOptions::default()).unwrap();
+        let tree = WatchedTree::new(root.path(), &WalkOptions::default()).unwrap();
         (root, tree)
     }
 
-    fn names(tree: &Tree, paths: Vec<PathBuf>) -> Vec<String> {
+    fn names(tree: &WatchedTree, paths: Vec<PathBuf>) -> Vec<String> {
         paths.iter().map(|path| relative(tree.root(), path)).collect()
     }
 
@@ -270,7 +270,7 @@ mod tests {
         tree.relist(None);
         assert!(tree.is_at(root.path()));
         assert!(!tree.is_at(&root.path().join("lib")) && !tree.is_at(&root.path().join("none")));
-        assert!(Tree::new(&root.path().join("none"), &WalkOptions::default()).is_none());
-        assert!(Tree::new(&root.path().join("lib/a.ex"), &WalkOptions::default()).is_none());
+        assert!(WatchedTree::new(&root.path().join("none"), &WalkOptions::default()).is_none());
+        assert!(WatchedTree::new(&root.path().join("lib/a.ex"), &WalkOptions::default()).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::token::{Bracket, Kind, Lexer, Token};
+use super::token::{Bracket, Lexer, Token, TokenKind};
 
 /// Why a text is not Elixir.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,37 +261,43 @@ impl<'t> Grammar<'t> {
         // Operators as names, as in `&+/2`.
         let is_operator = matches!(
             token.kind,
-            Kind::Binary | Kind::Dual | Kind::Unary | Kind::When | Kind::Not | Kind::Range | Kind::Bar
+            TokenKind::Binary
+                | TokenKind::Dual
+                | TokenKind::Unary
+                | TokenKind::When
+                | TokenKind::Not
+                | TokenKind::Range
+                | TokenKind::Bar
         );
         if is_operator && lexer.slash_follows() {
             return frame.operand(Last::Name);
         }
         if frame.percent
             && frame.state == State::After
-            && !matches!(token.kind, Kind::Dot | Kind::Open(_) | Kind::Name)
+            && !matches!(token.kind, TokenKind::Dot | TokenKind::Open(_) | TokenKind::Name)
         {
             return Err("`{` is missing behind `%`".into());
         }
         match token.kind {
-            Kind::Bad(message) => Err(message.into()),
-            Kind::Name if frame.state == State::Dot => {
+            TokenKind::Bad(message) => Err(message.into()),
+            TokenKind::Name if frame.state == State::Dot => {
                 frame.is_over(Last::Name);
                 Ok(())
             }
-            Kind::Name => frame.operand(Last::Name),
-            Kind::Alias if frame.state == State::Dot => {
+            TokenKind::Name => frame.operand(Last::Name),
+            TokenKind::Alias if frame.state == State::Dot => {
                 frame.is_over(Last::Alias);
                 Ok(())
             }
-            Kind::Alias => frame.operand(Last::Alias),
-            Kind::Literal => frame.operand(Last::Other),
-            Kind::Key => self.key(),
-            Kind::Unary => {
+            TokenKind::Alias => frame.operand(Last::Alias),
+            TokenKind::Literal => frame.operand(Last::Other),
+            TokenKind::Key => self.key(),
+            TokenKind::Unary => {
                 frame.begin(false)?;
                 frame.state = State::Operand;
                 Ok(())
             }
-            Kind::Dual => {
+            TokenKind::Dual => {
                 let argument = frame.last == Last::Name && token.spaced && lexer.touches_operand();
                 if frame.state != State::After || argument {
                     frame.begin(false)?;
@@ -301,23 +307,23 @@ impl<'t> Grammar<'t> {
                 frame.state = State::Operand;
                 Ok(())
             }
-            Kind::Not if frame.state == State::After && lexer.in_follows() => {
+            TokenKind::Not if frame.state == State::After && lexer.in_follows() => {
                 lexer.token();
                 self.binary()
             }
-            Kind::Not => {
+            TokenKind::Not => {
                 frame.begin(false)?;
                 frame.state = State::Operand;
                 Ok(())
             }
-            Kind::Range if frame.state != State::After => frame.operand(Last::Other),
-            Kind::When => {
+            TokenKind::Range if frame.state != State::After => frame.operand(Last::Other),
+            TokenKind::When => {
                 self.binary()?;
                 self.frame().takes_pairs = true;
                 Ok(())
             }
-            Kind::Binary | Kind::Range => self.binary(),
-            Kind::Bar => {
+            TokenKind::Binary | TokenKind::Range => self.binary(),
+            TokenKind::Bar => {
                 self.binary()?;
                 let frame = self.frame();
                 if frame.around == Around::Map && frame.calls == 0 {
@@ -326,23 +332,23 @@ impl<'t> Grammar<'t> {
                 }
                 Ok(())
             }
-            Kind::Arrow if frame.around == Around::Map => {
+            TokenKind::Arrow if frame.around == Around::Map => {
                 self.binary()?;
                 self.frame().assigns = true;
                 self.frame().forget_calls();
                 Ok(())
             }
-            Kind::Arrow => Err("`=>` stands in maps alone".into()),
-            Kind::Stab => self.stab(),
-            Kind::Percent if frame.percent => Err("`{` is missing behind `%`".into()),
-            Kind::Newline if frame.percent => Err("`{` is missing behind `%`".into()),
-            Kind::Percent => {
+            TokenKind::Arrow => Err("`=>` stands in maps alone".into()),
+            TokenKind::Stab => self.stab(),
+            TokenKind::Percent if frame.percent => Err("`{` is missing behind `%`".into()),
+            TokenKind::Newline if frame.percent => Err("`{` is missing behind `%`".into()),
+            TokenKind::Percent => {
                 frame.begin(false)?;
                 frame.state = State::Operand;
                 frame.percent = true;
                 Ok(())
             }
-            Kind::Dot => {
+            TokenKind::Dot => {
                 if frame.state != State::After || frame.last == Last::Block {
                     return Err("an expression is missing before the dot".into());
                 }
@@ -350,8 +356,8 @@ impl<'t> Grammar<'t> {
                 frame.line_over = false;
                 Ok(())
             }
-            Kind::Comma => self.comma(),
-            Kind::Semicolon => {
+            TokenKind::Comma => self.comma(),
+            TokenKind::Semicolon => {
                 if !frame.is_body() || frame.semicolon {
                     return Err("`;` separates expressions, and none is before it".into());
                 }
@@ -359,7 +365,7 @@ impl<'t> Grammar<'t> {
                 frame.semicolon = true;
                 Ok(())
             }
-            Kind::Newline => {
+            TokenKind::Newline => {
                 if frame.state != State::After || frame.line_over || lexer.continues() {
                     return Ok(());
                 }
@@ -369,9 +375,9 @@ impl<'t> Grammar<'t> {
                 frame.line_over = true;
                 Ok(())
             }
-            Kind::Open(bracket) => self.open(bracket, token),
-            Kind::Close(bracket) => self.close(bracket, lexer, token),
-            Kind::StringStart => {
+            TokenKind::Open(bracket) => self.open(bracket, token),
+            TokenKind::Close(bracket) => self.close(bracket, lexer, token),
+            TokenKind::StringStart => {
                 // Whether it is a key its end will tell.
                 if frame.state != State::Dot {
                     let calls = frame.calls;
@@ -381,7 +387,7 @@ impl<'t> Grammar<'t> {
                 frame.is_over(Last::Other);
                 Ok(())
             }
-            Kind::Do => {
+            TokenKind::Do => {
                 let attaches = frame.calls > 0 || matches!(frame.last, Last::Name | Last::Call);
                 if frame.state != State::After || frame.line_over || !attaches {
                     return Err("this `do` belongs to no call".into());
@@ -391,12 +397,12 @@ impl<'t> Grammar<'t> {
                 self.push(Around::Block, token);
                 Ok(())
             }
-            Kind::Fn => {
+            TokenKind::Fn => {
                 frame.begin(false)?;
                 self.push(Around::Fn, token);
                 Ok(())
             }
-            Kind::Section => {
+            TokenKind::Section => {
                 if frame.around != Around::Block {
                     return Err(format!("`{}` stands in no block", lexer.text(token)));
                 }
@@ -405,7 +411,7 @@ impl<'t> Grammar<'t> {
                 frame.plain = false;
                 Ok(())
             }
-            Kind::End => self.end(token),
+            TokenKind::End => self.end(token),
         }
     }
 
@@ -608,11 +614,11 @@ impl<'t> Grammar<'t> {
     fn resume(&mut self, lexer: &mut Lexer) -> Result<(), String> {
         let Some(token) = lexer.resume() else { return Ok(()) };
         match token.kind {
-            Kind::Open(_) => {
+            TokenKind::Open(_) => {
                 self.push(Around::Interpolation, &token);
                 Ok(())
             }
-            Kind::Key => {
+            TokenKind::Key => {
                 let frame = self.frame();
                 frame.state = State::Operand;
                 if frame.calls > 0 {
@@ -622,9 +628,9 @@ impl<'t> Grammar<'t> {
                 }
                 Ok(())
             }
-            Kind::Bad(message) => Err(message.into()),
+            TokenKind::Bad(message) => Err(message.into()),
             kind => {
-                self.frame().is_over(if kind == Kind::Name { Last::Name } else { Last::Other });
+                self.frame().is_over(if kind == TokenKind::Name { Last::Name } else { Last::Other });
                 Ok(())
             }
         }

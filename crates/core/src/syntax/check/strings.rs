@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::token::{Bracket, Kind, Lexer};
+use super::token::{Bracket, Lexer, TokenKind};
 
 /// So many strings are found to have no end of their own.
 const MOST_CUTS: usize = 64;
@@ -30,7 +30,7 @@ pub(in super::super) fn long_strings(text: &str) -> Vec<Range<usize>> {
     'from: loop {
         let mut lexer = Lexer::new(text, from);
         while let Some(token) = lexer.token() {
-            if token.kind == Kind::Close(Bracket::Interpolation) {
+            if token.kind == TokenKind::Close(Bracket::Interpolation) {
                 lexer.resume();
             }
             let closed = std::mem::take(&mut lexer.long_strings).into_iter().map(|string| (string, true));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a token is to the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// A name that can be called, `foo`; behind a dot also a keyword, an operator or a quoted name.
     Name,
     Alias,
@@ -59,7 +59,7 @@ pub(super) enum Bracket {
 
 #[derive(Clone, Debug)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) range: Range<usize>,
     /// Whether white space stands before it.
     pub(super) spaced: bool,
@@ -91,20 +91,20 @@ const UNTERMINATED: &str = "this string has no end";
 
 /// Operators, longest first.
 #[rustfmt::skip]
-const OPERATORS: &[(&str, Kind)] = &[
-    ("<<~", Kind::Binary), ("~>>", Kind::Binary), ("<<<", Kind::Binary), (">>>", Kind::Binary), ("|||", Kind::Binary),
-    ("&&&", Kind::Binary), ("^^^", Kind::Binary), ("===", Kind::Binary), ("!==", Kind::Binary), ("+++", Kind::Binary),
-    ("---", Kind::Binary), ("<|>", Kind::Binary), ("<~>", Kind::Binary), ("~~~", Kind::Unary), ("...", Kind::Name),
-    ("<<", Kind::Open(Bracket::Angle)), (">>", Kind::Close(Bracket::Angle)), ("=>", Kind::Arrow), ("->", Kind::Stab),
-    ("..", Kind::Range), ("::", Kind::Binary), ("||", Kind::Binary), ("&&", Kind::Binary), ("==", Kind::Binary),
-    ("!=", Kind::Binary), ("<=", Kind::Binary), (">=", Kind::Binary), ("=~", Kind::Binary), ("<-", Kind::Binary),
-    ("\\\\", Kind::Binary), ("|>", Kind::Binary), ("<~", Kind::Binary), ("~>", Kind::Binary), ("<>", Kind::Binary),
-    ("++", Kind::Binary), ("--", Kind::Binary), ("**", Kind::Binary), ("//", Kind::Binary), ("=", Kind::Binary),
-    ("<", Kind::Binary), (">", Kind::Binary), ("|", Kind::Bar), ("*", Kind::Binary), ("/", Kind::Binary),
-    ("+", Kind::Dual), ("-", Kind::Dual), ("!", Kind::Unary), ("^", Kind::Unary), ("&", Kind::Unary),
-    ("@", Kind::Unary), ("%", Kind::Percent), (".", Kind::Dot), (",", Kind::Comma), (";", Kind::Semicolon),
-    ("(", Kind::Open(Bracket::Round)), (")", Kind::Close(Bracket::Round)), ("[", Kind::Open(Bracket::Square)),
-    ("]", Kind::Close(Bracket::Square)), ("{", Kind::Open(Bracket::Curly)), ("}", Kind::Close(Bracket::Curly)),
+const OPERATORS: &[(&str, TokenKind)] = &[
+    ("<<~", TokenKind::Binary), ("~>>", TokenKind::Binary), ("<<<", TokenKind::Binary), (">>>", TokenKind::Binary), ("|||", TokenKind::Binary),
+    ("&&&", TokenKind::Binary), ("^^^", TokenKind::Binary), ("===", TokenKind::Binary), ("!==", TokenKind::Binary), ("+++", TokenKind::Binary),
+    ("---", TokenKind::Binary), ("<|>", TokenKind::Binary), ("<~>", TokenKind::Binary), ("~~~", TokenKind::Unary), ("...", TokenKind::Name),
+    ("<<", TokenKind::Open(Bracket::Angle)), (">>", TokenKind::Close(Bracket::Angle)), ("=>", TokenKind::Arrow), ("->", TokenKind::Stab),
+    ("..", TokenKind::Range), ("::", TokenKind::Binary), ("||", TokenKind::Binary), ("&&", TokenKind::Binary), ("==", TokenKind::Binary),
+    ("!=", TokenKind::Binary), ("<=", TokenKind::Binary), (">=", TokenKind::Binary), ("=~", TokenKind::Binary), ("<-", TokenKind::Binary),
+    ("\\\\", TokenKind::Binary), ("|>", TokenKind::Binary), ("<~", TokenKind::Binary), ("~>", TokenKind::Binary), ("<>", TokenKind::Binary),
+    ("++", TokenKind::Binary), ("--", TokenKind::Binary), ("**", TokenKind::Binary), ("//", TokenKind::Binary), ("=", TokenKind::Binary),
+    ("<", TokenKind::Binary), (">", TokenKind::Binary), ("|", TokenKind::Bar), ("*", TokenKind::Binary), ("/", TokenKind::Binary),
+    ("+", TokenKind::Dual), ("-", TokenKind::Dual), ("!", TokenKind::Unary), ("^", TokenKind::Unary), ("&", TokenKind::Unary),
+    ("@", TokenKind::Unary), ("%", TokenKind::Percent), (".", TokenKind::Dot), (",", TokenKind::Comma), (";", TokenKind::Semicolon),
+    ("(", TokenKind::Open(Bracket::Round)), (")", TokenKind::Close(Bracket::Round)), ("[", TokenKind::Open(Bracket::Square)),
+    ("]", TokenKind::Close(Bracket::Square)), ("{", TokenKind::Open(Bracket::Curly)), ("}", TokenKind::Close(Bracket::Curly)),
 ];
 
 /// What is an atom with a colon before it, or a key with one behind, besides the operators.
@@ -170,7 +170,7 @@ impl<'t> Lexer<'t> {
         if std::mem::take(&mut self.announced) {
             self.at += 2;
             return Some(Token {
-                kind: Kind::Open(Bracket::Interpolation),
+                kind: TokenKind::Open(Bracket::Interpolation),
                 range: before..self.at,
                 spaced: false,
             });
@@ -178,7 +178,7 @@ impl<'t> Lexer<'t> {
         self.skip_space();
         let start = self.at;
         let kind = self.kind()?;
-        self.after_dot = kind == Kind::Dot || (self.after_dot && kind == Kind::Newline);
+        self.after_dot = kind == TokenKind::Dot || (self.after_dot && kind == TokenKind::Newline);
         Some(Token { kind, range: start..self.at, spaced: start > before })
     }
 
@@ -195,7 +195,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn kind(&mut self) -> Option<Kind> {
+    fn kind(&mut self) -> Option<TokenKind> {
         if self.at >= self.end {
             return None;
         }
@@ -204,7 +204,7 @@ impl<'t> Lexer<'t> {
             b'\n' => {
                 self.at += 1;
                 self.lines += 1;
-                Kind::Newline
+                TokenKind::Newline
             }
             b'0'..=b'9' => self.number(),
             b'?' => self.character(),
@@ -218,7 +218,7 @@ impl<'t> Lexer<'t> {
             }
             b'}' if self.interrupted.last().is_some_and(|quoted| quoted.curly == 0) => {
                 self.at += 1;
-                Kind::Close(Bracket::Interpolation)
+                TokenKind::Close(Bracket::Interpolation)
             }
             _ if self.rest().starts_with(is_name_start) => self.name(),
             _ => self.operator(),
@@ -231,11 +231,11 @@ impl<'t> Lexer<'t> {
         let start = self.at;
         let kind = self.quoted(quoted);
         // An interpolation is its own two characters, not the text before it.
-        let start = if matches!(kind, Kind::Open(_)) { self.at - 2 } else { start };
+        let start = if matches!(kind, TokenKind::Open(_)) { self.at - 2 } else { start };
         Some(Token { kind, range: start..self.at, spaced: false })
     }
 
-    fn number(&mut self) -> Kind {
+    fn number(&mut self) -> TokenKind {
         let radix = match (self.byte(0), self.byte(1)) {
             (b'0', b'x') => 16,
             (b'0', b'o') => 8,
@@ -256,9 +256,9 @@ impl<'t> Lexer<'t> {
             }
         }
         if !digits || self.byte(0).is_ascii_alphanumeric() || self.byte(0) == b'_' {
-            return Kind::Bad("this is no number");
+            return TokenKind::Bad("this is no number");
         }
-        Kind::Literal
+        TokenKind::Literal
     }
 
     /// Digits with single `_` between them.
@@ -272,18 +272,18 @@ impl<'t> Lexer<'t> {
         self.at > start
     }
 
-    fn character(&mut self) -> Kind {
+    fn character(&mut self) -> TokenKind {
         self.at += 1;
         let mut rest = self.rest().chars();
         match rest.next() {
             Some('\\') => self.at += 1 + rest.next().map_or(0, char::len_utf8),
             Some(char) => self.at += char.len_utf8(),
-            None => return Kind::Bad("`?` needs a character"),
+            None => return TokenKind::Bad("`?` needs a character"),
         }
-        Kind::Literal
+        TokenKind::Literal
     }
 
-    fn string(&mut self, prefix: usize, role: Role) -> Kind {
+    fn string(&mut self, prefix: usize, role: Role) -> TokenKind {
         let (start, quote) = (self.at, self.byte(prefix));
         let heredoc = role == Role::Plain && self.rest().as_bytes().get(..3) == Some(&[quote; 3]);
         self.at += prefix + if heredoc { 3 } else { 1 };
@@ -298,7 +298,7 @@ impl<'t> Lexer<'t> {
         })
     }
 
-    fn sigil(&mut self) -> Kind {
+    fn sigil(&mut self) -> TokenKind {
         let start = self.at;
         let upper = self.byte(1).is_ascii_uppercase();
         self.at += 2;
@@ -312,7 +312,7 @@ impl<'t> Lexer<'t> {
             b'[' => b']',
             b'{' => b'}',
             b'<' => b'>',
-            _ => return Kind::Bad("a sigil needs a delimiter such as `(` or `\"`"),
+            _ => return TokenKind::Bad("a sigil needs a delimiter such as `(` or `\"`"),
         };
         let heredoc = matches!(open, b'"' | b'\'') && self.rest().as_bytes().get(..3) == Some(&[open; 3]);
         self.at += if heredoc { 3 } else { 1 };
@@ -328,22 +328,22 @@ impl<'t> Lexer<'t> {
     }
 
     /// The string whose opening has just been read: all of it, or what stands before its first interpolation.
-    fn quoted_from(&mut self, quoted: Quoted) -> Kind {
+    fn quoted_from(&mut self, quoted: Quoted) -> TokenKind {
         let is_alone = |rest: &str| rest.split('\n').next().is_none_or(|line| line.trim().is_empty());
         if quoted.heredoc && !is_alone(self.rest()) {
-            return Kind::Bad("a heredoc begins on the line below its quotes");
+            return TokenKind::Bad("a heredoc begins on the line below its quotes");
         }
         match self.quoted(quoted) {
-            Kind::Open(_) => {
+            TokenKind::Open(_) => {
                 self.at -= 2;
                 self.announced = true;
-                Kind::StringStart
+                TokenKind::StringStart
             }
             other => other,
         }
     }
 
-    fn quoted(&mut self, quoted: Quoted) -> Kind {
+    fn quoted(&mut self, quoted: Quoted) -> TokenKind {
         let bytes = &self.text.as_bytes()[..self.end];
         let Quoted { start, close, heredoc, raw, .. } = quoted;
         // The terminator of a heredoc is the first thing on its line.
@@ -355,7 +355,7 @@ impl<'t> Lexer<'t> {
                     let next = self.text[self.at + 1..self.end].chars().next();
                     if quoted.role != Role::Sigil && !self.is_escape() {
                         self.at += 1;
-                        return Kind::Bad("`\\x` and `\\u` need the number of a character");
+                        return TokenKind::Bad("`\\x` and `\\u` need the number of a character");
                     }
                     // An escaped end of a line ends it all the same.
                     self.at += 1 + next.filter(|next| *next != '\n').map_or(0, char::len_utf8);
@@ -365,7 +365,7 @@ impl<'t> Lexer<'t> {
                 b'#' if !raw && bytes.get(self.at + 1) == Some(&b'{') => {
                     self.at += 2;
                     self.interrupted.push(quoted);
-                    return Kind::Open(Bracket::Interpolation);
+                    return TokenKind::Open(Bracket::Interpolation);
                 }
                 b'\n' => {
                     self.lines += 1;
@@ -392,7 +392,7 @@ impl<'t> Lexer<'t> {
         // Whatever follows may be code: a quote is missing, and nobody knows where.
         let line = self.text[start..self.end].find('\n').map_or(self.end, |line| start + line);
         self.at = line.max(start + 1);
-        Kind::Bad(UNTERMINATED)
+        TokenKind::Bad(UNTERMINATED)
     }
 
     /// Whether the escape that stands next gives a number, if it is of those that must.
@@ -410,7 +410,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn quoted_end(&mut self, quoted: Quoted) -> Kind {
+    fn quoted_end(&mut self, quoted: Quoted) -> TokenKind {
         if self.lines > quoted.lines {
             self.long_strings.push(quoted.start..self.at);
         }
@@ -419,24 +419,24 @@ impl<'t> Lexer<'t> {
                 while self.byte(0).is_ascii_alphanumeric() {
                     self.at += 1;
                 }
-                Kind::Literal
+                TokenKind::Literal
             }
-            Role::Plain if self.after_dot => Kind::Name,
-            Role::Plain if !quoted.heredoc => self.key_or(Kind::Literal),
-            _ => Kind::Literal,
+            Role::Plain if self.after_dot => TokenKind::Name,
+            Role::Plain if !quoted.heredoc => self.key_or(TokenKind::Literal),
+            _ => TokenKind::Literal,
         }
     }
 
     /// A key, if a colon and white space follow.
-    fn key_or(&mut self, kind: Kind) -> Kind {
+    fn key_or(&mut self, kind: TokenKind) -> TokenKind {
         if self.byte(0) != b':' || matches!(self.byte(1), b':') {
             return kind;
         }
         self.at += 1;
-        if self.space(0) { Kind::Key } else { Kind::Bad("white space must follow a key") }
+        if self.space(0) { TokenKind::Key } else { TokenKind::Bad("white space must follow a key") }
     }
 
-    fn atom(&mut self) -> Kind {
+    fn atom(&mut self) -> TokenKind {
         self.at += 1;
         if self.rest().starts_with(is_name_start) {
             let rest = self.rest();
@@ -445,7 +445,7 @@ impl<'t> Lexer<'t> {
             if matches!(self.byte(0), b'?' | b'!') {
                 self.at += 1;
             }
-            return Kind::Literal;
+            return TokenKind::Literal;
         }
         let rest = self.rest();
         let operators = OPERATORS
@@ -463,13 +463,13 @@ impl<'t> Lexer<'t> {
         match found {
             Some(text) => {
                 self.at += text.len();
-                Kind::Literal
+                TokenKind::Literal
             }
-            None => Kind::Bad("a colon needs a name"),
+            None => TokenKind::Bad("a colon needs a name"),
         }
     }
 
-    fn name(&mut self) -> Kind {
+    fn name(&mut self) -> TokenKind {
         let start = self.at;
         self.skip_name();
         if matches!(self.byte(0), b'?' | b'!') && self.byte(1) != b'=' {
@@ -477,22 +477,22 @@ impl<'t> Lexer<'t> {
         }
         let word = &self.text[start..self.at];
         if self.byte(0) == b'@' {
-            return Kind::Bad("`@` cannot stand in a name");
+            return TokenKind::Bad("`@` cannot stand in a name");
         }
         if self.after_dot {
-            return if word.starts_with(char::is_uppercase) { Kind::Alias } else { Kind::Name };
+            return if word.starts_with(char::is_uppercase) { TokenKind::Alias } else { TokenKind::Name };
         }
         let kind = match word {
-            "do" => Kind::Do,
-            "end" => Kind::End,
-            "fn" => Kind::Fn,
-            "else" | "rescue" | "catch" | "after" => Kind::Section,
-            "and" | "or" | "in" => Kind::Binary,
-            "when" => Kind::When,
-            "not" => Kind::Not,
-            "true" | "false" | "nil" => Kind::Literal,
-            _ if word.starts_with(|c: char| c.is_ascii_uppercase()) => Kind::Alias,
-            _ => Kind::Name,
+            "do" => TokenKind::Do,
+            "end" => TokenKind::End,
+            "fn" => TokenKind::Fn,
+            "else" | "rescue" | "catch" | "after" => TokenKind::Section,
+            "and" | "or" | "in" => TokenKind::Binary,
+            "when" => TokenKind::When,
+            "not" => TokenKind::Not,
+            "true" | "false" | "nil" => TokenKind::Literal,
+            _ if word.starts_with(|c: char| c.is_ascii_uppercase()) => TokenKind::Alias,
+            _ => TokenKind::Name,
         };
         self.key_or(kind)
     }
@@ -508,7 +508,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn operator(&mut self) -> Kind {
+    fn operator(&mut self) -> TokenKind {
         let rest = self.rest();
         let is_key = |text: &str| {
             let mut behind = rest[text.len()..].chars();
@@ -520,33 +520,33 @@ impl<'t> Lexer<'t> {
             .find(|text| rest.starts_with(text) && is_key(text));
         if let Some(text) = container {
             self.at += text.len() + 1;
-            return Kind::Key;
+            return TokenKind::Key;
         }
         let Some((text, kind)) = operator_at(rest) else {
             self.at += rest.chars().next().map_or(0, char::len_utf8);
-            return Kind::Bad("this character means nothing in Elixir");
+            return TokenKind::Bad("this character means nothing in Elixir");
         };
         self.at += text.len();
         match kind {
-            Kind::Open(Bracket::Curly) => {
+            TokenKind::Open(Bracket::Curly) => {
                 if let Some(quoted) = self.interrupted.last_mut() {
                     quoted.curly += 1;
                 }
                 *kind
             }
-            Kind::Close(Bracket::Curly) => {
+            TokenKind::Close(Bracket::Curly) => {
                 if let Some(quoted) = self.interrupted.last_mut() {
                     quoted.curly = quoted.curly.saturating_sub(1);
                 }
                 *kind
             }
-            Kind::Open(_) | Kind::Close(_) | Kind::Comma | Kind::Semicolon => *kind,
+            TokenKind::Open(_) | TokenKind::Close(_) | TokenKind::Comma | TokenKind::Semicolon => *kind,
             _ if is_key(text) => {
                 self.at += 1;
-                Kind::Key
+                TokenKind::Key
             }
-            Kind::Dot => Kind::Dot,
-            _ if self.after_dot => Kind::Name,
+            TokenKind::Dot => TokenKind::Dot,
+            _ if self.after_dot => TokenKind::Name,
             _ => *kind,
         }
     }
@@ -568,19 +568,19 @@ impl<'t> Lexer<'t> {
             let is_sigil = self.byte(0) == b'~' && self.byte(1).is_ascii_alphabetic();
             let is_atom = self.byte(0) == b':' && self.byte(1) != b':';
             let kind = if is_sigil || is_atom {
-                Kind::Literal
+                TokenKind::Literal
             } else if word {
                 self.name()
             } else {
                 self.operator_ahead()
             };
             let kind = match kind {
-                Kind::Not => {
+                TokenKind::Not => {
                     self.skip_space();
-                    if self.rest().starts_with("in") && self.name() == Kind::Binary {
-                        Kind::Binary
+                    if self.rest().starts_with("in") && self.name() == TokenKind::Binary {
+                        TokenKind::Binary
                     } else {
-                        Kind::Not
+                        TokenKind::Not
                     }
                 }
                 other => other,
@@ -588,14 +588,14 @@ impl<'t> Lexer<'t> {
             self.at = resumed;
             matches!(
                 kind,
-                Kind::Do
-                    | Kind::Binary
-                    | Kind::When
-                    | Kind::Range
-                    | Kind::Bar
-                    | Kind::Arrow
-                    | Kind::Stab
-                    | Kind::Dot
+                TokenKind::Do
+                    | TokenKind::Binary
+                    | TokenKind::When
+                    | TokenKind::Range
+                    | TokenKind::Bar
+                    | TokenKind::Arrow
+                    | TokenKind::Stab
+                    | TokenKind::Dot
             )
         };
         if !goes_on {
@@ -605,9 +605,9 @@ impl<'t> Lexer<'t> {
     }
 
     /// The operator that stands next; brackets are not counted.
-    fn operator_ahead(&mut self) -> Kind {
+    fn operator_ahead(&mut self) -> TokenKind {
         match operator_at(self.rest()) {
-            Some((_, kind @ (Kind::Open(_) | Kind::Close(_)))) => *kind,
+            Some((_, kind @ (TokenKind::Open(_) | TokenKind::Close(_)))) => *kind,
             _ => self.operator(),
         }
     }
@@ -631,7 +631,7 @@ impl<'t> Lexer<'t> {
 }
 
 /// The longest operator with which a text begins.
-fn operator_at(text: &str) -> Option<&'static (&'static str, Kind)> {
+fn operator_at(text: &str) -> Option<&'static (&'static str, TokenKind)> {
     let first = text.as_bytes().first()?;
     OPERATORS
         .iter()

@@ -1,7 +1,7 @@
 //! Livebook notebooks: Markdown whose code cells are Elixir. What a cell printed is kept in them and says nothing that the
 //! cell does not: outputs are in no chunk.
 
-use super::markdown::{Fences, Headings, Place};
+use super::markdown::{FencePosition, Fences, Headings};
 use super::{Definition, JOINED, Lines, SMALL, Unit, join, owners, text_unit, unit};
 use crate::source::File;
 
@@ -34,8 +34,8 @@ fn kinds(text: &str) -> Vec<Line> {
     for line in text.lines() {
         let bare = line.trim();
         kinds.push(match fences.read(line) {
-            Place::Outside if bare.is_empty() => Line::Prose,
-            Place::Outside => {
+            FencePosition::Outside if bare.is_empty() => Line::Prose,
+            FencePosition::Outside => {
                 let note = bare.strip_prefix("<!-- livebook:").unwrap_or_default();
                 said = match () {
                     () if note.contains("\"output\":true") => Line::Output,
@@ -44,7 +44,7 @@ fn kinds(text: &str) -> Vec<Line> {
                 };
                 if said == Line::Output { Line::Output } else { Line::Prose }
             }
-            Place::Opens => {
+            FencePosition::Opens => {
                 let is_elixir = bare.trim_start_matches(['`', '~']).trim() == "elixir";
                 inside = match said {
                     Line::Code if !is_elixir => Line::Prose,
@@ -53,9 +53,9 @@ fn kinds(text: &str) -> Vec<Line> {
                 said = Line::Code;
                 if inside == Line::Output { Line::Output } else { Line::Prose }
             }
-            Place::Inside => inside,
-            Place::Closes if inside == Line::Output => Line::Output,
-            Place::Closes => Line::Prose,
+            FencePosition::Inside => inside,
+            FencePosition::Closes if inside == Line::Output => Line::Output,
+            FencePosition::Closes => Line::Prose,
         });
     }
     kinds
@@ -70,7 +70,7 @@ pub(super) fn units(file: &File, lines: &Lines, definitions: &[Definition]) -> V
     let mut runs: Vec<Vec<Unit>> = vec![Vec::new()];
     for line in 0..lines.count() {
         let text = &file.text[lines.starts[line]..lines.ends[line]];
-        let heading = fences.read(text) == Place::Outside && headings.read(text);
+        let heading = fences.read(text) == FencePosition::Outside && headings.read(text);
         if lines.is_blank(line) {
             continue;
         }
@@ -99,13 +99,13 @@ pub(super) fn units(file: &File, lines: &Lines, definitions: &[Definition]) -> V
 /// The fences of a cell belong to what its first and its last line belong to.
 fn fenced(file: &File, lines: &Lines, mut owners: Vec<Option<usize>>) -> Vec<Option<usize>> {
     let mut fences = Fences::default();
-    let places: Vec<Place> = (0..lines.count())
+    let places: Vec<FencePosition> = (0..lines.count())
         .map(|line| fences.read(&file.text[lines.starts[line]..lines.ends[line]]))
         .collect();
     for line in 0..lines.count() {
         let beside = match places[line] {
-            Place::Opens => (line + 1..lines.count()).find(|line| !lines.is_blank(*line)),
-            Place::Closes => (0..line).rev().find(|line| !lines.is_blank(*line)),
+            FencePosition::Opens => (line + 1..lines.count()).find(|line| !lines.is_blank(*line)),
+            FencePosition::Closes => (0..line).rev().find(|line| !lines.is_blank(*line)),
             _ => None,
         };
         if let Some(owner) = beside.and_then(|beside| owners[beside]) {

@@ -27,7 +27,7 @@ pub(super) fn units(file: &File, lines: &Lines) -> Vec<Unit> {
     for line in 0..lines.count() {
         let text = &file.text[lines.starts[line]..lines.ends[line]];
         let before = headings.header.clone();
-        if fences.read(text) == Place::Outside && headings.read(text) {
+        if fences.read(text) == FencePosition::Outside && headings.read(text) {
             close(begun, line, &before);
             begun = line;
         }
@@ -69,7 +69,7 @@ fn heading(text: &str) -> Option<(usize, &str)> {
 
 /// Where a line is with regard to code blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FencePosition {
     Outside,
     /// The line that opens a block.
     Opens,
@@ -85,22 +85,22 @@ pub(super) struct Fences {
 }
 
 impl Fences {
-    pub(super) fn read(&mut self, line: &str) -> Place {
+    pub(super) fn read(&mut self, line: &str) -> FencePosition {
         let text = line.trim();
         let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'));
         let length = mark.map_or(0, |mark| text.chars().take_while(|c| *c == mark).count());
         match (self.open, mark) {
             (None, Some(mark)) if length >= 3 && !(mark == '`' && text[length..].contains('`')) => {
                 self.open = Some((mark, length));
-                Place::Opens
+                FencePosition::Opens
             }
-            (None, _) => Place::Outside,
+            (None, _) => FencePosition::Outside,
             // What ends a block is at least as long as what opened it, and alone on its line.
             (Some((open, least)), Some(mark)) if open == mark && length >= least && text.len() == length => {
                 self.open = None;
-                Place::Closes
+                FencePosition::Closes
             }
-            (Some(_), _) => Place::Inside,
+            (Some(_), _) => FencePosition::Inside,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::names::atom;
 use super::pending::{Pending, Spec};
 use super::process::handled;
 use super::prose::{comment, string};
-use super::reader::{ErlangReader, Mode, arity};
+use super::reader::{ErlangReader, VisitMode, arity};
 use crate::source::Span;
 use crate::syntax::parse::{join, span};
 use crate::syntax::{Basis, Definition, DefinitionKind, ImportDirective, ReferenceKind, Shape};
@@ -32,7 +32,7 @@ impl<'t> ErlangReader<'t> {
             "behaviour_attribute" => self.behaviour(form),
             "pp_include" | "pp_include_lib" => self.include(form),
             "compile_options_attribute" => self.compile_options(form),
-            "ERROR" => self.visit_children(form, Mode::Expression),
+            "ERROR" => self.visit_children(form, VisitMode::Expression),
             _ => {}
         }
         self.pending = Pending::default();
@@ -78,7 +78,7 @@ impl<'t> ErlangReader<'t> {
         let clause = form.child_by_field_name("clause");
         let Some(clause) = clause.filter(|clause| clause.kind() == "function_clause") else {
             self.pending = Pending::default();
-            return self.visit_children(form, Mode::Expression);
+            return self.visit_children(form, VisitMode::Expression);
         };
         let parameters = self.parts(clause, "args");
         let name = clause.child_by_field_name("name").and_then(|name| self.name_of(name));
@@ -94,7 +94,7 @@ impl<'t> ErlangReader<'t> {
                 self.facts.receivers.push(Shape { of, clause, shape });
             }
         }
-        self.visit_children(clause, Mode::Expression);
+        self.visit_children(clause, VisitMode::Expression);
     }
 
     /// Adds one clause to its function, which may be new. Returns the function's index.
@@ -127,7 +127,7 @@ impl<'t> ErlangReader<'t> {
         let signatures = form.children_by_field_name("sigs", &mut form.walk()).collect::<Vec<_>>();
         let count = signatures.first().map_or(0, |signature| self.parts(*signature, "args").len());
         let name = form.child_by_field_name("fun").and_then(|name| self.name_of(name));
-        self.visit_children(form, Mode::Type);
+        self.visit_children(form, VisitMode::Type);
         self.finish();
         let references = first..self.facts.references.len();
         if let (Some(name), Some(arity)) = (name, arity(count)) {
@@ -197,7 +197,7 @@ impl<'t> ErlangReader<'t> {
         definition.signature = Some(self.text(lhs).into());
         self.owner = self.record(definition);
         self.is_quoted = true;
-        self.visit_all(replacement, Mode::Expression);
+        self.visit_all(replacement, VisitMode::Expression);
     }
 
     fn define_record(&mut self, form: Node<'t>) {
@@ -211,7 +211,7 @@ impl<'t> ErlangReader<'t> {
         }
         self.owner = self.record(definition);
         self.records.insert(name, fields.len());
-        self.visit_all(fields, Mode::Expression);
+        self.visit_all(fields, VisitMode::Expression);
     }
 
     fn define_type(&mut self, form: Node<'t>) {
@@ -221,7 +221,7 @@ impl<'t> ErlangReader<'t> {
         let mut definition = self.blank(DefinitionKind::Type, name, Some(arity), span(form));
         definition.spec = Some(self.said(form));
         self.owner = self.record(definition);
-        self.visit_all(form.child_by_field_name("ty"), Mode::Type);
+        self.visit_all(form.child_by_field_name("ty"), VisitMode::Type);
     }
 
     fn define_callback(&mut self, form: Node<'t>) {
@@ -233,7 +233,7 @@ impl<'t> ErlangReader<'t> {
         let mut definition = self.blank(DefinitionKind::Callback, name, Some(arity), span(form));
         definition.spec = Some(self.said(form));
         self.owner = self.record(definition);
-        self.visit_children(form, Mode::Type);
+        self.visit_children(form, VisitMode::Type);
     }
 
     fn export(&mut self, form: Node<'t>, is_type: bool) {

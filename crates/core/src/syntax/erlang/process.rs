@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::reader::{ErlangReader, Mode, arity};
+use super::reader::{ErlangReader, VisitMode, arity};
 use crate::syntax::{Basis, ReferenceKind, Shape};
 
 /// Functions that take a module, a function in it and its arguments, among others, to call it.
@@ -86,7 +86,7 @@ impl<'t> ErlangReader<'t> {
     }
 
     /// `Name ! Message`.
-    pub(super) fn operation(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn operation(&mut self, node: Node<'t>, mode: VisitMode) {
         if let (Some(receiver), Some(message)) =
             (node.child_by_field_name("lhs"), node.child_by_field_name("rhs"))
             && self
@@ -104,8 +104,8 @@ impl<'t> ErlangReader<'t> {
 
     /// `{Id, {m, f, [X]}, Restart, Shutdown, Type, Modules}` is a child of a supervisor, and `{noreply, State, {continue, X}}`
     /// sends a message.
-    pub(super) fn tuple(&mut self, node: Node<'t>, mode: Mode) {
-        if mode == Mode::Expression && node.named_child_count() >= 3 {
+    pub(super) fn tuple(&mut self, node: Node<'t>, mode: VisitMode) {
+        if mode == VisitMode::Expression && node.named_child_count() >= 3 {
             let parts = self.children(node);
             if let [_, start, _, _, _, _] = parts[..] {
                 self.child(start);
@@ -124,9 +124,9 @@ impl<'t> ErlangReader<'t> {
     }
 
     /// `start => {m, f, [X]}` is a child of a supervisor.
-    pub(super) fn map_field(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn map_field(&mut self, node: Node<'t>, mode: VisitMode) {
         if let (Some(key), Some(value)) = (node.child_by_field_name("key"), node.child_by_field_name("value"))
-            && mode == Mode::Expression
+            && mode == VisitMode::Expression
             && self.text(key) == "start"
         {
             self.child(value);

@@ -36,7 +36,7 @@ pub(in crate::syntax) fn read(file: &File) -> FileFacts {
 
 /// How a piece of code is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum VisitMode {
     /// Evaluated or matched against: patterns hold no calls that could be mistaken for some.
     Expression,
     /// A type: what looks like a call names a type.
@@ -55,7 +55,7 @@ pub(super) struct ErlangReader<'t> {
     pub(super) is_header: bool,
     /// The node of the name in `-module`.
     pub(super) named: Option<Node<'t>>,
-    pub(super) tasks: Vec<(Node<'t>, Mode)>,
+    pub(super) tasks: Vec<(Node<'t>, VisitMode)>,
     /// Where references come from: the definition that the form makes.
     pub(super) owner: u32,
     /// Whether the form is a macro.
@@ -130,7 +130,7 @@ impl<'t> ErlangReader<'t> {
         }
     }
 
-    fn visit(&mut self, node: Node<'t>, mode: Mode) {
+    fn visit(&mut self, node: Node<'t>, mode: VisitMode) {
         match node.kind() {
             "call" => self.call(node, mode),
             "remote" => self.remote(node, mode),
@@ -138,7 +138,7 @@ impl<'t> ErlangReader<'t> {
             "external_fun" => self.remote_fun(node),
             "macro_call_expr" => self.macro_call(node, mode),
             "record_name" | "qualified_record_name" => self.record_name(node),
-            "field_type" => self.visit_children(node, Mode::Type),
+            "field_type" => self.visit_children(node, VisitMode::Type),
             "binary_op_expr" => self.operation(node, mode),
             "tuple" => self.tuple(node, mode),
             "map_field" => self.map_field(node, mode),
@@ -207,11 +207,11 @@ impl<'t> ErlangReader<'t> {
         node.child_by_field_name(field).map_or_else(Vec::new, |list| self.children(list))
     }
 
-    pub(super) fn visit_all(&mut self, nodes: impl IntoIterator<Item = Node<'t>>, mode: Mode) {
+    pub(super) fn visit_all(&mut self, nodes: impl IntoIterator<Item = Node<'t>>, mode: VisitMode) {
         self.tasks.extend(nodes.into_iter().map(|node| (node, mode)));
     }
 
-    pub(super) fn visit_children(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn visit_children(&mut self, node: Node<'t>, mode: VisitMode) {
         // Leaves are left out: most nodes are some, and those that mean something are looked at with their parents.
         let inner = node.named_children(&mut self.cursor).filter(|child| child.named_child_count() > 0);
         self.tasks.extend(inner.map(|child| (child, mode)));

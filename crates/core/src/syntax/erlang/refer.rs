@@ -5,19 +5,19 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::pending::{Local, Use};
-use super::reader::{ErlangReader, Mode, arity};
+use super::reader::{ErlangReader, VisitMode, arity};
 use crate::syntax::parse::span;
 use crate::syntax::{Basis, ReferenceKind};
 
 impl<'t> ErlangReader<'t> {
     /// `f(X)`, and in types `t(X)`.
-    pub(super) fn call(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn call(&mut self, node: Node<'t>, mode: VisitMode) {
         let arguments = self.parts(node, "args");
         if let Some(called) = node.child_by_field_name("expr") {
             match self.name_of(called) {
                 Some(name) => {
                     self.local(called, name.clone(), arguments.len(), mode);
-                    if mode == Mode::Expression {
+                    if mode == VisitMode::Expression {
                         self.passed(":erlang", &name, &arguments);
                     }
                 }
@@ -28,7 +28,7 @@ impl<'t> ErlangReader<'t> {
     }
 
     /// `m:f(X)`. In the tree the call is inside: `m` and `f(X)` are the parts of a `remote`.
-    pub(super) fn remote(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn remote(&mut self, node: Node<'t>, mode: VisitMode) {
         let written =
             node.child_by_field_name("module").and_then(|module| module.child_by_field_name("module"));
         let module = written.and_then(|written| self.module_of(written));
@@ -56,9 +56,9 @@ impl<'t> ErlangReader<'t> {
         }
         let Some(arguments) = arguments else { return };
         if let (Some(module), Some(name), Some(arity)) = (module, name, arity(arguments.len())) {
-            let kind = if mode == Mode::Type { ReferenceKind::Type } else { ReferenceKind::Call };
+            let kind = if mode == VisitMode::Type { ReferenceKind::Type } else { ReferenceKind::Call };
             self.reference(kind, called, Some(module.clone()), name.clone(), Some(arity), Basis::Written);
-            if mode == Mode::Expression {
+            if mode == VisitMode::Expression {
                 self.passed(&module, &name, &arguments);
             }
         }
@@ -72,7 +72,7 @@ impl<'t> ErlangReader<'t> {
             && let Some(name) = self.name_of(site)
             && let Some(arity) = self.written_arity(node)
         {
-            self.local(site, name, usize::from(arity), Mode::Expression);
+            self.local(site, name, usize::from(arity), VisitMode::Expression);
         }
     }
 
@@ -94,12 +94,12 @@ impl<'t> ErlangReader<'t> {
             && let Some(name) = self.name_of(site)
             && let Ok(count) = self.text(count).parse()
         {
-            self.local(site, name, count, Mode::Expression);
+            self.local(site, name, count, VisitMode::Expression);
         }
     }
 
     /// `?M(X)`. What the macro holds is read where it is defined.
-    pub(super) fn macro_call(&mut self, node: Node<'t>, mode: Mode) {
+    pub(super) fn macro_call(&mut self, node: Node<'t>, mode: VisitMode) {
         self.used(node);
         let Some(arguments) = node.child_by_field_name("args") else { return };
         let arguments = self.children(arguments);
@@ -146,11 +146,11 @@ impl<'t> ErlangReader<'t> {
     }
 
     /// A name without a module. Whose it is, is known when all of the file is.
-    fn local(&mut self, site: Node<'t>, name: Arc<str>, arguments: usize, mode: Mode) {
+    fn local(&mut self, site: Node<'t>, name: Arc<str>, arguments: usize, mode: VisitMode) {
         let Some(arity) = arity(arguments) else { return };
         let (kind, local) = match mode {
-            Mode::Expression => (ReferenceKind::Call, Local::Function),
-            Mode::Type => (ReferenceKind::Type, Local::Type),
+            VisitMode::Expression => (ReferenceKind::Call, Local::Function),
+            VisitMode::Type => (ReferenceKind::Type, Local::Type),
         };
         let index = self.reference(kind, site, None, name, Some(arity), Basis::Written);
         self.outlook.locals.push((index, local));

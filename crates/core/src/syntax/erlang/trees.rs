@@ -7,7 +7,7 @@ use tree_sitter::{Point, Range, Tree};
 
 use crate::source::{Diagnostic, File, Span};
 use crate::syntax::diagnose;
-use crate::syntax::parse::{Parts, parse};
+use crate::syntax::parse::{PartParser, parse};
 
 /// The trees of a file, in order of position.
 pub(super) fn trees(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Vec<Tree> {
@@ -29,7 +29,7 @@ pub(super) fn trees(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Vec<Tree>
     let parts = parts(&text, whole.as_ref());
     drop(whole);
     let mut trees = Vec::new();
-    let Some(mut parser) = Parts::of(tree_sitter_erlang::LANGUAGE, text.len()) else { return trees };
+    let Some(mut parser) = PartParser::of(tree_sitter_erlang::LANGUAGE, text.len()) else { return trees };
     for part in parts {
         if parser.is_spent() {
             let rest = Span { end: text.len() as u32, line_end: last_line(&text), ..span(part) };

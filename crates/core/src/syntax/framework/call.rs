@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::context::Router;
-use crate::syntax::reader::{ElixirReader, Mode};
+use crate::syntax::reader::{ElixirReader, VisitMode};
 
 /// A call as the pass has taken it apart.
 pub(in crate::syntax) struct CallSite<'a, 't> {
@@ -18,13 +18,13 @@ pub(in crate::syntax) struct CallSite<'a, 't> {
     pub(in crate::syntax) remote: Option<Arc<str>>,
     pub(in crate::syntax) arguments: &'a [Node<'t>],
     pub(in crate::syntax) block: Option<Node<'t>>,
-    pub(in crate::syntax) mode: Mode,
+    pub(in crate::syntax) mode: VisitMode,
 }
 
 impl<'t> CallSite<'_, 't> {
     /// Whether the first argument comes through a pipe.
     pub(super) fn piped(&self) -> bool {
-        self.mode == Mode::Piped
+        self.mode == VisitMode::Piped
     }
 
     /// The argument of this number; `None` also for one that comes through a pipe.
@@ -43,7 +43,7 @@ impl<'t> ElixirReader<'t> {
     /// Says what the call ties together. Returns `true` if that includes all that is in it, so that the pass need not
     /// look inside.
     pub(in crate::syntax) fn framework_call(&mut self, call: &CallSite<'_, 't>) -> bool {
-        if self.quotes > 0 || matches!(call.mode, Mode::Pattern | Mode::Segment) {
+        if self.quotes > 0 || matches!(call.mode, VisitMode::Pattern | VisitMode::Segment) {
             return false;
         }
         if call.remote.is_some() {

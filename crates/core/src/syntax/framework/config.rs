@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::CallSite;
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 impl<'t> ElixirReader<'t> {
@@ -27,16 +27,16 @@ impl<'t> ElixirReader<'t> {
         self.macro_call(call);
         match (key, rest) {
             (Some(key), [name, values @ ..]) => {
-                self.tasks.push(Task::LeaveOwner);
-                self.visit_list(values, Mode::Expression);
-                self.visit_all([*name], Mode::Expression);
+                self.tasks.push(VisitTask::LeaveOwner);
+                self.visit_list(values, VisitMode::Expression);
+                self.visit_all([*name], VisitMode::Expression);
                 self.enter_config(call.node, app, key, values);
             }
             _ => {
                 for (key, pair) in self.pair_nodes(rest).into_iter().rev() {
                     let Some(value) = pair.child_by_field_name("value") else { continue };
-                    self.tasks.push(Task::LeaveOwner);
-                    self.visit_all([value], Mode::Expression);
+                    self.tasks.push(VisitTask::LeaveOwner);
+                    self.visit_all([value], VisitMode::Expression);
                     self.enter_config(pair, app.clone(), key.into(), &[value]);
                 }
             }
@@ -49,7 +49,7 @@ impl<'t> ElixirReader<'t> {
         let lists: Vec<_> = lists.copied().collect();
         let fields = self.pairs(&lists).into_iter().map(|(key, _)| self.intern(key)).collect();
         let index = self.fact(DefinitionKind::Config, app, key, fields, span(node));
-        self.tasks.push(Task::EnterOwner(Some(index)));
+        self.tasks.push(VisitTask::EnterOwner(Some(index)));
     }
 
     /// `Application.get_env(:app, :key)` and its like.
@@ -69,7 +69,7 @@ impl<'t> ElixirReader<'t> {
         // `compile_env` takes a path of keys too.
         let first = if key.kind() == "list" { self.children(key).first().copied() } else { Some(key) };
         if let Some(name) = first.and_then(|first| self.config_key(first)) {
-            let to = Named { module: Some(app), name, arity: None };
+            let to = ReferenceTarget { module: Some(app), name, arity: None };
             self.refer(self.owner(), ReferenceKind::Config, key, to, Basis::Written);
         }
     }

@@ -10,7 +10,7 @@ pub(super) const LONGEST_NAME: usize = 512;
 
 /// What is known of a module while its body is read.
 #[derive(Default)]
-pub(in crate::syntax) struct Context<'t> {
+pub(in crate::syntax) struct FrameworkContext<'t> {
     /// Whose router it is, if it is one.
     pub(super) router: Option<Router>,
     /// Whether something is used or imported that can bring in `plug`.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::context::{Context, Router};
+use super::context::{FrameworkContext, Router};
 use crate::syntax::ReferenceKind;
 use crate::syntax::literal::atom;
 use crate::syntax::reader::ElixirReader;
 
 impl<'t> ElixirReader<'t> {
     /// What can be said of a module only once all of it is read.
-    pub(in crate::syntax) fn settle_framework(&mut self, module: &Arc<str>, context: &Context<'t>) {
+    pub(in crate::syntax) fn settle_framework(&mut self, module: &Arc<str>, context: &FrameworkContext<'t>) {
         self.settle_specs(module, context);
         self.settle_doctests(module, context);
     }

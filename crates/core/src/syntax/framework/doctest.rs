@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tree_sitter::Node;
 
 use super::context::Doc;
-use super::tie::Named;
-use super::{CallSite, Context};
+use super::tie::ReferenceTarget;
+use super::{CallSite, FrameworkContext};
 use crate::source::Span;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode};
+use crate::syntax::reader::{ElixirReader, VisitMode};
 use crate::syntax::{Basis, DefinitionKind, Reference, ReferenceKind};
 
 impl<'t> ElixirReader<'t> {
@@ -19,7 +19,7 @@ impl<'t> ElixirReader<'t> {
         let Some(module) = self.literal_module(*site) else { return false };
         self.macro_call(call);
         self.tie(ReferenceKind::Doctest, *site, module, Basis::Written);
-        self.visit_list(options, Mode::Expression);
+        self.visit_list(options, VisitMode::Expression);
         true
     }
 
@@ -32,7 +32,7 @@ impl<'t> ElixirReader<'t> {
     }
 
     /// Makes definitions of the sessions in a module's documentation, numbered as ExUnit does.
-    pub(super) fn settle_doctests(&mut self, module: &Arc<str>, context: &Context<'t>) {
+    pub(super) fn settle_doctests(&mut self, module: &Arc<str>, context: &FrameworkContext<'t>) {
         use DefinitionKind::{Callback, Delegate, Function, Guard, Macro, Type};
         if context.docs.is_empty() {
             return;
@@ -62,7 +62,7 @@ impl<'t> ElixirReader<'t> {
             };
             for session in sessions(doc.node, self.source) {
                 number += 1;
-                let to = Named { module: Some(module.clone()), name: name.clone(), arity };
+                let to = ReferenceTarget { module: Some(module.clone()), name: name.clone(), arity };
                 let name = format!("{label} ({number})").into();
                 let test = self.fact(DefinitionKind::Doctest, module.clone(), name, Vec::new(), session);
                 self.refer_at(test, to, session);
@@ -70,8 +70,8 @@ impl<'t> ElixirReader<'t> {
         }
     }
 
-    fn refer_at(&mut self, from: u32, to: Named, span: Span) {
-        let Named { module, name, arity } = to;
+    fn refer_at(&mut self, from: u32, to: ReferenceTarget, span: Span) {
+        let ReferenceTarget { module, name, arity } = to;
         let (kind, basis, from) = (ReferenceKind::Doctest, Basis::Written, Some(from));
         self.facts.references.push(Reference { kind, from, module, name, arity, span, basis });
     }

@@ -6,10 +6,10 @@ use rustc_hash::FxHashMap;
 use tree_sitter::Node;
 
 use super::CallSite;
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode};
+use crate::syntax::reader::{ElixirReader, VisitMode};
 use crate::syntax::{Basis, ReferenceKind, Shape};
 
 /// The callbacks that a message may go to, with their arities.
@@ -84,15 +84,15 @@ impl<'t> ElixirReader<'t> {
         (name, arity): (&str, u8),
         message: Node<'t>,
     ) {
-        let to = Named { module, name: name.into(), arity: Some(arity) };
+        let to = ReferenceTarget { module, name: name.into(), arity: Some(arity) };
         self.refer(self.owner(), ReferenceKind::Message, site, to, Basis::Message);
         let (shape, at) = (self.shape(message), span(site));
         self.messages.push(((at.start, at.end), shape));
     }
 
     /// A tuple may hold a function by its name, or tell to go on with `{:continue, message}`.
-    pub(in crate::syntax) fn tuple(&mut self, node: Node<'t>, mode: Mode) {
-        if self.quotes > 0 || mode == Mode::Pattern {
+    pub(in crate::syntax) fn tuple(&mut self, node: Node<'t>, mode: VisitMode) {
+        if self.quotes > 0 || mode == VisitMode::Pattern {
             return;
         }
         let parts = self.children(node);

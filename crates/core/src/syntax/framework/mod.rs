@@ -26,7 +26,7 @@ mod project;
 mod types;
 
 pub(super) use call::CallSite;
-pub(super) use context::{Context, RouteScope};
+pub(super) use context::{FrameworkContext, RouteScope};
 pub(super) use named::put_before;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::CallSite;
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::reader::ElixirReader;
 use crate::syntax::{Basis, ReferenceKind};
@@ -64,7 +64,7 @@ impl<'t> ElixirReader<'t> {
                 && let Some(module) = self.literal_module(*module)
                 && let Some(function) = atom(*name, self.source)
             {
-                let to = Named { module: Some(module), name: function.into(), arity: None };
+                let to = ReferenceTarget { module: Some(module), name: function.into(), arity: None };
                 self.refer(self.owner(), ReferenceKind::Call, *name, to, Basis::ByName);
             }
         }

@@ -6,10 +6,10 @@ use tree_sitter::Node;
 
 use super::CallSite;
 use super::context::Router;
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 impl<'t> ElixirReader<'t> {
@@ -35,11 +35,11 @@ impl<'t> ElixirReader<'t> {
         self.macro_call(call);
         if guard.is_some() {
             self.scopes.enter(call.node.end_byte());
-            self.tasks.push(Task::LeaveScope);
+            self.tasks.push(VisitTask::LeaveScope);
             ["action", "conn", "controller"].into_iter().for_each(|name| self.scopes.bind(name));
         }
-        self.visit_all(guard, Mode::Expression);
-        self.visit_list(options, Mode::Expression);
+        self.visit_all(guard, VisitMode::Expression);
+        self.visit_list(options, VisitMode::Expression);
         true
     }
 
@@ -71,7 +71,7 @@ impl<'t> ElixirReader<'t> {
             if let Some((site, module)) = name.and_then(|site| Some((site, self.literal_module(site)?))) {
                 self.tie_call(site, module, "on_mount", 4, Basis::Convention);
             }
-            self.visit_all([hook], Mode::Expression);
+            self.visit_all([hook], VisitMode::Expression);
         }
     }
 
@@ -86,8 +86,8 @@ impl<'t> ElixirReader<'t> {
             "socket" => self.route_at("SOCKET", &path, None, call.node),
             _ => self.channel_at(&path, call.node),
         };
-        self.refer(route, ReferenceKind::Route, *handler, Named::module(module), Basis::Convention);
-        self.visit_list(rest, Mode::Expression);
+        self.refer(route, ReferenceKind::Route, *handler, ReferenceTarget::module(module), Basis::Convention);
+        self.visit_list(rest, VisitMode::Expression);
         true
     }
 

@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::CallSite;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 
 /// The macros that are named after a verb of HTTP, and the two that take any.
 const WORDS: [&str; 9] = ["delete", "forward", "get", "head", "match", "options", "patch", "post", "put"];
@@ -40,12 +40,12 @@ impl<'t> ElixirReader<'t> {
         self.functions += 1;
         let outer = self.scopes.isolate();
         self.scopes.enter(call.node.end_byte());
-        self.tasks.extend([Task::LeaveFunction(Some(outer)), Task::LeaveScope]);
+        self.tasks.extend([VisitTask::LeaveFunction(Some(outer)), VisitTask::LeaveScope]);
         self.scopes.bind("conn");
         self.scopes.bind("opts");
         self.bind_segments(path);
         self.visit_body(call, &options);
-        self.visit_all(guard, Mode::Expression);
+        self.visit_all(guard, VisitMode::Expression);
         self.visit_options(&options, &["to", "via"]);
         true
     }

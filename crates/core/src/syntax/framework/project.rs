@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::supervise::is_children;
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
 use crate::syntax::reader::ElixirReader;
@@ -53,9 +53,9 @@ impl<'t> ElixirReader<'t> {
                     let Some(site) = value.named_child(0) else { continue };
                     let Some(module) = self.literal_module(site) else { continue };
                     let from = self.module().framework.app.or(self.owner());
-                    let to = Named::module(module.clone());
+                    let to = ReferenceTarget::module(module.clone());
                     self.refer(from, ReferenceKind::Supervise, site, to, Basis::Convention);
-                    let to = Named::function(module, "start", 2);
+                    let to = ReferenceTarget::function(module, "start", 2);
                     self.refer(from, ReferenceKind::Call, site, to, Basis::Convention);
                 }
                 _ => {}

@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use super::CallSite;
 use super::schema::is_query;
 use crate::syntax::Basis;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 
 /// The macros of `Ecto.Query` that may bind variables, but for `from`. Sorted.
 pub(super) const MACROS: [&str; 17] = [
@@ -55,7 +55,7 @@ impl<'t> ElixirReader<'t> {
             if key == "join" || key.ends_with("_join") {
                 self.bound_source(value, &mut steps);
             } else {
-                steps.push((value, Mode::Expression));
+                steps.push((value, VisitMode::Expression));
             }
         }
         self.enter_query(call, steps);
@@ -71,12 +71,12 @@ impl<'t> ElixirReader<'t> {
         }
         let Some(bindings) = bindings else { return false };
         let (before, after) = call.arguments.split_at(bindings);
-        let mut steps: Vec<_> = before.iter().map(|argument| (*argument, Mode::Expression)).collect();
+        let mut steps: Vec<_> = before.iter().map(|argument| (*argument, VisitMode::Expression)).collect();
         for (at, argument) in after.iter().enumerate() {
             match at {
-                0 => steps.push((*argument, Mode::Pattern)),
+                0 => steps.push((*argument, VisitMode::Pattern)),
                 1 if call.name == "join" => self.bound_source(*argument, &mut steps),
-                _ => steps.push((*argument, Mode::Expression)),
+                _ => steps.push((*argument, VisitMode::Expression)),
             }
         }
         self.enter_query(call, steps);
@@ -84,26 +84,26 @@ impl<'t> ElixirReader<'t> {
     }
 
     /// `u in User`, or a source without a variable.
-    fn bound_source(&mut self, node: Node<'t>, steps: &mut Vec<(Node<'t>, Mode)>) {
+    fn bound_source(&mut self, node: Node<'t>, steps: &mut Vec<(Node<'t>, VisitMode)>) {
         let mut source = node;
         if self.operator(node) == Some("in")
             && let (Some(left), Some(right)) =
                 (node.child_by_field_name("left"), node.child_by_field_name("right"))
         {
-            steps.push((left, Mode::Pattern));
+            steps.push((left, VisitMode::Pattern));
             source = right;
         }
         self.queryable(source, Basis::Convention);
-        steps.push((source, Mode::Expression));
+        steps.push((source, VisitMode::Expression));
     }
 
     /// Reads the parts of a query in order; what they bind ends with it.
-    fn enter_query(&mut self, call: &CallSite<'_, 't>, steps: Vec<(Node<'t>, Mode)>) {
+    fn enter_query(&mut self, call: &CallSite<'_, 't>, steps: Vec<(Node<'t>, VisitMode)>) {
         self.macro_call(call);
         self.scopes.enter(call.node.end_byte());
-        self.tasks.extend([Task::LeaveScope, Task::InQuery(self.in_query)]);
-        self.tasks.extend(steps.into_iter().rev().map(|(node, mode)| Task::Visit(node, mode)));
-        self.tasks.push(Task::InQuery(true));
+        self.tasks.extend([VisitTask::LeaveScope, VisitTask::InQuery(self.in_query)]);
+        self.tasks.extend(steps.into_iter().rev().map(|(node, mode)| VisitTask::Visit(node, mode)));
+        self.tasks.push(VisitTask::InQuery(true));
     }
 
     /// `[u]`, `[u, ..., p]`, `[user: u]` or `[{:user, u}]`.

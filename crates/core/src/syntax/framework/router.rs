@@ -6,10 +6,10 @@ use tree_sitter::Node;
 
 use super::CallSite;
 use super::context::{LONGEST_NAME, RouteScope};
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// The macros that are named after a verb of HTTP.
@@ -50,7 +50,7 @@ impl<'t> ElixirReader<'t> {
             ("forward", [path, plug, rest @ ..]) => {
                 let route = self.route("*", *path, None, call.node);
                 self.answer(route, *plug, (*plug, "call"), true);
-                self.visit_list(rest, Mode::Expression);
+                self.visit_list(rest, VisitMode::Expression);
             }
             ("match", [verb, path, controller, rest @ ..]) => {
                 let verb = atom(*verb, self.source).unwrap_or("*").to_ascii_uppercase();
@@ -95,7 +95,7 @@ impl<'t> ElixirReader<'t> {
 
     fn enter_routes(&mut self, call: &CallSite<'_, 't>, inner: RouteScope, options: &[(&'t str, Node<'t>)]) {
         let outer = std::mem::replace(&mut self.module().framework.routes, inner);
-        self.tasks.push(Task::LeaveRoutes(Box::new(outer)));
+        self.tasks.push(VisitTask::LeaveRoutes(Box::new(outer)));
         self.visit_body(call, options);
     }
 
@@ -107,7 +107,7 @@ impl<'t> ElixirReader<'t> {
         let name = self.intern(name);
         let index = self.fact(DefinitionKind::Pipeline, module, name, Vec::new(), span(call.node));
         self.owners.push(Some(index));
-        self.tasks.push(Task::LeaveOwner);
+        self.tasks.push(VisitTask::LeaveOwner);
         let options = self.pairs(call.arguments);
         self.visit_body(call, &options);
         true
@@ -118,16 +118,16 @@ impl<'t> ElixirReader<'t> {
         for plug in plugs {
             if let Some(name) = atom(plug, self.source) {
                 let name = self.intern(name);
-                let to = Named { module: None, name: name.clone(), arity: Some(2) };
+                let to = ReferenceTarget { module: None, name: name.clone(), arity: Some(2) };
                 self.refer(self.owner(), ReferenceKind::Plug, plug, to, Basis::Convention);
                 self.pass_through(name);
             } else if let Some(module) = self.plug_module(plug) {
                 self.pass_through(module);
             } else {
-                self.visit_all([plug], Mode::Expression);
+                self.visit_all([plug], VisitMode::Expression);
             }
         }
-        self.visit_list(call.arguments.get(1..).unwrap_or_default(), Mode::Expression);
+        self.visit_list(call.arguments.get(1..).unwrap_or_default(), VisitMode::Expression);
     }
 
     fn pass_through(&mut self, pipeline: Arc<str>) {
@@ -151,11 +151,11 @@ impl<'t> ElixirReader<'t> {
         match rest.first().and_then(|action| Some((*action, atom(*action, self.source)?))) {
             Some(action) => {
                 self.answer(route, controller, action, scoped);
-                self.visit_list(&rest[1..], Mode::Expression);
+                self.visit_list(&rest[1..], VisitMode::Expression);
             }
             None => {
                 self.answer(route, controller, (controller, "call"), scoped);
-                self.visit_list(rest, Mode::Expression);
+                self.visit_list(rest, VisitMode::Expression);
             }
         }
     }
@@ -198,12 +198,12 @@ impl<'t> ElixirReader<'t> {
         if let Some(module) = self.literal_module(view) {
             let module = self.module().framework.routes.scoped(module);
             for (function, arity) in LIVE {
-                let to = Named::function(module.clone(), function, arity);
+                let to = ReferenceTarget::function(module.clone(), function, arity);
                 self.refer(route, ReferenceKind::Route, view, to, Basis::Convention);
             }
-            self.refer(route, ReferenceKind::Route, view, Named::module(module), Basis::Convention);
+            self.refer(route, ReferenceKind::Route, view, ReferenceTarget::module(module), Basis::Convention);
         }
-        self.visit_list(rest, Mode::Expression);
+        self.visit_list(rest, VisitMode::Expression);
     }
 
     fn live_session(&mut self, call: &CallSite<'_, 't>) {
@@ -216,7 +216,7 @@ impl<'t> ElixirReader<'t> {
             // The connection is put before the arguments.
             let parts = if session.kind() == "tuple" { self.children(*session) } else { Vec::new() };
             if !self.function_parts(&parts, 1) {
-                self.visit_all([*session], Mode::Expression);
+                self.visit_all([*session], VisitMode::Expression);
             }
         }
         self.visit_options(&options, &["on_mount", "session"]);
@@ -259,7 +259,7 @@ impl<'t> ElixirReader<'t> {
         if scoped {
             module = self.module().framework.routes.scoped(module);
         }
-        let to = Named::function(module, function, 2);
+        let to = ReferenceTarget::function(module, function, 2);
         self.refer(route, ReferenceKind::Route, site, to, Basis::Convention);
     }
 

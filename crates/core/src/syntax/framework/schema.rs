@@ -6,10 +6,10 @@ use tree_sitter::Node;
 
 use super::CallSite;
 use super::context::LONGEST_NAME;
-use super::tie::Named;
+use super::tie::ReferenceTarget;
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// What names a field in a schema; all but `field` also name another schema.
@@ -57,15 +57,18 @@ impl<'t> ElixirReader<'t> {
         };
         self.macro_call(call);
         self.enter_schema(call.node, block, module, name);
-        self.visit_list(call.arguments.get(usize::from(!embedded)..).unwrap_or_default(), Mode::Expression);
+        self.visit_list(
+            call.arguments.get(usize::from(!embedded)..).unwrap_or_default(),
+            VisitMode::Expression,
+        );
         true
     }
 
     fn enter_schema(&mut self, node: Node<'t>, block: Node<'t>, module: Arc<str>, name: Arc<str>) {
         let index = self.fact(DefinitionKind::Schema, module, name, Vec::new(), span(node));
         self.owners.push(Some(index));
-        self.tasks.push(Task::LeaveOwner);
-        self.visit_all([block], Mode::Expression);
+        self.tasks.push(VisitTask::LeaveOwner);
+        self.visit_all([block], VisitMode::Expression);
     }
 
     /// A field or an association of the schema around.
@@ -97,7 +100,7 @@ impl<'t> ElixirReader<'t> {
             self.macro_call(call);
             self.tie(ReferenceKind::Schema, *target, module.clone(), Basis::Written);
             self.enter_schema(call.node, block, module, name);
-            self.visit_list(options, Mode::Expression);
+            self.visit_list(options, VisitMode::Expression);
             return true;
         }
         let tied = self.queryable(*target, Basis::Written);
@@ -133,7 +136,7 @@ impl<'t> ElixirReader<'t> {
     }
 
     fn table_reference(&mut self, site: Node<'t>, table: &str, basis: Basis) {
-        let to = Named { module: None, name: table.into(), arity: None };
+        let to = ReferenceTarget { module: None, name: table.into(), arity: None };
         self.refer(self.owner(), ReferenceKind::Schema, site, to, basis);
     }
 

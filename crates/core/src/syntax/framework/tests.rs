@@ -443,11 +443,11 @@ fn functions_are_passed_by_name() {
 defmodule A do
   def f(args, node) do
     apply(B, :c, args)
-    Task.async(B, :d, args)
+    VisitTask.async(B, :d, args)
     :rpc.call(node, B, :e, args)
     spawn(__MODULE__, :f, [1, 2])
     Agent.update(node, B, :g, [1])
-    Task.async_stream(args, B, :h, [1])
+    VisitTask.async_stream(args, B, :h, [1])
     other(B, :i, args)
     apply(B, args)
   end

@@ -9,23 +9,23 @@ use super::context::LONGEST_NAME;
 use crate::source::Span;
 use crate::syntax::literal::{atom, string};
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode, Task};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask};
 use crate::syntax::{Basis, Definition, DefinitionKind, Reference, ReferenceKind};
 
 /// What a reference names: a module, and a function in it unless the name is empty.
-pub(super) struct Named {
+pub(super) struct ReferenceTarget {
     pub(super) module: Option<Arc<str>>,
     pub(super) name: Arc<str>,
     pub(super) arity: Option<u8>,
 }
 
-impl Named {
+impl ReferenceTarget {
     pub(super) fn module(module: Arc<str>) -> Self {
-        Named { module: Some(module), name: Arc::default(), arity: None }
+        ReferenceTarget { module: Some(module), name: Arc::default(), arity: None }
     }
 
     pub(super) fn function(module: Arc<str>, name: &str, arity: u8) -> Self {
-        Named { module: Some(module), name: name.into(), arity: Some(arity) }
+        ReferenceTarget { module: Some(module), name: name.into(), arity: Some(arity) }
     }
 }
 
@@ -65,21 +65,21 @@ impl<'t> ElixirReader<'t> {
         from: Option<u32>,
         kind: ReferenceKind,
         site: Node<'t>,
-        to: Named,
+        to: ReferenceTarget,
         basis: Basis,
     ) {
-        let Named { module, name, arity } = to;
+        let ReferenceTarget { module, name, arity } = to;
         self.facts.references.push(Reference { kind, from, module, name, arity, span: span(site), basis });
     }
 
     /// Adds a reference from the definition around to a module.
     pub(super) fn tie(&mut self, kind: ReferenceKind, site: Node<'t>, module: Arc<str>, basis: Basis) {
-        self.refer(self.owner(), kind, site, Named::module(module), basis);
+        self.refer(self.owner(), kind, site, ReferenceTarget::module(module), basis);
     }
 
     /// Adds a call that a framework makes for the definition around.
     pub(super) fn tie_call(&mut self, site: Node<'t>, module: Arc<str>, name: &str, arity: u8, basis: Basis) {
-        let to = Named::function(module, name, arity);
+        let to = ReferenceTarget::function(module, name, arity);
         self.refer(self.owner(), ReferenceKind::Call, site, to, basis);
     }
 
@@ -130,15 +130,15 @@ impl<'t> ElixirReader<'t> {
     /// Goes on with the body of a call, a block or behind `do:`.
     pub(super) fn visit_body(&mut self, call: &CallSite<'_, 't>, options: &[(&'t str, Node<'t>)]) {
         let body = options.iter().find(|(key, _)| *key == "do").map(|(_, value)| *value);
-        let mode = if self.functions == 0 { Mode::Statement } else { Mode::Expression };
-        self.tasks.extend(body.map(|body| Task::Visit(body, mode)));
-        self.visit_all(call.block, Mode::Expression);
+        let mode = if self.functions == 0 { VisitMode::Statement } else { VisitMode::Expression };
+        self.tasks.extend(body.map(|body| VisitTask::Visit(body, mode)));
+        self.visit_all(call.block, VisitMode::Expression);
     }
 
     /// Goes on with the values of options, but for those whose keys are in `done` and the body.
     pub(super) fn visit_options(&mut self, options: &[(&'t str, Node<'t>)], done: &[&str]) {
         let left = options.iter().filter(|(key, _)| *key != "do" && !done.contains(key));
-        self.visit_all(left.map(|(_, value)| *value), Mode::Expression);
+        self.visit_all(left.map(|(_, value)| *value), VisitMode::Expression);
     }
 
     /// What a function gives: the last expression of its body.

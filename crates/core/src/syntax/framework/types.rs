@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tree_sitter::Node;
 
-use super::tie::Named;
-use super::{CallSite, Context};
-use crate::syntax::reader::{ElixirReader, Mode};
+use super::tie::ReferenceTarget;
+use super::{CallSite, FrameworkContext};
+use crate::syntax::reader::{ElixirReader, VisitMode};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// The types that need no definition, of any arity. Sorted.
@@ -132,12 +132,24 @@ impl<'t> ElixirReader<'t> {
             }
             "alias" => {
                 if let Some(module) = self.module_of(node) {
-                    self.refer(from, ReferenceKind::Module, node, Named::module(module), Basis::Written);
+                    self.refer(
+                        from,
+                        ReferenceKind::Module,
+                        node,
+                        ReferenceTarget::module(module),
+                        Basis::Written,
+                    );
                 }
             }
             "struct" => {
                 if let Some(module) = node.named_child(0).and_then(|name| self.literal_module(name)) {
-                    self.refer(from, ReferenceKind::Struct, node, Named::module(module), Basis::Written);
+                    self.refer(
+                        from,
+                        ReferenceKind::Struct,
+                        node,
+                        ReferenceTarget::module(module),
+                        Basis::Written,
+                    );
                 }
             }
             "binary_operator" if self.operator(node) == Some("::") => {
@@ -152,7 +164,7 @@ impl<'t> ElixirReader<'t> {
     fn own_type(&mut self, from: Option<u32>, site: Node<'t>, name: &'t str, count: usize) {
         let known = name.starts_with('_') || name == "..." || BUILT_IN.binary_search(&name).is_ok();
         if let (Ok(arity), Some(module), false) = (u8::try_from(count), self.module().name.clone(), known) {
-            let to = Named { module: Some(module), name: self.intern(name), arity: Some(arity) };
+            let to = ReferenceTarget { module: Some(module), name: self.intern(name), arity: Some(arity) };
             self.refer(from, ReferenceKind::Type, site, to, Basis::Written);
         }
     }
@@ -163,13 +175,17 @@ impl<'t> ElixirReader<'t> {
             return;
         };
         if let (Some(module), Ok(arity)) = (self.module_of(left), u8::try_from(count)) {
-            let to = Named { module: Some(module), name: self.intern(self.text(right)), arity: Some(arity) };
+            let to = ReferenceTarget {
+                module: Some(module),
+                name: self.intern(self.text(right)),
+                arity: Some(arity),
+            };
             self.refer(from, ReferenceKind::Type, right, to, Basis::Written);
         }
     }
 
     /// Gives the types in specs to the functions that these are about.
-    pub(super) fn settle_specs(&mut self, module: &Arc<str>, context: &Context<'t>) {
+    pub(super) fn settle_specs(&mut self, module: &Arc<str>, context: &FrameworkContext<'t>) {
         for (function, arity, references) in &context.specs {
             let key = (module.clone(), self.intern(function), *arity);
             let Some(index) = self.callables.get(&key).copied() else { continue };
@@ -195,9 +211,9 @@ impl<'t> ElixirReader<'t> {
             let Some((protocol, options)) = parts.split_first() else { continue };
             match self.literal_module(*protocol) {
                 Some(module) => self.tie(ReferenceKind::Implements, *protocol, module, Basis::Written),
-                None => self.visit_all([*protocol], Mode::Expression),
+                None => self.visit_all([*protocol], VisitMode::Expression),
             }
-            self.visit_list(options, Mode::Expression);
+            self.visit_list(options, VisitMode::Expression);
         }
     }
 }

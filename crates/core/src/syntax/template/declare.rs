@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use crate::syntax::literal::atom;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode};
+use crate::syntax::reader::{ElixirReader, VisitMode};
 
 impl<'t> ElixirReader<'t> {
     /// Reads `attr :name, …` and `slot :name, …` in a module's body, and returns whether it is one of them. They are said
@@ -20,8 +20,8 @@ impl<'t> ElixirReader<'t> {
         }
         self.declare(span(node));
         let block = self.do_block(node);
-        self.visit_all(block, Mode::Expression);
-        self.visit_list(&arguments, Mode::Expression);
+        self.visit_all(block, VisitMode::Expression);
+        self.visit_list(&arguments, VisitMode::Expression);
         true
     }
 }

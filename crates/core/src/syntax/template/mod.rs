@@ -23,7 +23,7 @@ mod read;
 mod declare;
 mod render;
 
-pub(super) use overlay::{Overlay, Template, renumber};
+pub(super) use overlay::{EmbeddedTemplate, Overlay, renumber};
 pub(super) use scan::Dialect;
 
 #[cfg(test)]

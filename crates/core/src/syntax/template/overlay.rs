@@ -5,20 +5,20 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Point, Tree, TreeCursor};
 
-use super::scan::{Component, Dialect, Piece, PieceKind, Problem, Scan, scan};
+use super::scan::{Component, Dialect, PieceKind, Problem, TemplatePiece, TemplateScan, scan};
 use crate::source::Span;
 use crate::syntax::FileFacts;
 use crate::syntax::lines::LineNumbers;
-use crate::syntax::parse::Parts;
+use crate::syntax::parse::PartParser;
 
 /// A file's text, in which the templates have given way to their code.
 pub(in crate::syntax) struct Overlay<'s> {
     text: Cow<'s, str>,
-    templates: Vec<Template>,
+    templates: Vec<EmbeddedTemplate>,
 }
 
 /// A template that has been parsed.
-pub(in crate::syntax) struct Template {
+pub(in crate::syntax) struct EmbeddedTemplate {
     /// Where the sigil or string begins that holds it; for a file that is one, 0.
     pub(super) at: usize,
     pub(in crate::syntax) range: Range<usize>,
@@ -28,7 +28,7 @@ pub(in crate::syntax) struct Template {
     pub(in crate::syntax) problems: Vec<Problem>,
 }
 
-struct Place {
+struct TemplateRange {
     at: usize,
     range: Range<usize>,
     dialect: Dialect,
@@ -37,7 +37,7 @@ struct Place {
 impl<'s> Overlay<'s> {
     /// Of a file that is a template.
     pub(in crate::syntax) fn of_template(text: &'s str, dialect: Dialect) -> Self {
-        Self::new(text, vec![Place { at: 0, range: 0..text.len(), dialect }])
+        Self::new(text, vec![TemplateRange { at: 0, range: 0..text.len(), dialect }])
     }
 
     /// Of a file of Elixir code, where `trees` have the templates.
@@ -57,11 +57,11 @@ impl<'s> Overlay<'s> {
         Self::new(text, places)
     }
 
-    fn new(text: &'s str, places: Vec<Place>) -> Self {
+    fn new(text: &'s str, places: Vec<TemplateRange>) -> Self {
         if places.is_empty() {
             return Overlay { text: text.into(), templates: Vec::new() };
         }
-        let Some(mut parts) = Parts::of(tree_sitter_elixir::LANGUAGE, text.len()) else {
+        let Some(mut parts) = PartParser::of(tree_sitter_elixir::LANGUAGE, text.len()) else {
             return Overlay { text: text.into(), templates: Vec::new() };
         };
         let mut code = text.as_bytes().to_vec();
@@ -79,14 +79,19 @@ impl<'s> Overlay<'s> {
     }
 
     /// In order of position.
-    pub(in crate::syntax) fn templates(&self) -> &[Template] {
+    pub(in crate::syntax) fn templates(&self) -> &[EmbeddedTemplate] {
         &self.templates
     }
 }
 
 /// Puts the code of a template into `code` in place of its text, and parses it there.
-fn template(text: &str, code: &mut [u8], Place { at, range, dialect }: Place, parts: &mut Parts) -> Template {
-    let Scan { pieces, components, mut problems } = scan(text, range.clone(), dialect);
+fn template(
+    text: &str,
+    code: &mut [u8],
+    TemplateRange { at, range, dialect }: TemplateRange,
+    parts: &mut PartParser,
+) -> EmbeddedTemplate {
+    let TemplateScan { pieces, components, mut problems } = scan(text, range.clone(), dialect);
     code[range.clone()].fill(b' ');
     pieces.iter().for_each(|piece| put(text, code, piece));
     let mut tree = parts.parse_hopefully(code, extent(text, code, &pieces));
@@ -105,7 +110,7 @@ fn template(text: &str, code: &mut [u8], Place { at, range, dialect }: Place, pa
         }
         tree = parts.parse(code, extent(text, code, &pieces));
     }
-    Template { at, range, tree, components, problems }
+    EmbeddedTemplate { at, range, tree, components, problems }
 }
 
 fn is_broken(tree: &Option<Tree>) -> bool {
@@ -113,18 +118,18 @@ fn is_broken(tree: &Option<Tree>) -> bool {
 }
 
 /// What a piece takes up in the code: the end of a line before it, and its tail.
-fn covered(text: &str, piece: &Piece) -> Range<usize> {
+fn covered(text: &str, piece: &TemplatePiece) -> Range<usize> {
     piece.code.start - 1..piece.code.end + tail(text, piece).len()
 }
 
 /// What takes the place of a piece's closing mark: a clause gets a body, which is text or the pieces that follow.
-fn tail(text: &str, piece: &Piece) -> &'static [u8] {
+fn tail(text: &str, piece: &TemplatePiece) -> &'static [u8] {
     let code = text.get(piece.code.clone()).unwrap_or_default();
     if piece.kind == PieceKind::Tag && code.trim_end().ends_with("->") { b"0" } else { b"" }
 }
 
 /// Writes a piece to its place. What opened it becomes the end of a line, so that it begins an expression.
-fn put(text: &str, code: &mut [u8], piece: &Piece) {
+fn put(text: &str, code: &mut [u8], piece: &TemplatePiece) {
     let Range { start, end } = piece.code;
     code[start..end].copy_from_slice(&text.as_bytes()[start..end]);
     code[start - 1] = b'\n';
@@ -146,7 +151,7 @@ fn put(text: &str, code: &mut [u8], piece: &Piece) {
 }
 
 /// From the first of the pieces to the last.
-fn extent(text: &str, code: &[u8], pieces: &[Piece]) -> tree_sitter::Range {
+fn extent(text: &str, code: &[u8], pieces: &[TemplatePiece]) -> tree_sitter::Range {
     let (start, end) = match (pieces.first(), pieces.last()) {
         (Some(first), Some(last)) => (first.code.start, covered(text, last).end.min(code.len())),
         _ => (0, 0),
@@ -158,7 +163,7 @@ fn extent(text: &str, code: &[u8], pieces: &[Piece]) -> tree_sitter::Range {
 }
 
 /// Whether a piece is an expression by itself, as all are but the parts of blocks.
-fn is_whole(text: &str, piece: &Piece) -> bool {
+fn is_whole(text: &str, piece: &TemplatePiece) -> bool {
     let code = text.get(piece.code.clone()).unwrap_or_default().trim();
     let ends_word = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
     let begins = ["end", "else", "after", "catch", "rescue"]
@@ -184,7 +189,7 @@ fn hints(text: &str) -> Vec<usize> {
 }
 
 /// Adds the templates that begin at `hints` in a tree.
-fn find(text: &str, tree: &Tree, hints: &[usize], places: &mut Vec<Place>) {
+fn find(text: &str, tree: &Tree, hints: &[usize], places: &mut Vec<TemplateRange>) {
     let (mut cursor, mut inner) = (tree.walk(), tree.walk());
     let begin = tree.root_node().start_byte();
     let mut next = hints.partition_point(|hint| *hint < begin);
@@ -213,7 +218,7 @@ fn find(text: &str, tree: &Tree, hints: &[usize], places: &mut Vec<Place>) {
 }
 
 /// The template that `node` is, or has as an argument.
-fn place<'t>(text: &str, node: Node<'t>, cursor: &mut TreeCursor<'t>) -> Option<Place> {
+fn place<'t>(text: &str, node: Node<'t>, cursor: &mut TreeCursor<'t>) -> Option<TemplateRange> {
     let (holder, dialect) = match node.kind() {
         "sigil" => {
             let dialect = match text.get(node.named_child(0)?.byte_range())? {
@@ -234,7 +239,7 @@ fn place<'t>(text: &str, node: Node<'t>, cursor: &mut TreeCursor<'t>) -> Option<
     };
     let start = holder.child_by_field_name("quoted_start")?.end_byte();
     let end = holder.child_by_field_name("quoted_end")?.start_byte();
-    Some(Place { at: holder.start_byte(), range: start..end.max(start), dialect })
+    Some(TemplateRange { at: holder.start_byte(), range: start..end.max(start), dialect })
 }
 
 /// Sets all lines by the places in the file's own text: code that was laid over it has ends of lines of its own.

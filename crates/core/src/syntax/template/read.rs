@@ -2,18 +2,18 @@
 
 use tree_sitter::Node;
 
-use super::overlay::Template;
+use super::overlay::EmbeddedTemplate;
 use super::scan::Component;
 use crate::source::Span;
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Mode, Task, keep_pattern};
+use crate::syntax::reader::{ElixirReader, VisitMode, VisitTask, keep_pattern};
 use crate::syntax::{Basis, Definition, DefinitionKind, ReferenceKind};
 
 const KERNEL_SIGILS: [&str; 12] = ["C", "D", "N", "R", "S", "T", "U", "W", "c", "r", "s", "w"];
 
 impl<'t> ElixirReader<'t> {
     /// Reads a file that is a template.
-    pub(in crate::syntax) fn template_file(&mut self, template: &'t Template) {
+    pub(in crate::syntax) fn template_file(&mut self, template: &'t EmbeddedTemplate) {
         let whole = Span { start: 0, end: template.range.end as u32, line_start: 1, line_end: 1 };
         self.facts.definitions.push(Definition {
             kind: DefinitionKind::Template,
@@ -37,16 +37,16 @@ impl<'t> ElixirReader<'t> {
     }
 
     /// Reads a template in the scope that is in force here.
-    pub(super) fn template(&mut self, template: &'t Template) {
+    pub(super) fn template(&mut self, template: &'t EmbeddedTemplate) {
         for component in &template.components {
             self.component(component);
         }
         self.scopes.enter(template.range.end);
         self.functions += 1;
         self.templates_around += 1;
-        self.tasks.push(Task::LeaveTemplate);
+        self.tasks.push(VisitTask::LeaveTemplate);
         if let Some(tree) = &template.tree {
-            self.visit_children(tree.root_node(), Mode::Expression);
+            self.visit_children(tree.root_node(), VisitMode::Expression);
         }
     }
 
@@ -67,13 +67,13 @@ impl<'t> ElixirReader<'t> {
     }
 
     /// The template that begins at this node.
-    pub(super) fn template_at(&self, node: Node) -> Option<&'t Template> {
+    pub(super) fn template_at(&self, node: Node) -> Option<&'t EmbeddedTemplate> {
         let templates = self.templates;
         let at = templates.binary_search_by_key(&node.start_byte(), |template| template.at).ok()?;
         templates.get(at)
     }
 
-    pub(in crate::syntax) fn sigil(&mut self, node: Node<'t>, mode: Mode) {
+    pub(in crate::syntax) fn sigil(&mut self, node: Node<'t>, mode: VisitMode) {
         if let Some(template) = self.template_at(node) {
             return self.template(template);
         }

@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use crate::syntax::literal::{atom, string};
 use crate::syntax::parse::span;
-use crate::syntax::reader::{ElixirReader, Task};
+use crate::syntax::reader::{ElixirReader, VisitTask};
 use crate::syntax::{Basis, DefinitionKind, ReferenceKind};
 
 /// Libraries whose functions take the name of a template, most often by an import.
@@ -152,7 +152,7 @@ impl<'t> ElixirReader<'t> {
             return;
         }
         self.functions += 1;
-        self.tasks.push(Task::LeaveFunction(None));
+        self.tasks.push(VisitTask::LeaveFunction(None));
         if let Some(template) = self.template_at(*template) {
             self.template(template);
         }

@@ -13,7 +13,7 @@ pub(in crate::syntax) enum Dialect {
 
 /// A piece of code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct TemplatePiece {
     /// Without what encloses it.
     pub(super) code: Range<usize>,
     pub(super) kind: PieceKind,
@@ -41,8 +41,8 @@ pub(super) type Problem = (Range<usize>, &'static str);
 
 /// What there is in a template, each in order of position.
 #[derive(Default)]
-pub(super) struct Scan {
-    pub(super) pieces: Vec<Piece>,
+pub(super) struct TemplateScan {
+    pub(super) pieces: Vec<TemplatePiece>,
     pub(super) components: Vec<Component>,
     pub(super) problems: Vec<Problem>,
 }
@@ -57,10 +57,10 @@ const VOID: [&str; 14] = [
 ];
 
 /// Reads `range` of `text`, which must lie between characters.
-pub(super) fn scan(text: &str, range: Range<usize>, dialect: Dialect) -> Scan {
+pub(super) fn scan(text: &str, range: Range<usize>, dialect: Dialect) -> TemplateScan {
     let (state, braces) = match dialect {
-        Dialect::Eex => (State::Bare, Vec::new()),
-        Dialect::Heex => (State::Text, pair_braces(text.as_bytes(), range.clone())),
+        Dialect::Eex => (ScanState::Bare, Vec::new()),
+        Dialect::Heex => (ScanState::Text, pair_braces(text.as_bytes(), range.clone())),
     };
     let mut scanner = Scanner {
         text: text.get(..range.end).unwrap_or_default(),
@@ -70,7 +70,7 @@ pub(super) fn scan(text: &str, range: Range<usize>, dialect: Dialect) -> Scan {
         braces,
         next_brace: 0,
         plain: None,
-        found: Scan::default(),
+        found: TemplateScan::default(),
     };
     while scanner.at < scanner.text.len() {
         scanner.step();
@@ -79,7 +79,7 @@ pub(super) fn scan(text: &str, range: Range<usize>, dialect: Dialect) -> Scan {
 }
 
 #[derive(Clone, Copy)]
-enum State {
+enum ScanState {
     /// Text that is no HTML.
     Bare,
     /// Between tags.
@@ -99,14 +99,14 @@ enum State {
 struct Scanner<'s> {
     text: &'s str,
     at: usize,
-    state: State,
+    state: ScanState,
     /// The name of the opening tag that is read.
     tag: Range<usize>,
     braces: Vec<(u32, u32)>,
     next_brace: usize,
     /// How many elements are open from the one on whose content has no `{…}`.
     plain: Option<usize>,
-    found: Scan,
+    found: TemplateScan,
 }
 
 impl Scanner<'_> {
@@ -117,21 +117,21 @@ impl Scanner<'_> {
         }
         let byte = self.text.as_bytes()[self.at];
         match self.state {
-            State::Bare => self.skip_to(|byte| byte == b'<'),
-            State::Text => match byte {
+            ScanState::Bare => self.skip_to(|byte| byte == b'<'),
+            ScanState::Text => match byte {
                 b'<' => self.markup(),
                 b'{' if self.plain.is_none() => self.braces(),
                 _ => self.skip_to(|byte| matches!(byte, b'<' | b'{')),
             },
-            State::Comment if self.sees("-->") => self.enter(State::Text, 3),
-            State::Comment => self.skip_to(|byte| matches!(byte, b'<' | b'-')),
-            State::Declaration if byte == b'>' => self.enter(State::Text, 1),
-            State::Declaration => self.skip_to(|byte| matches!(byte, b'<' | b'>')),
-            State::Raw(end) if self.sees(end) => self.enter(State::Text, 0),
-            State::Raw(_) => self.skip_to(|byte| byte == b'<'),
-            State::Tag => self.tag(byte),
-            State::Quoted(quote) if byte == quote => self.enter(State::Tag, 1),
-            State::Quoted(quote) => self.skip_to(|byte| byte == quote || byte == b'<'),
+            ScanState::Comment if self.sees("-->") => self.enter(ScanState::Text, 3),
+            ScanState::Comment => self.skip_to(|byte| matches!(byte, b'<' | b'-')),
+            ScanState::Declaration if byte == b'>' => self.enter(ScanState::Text, 1),
+            ScanState::Declaration => self.skip_to(|byte| matches!(byte, b'<' | b'>')),
+            ScanState::Raw(end) if self.sees(end) => self.enter(ScanState::Text, 0),
+            ScanState::Raw(_) => self.skip_to(|byte| byte == b'<'),
+            ScanState::Tag => self.tag(byte),
+            ScanState::Quoted(quote) if byte == quote => self.enter(ScanState::Tag, 1),
+            ScanState::Quoted(quote) => self.skip_to(|byte| byte == quote || byte == b'<'),
         }
     }
 
@@ -160,10 +160,10 @@ impl Scanner<'_> {
     /// At a `<` between tags.
     fn markup(&mut self) {
         if self.sees("<!--") {
-            return self.enter(State::Comment, 4);
+            return self.enter(ScanState::Comment, 4);
         }
         if self.sees("<!") {
-            return self.enter(State::Declaration, 2);
+            return self.enter(ScanState::Declaration, 2);
         }
         if self.sees("</") {
             self.plain = self.plain.filter(|open| *open > 1).map(|open| open - 1);
@@ -179,7 +179,7 @@ impl Scanner<'_> {
         self.found.components.extend(component(self.text, name.clone()));
         self.at = name.end;
         self.tag = name;
-        self.state = State::Tag;
+        self.state = ScanState::Tag;
     }
 
     /// In an opening tag.
@@ -188,8 +188,8 @@ impl Scanner<'_> {
             b'>' => self.end_tag(false),
             b'/' if self.sees("/>") => self.end_tag(true),
             // A tag that is not closed yet ends where the next begins.
-            b'<' => self.state = State::Text,
-            b'"' | b'\'' => self.enter(State::Quoted(byte), 1),
+            b'<' => self.state = ScanState::Text,
+            b'"' | b'\'' => self.enter(ScanState::Quoted(byte), 1),
             b'{' => self.braces(),
             _ if is_stop(byte) => self.at += 1,
             _ => {
@@ -205,13 +205,13 @@ impl Scanner<'_> {
     fn end_tag(&mut self, closes_itself: bool) {
         let name = self.text.get(self.tag.clone()).unwrap_or_default();
         let content = match name {
-            "script" => State::Raw("</script"),
-            "style" => State::Raw("</style"),
-            _ => State::Text,
+            "script" => ScanState::Raw("</script"),
+            "style" => ScanState::Raw("</style"),
+            _ => ScanState::Text,
         };
         if closes_itself || VOID.contains(&name) {
             self.plain = self.plain.filter(|open| *open > 0);
-            return self.enter(State::Text, 1 + usize::from(closes_itself));
+            return self.enter(ScanState::Text, 1 + usize::from(closes_itself));
         }
         self.plain = self.plain.map(|open| open + 1);
         self.enter(content, 1);
@@ -237,7 +237,7 @@ impl Scanner<'_> {
 
     fn piece(&mut self, code: Range<usize>, kind: PieceKind) {
         if self.text.get(code.clone()).is_some_and(|code| !code.trim().is_empty()) {
-            self.found.pieces.push(Piece { code, kind });
+            self.found.pieces.push(TemplatePiece { code, kind });
         }
     }
 
@@ -251,7 +251,7 @@ impl Scanner<'_> {
         self.text.as_bytes()[self.at..].starts_with(what.as_bytes())
     }
 
-    fn enter(&mut self, state: State, length: usize) {
+    fn enter(&mut self, state: ScanState, length: usize) {
         self.state = state;
         self.at += length;
     }

@@ -7,19 +7,19 @@ use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 use super::{holders, names};
-use crate::graph::ask::dense::Dense;
+use crate::graph::ask::dense::NumberedGraph;
 use crate::graph::{CodeGraph, LinkKind, Symbol, SymbolId};
 use crate::syntax::Basis;
 
 /// Nodes in order of path and position, a file before what it holds; edges sorted by their ends and kind.
 pub(super) struct Content {
-    pub(super) nodes: Vec<Node>,
-    pub(super) edges: Vec<Edge>,
+    pub(super) nodes: Vec<ExportNode>,
+    pub(super) edges: Vec<ExportEdge>,
 }
 
 /// A symbol or a file.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Node {
+pub(super) struct ExportNode {
     /// Unique in the whole graph.
     pub(super) id: String,
     /// That of [`crate::syntax::DefinitionKind::as_str`], or `"file"`.
@@ -38,7 +38,7 @@ pub(super) struct Node {
 pub(super) const FILE: &str = "file";
 
 /// A link, or that one holds the other.
-pub(super) struct Edge {
+pub(super) struct ExportEdge {
     /// Index of a node.
     pub(super) from: usize,
     /// Index of a node.
@@ -67,9 +67,9 @@ impl EdgeKind {
     }
 }
 
-impl Node {
+impl ExportNode {
     fn of_symbol(id: &str, symbol: &Symbol) -> Self {
-        Node {
+        ExportNode {
             id: id.to_owned(),
             kind: symbol.kind.as_str(),
             module: symbol.module.clone(),
@@ -83,7 +83,7 @@ impl Node {
     }
 
     fn of_file(id: &str, path: &Arc<str>, lines: u32) -> Self {
-        Node {
+        ExportNode {
             id: id.to_owned(),
             kind: FILE,
             module: "".into(),
@@ -123,7 +123,7 @@ impl Content {
         kinds: &[LinkKind],
         with_holders: bool,
     ) -> Self {
-        let dense = Dense::of(graph, kinds);
+        let dense = NumberedGraph::of(graph, kinds);
         let ids = names::unique(&dense.symbols);
         let chosen: Vec<bool> = match symbols {
             None => vec![true; dense.symbols.len()],
@@ -139,20 +139,24 @@ impl Content {
         for (at, symbol) in dense.symbols.iter().enumerate().filter(|(at, _)| chosen[*at]) {
             if with_holders && !file_nodes.contains_key(&*symbol.file) {
                 file_nodes.insert(&symbol.file, nodes.len());
-                nodes.push(Node::of_file(ids.file(&symbol.file), &symbol.file, last_line(&dense, symbol)));
+                nodes.push(ExportNode::of_file(
+                    ids.file(&symbol.file),
+                    &symbol.file,
+                    last_line(&dense, symbol),
+                ));
             }
             node_of[at] = Some(nodes.len());
-            nodes.push(Node::of_symbol(ids.symbol(at), symbol));
+            nodes.push(ExportNode::of_symbol(ids.symbol(at), symbol));
         }
 
-        let mut edges: Vec<Edge> = Vec::new();
+        let mut edges: Vec<ExportEdge> = Vec::new();
         for tie in &dense.ties {
             let (Some(from), Some(to)) = (node_of[tie.from], node_of[tie.to]) else { continue };
             let mut lines: Vec<u32> = tie.relation.sites.iter().map(|site| site.line_start).collect();
             lines.sort_unstable();
             lines.dedup();
             let kind = EdgeKind::Link(tie.relation.kind);
-            edges.push(Edge { from, to, kind, basis: tie.relation.basis, lines });
+            edges.push(ExportEdge { from, to, kind, basis: tie.relation.basis, lines });
         }
         if with_holders {
             let holders = holders::of(&dense.symbols);
@@ -169,7 +173,13 @@ impl Content {
                 };
                 let lines = vec![symbol.span.line_start];
                 let basis = Basis::Written;
-                edges.extend(from.map(|from| Edge { from, to, kind: EdgeKind::Contains, basis, lines }));
+                edges.extend(from.map(|from| ExportEdge {
+                    from,
+                    to,
+                    kind: EdgeKind::Contains,
+                    basis,
+                    lines,
+                }));
             }
         }
         edges.sort_by_key(|edge| (edge.from, edge.to, edge.kind));
@@ -188,7 +198,7 @@ impl Content {
 }
 
 /// The last line that anything in the file of `symbol` is on.
-fn last_line(dense: &Dense, symbol: &Symbol) -> u32 {
+fn last_line(dense: &NumberedGraph, symbol: &Symbol) -> u32 {
     let start = dense.symbols.partition_point(|other| other.file < symbol.file);
     let same = dense.symbols[start..].iter().take_while(|other| other.file == symbol.file);
     same.map(|other| other.span.line_end).max().unwrap_or(1)

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use super::content::{Content, Edge, EdgeKind, FILE, Node};
+use super::content::{Content, EdgeKind, ExportEdge, ExportNode, FILE};
 use crate::graph::LinkKind;
 
 /// How many nodes or relationships one statement creates at most.
@@ -39,7 +39,7 @@ fn relationship(kind: EdgeKind) -> &'static str {
 }
 
 /// The label that all symbols have, and the one of files.
-fn base_label(node: &Node) -> &'static str {
+fn base_label(node: &ExportNode) -> &'static str {
     if node.kind == FILE { "File" } else { "Symbol" }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn write(content: &Content, out: &mut dyn Write) -> fmt::Result {
     if content.nodes.iter().any(|node| node.kind == FILE) {
         out.write_str("CREATE INDEX FOR (n:File) ON (n.id);\n")?;
     }
-    let mut kinds: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+    let mut kinds: BTreeMap<&str, Vec<&ExportNode>> = BTreeMap::new();
     for node in &content.nodes {
         kinds.entry(node.kind).or_default().push(node);
     }
@@ -60,7 +60,7 @@ pub(super) fn write(content: &Content, out: &mut dyn Write) -> fmt::Result {
             writeln!(out, "] AS row CREATE (n:{labels}) SET n = row;")?;
         }
     }
-    let mut types: BTreeMap<(EdgeKind, &str, &str), Vec<&Edge>> = BTreeMap::new();
+    let mut types: BTreeMap<(EdgeKind, &str, &str), Vec<&ExportEdge>> = BTreeMap::new();
     for edge in &content.edges {
         let (from, to) = (base_label(&content.nodes[edge.from]), base_label(&content.nodes[edge.to]));
         types.entry((edge.kind, from, to)).or_default().push(edge);
@@ -87,7 +87,7 @@ fn rows(rows: impl Iterator<Item = String>, out: &mut dyn Write) -> fmt::Result 
     out.write_char('\n')
 }
 
-fn node_row(node: &Node) -> String {
+fn node_row(node: &ExportNode) -> String {
     // A property without a value is left out: databases do not keep nulls.
     let arity = node.arity.map(|arity| format!("arity: {arity}, ")).unwrap_or_default();
     format!(
@@ -103,7 +103,7 @@ fn node_row(node: &Node) -> String {
     )
 }
 
-fn edge_row(content: &Content, edge: &Edge) -> String {
+fn edge_row(content: &Content, edge: &ExportEdge) -> String {
     let lines: Vec<String> = edge.lines.iter().map(u32::to_string).collect();
     format!(
         "{{from: {}, to: {}, kind: {}, basis: {}, certain: {}, lines: [{}]}}",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::content::{Content, Edge, Node};
+use super::content::{Content, ExportEdge, ExportNode};
 
 pub(super) fn write(content: &Content, out: &mut dyn Write) -> fmt::Result {
     out.write_str("digraph code {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n")?;
@@ -25,7 +25,7 @@ pub(super) fn write(content: &Content, out: &mut dyn Write) -> fmt::Result {
     out.write_str("}\n")
 }
 
-fn write_node(indent: &str, node: &Node, out: &mut dyn Write) -> fmt::Result {
+fn write_node(indent: &str, node: &ExportNode, out: &mut dyn Write) -> fmt::Result {
     write!(
         out,
         "{indent}{} [label={}, tooltip={}, kind={}, module={}, name={}, ",
@@ -43,7 +43,7 @@ fn write_node(indent: &str, node: &Node, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "public={public}, file={}, line_start={start}, line_end={end}];", quoted(&node.file))
 }
 
-fn write_edge(content: &Content, edge: &Edge, out: &mut dyn Write) -> fmt::Result {
+fn write_edge(content: &Content, edge: &ExportEdge, out: &mut dyn Write) -> fmt::Result {
     let lines: Vec<String> = edge.lines.iter().map(u32::to_string).collect();
     let certain = edge.basis.is_certain();
     writeln!(

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::content::{Content, Edge, Node};
+use super::content::{Content, ExportEdge, ExportNode};
 
 /// Name and type of what is said of nodes. The ids of all keys are distinct in a document: hence the prefix.
 const NODE_KEYS: [(&str, &str); 9] = [
@@ -48,7 +48,7 @@ pub(super) fn write(content: &Content, out: &mut dyn Write) -> fmt::Result {
     out.write_str("  </graph>\n</graphml>\n")
 }
 
-fn write_node(at: usize, node: &Node, out: &mut dyn Write) -> fmt::Result {
+fn write_node(at: usize, node: &ExportNode, out: &mut dyn Write) -> fmt::Result {
     write!(out, "    <node id=\"n{at}\">")?;
     let arity = node.arity.map(|arity| arity.to_string());
     let values: [Option<&dyn fmt::Display>; 9] = [
@@ -70,7 +70,7 @@ fn write_node(at: usize, node: &Node, out: &mut dyn Write) -> fmt::Result {
     out.write_str("</node>\n")
 }
 
-fn write_edge(at: usize, edge: &Edge, out: &mut dyn Write) -> fmt::Result {
+fn write_edge(at: usize, edge: &ExportEdge, out: &mut dyn Write) -> fmt::Result {
     write!(out, "    <edge id=\"e{at}\" source=\"n{}\" target=\"n{}\">", edge.from, edge.to)?;
     let lines: Vec<String> = edge.lines.iter().map(u32::to_string).collect();
     let values: [&dyn fmt::Display; 4] =

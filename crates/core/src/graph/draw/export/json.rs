@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::content::{Content, Edge};
+use super::content::{Content, ExportEdge};
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -17,7 +17,7 @@ struct Row<'a> {
 }
 
 pub(super) fn write(content: &Content, out: &mut dyn Write) -> fmt::Result {
-    let row = |edge: &Edge| {
+    let row = |edge: &ExportEdge| {
         line(&Row {
             from: &content.nodes[edge.from].id,
             to: &content.nodes[edge.to].id,

@@ -11,14 +11,14 @@ use crate::source::ContentHash;
 const LONGEST: usize = 512;
 
 /// The texts of all symbols and files.
-pub(super) struct Names {
+pub(super) struct ExportNames {
     of_symbol: Vec<String>,
     of_file: FxHashMap<Arc<str>, String>,
 }
 
 /// Names for `symbols`: their qualified name if it is the only one; or else followed by `@path`, then also by the kind and
 /// the line, as much as it takes, and at last by a number. A file is called by its path, unless a symbol is called so.
-pub(super) fn unique(symbols: &[Symbol]) -> Names {
+pub(super) fn unique(symbols: &[Symbol]) -> ExportNames {
     let mut of_symbol = vec![String::new(); symbols.len()];
     let mut taken: FxHashSet<String> = FxHashSet::default();
     let mut open: Vec<usize> = (0..symbols.len()).collect();
@@ -67,10 +67,10 @@ pub(super) fn unique(symbols: &[Symbol]) -> Names {
             of_file.insert(symbol.file.clone(), name);
         }
     }
-    Names { of_symbol, of_file }
+    ExportNames { of_symbol, of_file }
 }
 
-impl Names {
+impl ExportNames {
     /// The name of the symbol of this number.
     pub(super) fn symbol(&self, at: usize) -> &str {
         &self.of_symbol[at]

@@ -3,7 +3,7 @@
 use super::super::backend::Heads;
 use super::array::Array;
 use super::linear::filled;
-use super::math::{self, View};
+use super::math::{self, MatrixView};
 use super::panels::{self, PANEL, Rows, Target};
 use super::threads::Cpu;
 use crate::{Error, ErrorKind, Result};
@@ -70,7 +70,7 @@ impl Cpu {
             let start = head / group * cache.capacity * size;
             let (keys, values) =
                 (&cache.keys[start..][..length * size], &cache.values[start..][..length * size]);
-            let q = View { data: &q.data[head * size..], row: q.columns, column: 1 };
+            let q = MatrixView { data: &q.data[head * size..], row: q.columns, column: 1 };
             let mut weights = vec![0f32; rows * length];
             if rows == 1 {
                 for (weight, key) in weights.iter_mut().zip(keys.chunks_exact(size)) {
@@ -85,7 +85,7 @@ impl Cpu {
             math::multiply(
                 (rows, length, size),
                 q,
-                View { data: keys, row: 1, column: size },
+                MatrixView { data: keys, row: 1, column: size },
                 &mut weights,
                 length,
                 1,
@@ -95,11 +95,11 @@ impl Cpu {
                 math::softmax(seen, scale);
                 ahead.fill(0.0);
             }
-            let weights = View { data: &weights, row: length, column: 1 };
+            let weights = MatrixView { data: &weights, row: length, column: 1 };
             math::multiply(
                 (rows, size, length),
                 weights,
-                View { data: values, row: size, column: 1 },
+                MatrixView { data: values, row: size, column: 1 },
                 out,
                 size,
                 1,

@@ -3,22 +3,22 @@
 //! Each computes one group of eight rows for all rows of activations, `out[8 t + r]` being row `r` for activation `t`. The
 //! products of bytes are summed exactly, so the variants differ only in how floats are rounded.
 
-use super::level::Level;
+use super::level::InstructionSet;
 use super::packed::{Activations, BLOCK, Block4, Block8, LANES, widen};
 
 /// A layout of weights that can be multiplied.
-pub(super) trait Kernel: Sized + Send + Sync {
+pub(super) trait BlockKernel: Sized + Send + Sync {
     /// Multiplies one group.
-    fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: Level);
+    fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: InstructionSet);
 }
 
-impl Kernel for Block4 {
-    fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: Level) {
+impl BlockKernel for Block4 {
+    fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: InstructionSet) {
         check(group.len(), x, out);
         match level {
             #[cfg(target_arch = "aarch64")]
-            Level::DotProduct => Self::multiply(group, x, out, Level::Portable),
-            Level::Portable => portable(group, x, out, |block, quants, sum, scale| {
+            InstructionSet::DotProduct => Self::multiply(group, x, out, InstructionSet::Portable),
+            InstructionSet::Portable => portable(group, x, out, |block, quants, sum, scale| {
                 let (scales, mins) = (widen(&block.scales), widen(&block.mins));
                 let mut dots = [0i32; LANES];
                 for (j, bytes) in block.quants.iter().enumerate() {
@@ -32,26 +32,26 @@ impl Kernel for Block4 {
                 }
                 std::array::from_fn(|lane| scales[lane] * scale * dots[lane] as f32 + mins[lane] * sum)
             }),
-            // SAFETY: `Level::all` looked for these instructions, and `check` compared the lengths.
+            // SAFETY: `InstructionSet::all` looked for these instructions, and `check` compared the lengths.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { x86::avx2::multiply4(group, x, out) },
+            InstructionSet::Avx2 => unsafe { x86::avx2::multiply4(group, x, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnni => unsafe { x86::avx_vnni::multiply4(group, x, out) },
+            InstructionSet::AvxVnni => unsafe { x86::avx_vnni::multiply4(group, x, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { x86::avx512::multiply4(group, x, out) },
+            InstructionSet::Avx512 => unsafe { x86::avx512::multiply4(group, x, out) },
         }
     }
 }
 
-impl Kernel for Block8 {
-    fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: Level) {
+impl BlockKernel for Block8 {
+    fn multiply(group: &[Self], x: &Activations, out: &mut [f32], level: InstructionSet) {
         check(group.len(), x, out);
         match level {
             #[cfg(target_arch = "aarch64")]
-            Level::DotProduct => Self::multiply(group, x, out, Level::Portable),
-            Level::Portable => portable(group, x, out, |block, quants, _, scale| {
+            InstructionSet::DotProduct => Self::multiply(group, x, out, InstructionSet::Portable),
+            InstructionSet::Portable => portable(group, x, out, |block, quants, _, scale| {
                 let scales = widen(&block.scales);
                 let mut dots = [0i32; LANES];
                 for (j, bytes) in block.quants.iter().enumerate() {
@@ -63,15 +63,15 @@ impl Kernel for Block8 {
                 }
                 std::array::from_fn(|lane| scales[lane] * scale * dots[lane] as f32)
             }),
-            // SAFETY: `Level::all` looked for these instructions, and `check` compared the lengths.
+            // SAFETY: `InstructionSet::all` looked for these instructions, and `check` compared the lengths.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { x86::avx2::multiply8(group, x, out) },
+            InstructionSet::Avx2 => unsafe { x86::avx2::multiply8(group, x, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnni => unsafe { x86::avx_vnni::multiply8(group, x, out) },
+            InstructionSet::AvxVnni => unsafe { x86::avx_vnni::multiply8(group, x, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { x86::avx512::multiply8(group, x, out) },
+            InstructionSet::Avx512 => unsafe { x86::avx512::multiply8(group, x, out) },
         }
     }
 }
@@ -331,8 +331,8 @@ mod tests {
         std::iter::repeat_with(next).take(count).collect()
     }
 
-    fn multiply(packed: &Packed, x: &Activations, level: Level) -> Vec<f32> {
-        fn groups<B: Kernel>(blocks: &[B], x: &Activations, level: Level) -> Vec<f32> {
+    fn multiply(packed: &Packed, x: &Activations, level: InstructionSet) -> Vec<f32> {
+        fn groups<B: BlockKernel>(blocks: &[B], x: &Activations, level: InstructionSet) -> Vec<f32> {
             let mut out = Vec::new();
             for group in blocks.chunks_exact(x.columns / BLOCK) {
                 let mut part = vec![f32::NAN; x.rows * LANES];
@@ -383,7 +383,7 @@ mod tests {
                     assert!((got - want).abs() <= allowed, "{dtype:?}: {got} is not {want}");
                 }
             }
-            for level in Level::all() {
+            for level in InstructionSet::all() {
                 let got = multiply(&packed, &x, level);
                 for token in 0..tokens {
                     for row in 0..rows {
@@ -427,7 +427,7 @@ mod tests {
             mins: [half::f16::ZERO; LANES],
             quants: [[255; BLOCK]; 4],
         };
-        for level in Level::all() {
+        for level in InstructionSet::all() {
             let mut out = [0.0; LANES];
             Block8::multiply(&[eight], &x, &mut out, level);
             assert!(out.iter().all(|got| (got + 128.0 * 32.0).abs() < 0.01), "{level:?} {out:?}");

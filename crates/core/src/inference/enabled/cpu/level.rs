@@ -2,7 +2,7 @@
 
 /// A set of instructions, chosen when the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum InstructionSet {
     /// What every processor of the target has.
     Portable,
     /// AVX2, FMA and F16C.
@@ -19,32 +19,32 @@ pub(super) enum Level {
     DotProduct,
 }
 
-impl Level {
+impl InstructionSet {
     /// The best that this processor has.
     pub(super) fn detect() -> Self {
-        Self::all().last().copied().unwrap_or(Level::Portable)
+        Self::all().last().copied().unwrap_or(InstructionSet::Portable)
     }
 
     /// All that this processor has, the best last.
     pub(super) fn all() -> Vec<Self> {
         #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), expect(unused_mut))]
-        let mut all = vec![Level::Portable];
+        let mut all = vec![InstructionSet::Portable];
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
             if has!("avx2") && has!("fma") && has!("f16c") {
-                all.push(Level::Avx2);
+                all.push(InstructionSet::Avx2);
                 if has!("avxvnni") {
-                    all.push(Level::AvxVnni);
+                    all.push(InstructionSet::AvxVnni);
                 }
                 if has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512vnni") {
-                    all.push(Level::Avx512);
+                    all.push(InstructionSet::Avx512);
                 }
             }
         }
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("dotprod") {
-            all.push(Level::DotProduct);
+            all.push(InstructionSet::DotProduct);
         }
         all
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::backend::Activation;
 use super::array::Array;
-use super::level::Level;
+use super::level::InstructionSet;
 use super::math;
 use super::panels::{
     self, ByteColumns, ByteRows, MAX_BYTE_DEPTH, PANEL, QUAD, Rows, Target, byte_at, multiply, multiply_bytes,
@@ -71,7 +71,7 @@ impl Linear {
     }
 
     /// Fills `target` with the outputs in `panels` for rows that were rounded if the weights are bytes.
-    fn multiply(&self, level: Level, x: &Input<'_>, panels: Range<usize>, target: Target<'_>) {
+    fn multiply(&self, level: InstructionSet, x: &Input<'_>, panels: Range<usize>, target: Target<'_>) {
         let columns = panels.start * PANEL..panels.end * PANEL;
         match &self.weights {
             Weights::Floats(floats) => {
@@ -101,7 +101,7 @@ struct Input<'a> {
 
 impl<'a> Input<'a> {
     /// Rows of `inputs` numbers, one behind the other.
-    fn new(level: Level, floats: &'a [f32], linear: &Linear) -> Self {
+    fn new(level: InstructionSet, floats: &'a [f32], linear: &Linear) -> Self {
         let rows = Rows { data: floats, stride: linear.inputs, count: floats.len() / linear.inputs };
         let rounded = match linear.weights {
             Weights::Bytes { .. } => round_rows(level, floats, linear.inputs),
@@ -112,7 +112,7 @@ impl<'a> Input<'a> {
 }
 
 /// Rounds each row to bytes, with a scale and an offset of its own: few rows are symmetric.
-fn round_rows(level: Level, floats: &[f32], columns: usize) -> ByteRows {
+fn round_rows(level: InstructionSet, floats: &[f32], columns: usize) -> ByteRows {
     let (count, depth) = (floats.len() / columns, columns.next_multiple_of(QUAD));
     let flip = if panels::unsigned(level) { 128 } else { 0 };
     let mut rows = ByteRows {

@@ -268,7 +268,7 @@ pub(super) fn activate(x: &mut [f32], activation: Activation) {
 
 /// A matrix within a slice, by the distances between its rows and between its columns.
 #[derive(Clone, Copy)]
-pub(super) struct View<'a> {
+pub(super) struct MatrixView<'a> {
     pub(super) data: &'a [f32],
     pub(super) row: usize,
     pub(super) column: usize,
@@ -278,8 +278,8 @@ pub(super) struct View<'a> {
 /// current rayon pool work on it.
 pub(super) fn multiply(
     (m, n, k): (usize, usize, usize),
-    a: View<'_>,
-    b: View<'_>,
+    a: MatrixView<'_>,
+    b: MatrixView<'_>,
     out: &mut [f32],
     stride: usize,
     threads: usize,
@@ -287,8 +287,9 @@ pub(super) fn multiply(
     if m == 0 || n == 0 {
         return;
     }
-    let last =
-        |view: View<'_>, rows: usize, columns: usize| (rows - 1) * view.row + (columns - 1) * view.column;
+    let last = |view: MatrixView<'_>, rows: usize, columns: usize| {
+        (rows - 1) * view.row + (columns - 1) * view.column
+    };
     assert!(k > 0 && stride >= n, "an empty product, or rows that overlap");
     assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len(), "a factor is too short");
     assert!((m - 1) * stride + n <= out.len(), "the product does not fit");
@@ -449,8 +450,8 @@ mod tests {
         let b: Vec<f32> = (0..12).map(|x| x as f32 - 3.0).collect();
         // (2 × 3) × (4 × 3) transposed.
         let mut out = [f32::NAN; 10];
-        let transposed = View { data: &b, row: 1, column: 3 };
-        multiply((2, 4, 3), View { data: &a, row: 3, column: 1 }, transposed, &mut out, 5, 1);
+        let transposed = MatrixView { data: &b, row: 1, column: 3 };
+        multiply((2, 4, 3), MatrixView { data: &a, row: 3, column: 1 }, transposed, &mut out, 5, 1);
         for i in 0..2 {
             for j in 0..4 {
                 let want: f32 = (0..3).map(|l| a[3 * i + l] * b[3 * j + l]).sum();

@@ -21,9 +21,9 @@ pub(super) use packed::dequantise;
 pub(super) use threads::Cpu;
 
 use self::array::Array;
-use self::kernels::Kernel;
+use self::kernels::BlockKernel;
 use self::linear::Linear;
-use self::math::View;
+use self::math::MatrixView;
 use self::packed::{Activations, BLOCK, Blocks, LANES, Packed, packed_block_bytes};
 use self::threads::WORTH_A_THREAD;
 use super::backend::{Activation, Angles, Backend, Heads, RawMatrix, Rotation};
@@ -46,7 +46,7 @@ impl Weight {
 }
 
 impl Cpu {
-    fn multiply_blocks<B: Kernel>(&self, blocks: &[B], rows: usize, x: &Activations) -> Vec<f32> {
+    fn multiply_blocks<B: BlockKernel>(&self, blocks: &[B], rows: usize, x: &Activations) -> Vec<f32> {
         let width = x.columns / BLOCK;
         let groups = blocks.len() / width;
         let group_size = x.rows * LANES;
@@ -147,8 +147,8 @@ impl Backend for Cpu {
                 }
                 Weight::Floats { columns: width, data, .. } => {
                     let mut out = vec![0.0; x.rows() * columns];
-                    let transposed = View { data, row: 1, column: *width };
-                    let x_view = View { data: &x.data, row: x.columns, column: 1 };
+                    let transposed = MatrixView { data, row: 1, column: *width };
+                    let x_view = MatrixView { data: &x.data, row: x.columns, column: 1 };
                     let threads = if x.rows() * columns * width < WORTH_A_THREAD { 1 } else { self.threads };
                     math::multiply(
                         (x.rows(), columns, *width),

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::level::Level;
+use super::level::InstructionSet;
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -114,10 +114,10 @@ impl<'a> Target<'a> {
 }
 
 /// Whether this level multiplies unsigned with signed bytes.
-pub(super) fn unsigned(level: Level) -> bool {
+pub(super) fn unsigned(level: InstructionSet) -> bool {
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::AvxVnni | Level::Avx512 => true,
+        InstructionSet::AvxVnni | InstructionSet::Avx512 => true,
         _ => false,
     }
 }
@@ -157,7 +157,7 @@ pub(super) fn byte_at(depth: usize, row: usize, column: usize) -> usize {
 
 /// Fills `target` with `a × b + bias`, where `b` lies in panels with `depth` rows.
 pub(super) fn multiply(
-    level: Level,
+    level: InstructionSet,
     a: Rows<'_>,
     depth: usize,
     panels: &[f32],
@@ -173,13 +173,13 @@ pub(super) fn multiply(
         let bias = bias.map_or(std::ptr::null(), |bias| bias[range.start * PANEL..].as_ptr());
         let product = FloatProduct { a, depth, panels, bias, first, stride };
         match level {
-            // SAFETY: the assertions hold what is read within the slices, `in_panels` what is written, and `Level::all`
+            // SAFETY: the assertions hold what is read within the slices, `in_panels` what is written, and `InstructionSet::all`
             // looked for these instructions.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 | Level::AvxVnni => unsafe { x86::avx2::multiply(product) },
+            InstructionSet::Avx2 | InstructionSet::AvxVnni => unsafe { x86::avx2::multiply(product) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { x86::avx512::multiply(product) },
+            InstructionSet::Avx512 => unsafe { x86::avx512::multiply(product) },
             // SAFETY: as above.
             _ => unsafe { portable(product) },
         }
@@ -187,7 +187,7 @@ pub(super) fn multiply(
 }
 
 /// Fills `target` with `a × b + bias`, where the products of the bytes are summed exactly: every level gives the same.
-pub(super) fn multiply_bytes(level: Level, a: &ByteRows, b: ByteColumns<'_>, target: Target<'_>) {
+pub(super) fn multiply_bytes(level: InstructionSet, a: &ByteRows, b: ByteColumns<'_>, target: Target<'_>) {
     let columns = target.columns.next_multiple_of(PANEL);
     assert!(a.depth.is_multiple_of(QUAD) && a.depth <= MAX_BYTE_DEPTH, "such bytes cannot be multiplied");
     assert!(a.count == target.rows && b.quants.len() == columns * a.depth, "the factors do not fit");
@@ -214,18 +214,18 @@ pub(super) fn multiply_bytes(level: Level, a: &ByteRows, b: ByteColumns<'_>, tar
         match level {
             // SAFETY: as in `multiply`.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { x86::avx2::multiply_bytes(product) },
+            InstructionSet::Avx2 => unsafe { x86::avx2::multiply_bytes(product) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnni => unsafe { x86::avx_vnni::multiply_bytes(product) },
+            InstructionSet::AvxVnni => unsafe { x86::avx_vnni::multiply_bytes(product) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { x86::avx512::multiply_bytes(product) },
+            InstructionSet::Avx512 => unsafe { x86::avx512::multiply_bytes(product) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Level::DotProduct => unsafe { neon::multiply_bytes(product) },
+            InstructionSet::DotProduct => unsafe { neon::multiply_bytes(product) },
             // SAFETY: as above.
-            Level::Portable => unsafe { portable_bytes(product) },
+            InstructionSet::Portable => unsafe { portable_bytes(product) },
         }
     });
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::array::Array;
-use super::level::Level;
+use super::level::InstructionSet;
 use crate::inference::LoadOptions;
 use crate::job::Cancel;
 use crate::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ pub(super) const WORTH_A_THREAD: usize = 1 << 18;
 pub(in super::super) struct Cpu {
     pub(super) pool: rayon::ThreadPool,
     pub(super) threads: usize,
-    pub(super) level: Level,
+    pub(super) level: InstructionSet,
     pub(super) cancel: Cancel,
 }
 
@@ -34,7 +34,7 @@ impl Cpu {
             Error::new(ErrorKind::Limit, format!("{threads} threads cannot be started: {error}"))
                 .with_source(error)
         })?;
-        Ok(Cpu { pool, threads, level: Level::detect(), cancel: options.cancel.clone() })
+        Ok(Cpu { pool, threads, level: InstructionSet::detect(), cancel: options.cancel.clone() })
     }
 
     /// Runs `work` on pieces of `data` of `size` elements, on all threads if it is worth it.

@@ -46,7 +46,7 @@ proptest! {
         pack_columns(&transposed, columns, depth, columns, &mut same);
         prop_assert_eq!(&panels, &same);
         bias.resize(columns.next_multiple_of(PANEL), 0.0);
-        for level in Level::all() {
+        for level in InstructionSet::all() {
             let a = Rows { data: &a, stride, count: rows };
             let bias = biased.then_some(bias.as_slice());
             let got = filled(rows, columns, |target| multiply(level, a, depth, &panels, bias, target));
@@ -88,7 +88,7 @@ proptest! {
             }
         }
         let offsets: Vec<i32> = noise(rows, seed ^ 5).into_iter().map(|x| (127.0 * x) as i32).collect();
-        for level in Level::all() {
+        for level in InstructionSet::all() {
             let flip = if unsigned(level) { 128 } else { 0 };
             let rounded = ByteRows {
                 count: rows,
