@@ -129,11 +129,42 @@ defmodule Ambix.Fix do
   end
 
   defp contained(root, opts, emit) do
+    # It belongs to this process, and so outlives the one that works.
+    seen = :ets.new(__MODULE__, [:public])
+    contained(root, opts, emit, seen)
+  end
+
+  defp contained(root, opts, emit, seen) do
+    noting = fn event ->
+      note(seen, event)
+      emit.(event)
+    end
+
     # The sandboxes are linked to this process and end with it, however it ends.
-    case Contained.run(fn -> work(root, opts, emit) end, round(opts[:budget] * 1000) + @late_ms) do
+    case Contained.run(fn -> work(root, opts, noting) end, round(opts[:budget] * 1000) + @late_ms) do
       {:ok, result} -> result
-      :timeout -> {:ok, Session.out_of_time(opts)}
+      :timeout -> {:ok, Session.ended_by_force(opts, Map.new(:ets.tab2list(seen)))}
       {:crashed, how} -> {:error, Error.new(:panic, "a bug in Ambix: the repair broke off (#{how})")}
+    end
+  after
+    :ets.delete(seen)
+  end
+
+  # What a run that is ended by force would have told of itself. An umbrella tells of each of its apps.
+  defp note(seen, {:failing, tests}), do: more(seen, :failing, tests, &(&1 ++ tests))
+  defp note(seen, {:localised, suspects}), do: more(seen, :localised, suspects, &(&1 ++ suspects))
+  defp note(seen, {:proposed, count}), do: more(seen, :candidates, count, &(&1 + count))
+  defp note(seen, {:tree, text}), do: :ets.insert(seen, {:trace, text})
+
+  defp note(seen, {:candidate, %{kind: kind}}),
+    do: more(seen, :tried, %{kind => 1}, &Map.update(&1, kind, 1, fn tried -> tried + 1 end))
+
+  defp note(_seen, _event), do: true
+
+  defp more(seen, key, first, change) do
+    case :ets.lookup(seen, key) do
+      [] -> :ets.insert(seen, {key, first})
+      [{_, before}] -> :ets.insert(seen, {key, change.(before)})
     end
   end
 

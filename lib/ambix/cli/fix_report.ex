@@ -43,7 +43,10 @@ defmodule Ambix.CLI.FixReport do
   end
 
   def event(report, {:localised, suspects}) do
-    rows = for place <- Enum.take(suspects, @places), do: ["#{Files.visible(place.file)}:#{place.line}", place.score]
+    rows =
+      for place <- Enum.take(suspects, @places),
+          do: ["#{Files.visible(place.file)}:#{place.line}", place.score]
+
     rest = length(suspects) - length(rows)
     more = if rest > 0, do: "    … and #{rest} more\n", else: []
     table = [{"", :left}, {"", :right}] |> Table.render(rows) |> Enum.map(&["    ", &1, "\n"])
@@ -59,7 +62,9 @@ defmodule Ambix.CLI.FixReport do
 
     if report.live do
       line = "  #{report.tried}  #{candidate.file}:#{candidate.line}  #{candidate.label}: #{candidate.note}"
-      {["\r", line |> one_line() |> Files.visible() |> Width.cut(report.columns - 1), "\e[K"], %{report | status?: true}}
+
+      {["\r", line |> one_line() |> Files.visible() |> Width.cut(report.columns - 1), "\e[K"],
+       %{report | status?: true}}
     else
       {[], report}
     end
@@ -88,6 +93,7 @@ defmodule Ambix.CLI.FixReport do
 
   defp draw(report) do
     lines = String.split(report.tree, "\n", trim: true)
+
     shown =
       for line <- Enum.take(lines, @tree_lines),
           do: ["    ", line |> Files.visible() |> Width.cut(report.columns - 4), "\n"]
