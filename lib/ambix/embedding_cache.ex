@@ -70,6 +70,7 @@ defmodule Ambix.EmbeddingCache do
   """
   @spec stats(t) :: {:ok, map} | {:error, Error.t()}
   def stats(%__MODULE__{resource: resource}), do: Native.embedding_cache_stats(resource)
+  def stats(_other), do: {:error, Error.new(:invalid_argument, "expected an Ambix.EmbeddingCache")}
 
   @doc false
   # The options of each function: see `Ambix.Options`.

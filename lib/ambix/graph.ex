@@ -255,8 +255,9 @@ defmodule Ambix.Graph do
   Errors: `:unavailable` without the program git, `:project` outside of a repository, `:not_found` for an unknown commit.
   """
   @spec diff(Index.t() | atom, String.t()) :: {:ok, map} | {:error, Error.t()}
-  def diff(index, ref \\ "HEAD") when is_binary(ref) do
+  def diff(index, ref \\ "HEAD") do
     with {:ok, %{root: root} = index} <- Index.resolve(index),
+         :ok <- SearchOptions.readable(ref, "commit"),
          {:ok, change} <- Change.since(root, ref),
          {:ok, impact} <- impact_of_lines(index, change.lines) do
       {:ok, Map.merge(impact, Map.take(change, [:changed, :deleted]))}

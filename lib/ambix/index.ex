@@ -47,7 +47,7 @@ defmodule Ambix.Index do
   """
 
   alias Ambix.Index.{Cache, FolderOptions, History, Root, SearchOptions, Server, Status}
-  alias Ambix.{Error, Job, Model, Native, Shared, Telemetry}
+  alias Ambix.{Error, Files, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
   defstruct [:resource, :root]
@@ -233,9 +233,9 @@ defmodule Ambix.Index do
   @spec build(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def build(root, opts \\ []) do
     opts = Options.validate!(opts, @build_options)
-    root = Path.expand(root)
 
-    with :ok <- Root.check(root, opts[:any_root]) do
+    with {:ok, root} <- Files.expand(root, "root"),
+         :ok <- Root.check(root, opts[:any_root]) do
       Telemetry.span([:ambix, :index, :build], %{}, fn ->
         run(&Native.index_build(&1, root, ceilings(opts)), opts[:progress]) |> wrap()
       end)
@@ -273,11 +273,11 @@ defmodule Ambix.Index do
   @spec open(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open(path, opts \\ []) do
     opts = Options.validate!(opts, @open_options)
-    path = Path.expand(path)
     root = opts[:root] && Path.expand(opts[:root])
 
     Telemetry.span([:ambix, :index, :open], %{}, fn ->
-      with :ok <- if(root, do: Root.check(root, opts[:any_root]), else: :ok),
+      with {:ok, path} <- Files.expand(path, "index file"),
+           :ok <- if(root, do: Root.check(root, opts[:any_root]), else: :ok),
            {:ok, {resource, root}} <-
              run(&Native.index_open(&1, path, root, ceilings(opts)), opts[:progress]) do
         Cache.used(path)
@@ -308,10 +308,10 @@ defmodule Ambix.Index do
   @spec open_or_build(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open_or_build(root, opts \\ []) do
     opts = Options.validate!(opts, @open_or_build_options)
-    root = Path.expand(root)
-    path = opts[:index] || default_path(root)
 
-    with {:ok, index, how} <- open_last(root, opts),
+    with {:ok, root} <- Files.expand(root, "root"),
+         path = opts[:index] || default_path(root),
+         {:ok, index, how} <- open_last(root, opts),
          {:ok, changed?} <- up_to_date(index, how, opts),
          {:ok, embedded} <- embed_missing(index, opts),
          saving = Keyword.take(opts, [:wait, :max_disk, :max_cache]),
@@ -402,11 +402,12 @@ defmodule Ambix.Index do
              dependencies: boolean
            }}
           | {:error, Error.t()}
-  def update(%__MODULE__{root: root} = index, opts \\ []) do
+  def update(index, opts \\ []) do
     opts = Options.validate!(opts, @update_options)
-    paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root)))
 
-    with {:ok, changes} <- take_in(index, paths, nil, opts[:progress]),
+    with {:ok, %{root: root} = index} <- handle(index),
+         paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root))),
+         {:ok, changes} <- take_in(index, paths, nil, opts[:progress]),
          do: {:ok, Map.merge(changes, counted(changes))}
   end
 
@@ -457,13 +458,16 @@ defmodule Ambix.Index do
              diagnostics: [String.t()]
            }}
           | {:error, Error.t()}
-  def observe(%__MODULE__{resource: resource, root: root}, opts \\ []) do
+  def observe(index, opts \\ []) do
     opts = Options.validate!(opts, @observe_options)
-    folders = Enum.map(opts[:folders] || build_folders(root), &Path.expand(&1, root))
 
-    Telemetry.span([:ambix, :index, :observe], %{}, fn ->
-      run(&Native.index_observe(&1, resource, folders), opts[:progress])
-    end)
+    with {:ok, %{resource: resource, root: root}} <- handle(index) do
+      folders = Enum.map(opts[:folders] || build_folders(root), &Path.expand(&1, root))
+
+      Telemetry.span([:ambix, :index, :observe], %{}, fn ->
+        run(&Native.index_observe(&1, resource, folders), opts[:progress])
+      end)
+    end
   end
 
   # What Mix compiled last, without the dependencies, whose sources the index does not hold.
@@ -499,7 +503,7 @@ defmodule Ambix.Index do
   #{Options.docs(@save_options)}
   """
   @spec save(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
-  def save(%__MODULE__{} = index, path, opts \\ []),
+  def save(index, path, opts \\ []),
     do: write(index, path, Options.validate!(opts, @save_options), false)
 
   @doc """
@@ -512,16 +516,17 @@ defmodule Ambix.Index do
   #{Options.docs(@export_options)}
   """
   @spec export(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
-  def export(%__MODULE__{} = index, path, opts \\ []),
+  def export(index, path, opts \\ []),
     do: write(index, path, Options.validate!(opts, @export_options), true)
 
-  defp write(%__MODULE__{resource: resource}, path, opts, export?) do
-    path = Path.expand(path)
+  defp write(index, path, opts, export?) do
     saving = %{wait: opts[:wait], max_disk: opts[:max_disk], export: export?}
 
     Telemetry.span([:ambix, :index, :save], %{}, fn ->
       # The folder in the cache is not there before the first index.
-      with :ok <- Ambix.Models.make_folder(Path.dirname(path)),
+      with {:ok, %{resource: resource}} <- handle(index),
+           {:ok, path} <- Files.expand(path, "index file"),
+           :ok <- Ambix.Models.make_folder(Path.dirname(path)),
            {:ok, _bytes} <- run(&Native.index_save(&1, resource, path, saving), nil),
            do: Cache.prune(path, opts[:max_cache])
     end)
@@ -546,16 +551,21 @@ defmodule Ambix.Index do
   #{Options.docs(@embed_options)}
   """
   @spec embed(t, Model.Encoder.t(), keyword) :: {:ok, non_neg_integer} | {:ok, Job.t()} | {:error, Error.t()}
-  def embed(%__MODULE__{resource: resource}, %Model.Encoder{resource: encoder, cache: cache}, opts \\ []) do
+  def embed(index, encoder, opts \\ []) do
     opts = Options.validate!(opts, @embed_options)
-    start = &Native.index_embed(&1, resource, encoder, cache && cache.resource)
 
-    if opts[:async] do
-      Job.start(start)
-    else
-      Telemetry.span([:ambix, :index, :embed], %{}, fn -> run(start, opts[:progress]) end)
+    with {:ok, %{resource: resource}} <- handle(index),
+         {:ok, %{resource: encoder, cache: cache}} <- encoder(encoder) do
+      start = &Native.index_embed(&1, resource, encoder, cache && cache.resource)
+
+      if opts[:async],
+        do: Job.start(start),
+        else: Telemetry.span([:ambix, :index, :embed], %{}, fn -> run(start, opts[:progress]) end)
     end
   end
+
+  defp encoder(%Model.Encoder{} = encoder), do: {:ok, encoder}
+  defp encoder(_other), do: {:error, Error.new(:invalid_argument, "expected an Ambix.Model.Encoder")}
 
   @asking SearchOptions.options() ++ [wait: @wait]
 
@@ -849,10 +859,11 @@ defmodule Ambix.Index do
   #{Options.docs(@info_options)}
   """
   @spec info(t, keyword) :: {:ok, map} | {:error, Error.t()}
-  def info(%__MODULE__{resource: resource}, opts \\ []) do
+  def info(index, opts \\ []) do
     opts = Options.validate!(opts, @info_options)
 
-    with {:ok, info} <- Native.index_info(resource) do
+    with {:ok, %{resource: resource}} <- handle(index),
+         {:ok, info} <- Native.index_info(resource) do
       if opts[:edges] do
         with {:ok, edges} <- run(&Native.graph_count_edges(&1, resource), nil),
              do: {:ok, Map.put(info, :edges, edges)}
@@ -864,11 +875,16 @@ defmodule Ambix.Index do
 
   @doc "What could not be read, one map for each: `file`, `line`, `severity`, `code`, `message`."
   @spec diagnostics(t) :: {:ok, [map]} | {:error, Error.t()}
-  def diagnostics(%__MODULE__{resource: resource}), do: Native.index_diagnostics(resource)
+  def diagnostics(index),
+    do: with({:ok, index} <- handle(index), do: Native.index_diagnostics(index.resource))
 
   @doc "The text of a file as the index holds it."
   @spec text(t, Path.t()) :: {:ok, String.t()} | {:error, Error.t()}
-  def text(%__MODULE__{resource: resource}, file), do: Native.index_text(resource, file)
+  def text(index, file), do: with({:ok, index} <- handle(index), do: Native.index_text(index.resource, file))
+
+  # What changes an index or looks into it takes the handle alone. What else was given is not told: it may be a source.
+  defp handle(%__MODULE__{} = index), do: {:ok, index}
+  defp handle(_other), do: {:error, Error.new(:invalid_argument, "expected an Ambix.Index")}
 
   @doc false
   # The options of each function: see `Ambix.Options`.

@@ -55,14 +55,16 @@ defmodule Ambix.Packages do
   @spec list(Path.t(), keyword) :: {:ok, [Package.t()]} | {:error, Error.t()}
   def list(root, opts \\ []) do
     opts = Options.validate!(opts, @list_options)
-    root = Path.expand(root)
 
-    if File.dir?(root) do
-      packages = Listing.dependencies(root) ++ if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
+    with {:ok, root} <- Files.expand(root, "root") do
+      if File.dir?(root) do
+        packages =
+          Listing.dependencies(root) ++ if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
 
-      chosen(packages, opts[:only])
-    else
-      {:error, Error.new(:not_found, "there is no folder #{root}", %{path: root})}
+        chosen(packages, opts[:only])
+      else
+        {:error, Error.new(:not_found, "there is no folder #{root}", %{path: root})}
+      end
     end
   end
 
@@ -138,13 +140,13 @@ defmodule Ambix.Packages do
   """
   @spec search(t, String.t(), keyword) ::
           {:ok, %{results: [result], made_from: Index.made_from()}} | {:error, Error.t()}
-  def search(%__MODULE__{entries: entries}, query, opts \\ []) when is_binary(query) do
+  def search(packages, query, opts \\ []) do
     opts = Options.validate!(opts, @search_options)
-    places = places(entries, opts[:index])
-    resources = Enum.map(places, fn {_, index} -> index.resource end)
 
     Telemetry.span([:ambix, :packages, :search], %{mode: opts[:mode]}, fn ->
-      with {:ok, answer} <- Index.search_all(resources, query, Keyword.delete(opts, :index)) do
+      with {:ok, places} <- places(packages, opts[:index]),
+           resources = Enum.map(places, fn {_, index} -> index.resource end),
+           {:ok, answer} <- Index.search_all(resources, query, Keyword.delete(opts, :index)) do
         results = for {nth, result} <- answer.results, do: placed(result, Enum.at(places, nth))
         {:ok, %{answer | results: results}}
       end
@@ -164,13 +166,13 @@ defmodule Ambix.Packages do
   #{Options.docs(@context_options)}
   """
   @spec context(t, String.t(), keyword) :: {:ok, map} | {:error, Error.t()}
-  def context(%__MODULE__{entries: entries}, query, opts \\ []) when is_binary(query) do
+  def context(packages, query, opts \\ []) do
     opts = Options.validate!(opts, @context_options)
-    places = places(entries, opts[:index])
-    named = Enum.map(places, fn {package, index} -> {index.resource, shown(package)} end)
 
     Telemetry.span([:ambix, :packages, :search], %{mode: opts[:mode]}, fn ->
-      with {:ok, context} <- Index.context_all(named, query, Keyword.delete(opts, :index)) do
+      with {:ok, places} <- places(packages, opts[:index]),
+           named = Enum.map(places, fn {package, index} -> {index.resource, shown(package)} end),
+           {:ok, context} <- Index.context_all(named, query, Keyword.delete(opts, :index)) do
         sections = for {nth, section} <- context.sections, do: shown_place(section, Enum.at(places, nth))
         {:ok, %{context | sections: sections}}
       end
@@ -205,12 +207,15 @@ defmodule Ambix.Packages do
   #{Options.docs(@lookup_options)}
   """
   @spec lookup(t, String.t(), keyword) :: {:ok, %{results: [result]}} | {:error, Error.t()}
-  def lookup(%__MODULE__{entries: entries}, name, opts \\ []) when is_binary(name) do
+  def lookup(packages, name, opts \\ []) do
     opts = Options.validate!(opts, @lookup_options)
+    with {:ok, places} <- places(packages, opts[:index]), do: looked_up(places, name, opts)
+  end
+
+  defp looked_up(places, name, opts) do
     options = Keyword.take(opts, [:kinds, :limit])
 
-    entries
-    |> places(opts[:index])
+    places
     |> Enum.reduce_while([], fn {_, index} = place, found ->
       case Index.lookup(index, name, options) do
         {:ok, %{results: named}} -> {:cont, [Enum.map(named, &placed(&1, place)) | found]}
@@ -249,8 +254,9 @@ defmodule Ambix.Packages do
     ]
   end
 
-  defp places(entries, nil), do: entries
-  defp places(entries, index), do: [{nil, index} | entries]
+  defp places(%__MODULE__{entries: entries}, nil), do: {:ok, entries}
+  defp places(%__MODULE__{entries: entries}, index), do: {:ok, [{nil, index} | entries]}
+  defp places(_other, _index), do: {:error, Error.new(:invalid_argument, "expected an Ambix.Packages")}
 
   defp placed(result, {package, index}) do
     # What another project has made has its folder for a root; that of an outline is where the outline is.

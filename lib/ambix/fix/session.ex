@@ -623,16 +623,24 @@ defmodule Ambix.Fix.Session do
 
   defp out_of_time(session, doing), do: done(session, :none, [], "the time is over: it ended while #{doing}")
 
-  @doc "The result of a run that did not keep to its time."
-  def out_of_time(opts) do
+  @doc "The result of a run that did not keep to its time, with what it had told by then."
+  def ended_by_force(opts, told) do
+    tried = Map.get(told, :tried, %{})
+
     session = %__MODULE__{
       root: nil,
       opts: opts,
       deadline: now(),
-      started: now() - round(opts[:budget] * 1000)
+      started: now() - round(opts[:budget] * 1000),
+      failing: Map.get(told, :failing, []),
+      suspects: Map.get(told, :localised, []),
+      tried: tried,
+      executions: tried |> Map.values() |> Enum.sum()
     }
 
-    result(session, :none, [], "the time is over")
+    session
+    |> result(:none, [], "the time is over, and the run did not end by itself")
+    |> Map.merge(Map.take(told, [:candidates, :trace]))
   end
 
   defp result(session, status, patches, reason) do

@@ -31,7 +31,7 @@ defmodule Ambix.Index.Status do
 
   @doc "The status of the index of `root` in the file `path`, with options of `Ambix.Index.open/2`; the state is `:missing` if there is none."
   @spec saved(Path.t(), Path.t(), keyword) :: {:ok, map} | {:error, Error.t()}
-  def saved(root, path, opts) do
+  def saved(root, path, opts \\ []) do
     with true <- File.exists?(path),
          {:ok, index} <- Index.open(path, opts),
          true <- Index.same_folder?(index.root, root),

@@ -42,10 +42,22 @@ defmodule Ambix.Sandbox.Limits do
   # Below these a BEAM does not start.
   @least [memory_mb: 64, processes: 12, open_files: 16]
 
+  @bounded [
+    wall_clock_ms: "milliseconds that pass from start to end",
+    cpu_seconds: "seconds of processor time of each process",
+    memory_mb: "MiB of memory of all processes together, what they share included",
+    processes: "processes and threads, all together",
+    file_mb: "MiB of one file",
+    disk_mb: "MiB of each writable file system",
+    files: "files and folders in each writable file system",
+    open_files: "open files of each process",
+    output_kb: "KiB printed to standard output and standard error"
+  ]
+
   # More than any machine has, and small enough to be turned into bytes.
   @most 1_000_000_000
   @schema (for {key, default} <- @defaults do
-             {key, type: {:integer, Keyword.get(@least, key, 1)..@most}, default: default}
+             {key, type: {:integer, Keyword.get(@least, key, 1)..@most}, default: default, doc: @bounded[key]}
            end)
 
   # What a program may take beyond its limit before the kernel refuses, so that the host sees it.

@@ -75,11 +75,14 @@ defmodule Mix.Tasks.Ambix.Fix do
   defp report(result, opts) do
     cond do
       opts[:json] -> CLI.say_json(json(result, opts))
-      opts[:quiet] -> for(patch <- result.patches, do: IO.write(patch.diff))
+      opts[:quiet] -> for(patch <- result.patches, do: IO.write(quietly(patch.diff)))
       result.status == :nothing_failing -> CLI.say("Every test passes: there is nothing to mend.")
       true -> summary(result, opts)
     end
   end
+
+  # As it is for a program, and harmless for a person.
+  defp quietly(diff), do: if(Style.terminal?(:stdio), do: CLI.harmless(diff), else: diff)
 
   defp summary(result, opts) do
     if opts[:trace], do: CLI.say(["\n", result.trace])
