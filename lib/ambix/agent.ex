@@ -88,6 +88,11 @@ defmodule Ambix.Agent do
   end
 
   @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [start_link: @start_options]
+
+  @doc false
   def start_link({module, argument, opts}), do: start_link(module, argument, opts)
 
   @doc "Waits for the result. `timeout` is in milliseconds or `:infinity`."

@@ -35,7 +35,11 @@ defmodule Ambix.Context do
   """
   @spec citations(String.t(), [%{number: pos_integer, file: Path.t(), lines: [{pos_integer, pos_integer}]}]) ::
           [citation]
-  def citations(answer, sections) when is_binary(answer) and is_list(sections) do
+  def citations(answer, sections) do
+    # Not by a guard: what no clause takes is shown with all arguments, and an answer holds sources.
+    unless is_binary(answer) and String.valid?(answer) and is_list(sections),
+      do: raise(ArgumentError, "citations are looked for in a text in UTF-8, and in a list of sections")
+
     code = code(answer)
 
     (@number <> "|" <> @path)

@@ -25,7 +25,12 @@ defmodule Ambix.EmbeddingCache do
       doc: "the file; by default `default_path/0`"
     ],
     memory: [type: :boolean, default: false, doc: "keep no file, so that the cache ends with its last holder"],
-    max_bytes: [type: :pos_integer, default: 64 * 1024 * 1024, doc: "the ceiling, of memory and of the file"]
+    max_bytes: [
+      type: :pos_integer,
+      default: 64 * 1024 * 1024,
+      unit: :bytes,
+      doc: "the ceiling, of memory and of the file"
+    ]
   ]
 
   @doc """
@@ -65,6 +70,12 @@ defmodule Ambix.EmbeddingCache do
   """
   @spec stats(t) :: {:ok, map} | {:error, Error.t()}
   def stats(%__MODULE__{resource: resource}), do: Native.embedding_cache_stats(resource)
+  def stats(_other), do: {:error, Error.new(:invalid_argument, "expected an Ambix.EmbeddingCache")}
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [open: @options]
 
   defp make_folder(folder) do
     with {:error, reason} <- File.mkdir_p(folder) do

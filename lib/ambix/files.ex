@@ -12,6 +12,14 @@ defmodule Ambix.Files do
   @spec read(Path.t(), pos_integer) :: {:ok, binary} | {:error, Error.t()}
   def read(path, max_bytes \\ @max_bytes), do: Native.file_read(IO.chardata_to_string(path), max_bytes)
 
+  @doc "A path that a caller gave, made absolute. The error tells nothing of what is none: it may be anything, a source too."
+  @spec expand(term, String.t()) :: {:ok, Path.t()} | {:error, Error.t()}
+  def expand(path, what) do
+    {:ok, path |> IO.chardata_to_string() |> Path.expand()}
+  rescue
+    _ -> {:error, Error.new(:invalid_argument, "the #{what} is no path")}
+  end
+
   @doc """
   A path as text that can be shown: bytes that are not UTF-8, and characters that nobody sees or that rule a terminal, are escapes. The
   index names its files so.

@@ -48,38 +48,43 @@ defmodule Ambix.Fix do
         }
 
   @options [
-    budget: [type: :number, default: 120, doc: "seconds for all of it, after which it gives up"],
+    budget: [
+      type: :number,
+      default: 120,
+      arg: "SECONDS",
+      doc: "seconds for all of it, after which it gives up"
+    ],
     seed: [
       type: :non_neg_integer,
       default: 0,
+      arg: "N",
       doc: "same project, options and seed: same candidates in the same order"
     ],
-    max_candidates: [type: :pos_integer, default: 5000, doc: "candidates to try at the most"],
-    depth: [type: :pos_integer, default: 2, doc: "changes that one patch may combine"],
+    max_candidates: [type: :pos_integer, default: 5000, arg: "N", doc: "candidates to try at the most"],
+    depth: [type: :pos_integer, default: 2, arg: "N", doc: "changes that one patch may combine"],
     workers: [
       type: :pos_integer,
       default: nil,
+      arg: "N",
       doc: "sandboxes that try candidates at the same time; by default one for each scheduler, at most four"
     ],
     target: [
       type: :string,
       default: nil,
+      arg: "FILE",
       doc:
         "`FILE` or `FILE:LINE`: a test file, to mend its tests only, or a source file, to change nothing else"
     ],
-    policy: [
-      type: {:in, [:best_first, :beam, :depth_first]},
-      default: :best_first,
-      doc: "as for `Ambix.Search.new/1`"
-    ],
+    policy: Options.of(Ambix.Search, :new)[:policy] |> Keyword.put(:doc, "in which order the tree grows"),
     model: [
-      type: :any,
+      type: {:struct, Ambix.Model},
       default: nil,
       doc: "an `Ambix.Model` that ranks candidates and proposes some of its own"
     ],
     allow_paths: [
       type: {:list, :string},
       default: [],
+      arg: "DIR,DIR",
       doc: "folders outside of the project that the sandbox may read, for dependencies by path"
     ],
     unsafe_without_isolation: [
@@ -98,6 +103,11 @@ defmodule Ambix.Fix do
   @doc false
   def validate!(opts), do: Options.validate!(opts, @options)
 
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [run: @options]
+
   @doc """
   Looks for a patch that mends the failing tests of the mix project in `root`.
 
@@ -110,22 +120,58 @@ defmodule Ambix.Fix do
   def run(root, opts \\ []) do
     {on_event, opts} = opts |> Options.validate!(@options) |> Keyword.pop(:on_event)
     opts = Keyword.update!(opts, :budget, &min(max(&1, 0), @most_seconds))
+    opts = Keyword.update!(opts, :allow_paths, fn paths -> Enum.map(paths, &Path.expand/1) end)
     emit = if on_event, do: Contained.callback(on_event), else: fn _ -> :ok end
 
     Telemetry.span([:ambix, :fix, :run], %{}, fn ->
-      # The sandboxes are linked to this process and end with it, however it ends.
-      case Contained.run(fn -> work(root, opts, emit) end, round(opts[:budget] * 1000) + @late_ms) do
-        {:ok, result} -> result
-        :timeout -> {:ok, Session.out_of_time(opts)}
-        {:crashed, how} -> {:error, Error.new(:panic, "a bug in Ambix: the repair broke off (#{how})")}
-      end
+      with {:ok, root} <- Files.expand(root, "root"), do: contained(root, opts, emit)
     end)
   end
 
+  defp contained(root, opts, emit) do
+    # It belongs to this process, and so outlives the one that works.
+    seen = :ets.new(__MODULE__, [:public])
+    contained(root, opts, emit, seen)
+  end
+
+  defp contained(root, opts, emit, seen) do
+    noting = fn event ->
+      note(seen, event)
+      emit.(event)
+    end
+
+    # The sandboxes are linked to this process and end with it, however it ends.
+    case Contained.run(fn -> work(root, opts, noting) end, round(opts[:budget] * 1000) + @late_ms) do
+      {:ok, result} -> result
+      :timeout -> {:ok, Session.ended_by_force(opts, Map.new(:ets.tab2list(seen)))}
+      {:crashed, how} -> {:error, Error.new(:panic, "a bug in Ambix: the repair broke off (#{how})")}
+    end
+  after
+    :ets.delete(seen)
+  end
+
+  # What a run that is ended by force would have told of itself. An umbrella tells of each of its apps.
+  defp note(seen, {:failing, tests}), do: more(seen, :failing, tests, &(&1 ++ tests))
+  defp note(seen, {:localised, suspects}), do: more(seen, :localised, suspects, &(&1 ++ suspects))
+  defp note(seen, {:proposed, count}), do: more(seen, :candidates, count, &(&1 + count))
+  defp note(seen, {:tree, text}), do: :ets.insert(seen, {:trace, text})
+
+  defp note(seen, {:candidate, %{kind: kind}}),
+    do: more(seen, :tried, %{kind => 1}, &Map.update(&1, kind, 1, fn tried -> tried + 1 end))
+
+  defp note(_seen, _event), do: true
+
+  defp more(seen, key, first, change) do
+    case :ets.lookup(seen, key) do
+      [] -> :ets.insert(seen, {key, first})
+      [{_, before}] -> :ets.insert(seen, {key, change.(before)})
+    end
+  end
+
   defp work(root, opts, emit) do
-    case Ambix.Umbrella.apps(Path.expand(root)) do
+    case Ambix.Umbrella.apps(root) do
       nil -> one(root, opts, emit)
-      apps -> Umbrella.run(Path.expand(root), apps, opts, emit, &one/3)
+      apps -> Umbrella.run(root, apps, opts, emit, &one/3)
     end
   end
 
@@ -150,13 +196,41 @@ defmodule Ambix.Fix do
   A file that has changed since the run is an error, and nothing is written.
   """
   @spec apply_patches(Path.t(), result) :: :ok | {:error, Error.t()}
-  def apply_patches(root, %{patches: patches}) do
-    root = Path.expand(root)
-
-    with :ok <- each(patches, &unchanged(root, &1)),
-         :ok <- undoing(patches, &write_beside(root, &1), &File.rm(temporary(root, &1))) do
-      undoing(patches, &rename(root, &1), &put_back(root, &1))
+  def apply_patches(root, result) do
+    with {:ok, root} <- Files.expand(root, "root"),
+         {:ok, patches} <- patches(result),
+         {:ok, patches} <- placed(root, patches),
+         :ok <- each(patches, &unchanged/1),
+         :ok <- undoing(patches, &write_beside/1, &File.rm(temporary(&1))) do
+      undoing(patches, &rename/1, &put_back/1)
     end
+  end
+
+  defp patches(%{patches: patches}) when is_list(patches) do
+    if not List.improper?(patches) and Enum.all?(patches, &patch?/1), do: {:ok, patches}, else: patches(nil)
+  end
+
+  # What was given is not told: it holds sources.
+  defp patches(_other),
+    do: {:error, Error.new(:invalid_argument, "expected a result of Ambix.Fix.run/2, with its patches")}
+
+  defp patch?(%{file: file, text: text, original: original}),
+    do: is_binary(file) and String.valid?(file) and is_binary(text) and is_binary(original)
+
+  defp patch?(_other), do: false
+
+  # The file of each patch on the disk, whose name in a result has escapes. A patch for what is outside of the project is none of ours.
+  defp placed(root, patches) do
+    Enum.reduce_while(patches, {:ok, []}, fn patch, {:ok, placed} ->
+      path = root |> Files.path(patch.file) |> Path.expand()
+
+      if String.starts_with?(path, root <> "/") do
+        {:cont, {:ok, placed ++ [Map.put(patch, :path, path)]}}
+      else
+        message = "a patch is of #{Files.visible(patch.file)}, which is outside of the project"
+        {:halt, {:error, Error.new(:invalid_argument, message)}}
+      end
+    end)
   end
 
   # When one cannot be done, what was done for all is undone.
@@ -167,9 +241,7 @@ defmodule Ambix.Fix do
     end
   end
 
-  defp unchanged(root, patch) do
-    path = Path.join(root, patch.file)
-
+  defp unchanged(%{path: path} = patch) do
     case Files.read(path) do
       {:ok, text} when text == patch.original ->
         :ok
@@ -183,11 +255,10 @@ defmodule Ambix.Fix do
     end
   end
 
-  defp temporary(root, patch), do: Path.join(root, patch.file) <> ".ambix"
+  defp temporary(patch), do: patch.path <> ".ambix"
 
-  defp write_beside(root, patch) do
-    path = Path.join(root, patch.file)
-    temporary = temporary(root, patch)
+  defp write_beside(%{path: path} = patch) do
+    temporary = temporary(patch)
 
     with {:ok, %{mode: mode}} <- File.stat(path),
          :ok <- File.write(temporary, patch.text),
@@ -198,20 +269,16 @@ defmodule Ambix.Fix do
     end
   end
 
-  defp rename(root, patch) do
-    path = Path.join(root, patch.file)
-
-    case File.rename(temporary(root, patch), path) do
+  defp rename(%{path: path} = patch) do
+    case File.rename(temporary(patch), path) do
       :ok -> :ok
       {:error, reason} -> {:error, io_error(path, "write", reason)}
     end
   end
 
   # Either the new file has not taken the old one's place yet, or it has, and there is room for the old text.
-  defp put_back(root, patch) do
-    path = Path.join(root, patch.file)
-
-    with {:error, _} <- File.rm(temporary(root, patch)),
+  defp put_back(%{path: path} = patch) do
+    with {:error, _} <- File.rm(temporary(patch)),
          {:ok, text} <- Files.read(path),
          true <- text == patch.text,
          do: File.write(path, patch.original)

@@ -20,6 +20,7 @@ defmodule Ambix.Graph do
   """
 
   alias Ambix.{Error, Graph.Change, Index, Job, Native, Options, Telemetry}
+  alias Ambix.Index.SearchOptions
 
   @kinds [
     :call,
@@ -133,6 +134,7 @@ defmodule Ambix.Graph do
   @kinds_option [
     type: {:list, {:in, @kinds}},
     default: nil,
+    arg: "KIND,KIND",
     doc: "follow only dependencies of these kinds"
   ]
 
@@ -140,7 +142,7 @@ defmodule Ambix.Graph do
 
   @reach [
     wait: @wait,
-    depth: [type: :pos_integer, default: 1, doc: "how many steps away at the most"],
+    depth: [type: :pos_integer, default: 1, arg: "N", doc: "how many steps away at the most"],
     kinds: @kinds_option
   ]
 
@@ -253,8 +255,9 @@ defmodule Ambix.Graph do
   Errors: `:unavailable` without the program git, `:project` outside of a repository, `:not_found` for an unknown commit.
   """
   @spec diff(Index.t() | atom, String.t()) :: {:ok, map} | {:error, Error.t()}
-  def diff(index, ref \\ "HEAD") when is_binary(ref) do
+  def diff(index, ref \\ "HEAD") do
     with {:ok, %{root: root} = index} <- Index.resolve(index),
+         :ok <- SearchOptions.readable(ref, "commit"),
          {:ok, change} <- Change.since(root, ref),
          {:ok, impact} <- impact_of_lines(index, change.lines) do
       {:ok, Map.merge(impact, Map.take(change, [:changed, :deleted]))}
@@ -264,7 +267,7 @@ defmodule Ambix.Graph do
   @paths [
     wait: @wait,
     kinds: @kinds_option,
-    limit: [type: :pos_integer, default: 10, doc: "how many paths at the most"]
+    limit: [type: :pos_integer, default: 10, arg: "N", doc: "how many paths at the most"]
   ]
 
   @doc """
@@ -287,6 +290,7 @@ defmodule Ambix.Graph do
     phase: [
       type: {:in, [:compile_time, :run_time]},
       default: nil,
+      arg: "PHASE",
       doc: "only dependencies that are needed then"
     ]
   ]
@@ -316,6 +320,7 @@ defmodule Ambix.Graph do
     keep: [
       type: {:list, :string},
       default: [],
+      arg: "SYMBOL,SYMBOL",
       doc: "symbols that are used from outside, such as functions that a release calls"
     ]
   ]
@@ -337,10 +342,10 @@ defmodule Ambix.Graph do
 
   @communities [
     wait: @wait,
-    of: [type: {:in, [:modules, :symbols]}, default: :modules, doc: "what is grouped"],
+    of: [type: {:in, [:modules, :symbols]}, default: :modules, arg: "WHAT", doc: "what is grouped"],
     kinds: @kinds_option,
-    resolution: [type: :float, default: 1.0, doc: "the higher, the smaller the groups"],
-    seed: [type: :non_neg_integer, default: 0, doc: "the seed of what is random"]
+    resolution: [type: :float, default: 1.0, arg: "X", doc: "the higher, the smaller the groups"],
+    seed: [type: :non_neg_integer, default: 0, arg: "N", doc: "the seed of what is random"]
   ]
 
   @doc """
@@ -360,8 +365,13 @@ defmodule Ambix.Graph do
 
   @rank [
     wait: @wait,
-    limit: [type: :pos_integer, default: 20, doc: "how many at the most"],
-    seeds: [type: {:list, :string}, default: [], doc: "symbols: rank by what matters to these"]
+    limit: [type: :pos_integer, default: 20, arg: "N", doc: "how many definitions at the most"],
+    seeds: [
+      type: {:list, :string},
+      default: [],
+      arg: "SYMBOL,SYMBOL",
+      doc: "symbols: rank by what matters to these"
+    ]
   ]
 
   @doc """
@@ -378,16 +388,7 @@ defmodule Ambix.Graph do
     job(index, opts, &Native.graph_rank(&1, &2, opts[:limit], opts[:seeds]))
   end
 
-  @neighbourhood [
-    wait: @wait,
-    tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
-    model: [
-      type: {:struct, Ambix.Model},
-      default: nil,
-      doc:
-        "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
-    ]
-  ]
+  @neighbourhood [wait: @wait] ++ Options.take(SearchOptions.packing(), [:tokens, :model])
 
   @doc """
   The surroundings of a symbol, or of several, as text for a prompt: a line for each symbol, how it is tied to what was
@@ -449,12 +450,14 @@ defmodule Ambix.Graph do
     around: [
       type: :string,
       default: nil,
+      arg: "SYMBOL",
       doc: "a symbol or a file: only what is tied to it; by default the whole graph"
     ],
-    depth: [type: :pos_integer, default: 1, doc: "how many steps from there"],
+    depth: [type: :pos_integer, default: 1, arg: "N", doc: "how many steps from there"],
     reach: [
       type: {:in, [:both, :dependents, :dependencies]},
       default: :both,
+      arg: "WAY",
       doc: "which way to go from there"
     ],
     kinds: @kinds_option
@@ -464,6 +467,7 @@ defmodule Ambix.Graph do
             format: [
               type: {:in, [:dot, :graphml, :json, :mermaid, :cypher]},
               default: :dot,
+              arg: "FORMAT",
               doc: "`:dot` for Graphviz, `:cypher` for graph databases"
             ]
           ] ++ @part
@@ -484,13 +488,15 @@ defmodule Ambix.Graph do
          [
            modules: [
              type: :boolean,
-             default: false,
-             doc: "whether a box is a module instead of a symbol"
+             default: nil,
+             doc:
+               "whether a box is a module instead of a symbol; by default where nothing is named by `:around`"
            ],
            max_nodes: [
              type: :pos_integer,
              default: 150,
-             doc: "the most boxes; a larger picture is an error of the kind `:limit`"
+             arg: "N",
+             doc: "the most boxes; a larger picture is refused"
            ]
          ]
 
@@ -503,13 +509,47 @@ defmodule Ambix.Graph do
   @spec svg(Index.t() | atom, keyword) :: {:ok, String.t()} | {:error, Error.t()}
   def svg(index, opts \\ []) do
     opts = Options.validate!(opts, @svg)
-
-    job(
-      index,
-      opts,
-      &Native.graph_picture(&1, &2, part(opts), Map.new(Keyword.take(opts, [:modules, :max_nodes])))
-    )
+    modules = if opts[:modules] == nil, do: opts[:around] == nil, else: opts[:modules]
+    drawing = %{modules: modules, max_nodes: opts[:max_nodes]}
+    job(index, opts, &Native.graph_picture(&1, &2, part(opts), drawing))
   end
+
+  # What is only brought near changes nothing by itself.
+  @touching @kinds -- [:alias, :import, :require]
+  # More steps than any project has.
+  @to_the_end 1_000_000
+
+  @doc false
+  # The options with which `svg/2` and `export/2` draw the answer of `callers/3`, `callees/3` or `impact/2`.
+  @spec drawn(:callers | :callees | :impact, String.t(), keyword) :: keyword
+  def drawn(:impact, symbol, _opts),
+    do: [around: symbol, reach: :dependents, depth: @to_the_end, kinds: @touching]
+
+  def drawn(verb, symbol, opts) do
+    opts = Options.validate!(opts, @reach)
+    reach = if verb == :callers, do: :dependents, else: :dependencies
+    [around: symbol, reach: reach, depth: opts[:depth], kinds: opts[:kinds] || @calls]
+  end
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas,
+    do: [
+      callers: @reach,
+      callees: @reach,
+      dependents: @reach,
+      dependencies: @reach,
+      paths: @paths,
+      cycles: @cycles,
+      dead: @dead,
+      communities: @communities,
+      rank: @rank,
+      neighbourhood: @neighbourhood,
+      edges: @guessed,
+      export: @export,
+      svg: @svg
+    ]
 
   defp part(opts) do
     %{around: opts[:around], reach: opts[:reach], depth: opts[:depth], kinds: names(opts[:kinds])}

@@ -46,8 +46,8 @@ defmodule Ambix.Index do
   #{Options.docs(Ambix.Index.Tree.options())}
   """
 
-  alias Ambix.Index.{Cache, History, Root, Server, Status, SearchOptions}
-  alias Ambix.{Error, Job, Model, Native, Shared, Telemetry}
+  alias Ambix.Index.{Cache, FolderOptions, History, Root, SearchOptions, Server, Status}
+  alias Ambix.{Error, Files, Job, Model, Native, Shared, Telemetry}
 
   @enforce_keys [:resource, :root]
   defstruct [:resource, :root]
@@ -139,16 +139,18 @@ defmodule Ambix.Index do
   # The option of whatever takes an index or the name of one.
   def wait_option, do: @wait
 
+  @fetch_options [wait: @wait]
+
   @doc """
   The index of that name, which `{Ambix.Index, name: name}` or `{Ambix, name: name}` keeps.
 
   Errors: `:unavailable` while there is none yet, `:timeout` if there is none after `:wait`, and those of `open_or_build/2`.
 
   ## Options
-  #{Options.docs(wait: Keyword.delete(@wait, :default))}
+  #{Options.docs(@fetch_options)}
   """
   @spec fetch(atom, keyword) :: {:ok, t} | {:error, Error.t()}
-  def fetch(name, opts \\ []), do: resolve(name, Options.validate!(opts, wait: @wait)[:wait])
+  def fetch(name, opts \\ []), do: resolve(name, Options.validate!(opts, @fetch_options)[:wait])
 
   @doc false
   # An index that is given as itself or by its name.
@@ -217,56 +219,10 @@ defmodule Ambix.Index do
     Telemetry.span([:ambix, :index, :status], %{}, fn -> Status.of(index, verify?) end)
   end
 
-  @progress [
-    type: {:fun, 1},
-    default: nil,
-    doc: "called in the calling process with `%{phase: atom, done: n, total: n}` while the work goes on"
-  ]
+  # How a folder is read, whether its index is opened or built.
+  @reading [:progress, :max_file_bytes, :max_memory, :nested_repositories, :any_root]
 
-  @max_memory [
-    type: :pos_integer,
-    default: nil,
-    doc:
-      "bytes of memory that the index may take, about. Where it would take more, tables for `grep/3` are not made, the vectors of an " <>
-        "encoder are dropped for the index's own, and what still does not fit is an error `:limit`"
-  ]
-
-  @max_disk [
-    type: :pos_integer,
-    default: nil,
-    doc:
-      "bytes that the file may have. The vectors of an encoder are left out where it fits without them; else it is an error " <>
-        "`:limit`, and the file stays as it was"
-  ]
-
-  @max_cache [
-    type: :pos_integer,
-    default: 10 * 1024 * 1024 * 1024,
-    doc:
-      "bytes that all index files in the cache folder may have together: those go that were not used for longest, but never the " <>
-        "one that is written"
-  ]
-
-  @nested [
-    type: :boolean,
-    default: false,
-    doc:
-      "whether repositories, worktrees and submodules below the root are read; without it each gives a diagnostic"
-  ]
-
-  @any_root [
-    type: :boolean,
-    default: false,
-    doc: "whether the root of the file system, a home folder or a folder of the system may be indexed"
-  ]
-
-  @build_options [
-    progress: @progress,
-    max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"],
-    max_memory: @max_memory,
-    nested_repositories: @nested,
-    any_root: @any_root
-  ]
+  @build_options FolderOptions.take(@reading)
 
   @doc """
   Reads all the code below `root`.
@@ -277,9 +233,9 @@ defmodule Ambix.Index do
   @spec build(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def build(root, opts \\ []) do
     opts = Options.validate!(opts, @build_options)
-    root = Path.expand(root)
 
-    with :ok <- Root.check(root, opts[:any_root]) do
+    with {:ok, root} <- Files.expand(root, "root"),
+         :ok <- Root.check(root, opts[:any_root]) do
       Telemetry.span([:ambix, :index, :build], %{}, fn ->
         run(&Native.index_build(&1, root, ceilings(opts)), opts[:progress]) |> wrap()
       end)
@@ -287,21 +243,12 @@ defmodule Ambix.Index do
   end
 
   @open_options [
-    progress: @progress,
-    root: [
-      type: :string,
-      default: nil,
-      doc: "the folder that the index is to be of, instead of that which it was saved with"
-    ],
-    max_file_bytes: [
-      type: :pos_integer,
-      default: 1_048_576,
-      doc: "larger files give a diagnostic when it is updated"
-    ],
-    max_memory: @max_memory,
-    nested_repositories: @nested,
-    any_root: @any_root
-  ]
+                  root: [
+                    type: :string,
+                    default: nil,
+                    doc: "the folder that the index is to be of, instead of that which it was saved with"
+                  ]
+                ] ++ FolderOptions.take(@reading)
 
   @doc """
   Opens an index file that `save/3` wrote.
@@ -326,11 +273,11 @@ defmodule Ambix.Index do
   @spec open(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open(path, opts \\ []) do
     opts = Options.validate!(opts, @open_options)
-    path = Path.expand(path)
     root = opts[:root] && Path.expand(opts[:root])
 
     Telemetry.span([:ambix, :index, :open], %{}, fn ->
-      with :ok <- if(root, do: Root.check(root, opts[:any_root]), else: :ok),
+      with {:ok, path} <- Files.expand(path, "index file"),
+           :ok <- if(root, do: Root.check(root, opts[:any_root]), else: :ok),
            {:ok, {resource, root}} <-
              run(&Native.index_open(&1, path, root, ceilings(opts)), opts[:progress]) do
         Cache.used(path)
@@ -347,30 +294,7 @@ defmodule Ambix.Index do
     }
   end
 
-  @open_or_build_options [
-    progress: @progress,
-    index: [
-      type: :string,
-      default: nil,
-      doc: "the index file; by default one in the cache folder for each root"
-    ],
-    encoder: [
-      type: :any,
-      default: nil,
-      doc: "an encoder: chunks without a vector get one before this returns"
-    ],
-    max_file_bytes: [type: :pos_integer, default: 1_048_576, doc: "larger files give a diagnostic"],
-    wait: [
-      type: :milliseconds,
-      default: 5_000,
-      doc: "milliseconds to wait while another process writes it"
-    ],
-    max_memory: @max_memory,
-    max_disk: @max_disk,
-    max_cache: @max_cache,
-    nested_repositories: @nested,
-    any_root: @any_root
-  ]
+  @open_or_build_options FolderOptions.take([:index, :encoder, :wait, :max_disk, :max_cache] ++ @reading)
 
   @doc """
   Opens the saved index of `root` and brings it up to date, or builds one; saves it again where something changed. One of an
@@ -384,10 +308,10 @@ defmodule Ambix.Index do
   @spec open_or_build(Path.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def open_or_build(root, opts \\ []) do
     opts = Options.validate!(opts, @open_or_build_options)
-    root = Path.expand(root)
-    path = opts[:index] || default_path(root)
 
-    with {:ok, index, how} <- open_last(root, opts),
+    with {:ok, root} <- Files.expand(root, "root"),
+         path = opts[:index] || default_path(root),
+         {:ok, index, how} <- open_last(root, opts),
          {:ok, changed?} <- up_to_date(index, how, opts),
          {:ok, embedded} <- embed_missing(index, opts),
          saving = Keyword.take(opts, [:wait, :max_disk, :max_cache]),
@@ -395,9 +319,6 @@ defmodule Ambix.Index do
       {:ok, index}
     end
   end
-
-  # What says how a folder is read, whether its index is opened or built.
-  @reading [:progress, :max_file_bytes, :max_memory, :nested_repositories, :any_root]
 
   @doc false
   # The index as it was saved, or else a new one.
@@ -451,15 +372,15 @@ defmodule Ambix.Index do
     Path.join(Cache.folder(), "#{Path.basename(root)}-#{digest}.ambix")
   end
 
-  @update_options [
-    progress: @progress,
-    paths: [
-      type: {:list, :string},
-      default: nil,
-      doc:
-        "only files at or below these paths, which are absolute or relative to the root; those that are gone are fine"
-    ]
-  ]
+  @update_options FolderOptions.take([:progress]) ++
+                    [
+                      paths: [
+                        type: {:list, :string},
+                        default: nil,
+                        doc:
+                          "only files at or below these paths, which are absolute or relative to the root; those that are gone are fine"
+                      ]
+                    ]
 
   @doc """
   Reads the folder again and takes in what changed; files that did not change are not analysed again.
@@ -481,11 +402,12 @@ defmodule Ambix.Index do
              dependencies: boolean
            }}
           | {:error, Error.t()}
-  def update(%__MODULE__{root: root} = index, opts \\ []) do
+  def update(index, opts \\ []) do
     opts = Options.validate!(opts, @update_options)
-    paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root)))
 
-    with {:ok, changes} <- take_in(index, paths, nil, opts[:progress]),
+    with {:ok, %{root: root} = index} <- handle(index),
+         paths = opts[:paths] && Enum.map(opts[:paths], &(&1 |> Path.expand(root) |> Path.relative_to(root))),
+         {:ok, changes} <- take_in(index, paths, nil, opts[:progress]),
          do: {:ok, Map.merge(changes, counted(changes))}
   end
 
@@ -499,15 +421,15 @@ defmodule Ambix.Index do
 
   defp counted(changes), do: Map.new([:added, :changed, :removed], &{&1, length(Map.fetch!(changes, &1))})
 
-  @observe_options [
-    progress: @progress,
-    folders: [
-      type: {:list, :string},
-      default: nil,
-      doc:
-        "folders with BEAM files and traces, absolute or relative to the root; by default those of the build that Mix made last"
-    ]
-  ]
+  @observe_options FolderOptions.take([:progress]) ++
+                     [
+                       folders: [
+                         type: {:list, :string},
+                         default: nil,
+                         doc:
+                           "folders with BEAM files and traces, absolute or relative to the root; by default those of the build that Mix made last"
+                       ]
+                     ]
 
   @doc """
   Takes in what the compiler left behind: the functions that macros made, and what each call was resolved to.
@@ -536,13 +458,16 @@ defmodule Ambix.Index do
              diagnostics: [String.t()]
            }}
           | {:error, Error.t()}
-  def observe(%__MODULE__{resource: resource, root: root}, opts \\ []) do
+  def observe(index, opts \\ []) do
     opts = Options.validate!(opts, @observe_options)
-    folders = Enum.map(opts[:folders] || build_folders(root), &Path.expand(&1, root))
 
-    Telemetry.span([:ambix, :index, :observe], %{}, fn ->
-      run(&Native.index_observe(&1, resource, folders), opts[:progress])
-    end)
+    with {:ok, %{resource: resource, root: root}} <- handle(index) do
+      folders = Enum.map(opts[:folders] || build_folders(root), &Path.expand(&1, root))
+
+      Telemetry.span([:ambix, :index, :observe], %{}, fn ->
+        run(&Native.index_observe(&1, resource, folders), opts[:progress])
+      end)
+    end
   end
 
   # What Mix compiled last, without the dependencies, whose sources the index does not hold.
@@ -566,15 +491,8 @@ defmodule Ambix.Index do
     not File.dir?(Path.join([root, "deps", application]))
   end
 
-  @save_options [
-    wait: [
-      type: :milliseconds,
-      default: 5_000,
-      doc: "milliseconds to wait while another process uses the file"
-    ],
-    max_disk: @max_disk,
-    max_cache: @max_cache
-  ]
+  @save_options FolderOptions.take([:wait, :max_disk, :max_cache])
+  @export_options FolderOptions.take([:wait, :max_disk])
 
   @doc """
   Writes the index to `path`, which then holds either the whole new state or, after an error, the old one.
@@ -585,7 +503,7 @@ defmodule Ambix.Index do
   #{Options.docs(@save_options)}
   """
   @spec save(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
-  def save(%__MODULE__{} = index, path, opts \\ []),
+  def save(index, path, opts \\ []),
     do: write(index, path, Options.validate!(opts, @save_options), false)
 
   @doc """
@@ -595,32 +513,33 @@ defmodule Ambix.Index do
   Errors: those of `save/3`.
 
   ## Options
-  #{Options.docs(Keyword.delete(@save_options, :max_cache))}
+  #{Options.docs(@export_options)}
   """
   @spec export(t, Path.t(), keyword) :: :ok | {:error, Error.t()}
-  def export(%__MODULE__{} = index, path, opts \\ []),
-    do: write(index, path, Options.validate!(opts, Keyword.delete(@save_options, :max_cache)), true)
+  def export(index, path, opts \\ []),
+    do: write(index, path, Options.validate!(opts, @export_options), true)
 
-  defp write(%__MODULE__{resource: resource}, path, opts, export?) do
-    path = Path.expand(path)
+  defp write(index, path, opts, export?) do
     saving = %{wait: opts[:wait], max_disk: opts[:max_disk], export: export?}
 
     Telemetry.span([:ambix, :index, :save], %{}, fn ->
       # The folder in the cache is not there before the first index.
-      with :ok <- Ambix.Models.make_folder(Path.dirname(path)),
+      with {:ok, %{resource: resource}} <- handle(index),
+           {:ok, path} <- Files.expand(path, "index file"),
+           :ok <- Ambix.Models.make_folder(Path.dirname(path)),
            {:ok, _bytes} <- run(&Native.index_save(&1, resource, path, saving), nil),
            do: Cache.prune(path, opts[:max_cache])
     end)
   end
 
-  @embed_options [
-    progress: @progress,
-    async: [
-      type: :boolean,
-      default: false,
-      doc: "return `{:ok, %Ambix.Job{}}` at once; the answer comes by message"
-    ]
-  ]
+  @embed_options FolderOptions.take([:progress]) ++
+                   [
+                     async: [
+                       type: :boolean,
+                       default: false,
+                       doc: "return `{:ok, %Ambix.Job{}}` at once; the answer comes by message"
+                     ]
+                   ]
 
   @doc """
   Gives every chunk that has none a vector by `encoder`, and returns how many were made.
@@ -632,28 +551,38 @@ defmodule Ambix.Index do
   #{Options.docs(@embed_options)}
   """
   @spec embed(t, Model.Encoder.t(), keyword) :: {:ok, non_neg_integer} | {:ok, Job.t()} | {:error, Error.t()}
-  def embed(%__MODULE__{resource: resource}, %Model.Encoder{resource: encoder, cache: cache}, opts \\ []) do
+  def embed(index, encoder, opts \\ []) do
     opts = Options.validate!(opts, @embed_options)
-    start = &Native.index_embed(&1, resource, encoder, cache && cache.resource)
 
-    if opts[:async] do
-      Job.start(start)
-    else
-      Telemetry.span([:ambix, :index, :embed], %{}, fn -> run(start, opts[:progress]) end)
+    with {:ok, %{resource: resource}} <- handle(index),
+         {:ok, %{resource: encoder, cache: cache}} <- encoder(encoder) do
+      start = &Native.index_embed(&1, resource, encoder, cache && cache.resource)
+
+      if opts[:async],
+        do: Job.start(start),
+        else: Telemetry.span([:ambix, :index, :embed], %{}, fn -> run(start, opts[:progress]) end)
     end
   end
 
-  @wishes SearchOptions.options() ++ [wait: @wait]
+  defp encoder(%Model.Encoder{} = encoder), do: {:ok, encoder}
+  defp encoder(_other), do: {:error, Error.new(:invalid_argument, "expected an Ambix.Model.Encoder")}
+
+  @asking SearchOptions.options() ++ [wait: @wait]
 
   @search_options [
-                    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
+                    limit: [
+                      type: :pos_integer,
+                      default: 10,
+                      arg: "N",
+                      doc: "how many results at the most"
+                    ],
                     rerank: [
-                      type: :any,
+                      type: {:or, [{:struct, Model}, {:struct, Model.Encoder}]},
                       default: nil,
                       doc:
                         "an encoder or an `Ambix.Model` that judges the 20 best places: it reads 800 bytes of each, which takes a language model on the CPU long"
                     ]
-                  ] ++ @wishes
+                  ] ++ @asking
 
   @doc """
   The places that answer `query`, best first: words, code, `Mod.fun/arity` or an error message.
@@ -678,13 +607,10 @@ defmodule Ambix.Index do
   defp search(resource, query, opts, nil),
     do: Native.index_search(resource, query, SearchOptions.to_native(opts), SearchOptions.encoder(opts))
 
-  defp search(resource, query, opts, %struct{resource: judge}) when struct in [Model, Model.Encoder] do
-    {wishes, encoder} = {SearchOptions.to_native(opts), SearchOptions.encoder(opts)}
-    Job.run(&Native.index_rerank(&1, resource, query, wishes, encoder, judge), nil)
+  defp search(resource, query, opts, %{resource: judge}) do
+    {wanted, encoder} = {SearchOptions.to_native(opts), SearchOptions.encoder(opts)}
+    Job.run(&Native.index_rerank(&1, resource, query, wanted, encoder, judge), nil)
   end
-
-  defp search(_, _, _, other),
-    do: raise(ArgumentError, "expected :rerank to be an Ambix.Model or its encoder, got: #{inspect(other)}")
 
   @doc false
   # Several indexes as one; each result with the number of its index. `Ambix.Packages` is for everybody.
@@ -697,15 +623,16 @@ defmodule Ambix.Index do
          do: Native.index_search_all(resources, query, SearchOptions.to_native(opts))
   end
 
-  @lookup_options [
-    kinds: [
-      type: {:list, {:in, SearchOptions.definition_kinds()}},
-      default: [],
-      doc: "only definitions of these kinds, out of `definition_kinds/0`; all, if empty"
-    ],
-    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"],
-    wait: @wait
-  ]
+  @lookup_options SearchOptions.take([:kinds]) ++
+                    [
+                      limit: [
+                        type: :pos_integer,
+                        default: 20,
+                        arg: "N",
+                        doc: "how many definitions at the most"
+                      ],
+                      wait: @wait
+                    ]
 
   @doc """
   The definitions of that name, best first.
@@ -733,50 +660,57 @@ defmodule Ambix.Index do
     end
   end
 
-  @grep_options [
-    fixed: [type: :boolean, default: false, doc: "whether the pattern stands for itself"],
-    case: [
-      type: {:in, [:sensitive, :insensitive, :smart]},
-      default: :sensitive,
-      doc: "whether capitals differ from small letters; `:smart`: if there is a capital in the pattern"
-    ],
-    word: [
-      type: :boolean,
-      default: false,
-      doc: "whether there must be no letter, digit or `_` beside a match"
-    ],
-    multiline: [type: :boolean, default: false, doc: "whether a match may go over several lines"],
-    paths: [
-      type: {:list, :string},
-      default: [],
-      doc:
-        "only files that these globs name, by the rules of `.gitignore` files, such as `lib` or `*.exs`; those that globs " <>
-          "behind `!` name are left out"
-    ],
-    languages: [
-      type: {:list, {:in, SearchOptions.languages()}},
-      default: [],
-      doc: "only files in these languages, out of `languages/0`; all, if empty"
-    ],
-    kinds: [
-      type: {:list, {:in, SearchOptions.definition_kinds()}},
-      default: [],
-      doc: "only matches in definitions of these kinds, out of `definition_kinds/0`; anywhere, if empty"
-    ],
-    context: [
-      type: :non_neg_integer,
-      default: 0,
-      doc: "how many lines before and after each line are told; at most 100"
-    ],
-    per_file: [type: :pos_integer, default: nil, doc: "how many lines of a file at the most"],
-    limit: [type: :pos_integer, default: 100, doc: "how many lines at the most"],
-    count: [
-      type: :boolean,
-      default: false,
-      doc: "whether lines are only counted: all of them, whatever the limits"
-    ],
-    wait: @wait
-  ]
+  @grep_options SearchOptions.take([
+                  :languages,
+                  kinds: [doc: "only matches in definitions of these kinds; anywhere, if empty"]
+                ]) ++
+                  [
+                    fixed: [type: :boolean, default: false, doc: "whether the pattern stands for itself"],
+                    case: [
+                      type: {:in, [:sensitive, :insensitive, :smart]},
+                      default: :sensitive,
+                      arg: "CASE",
+                      doc:
+                        "whether capitals differ from small letters; `:smart`: if there is a capital in the pattern"
+                    ],
+                    word: [
+                      type: :boolean,
+                      default: false,
+                      doc: "whether there must be no letter, digit or `_` beside a match"
+                    ],
+                    multiline: [
+                      type: :boolean,
+                      default: false,
+                      doc: "whether a match may go over several lines"
+                    ],
+                    paths: [
+                      type: {:list, :string},
+                      default: [],
+                      arg: "GLOB,GLOB",
+                      doc:
+                        "only files that these globs name, by the rules of `.gitignore` files, such as `lib` or `*.exs`; those that globs " <>
+                          "behind `!` name are left out"
+                    ],
+                    context: [
+                      type: :non_neg_integer,
+                      default: 0,
+                      arg: "N",
+                      doc: "how many lines before and after each line are told; at most 100"
+                    ],
+                    per_file: [
+                      type: :pos_integer,
+                      default: nil,
+                      arg: "N",
+                      doc: "how many lines of a file at the most"
+                    ],
+                    limit: [type: :pos_integer, default: 100, arg: "N", doc: "how many lines at the most"],
+                    count: [
+                      type: :boolean,
+                      default: false,
+                      doc: "whether lines are only counted: all of them, whatever the limits"
+                    ],
+                    wait: @wait
+                  ]
 
   @doc """
   The lines of all texts of the index that match a regular expression, or have a string in them: in order of path and line,
@@ -826,7 +760,7 @@ defmodule Ambix.Index do
     end
   end
 
-  @context_options SearchOptions.packing() ++ @wishes
+  @context_options SearchOptions.packing() ++ @asking
 
   @typedoc """
   What is shown of one file. A model cites it by its `number`, or by the file with lines. `line_start` and `line_end` are the
@@ -925,10 +859,11 @@ defmodule Ambix.Index do
   #{Options.docs(@info_options)}
   """
   @spec info(t, keyword) :: {:ok, map} | {:error, Error.t()}
-  def info(%__MODULE__{resource: resource}, opts \\ []) do
+  def info(index, opts \\ []) do
     opts = Options.validate!(opts, @info_options)
 
-    with {:ok, info} <- Native.index_info(resource) do
+    with {:ok, %{resource: resource}} <- handle(index),
+         {:ok, info} <- Native.index_info(resource) do
       if opts[:edges] do
         with {:ok, edges} <- run(&Native.graph_count_edges(&1, resource), nil),
              do: {:ok, Map.put(info, :edges, edges)}
@@ -940,11 +875,39 @@ defmodule Ambix.Index do
 
   @doc "What could not be read, one map for each: `file`, `line`, `severity`, `code`, `message`."
   @spec diagnostics(t) :: {:ok, [map]} | {:error, Error.t()}
-  def diagnostics(%__MODULE__{resource: resource}), do: Native.index_diagnostics(resource)
+  def diagnostics(index),
+    do: with({:ok, index} <- handle(index), do: Native.index_diagnostics(index.resource))
 
   @doc "The text of a file as the index holds it."
   @spec text(t, Path.t()) :: {:ok, String.t()} | {:error, Error.t()}
-  def text(%__MODULE__{resource: resource}, file), do: Native.index_text(resource, file)
+  def text(index, file), do: with({:ok, index} <- handle(index), do: Native.index_text(index.resource, file))
+
+  # What changes an index or looks into it takes the handle alone. What else was given is not told: it may be a source.
+  defp handle(%__MODULE__{} = index), do: {:ok, index}
+  defp handle(_other), do: {:error, Error.new(:invalid_argument, "expected an Ambix.Index")}
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas do
+    [
+      fetch: @fetch_options,
+      status: @status_options,
+      build: @build_options,
+      open: @open_options,
+      open_or_build: @open_or_build_options,
+      update: @update_options,
+      observe: @observe_options,
+      save: @save_options,
+      export: @export_options,
+      embed: @embed_options,
+      search: @search_options,
+      lookup: @lookup_options,
+      grep: @grep_options,
+      context: @context_options,
+      info: @info_options
+    ]
+  end
 
   defp run(start, progress), do: Job.run(start, progress)
 

@@ -57,6 +57,7 @@ defmodule Ambix.Model do
     max_bytes: [
       type: :pos_integer,
       default: 8 * 1024 * 1024 * 1024,
+      unit: :bytes,
       doc: "refuse a model that would need more memory than this"
     ]
   ]
@@ -65,8 +66,9 @@ defmodule Ambix.Model do
     precision: [
       type: {:in, [:fp32, :int8]},
       default: :fp32,
+      arg: "P",
       doc:
-        "`:int8` computes with bytes: a quarter of the memory, and faster, for vectors that differ a little; " <>
+        "how it computes. `:int8` computes with bytes: a quarter of the memory, and faster, for vectors that differ a little; " <>
           "indexes keep the vectors of the two apart"
     ],
     cache: [
@@ -162,8 +164,8 @@ defmodule Ambix.Model do
   end
 
   @generate_options [
-    max_tokens: [type: :pos_integer, default: 256, doc: "how many tokens to write at the most"],
-    temperature: [type: :float, default: 0.0, doc: "0 takes the likeliest token each time"],
+    max_tokens: [type: :pos_integer, default: 256, arg: "N", doc: "how many tokens to write at the most"],
+    temperature: [type: :float, default: 0.0, arg: "T", doc: "0 takes the likeliest token each time"],
     top_k: [type: :non_neg_integer, default: 0, doc: "choose among this many tokens; 0 for all"],
     top_p: [
       type: :float,
@@ -173,7 +175,7 @@ defmodule Ambix.Model do
     min_p: [type: :float, default: 0.0, doc: "drop tokens less likely than this share of the likeliest"],
     repetition_penalty: [type: :float, default: 1.0, doc: "above 1: less of what was already said"],
     stop: [type: {:list, :string}, default: [], doc: "texts that end the answer; they are not part of it"],
-    seed: [type: :non_neg_integer, default: 0, doc: "same inputs and seed, same answer"],
+    seed: [type: :non_neg_integer, default: 0, arg: "N", doc: "same inputs and seed, same answer"],
     timeout: [
       type: :pos_milliseconds,
       default: nil,
@@ -340,6 +342,21 @@ defmodule Ambix.Model do
       end)
     end
   end
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas,
+    do: [
+      fetch: @fetch_options,
+      fetch_encoder: @fetch_options,
+      load: @load_options,
+      load_encoder: @load_options ++ @encoder_options,
+      generate: @generate_options,
+      start: @generate_options,
+      stream: @generate_options,
+      embed: @embed_options
+    ]
 
   defp vectors(resource, texts, :lists), do: Job.run(&Native.encoder_embed(&1, resource, texts), nil)
 

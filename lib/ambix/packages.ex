@@ -18,7 +18,7 @@ defmodule Ambix.Packages do
   """
 
   alias Ambix.{Error, Files, Index, Telemetry}
-  alias Ambix.Index.Cache
+  alias Ambix.Index.{Cache, FolderOptions, SearchOptions}
 
   @enforce_keys [:entries]
   defstruct [:entries]
@@ -55,14 +55,16 @@ defmodule Ambix.Packages do
   @spec list(Path.t(), keyword) :: {:ok, [Package.t()]} | {:error, Error.t()}
   def list(root, opts \\ []) do
     opts = Options.validate!(opts, @list_options)
-    root = Path.expand(root)
 
-    if File.dir?(root) do
-      packages = Listing.dependencies(root) ++ if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
+    with {:ok, root} <- Files.expand(root, "root") do
+      if File.dir?(root) do
+        packages =
+          Listing.dependencies(root) ++ if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
 
-      chosen(packages, opts[:only])
-    else
-      {:error, Error.new(:not_found, "there is no folder #{root}", %{path: root})}
+        chosen(packages, opts[:only])
+      else
+        {:error, Error.new(:not_found, "there is no folder #{root}", %{path: root})}
+      end
     end
   end
 
@@ -82,14 +84,12 @@ defmodule Ambix.Packages do
   end
 
   @open_options @list_options ++
-                  [
+                  FolderOptions.take(
                     progress: [
-                      type: {:fun, 1},
-                      default: nil,
                       doc:
                         "called with `%{phase: :packages, done: n, total: n}` in the calling process while the work goes on"
                     ]
-                  ]
+                  )
 
   @doc """
   Opens the indexes of the packages of the project in `root`, and makes those that are not there yet.
@@ -124,28 +124,12 @@ defmodule Ambix.Packages do
   end
 
   @search_options [
-    index: [
-      type: {:struct, Index},
-      default: nil,
-      doc: "the index of the project, which is searched with the packages"
-    ],
-    limit: [type: :pos_integer, default: 10, doc: "how many results at the most"],
-    mode: [
-      type: {:in, [:hybrid, :lexical, :semantic]},
-      default: :hybrid,
-      doc: "by words, by meaning or by both"
-    ],
-    kinds: [
-      type: {:list, {:in, Index.definition_kinds()}},
-      default: [],
-      doc: "only what defines one of these, out of `Ambix.Index.definition_kinds/0`; all, if empty"
-    ],
-    modules: [
-      type: {:list, :string},
-      default: [],
-      doc: "only in these modules and those nested in them; everywhere, if empty"
-    ]
-  ]
+                    index: [
+                      type: {:struct, Index},
+                      default: nil,
+                      doc: "the index of the project, which is searched with the packages"
+                    ]
+                  ] ++ Options.take(Options.of(Index, :search), [:limit, :mode, :kinds, :modules])
 
   @doc """
   The places in all packages that answer `query`, best first. What a word is worth, and how near a meaning is, is measured over all of
@@ -156,20 +140,20 @@ defmodule Ambix.Packages do
   """
   @spec search(t, String.t(), keyword) ::
           {:ok, %{results: [result], made_from: Index.made_from()}} | {:error, Error.t()}
-  def search(%__MODULE__{entries: entries}, query, opts \\ []) when is_binary(query) do
+  def search(packages, query, opts \\ []) do
     opts = Options.validate!(opts, @search_options)
-    places = places(entries, opts[:index])
-    resources = Enum.map(places, fn {_, index} -> index.resource end)
 
     Telemetry.span([:ambix, :packages, :search], %{mode: opts[:mode]}, fn ->
-      with {:ok, answer} <- Index.search_all(resources, query, Keyword.delete(opts, :index)) do
+      with {:ok, places} <- places(packages, opts[:index]),
+           resources = Enum.map(places, fn {_, index} -> index.resource end),
+           {:ok, answer} <- Index.search_all(resources, query, Keyword.delete(opts, :index)) do
         results = for {nth, result} <- answer.results, do: placed(result, Enum.at(places, nth))
         {:ok, %{answer | results: results}}
       end
     end)
   end
 
-  @context_options Index.SearchOptions.packing() ++ Keyword.delete(@search_options, :limit)
+  @context_options SearchOptions.packing() ++ Keyword.delete(@search_options, :limit)
 
   @doc """
   What a prompt about `query` should hold, as `Ambix.Index.context/3` packs it, from all packages. Paths stand behind the name and the
@@ -182,13 +166,13 @@ defmodule Ambix.Packages do
   #{Options.docs(@context_options)}
   """
   @spec context(t, String.t(), keyword) :: {:ok, map} | {:error, Error.t()}
-  def context(%__MODULE__{entries: entries}, query, opts \\ []) when is_binary(query) do
+  def context(packages, query, opts \\ []) do
     opts = Options.validate!(opts, @context_options)
-    places = places(entries, opts[:index])
-    named = Enum.map(places, fn {package, index} -> {index.resource, shown(package)} end)
 
     Telemetry.span([:ambix, :packages, :search], %{mode: opts[:mode]}, fn ->
-      with {:ok, context} <- Index.context_all(named, query, Keyword.delete(opts, :index)) do
+      with {:ok, places} <- places(packages, opts[:index]),
+           named = Enum.map(places, fn {package, index} -> {index.resource, shown(package)} end),
+           {:ok, context} <- Index.context_all(named, query, Keyword.delete(opts, :index)) do
         sections = for {nth, section} <- context.sections, do: shown_place(section, Enum.at(places, nth))
         {:ok, %{context | sections: sections}}
       end
@@ -205,14 +189,12 @@ defmodule Ambix.Packages do
   end
 
   @lookup_options [
-    index: [
-      type: {:struct, Index},
-      default: nil,
-      doc: "the index of the project, where names are looked for first"
-    ],
-    kinds: @search_options[:kinds],
-    limit: [type: :pos_integer, default: 20, doc: "how many definitions at the most"]
-  ]
+                    index: [
+                      type: {:struct, Index},
+                      default: nil,
+                      doc: "the index of the project, where names are looked for first"
+                    ]
+                  ] ++ Options.take(Options.of(Index, :lookup), [:kinds, :limit])
 
   # From `Ambix.Index.lookup/3`, the best first.
   @fits ~w(exact tail case prefix abbreviation typo)
@@ -225,12 +207,15 @@ defmodule Ambix.Packages do
   #{Options.docs(@lookup_options)}
   """
   @spec lookup(t, String.t(), keyword) :: {:ok, %{results: [result]}} | {:error, Error.t()}
-  def lookup(%__MODULE__{entries: entries}, name, opts \\ []) when is_binary(name) do
+  def lookup(packages, name, opts \\ []) do
     opts = Options.validate!(opts, @lookup_options)
+    with {:ok, places} <- places(packages, opts[:index]), do: looked_up(places, name, opts)
+  end
+
+  defp looked_up(places, name, opts) do
     options = Keyword.take(opts, [:kinds, :limit])
 
-    entries
-    |> places(opts[:index])
+    places
     |> Enum.reduce_while([], fn {_, index} = place, found ->
       case Index.lookup(index, name, options) do
         {:ok, %{results: named}} -> {:cont, [Enum.map(named, &placed(&1, place)) | found]}
@@ -256,8 +241,22 @@ defmodule Ambix.Packages do
 
   defp fit(named), do: Enum.find_index(@fits, &(&1 == named.fit))
 
-  defp places(entries, nil), do: entries
-  defp places(entries, index), do: [{nil, index} | entries]
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas do
+    [
+      list: @list_options,
+      open: @open_options,
+      search: @search_options,
+      context: @context_options,
+      lookup: @lookup_options
+    ]
+  end
+
+  defp places(%__MODULE__{entries: entries}, nil), do: {:ok, entries}
+  defp places(%__MODULE__{entries: entries}, index), do: {:ok, [{nil, index} | entries]}
+  defp places(_other, _index), do: {:error, Error.new(:invalid_argument, "expected an Ambix.Packages")}
 
   defp placed(result, {package, index}) do
     # What another project has made has its folder for a root; that of an outline is where the outline is.

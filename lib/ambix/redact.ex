@@ -27,8 +27,11 @@ defmodule Ambix.Redact do
         defoverridable [{unquote(name), unquote(arity)}]
 
         @impl GenServer
-        def unquote(name)(unquote_splicing(arguments)),
-          do: Ambix.Redact.run(fn -> super(unquote_splicing(arguments)) end)
+        def unquote(name)(unquote_splicing(arguments)) do
+          result = Ambix.Redact.run(fn -> super(unquote_splicing(arguments)) end)
+          unquote(if name == :terminate, do: quote(do: Ambix.Redact.ended(unquote(hd(arguments)))))
+          result
+        end
       end
     end
   end
@@ -41,6 +44,14 @@ defmodule Ambix.Redact do
     kind, reason when kind in [:error, :exit] ->
       :erlang.raise(kind, shape(reason), Enum.map(__STACKTRACE__, &frame/1))
   end
+
+  @doc """
+  Whose supervisor is killed is to end as one that is killed itself. It traps exits to clean up before, and to OTP such an end is a crash,
+  with a report of it.
+  """
+  @spec ended(term) :: :ok
+  def ended(:killed), do: Process.exit(self(), :kill) && :ok
+  def ended(_reason), do: :ok
 
   @doc "For `format_status/1` of a `GenServer`, as OTP 25 has it: no state, no message, and of a reason only its kind."
   @spec format_status(map) :: map

@@ -15,28 +15,53 @@ defmodule Ambix.Sandbox do
   `Ambix.Sandbox.Project` keeps a warm sandboxed VM for a Mix project and tells what a change does to its tests.
   """
 
-  alias Ambix.{Error, Telemetry}
+  alias Ambix.{Error, Options, Telemetry}
   alias Ambix.Sandbox.{Box, Command, Limits, Pool, Result, Scratch}
 
   @typedoc "A program with its arguments, or Elixir code to run as a script."
   @type program :: [String.t(), ...] | {:elixir, String.t()}
 
   @script "/run/script.exs"
-  @own_options [:read_only, :env, :cd, :bubblewrap, :unsafe_without_isolation, :cgroup]
+
+  @own [
+    read_only: [
+      type: {:list, :any},
+      default: [],
+      doc: "folders and files of the host that it may read, at the same path, or as `{host, inside}`"
+    ],
+    env: [type: :map, default: %{}, doc: "environment variables, added to the clean environment"],
+    cd: [type: :string, default: "/tmp", doc: "the folder to start in"],
+    pool: [
+      type: :any,
+      default: nil,
+      doc:
+        "a pool of VMs that have started already (`Ambix.Sandbox.Pool`), for `{:elixir, code}`; limits and all other options are then the pool's"
+    ],
+    cgroup: [
+      type: :boolean,
+      default: true,
+      doc: "whether to make a control group where that is possible (see `Ambix.Sandbox.Limits`)"
+    ],
+    bubblewrap: [type: :string, default: "bwrap", doc: "path or name of bubblewrap"],
+    unsafe_without_isolation: [
+      type: :boolean,
+      default: false,
+      doc:
+        "run it even if bubblewrap is missing: limits of time, memory and output hold, but it can read and write what the caller can, " <>
+          "use the network, and leave processes behind"
+    ]
+  ]
+  @options Limits.schema() ++ @own
+  @own_options Keyword.keys(@own)
 
   @doc """
   Runs a program, or `{:elixir, code}`, and waits for its end.
 
-  Options: every limit of `Ambix.Sandbox.Limits`, and
+  ## Options
 
-    * `:read_only` - host folders or files that it may read, at the same path, or as `{host, inside}`;
-    * `:env` - a map of environment variables, added to the clean environment;
-    * `:cd` - the folder to start in (`/tmp`);
-    * `:pool` - a pool of VMs that have started already (`Ambix.Sandbox.Pool`), for `{:elixir, code}`; limits and all other options are then the pool's;
-    * `:cgroup` - false to make no control group even where that is possible (see `Ambix.Sandbox.Limits`);
-    * `:bubblewrap` - path or name of bubblewrap (`"bwrap"`);
-    * `:unsafe_without_isolation` - run it even if bubblewrap is missing: limits of time, memory and output hold, but it can
-      read and write what the caller can, use the network, and leave processes behind.
+  Every limit of `Ambix.Sandbox.Limits`, and
+
+  #{Options.docs(@own)}
 
   Whatever the program does is an answer, `{:ok, %Ambix.Sandbox.Result{}}`. Errors: `:invalid_argument`, `:unavailable`, and `:io` when the temporary folder is full.
 
@@ -47,6 +72,7 @@ defmodule Ambix.Sandbox do
   @spec run(program(), keyword()) :: {:ok, Result.t()} | {:error, Error.t()}
   def run(program, opts \\ []) do
     with :ok <- check_program(program),
+         :ok <- check_options(opts),
          do: Telemetry.span([:ambix, :sandbox, :run], %{}, fn -> run(program, opts, opts[:pool]) end)
   end
 
@@ -108,6 +134,18 @@ defmodule Ambix.Sandbox do
   end
 
   defp words(words, _how, _scratch), do: {words, []}
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [run: @options, check: @options]
+
+  defp check_options(opts) do
+    case Options.validate(opts, @options) do
+      {:ok, _} -> :ok
+      {:error, sentence} -> {:error, invalid_error(sentence)}
+    end
+  end
 
   defp check_program({:elixir, code}) when is_binary(code), do: :ok
 

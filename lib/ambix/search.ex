@@ -31,6 +31,7 @@ defmodule Ambix.Search do
     policy: [
       type: {:in, [:best_first, :beam, :depth_first]},
       default: :best_first,
+      arg: "NAME",
       doc: "which thought comes next"
     ],
     width: [type: :pos_integer, default: 5, doc: "for `:beam`: how many thoughts of a depth are kept"],
@@ -66,8 +67,9 @@ defmodule Ambix.Search do
 
   @doc "At most `count` things to do next; none while all that is left to do was handed out, or when the search is over."
   @spec ask(t, pos_integer) :: {:ok, [task]} | {:error, Error.t()}
-  def ask(%__MODULE__{resource: resource}, count) do
-    with {:ok, tasks} <- Native.tree_ask(resource, count) do
+  def ask(search, count) do
+    with {:ok, resource} <- tree(search),
+         {:ok, tasks} <- Native.tree_ask(resource, count) do
       {:ok, for({kind, node, payload} <- tasks, do: {kind, node, read(payload)})}
     end
   end
@@ -77,13 +79,19 @@ defmodule Ambix.Search do
 
   @doc "Tells what follows from a node that was to be expanded."
   @spec children(t, tree_node, [thought]) :: :ok | {:error, Error.t()}
-  def children(%__MODULE__{resource: resource}, node, thoughts),
-    do: thoughts(thoughts, &Native.tree_children(resource, node, &1))
+  def children(search, node, thoughts),
+    do: told(search, &thoughts(thoughts, fn written -> Native.tree_children(&1, node, written) end))
 
   @doc "Tells more of what follows from a node that has been given children."
   @spec more(t, tree_node, [thought]) :: :ok | {:error, Error.t()}
-  def more(%__MODULE__{resource: resource}, node, thoughts),
-    do: thoughts(thoughts, &Native.tree_more(resource, node, &1))
+  def more(search, node, thoughts),
+    do: told(search, &thoughts(thoughts, fn written -> Native.tree_more(&1, node, written) end))
+
+  # What was given instead is not told: payloads may be sources.
+  defp tree(%__MODULE__{resource: resource}), do: {:ok, resource}
+  defp tree(_other), do: invalid("expected an Ambix.Search")
+
+  defp told(search, tell), do: with({:ok, resource} <- tree(search), do: tell.(resource))
 
   defp thoughts(thoughts, tell) do
     if is_list(thoughts) and not List.improper?(thoughts) and Enum.all?(thoughts, &thought?/1),
@@ -111,13 +119,13 @@ defmodule Ambix.Search do
   `:tokens`, `:seconds` and a short `:note` for the trace.
   """
   @spec verdict(t, tree_node, map) :: :ok | {:error, Error.t()}
-  def verdict(%__MODULE__{resource: resource}, node, verdict) do
+  def verdict(search, node, verdict) do
     defaults = %{score: 0.0, solved: false, dead: false, tokens: 0, seconds: 0.0, note: ""}
     verdict = if is_map(verdict), do: Map.merge(defaults, verdict), else: %{score: nil}
 
     if number?(verdict.score) and number?(verdict.seconds) do
       verdict = %{verdict | score: verdict.score / 1, seconds: verdict.seconds / 1}
-      done(Native.tree_verdict(resource, node, verdict))
+      told(search, &done(Native.tree_verdict(&1, node, verdict)))
     else
       invalid("a verdict is a map whose :score and :seconds are numbers")
     end
@@ -125,42 +133,56 @@ defmodule Ambix.Search do
 
   @doc "Gives back a node that was to be evaluated and was not: it waits again."
   @spec untried(t, tree_node) :: :ok | {:error, Error.t()}
-  def untried(%__MODULE__{resource: resource}, node), do: done(Native.tree_untried(resource, node))
+  def untried(search, node), do: told(search, &done(Native.tree_untried(&1, node)))
 
   @doc "Tells how many seconds have passed since the search began; the tree has no clock."
   @spec tick(t, number) :: :ok | {:error, Error.t()}
-  def tick(%__MODULE__{resource: resource}, seconds) do
+  def tick(search, seconds) do
     if number?(seconds),
-      do: done(Native.tree_tick(resource, seconds / 1)),
+      do: told(search, &done(Native.tree_tick(&1, seconds / 1))),
       else: invalid("the seconds that have passed are a number")
   end
 
   @doc "`%{state: :running | :solved | :exhausted, reason: text, evaluated: n, best: node | nil}`."
   @spec status(t) :: {:ok, map} | {:error, Error.t()}
-  def status(%__MODULE__{resource: resource}), do: Native.tree_status(resource)
+  def status(search), do: told(search, &Native.tree_status/1)
 
-  # Children of a node that a trace shows.
-  @shown 12
   @all 0xFFFFFFFF
+  @trace_options [
+    children: [
+      type: {:or, [:pos_integer, {:in, [:all]}]},
+      default: 12,
+      doc:
+        "how many children of a node that were tried are shown at the most, or `:all`; a line counts the others"
+    ]
+  ]
 
   @doc """
   The tree as `:text`, as a `:mermaid` flowchart, or as `:data`: a list of maps, parents before children.
 
-  Of each node as many children that were tried are shown as the option `:children` says (#{@shown}), or `:all` of them; a line
-  counts the others.
+  ## Options
+  #{Options.docs(@trace_options)}
   """
   @spec trace(t, :text | :mermaid | :data, children: pos_integer | :all) ::
           {:ok, String.t() | [map]} | {:error, Error.t()}
-  def trace(%__MODULE__{resource: resource}, form \\ :text, opts \\ [])
-      when form in [:text, :mermaid, :data] do
-    schema = [children: [type: {:or, [:pos_integer, {:in, [:all]}]}, default: @shown]]
-    children = Options.validate!(opts, schema)[:children]
+  def trace(search, form \\ :text, opts \\ []) do
+    children = Options.validate!(opts, @trace_options)[:children]
 
-    with {:ok, nodes} when is_list(nodes) <-
+    with {:ok, resource} <- tree(search),
+         :ok <- form(form),
+         {:ok, nodes} when is_list(nodes) <-
            Native.tree_trace(resource, form, if(children == :all, do: @all, else: min(children, @all))) do
       {:ok, Enum.map(nodes, &%{&1 | payload: read(&1.payload)})}
     end
   end
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [new: @options, trace: @trace_options]
+
+  defp form(form) when form in [:text, :mermaid, :data], do: :ok
+  defp form(_other), do: invalid("a trace is shown as :text, :mermaid or :data")
 
   defp done({:ok, _}), do: :ok
   defp done({:error, error}), do: {:error, error}

@@ -10,6 +10,7 @@ defmodule Ambix.Supervisor do
   use Supervisor
 
   alias Ambix.{Error, Index, Model, Options, Shared}
+  alias Ambix.Index.FolderOptions
 
   @options [
              name: [
@@ -22,31 +23,28 @@ defmodule Ambix.Supervisor do
                default: nil,
                doc: "the folder of code to index; without one there is no index"
              ],
-             index: [
-               type: :string,
-               default: nil,
-               doc: "the index file; by default one in the cache folder for each root"
-             ],
              encoder: [
                type: {:or, [:string, {:struct, Model.Encoder}]},
                default: nil,
                doc: "for search by meaning: a folder, a name of `Ambix.Models`, or a loaded one"
-             ],
-             precision: [
-               type: {:in, [:fp32, :int8]},
-               default: :fp32,
-               doc: "how an encoder that is loaded computes, as for `Ambix.Model.load_encoder/2`"
              ],
              model: [
                type: {:or, [:string, {:struct, Model}]},
                default: nil,
                doc: "a GGUF file, a name of `Ambix.Models`, or a loaded one"
              ]
-           ] ++ Index.Tree.watch_options()
+           ] ++
+             FolderOptions.take([:index]) ++
+             Options.take(Options.of(Model, :load_encoder), [:precision]) ++ Index.Tree.watch_options()
 
   @doc "The options, for the documentation of `Ambix`."
   @spec options() :: Options.schema()
   def options, do: @options
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [start_link: @options]
 
   @doc "A child specification; two trees of different names can be children of one supervisor."
   @spec child_spec(keyword) :: Supervisor.child_spec()

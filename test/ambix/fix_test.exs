@@ -82,6 +82,25 @@ defmodule Ambix.FixTest do
     assert reason =~ "the time is over"
   end
 
+  test "that is ended by force tells what it had found" do
+    root = Fixture.create(Map.merge(@healthy, @hopeless))
+    test = self()
+
+    never = fn
+      {:failing, tests} ->
+        send(test, {:failing, tests})
+        Process.sleep(:infinity)
+
+      _ ->
+        :ok
+    end
+
+    assert {:ok, %{status: :none} = result} = Fix.run(root, budget: 20, on_event: never)
+    assert result.reason == "the time is over, and the run did not end by itself"
+    assert_received {:failing, [_ | _] = tests}
+    assert result.failing == tests
+  end
+
   describe "one deadline holds for" do
     @sleeps Ambix.Sandbox.Fixture.edited("mix.exs", "defmodule", "Process.sleep(:infinity)\ndefmodule")
     @many """

@@ -125,9 +125,9 @@ defmodule Ambix.ForeignNamesTest do
     {~r/existing_atoms_only: false/, []},
     {~r/string_to_quoted/, ["quoted.ex"]},
     {~r/binary_to_term\((?!.*\[:safe\])/, ["sandbox/session.ex"]},
-    {~r/Module\.concat/, ["supervisor.ex", "index/server.ex", "index/tree.ex", "model/holder.ex"]},
+    {~r/Module\.concat/, ["supervisor.ex", "index/server.ex", "index/tree.ex", "model/server.ex"]},
     {~r/:file\.(consult|eval|script)/, ["packages/listing.ex"]},
-    {~r/Code\.(eval|compile|require|load)_/, ["cli/trace/tracer.ex", "sandbox/pool.ex"]},
+    {~r/Code\.(eval|compile|require|load)_/, ["graph/trace/tracer.ex", "sandbox/pool.ex"]},
     {~r/:erl_(scan|parse|eval)/, []},
     {~r/keys: :atoms/, []}
   ]

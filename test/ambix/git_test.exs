@@ -5,6 +5,8 @@ defmodule Ambix.GitTest do
   alias Ambix.Graph.Change
 
   @moduletag :tmp_dir
+  # Hundreds of programs are started, which takes long on a busy machine.
+  @moduletag timeout: 300_000
 
   # Any program does: what is asked of git is asked of it.
   defp read(program, args, dir, ms, bytes),

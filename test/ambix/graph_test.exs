@@ -456,12 +456,6 @@ defmodule Ambix.GraphTest do
     assert_raise ArgumentError, ~r/:model/, fn -> Graph.neighbourhood(index, "left", model: "gpt") end
   end
 
-  test "the kinds are the same on both sides" do
-    kinds = for {name, _} <- Native.graph_link_kinds(), do: String.to_atom(name)
-    assert Graph.kinds() == kinds
-    assert Graph.calls() == for({name, true} <- Native.graph_link_kinds(), do: String.to_atom(name))
-  end
-
   # The index is a good one; everything else is not, in every place.
   test "no function of a graph is harmed by wrong arguments", %{index: %{resource: resource}} do
     wrong = [

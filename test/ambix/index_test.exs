@@ -374,15 +374,6 @@ defmodule Ambix.IndexTest do
     end
   end
 
-  test "the native library knows every kind and language, and no others", %{tmp_dir: dir} do
-    {:ok, index} = Index.build(project(dir))
-    assert {:ok, _} = Index.lookup(index, "a", kinds: Index.definition_kinds())
-    assert {:ok, _} = Index.grep(index, "a", kinds: Index.definition_kinds(), languages: Index.languages())
-    assert {:error, %Error{message: message}} = Native.index_lookup(index.resource, "a", ["none"], 1)
-    assert [_, known] = Regex.run(~r/they are (.*)$/, message)
-    assert String.split(known, ", ") == Enum.map(Index.definition_kinds(), &Atom.to_string/1)
-  end
-
   test "a context never exceeds its budget", %{tmp_dir: dir} do
     {:ok, index} = Index.build(project(dir))
 

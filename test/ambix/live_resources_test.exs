@@ -73,6 +73,19 @@ defmodule Ambix.LiveResourcesTest do
     assert freed?(:indexes, before)
   end
 
+  test "repairs are freed", %{tmp_dir: dir} do
+    before = Native.live_resources().repairs
+
+    in_a_process(fn ->
+      %{resource: resource} = index(dir)
+      report = %{runs: [], messages: "", failing: []}
+      start = &Native.repair_start(&1, resource, report, %{file: nil, line: nil, outside: []}, 3)
+      for _ <- 1..20, do: assert({:ok, {_repair, []}} = Job.run(start, nil))
+    end)
+
+    assert freed?(:repairs, before)
+  end
+
   test "search trees are freed" do
     before = Native.live_resources().trees
     in_a_process(fn -> Enum.each(1..1000, fn _ -> Search.new!() end) end)

@@ -128,10 +128,25 @@ defmodule Ambix.NativeTest do
     {:ok, cache} = Native.embedding_cache_open(nil, 1000)
     {:ok, watch} = Job.run(&Native.watch_start(&1, dir, watch_options()), nil)
     {:ok, job} = Native.job_wait(make_ref(), 0)
-    handles = %{index: index, tree: tree, cache: cache, watch: watch, job: job, dir: dir}
+    repair = repair(index)
+    handles = %{index: index, tree: tree, cache: cache, watch: watch, job: job, repair: repair, dir: dir}
     handles = Map.merge(handles, models())
-    known = Map.take(handles, [:index, :tree, :cache, :watch, :job])
+    known = Map.take(handles, [:index, :tree, :cache, :watch, :job, :repair])
     Map.merge(context, %{right: right(handles), handles: known})
+  end
+
+  # With candidates, so that there is a first one.
+  defp repair(index) do
+    scope = %{file: nil, line: nil, outside: []}
+    {:ok, {repair, [_ | _]}} = Job.run(&Native.repair_start(&1, index, report(), scope, 3), nil)
+    options = %{parent: nil, from: 0, max: 3}
+    {:ok, %{candidates: [%{id: 1} | _]}} = Job.run(&Native.repair_page(&1, repair, options, nil), nil)
+    repair
+  end
+
+  defp report do
+    run = %{id: "a", passed: false, covered: [{"cart.ex", [2]}], frames: [{"cart.ex", 2}], text: ""}
+    %{runs: [run], messages: "", failing: [{"cart.ex", 1}]}
   end
 
   # Without models on this machine, other resources stand in their places: what is wrong is refused all the same.
@@ -191,9 +206,7 @@ defmodule Ambix.NativeTest do
 
     verdict = %{score: 0.5, solved: false, dead: false, tokens: 0, seconds: 0.0, note: ""}
     part = %{around: nil, reach: :both, depth: 1, kinds: nil}
-    run = %{id: "a", passed: true, covered: [{"cart.ex", [2]}], frames: [{"cart.ex", 2}], text: ""}
-    suspect = %{file: "cart.ex", line: 2, score: 0.5, why: ""}
-    proposing = %{max: 3, messages: "", failing: [{"cart.ex", 1}]}
+    scope = %{file: nil, line: nil, outside: []}
 
     Map.new(
       signal_interrupt: [true],
@@ -259,10 +272,12 @@ defmodule Ambix.NativeTest do
       file_path: [h.dir, "cart.ex"],
       embedding_cache_open: [nil, 1000],
       embedding_cache_stats: [h.cache],
-      repair_localise: [ref, h.index, [run], 3],
-      repair_candidates: [ref, h.index, %{}, [suspect], proposing, nil],
-      edit_apply: ["text", [{0, 1, "a"}]],
-      edit_diff: ["a", "b", "c"],
+      repair_start: [ref, h.index, report(), scope, 3],
+      repair_page: [ref, h.repair, %{parent: nil, from: 0, max: 3}, nil],
+      repair_reductions: [h.repair, 1],
+      repair_batch: [h.repair, [{1, true}]],
+      repair_texts: [h.repair, 1],
+      repair_patches: [h.repair, 1],
       tree_new: [tree_options()],
       tree_ask: [h.tree, 1],
       tree_children: [h.tree, 0, [{"1", 0.5, "a"}]],

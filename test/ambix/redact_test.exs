@@ -3,7 +3,7 @@ defmodule Ambix.RedactTest do
 
   import ExUnit.CaptureLog
 
-  alias Ambix.{Error, Graph, Index, JSON, Model, Redact, Search}
+  alias Ambix.{EmbeddingCache, Error, Fix, Graph, Index, JSON, Model, Packages, Redact, Search}
 
   @secret "the secret text"
 
@@ -67,6 +67,7 @@ defmodule Ambix.RedactTest do
     index = %Index{resource: make_ref(), root: "/"}
     model = %Model{resource: make_ref(), name: "test"}
     search = Search.new!()
+    packages = %Packages{entries: [{nil, index}]}
 
     calls = [
       fn -> Index.search(@secret, @secret) end,
@@ -95,6 +96,40 @@ defmodule Ambix.RedactTest do
       fn -> Search.children(search, 0, [@secret | @secret]) end,
       fn -> Search.verdict(search, 0, {@secret}) end,
       fn -> Search.verdict(search, 0, %{score: @secret}) end,
+      fn -> Index.build({@secret}) end,
+      fn -> Index.open({@secret}) end,
+      fn -> Index.open_or_build({@secret}) end,
+      fn -> Index.update(@secret) end,
+      fn -> Index.observe(@secret) end,
+      fn -> Index.save(@secret, @secret) end,
+      fn -> Index.save(index, {@secret}) end,
+      fn -> Index.export(@secret, @secret) end,
+      fn -> Index.embed(index, @secret) end,
+      fn -> Index.embed(@secret, model) end,
+      fn -> Index.info(@secret) end,
+      fn -> Index.diagnostics({@secret}) end,
+      fn -> Index.text(@secret, @secret) end,
+      fn -> Index.text(index, {@secret}) end,
+      fn -> Graph.diff(index, {@secret}) end,
+      fn -> EmbeddingCache.stats(@secret) end,
+      fn -> Packages.list({@secret}) end,
+      fn -> Packages.open({@secret}) end,
+      fn -> Packages.search(@secret, @secret) end,
+      fn -> Packages.search(packages, {@secret}) end,
+      fn -> Packages.context(@secret, @secret) end,
+      fn -> Packages.context(packages, {@secret}) end,
+      fn -> Packages.lookup(@secret, @secret) end,
+      fn -> Packages.lookup(packages, {@secret}) end,
+      fn -> Fix.run({@secret}) end,
+      fn -> Fix.apply_patches("/", @secret) end,
+      fn -> Fix.apply_patches("/", %{patches: [@secret]}) end,
+      fn -> Fix.apply_patches({@secret}, %{patches: []}) end,
+      fn -> Search.ask(@secret, 1) end,
+      fn -> Search.children(@secret, 0, @secret) end,
+      fn -> Search.more(@secret, 0, @secret) end,
+      fn -> Search.verdict(@secret, 0, %{note: @secret}) end,
+      fn -> Search.trace(@secret) end,
+      fn -> Search.trace(search, @secret) end,
       fn -> JSON.encode({@secret}) end,
       fn -> JSON.decode({@secret}) end
     ]
@@ -110,7 +145,10 @@ defmodule Ambix.RedactTest do
 
     for call <- [
           fn -> Model.stream(%Model{resource: make_ref(), name: "test"}, "a", stop: long) end,
-          fn -> Search.new(long) end
+          fn -> Search.new(long) end,
+          fn -> Index.Chunks.stream({@secret}) end,
+          fn -> Ambix.Context.citations({@secret}, []) end,
+          fn -> Ambix.Context.citations(@secret, %{}) end
         ] do
       error = assert_raise ArgumentError, call
       refute error.message =~ @secret

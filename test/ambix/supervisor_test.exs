@@ -1,6 +1,8 @@
 defmodule Ambix.SupervisorTest do
   use ExUnit.Case, async: true
 
+  import ExUnit.CaptureLog
+
   alias Ambix.{Error, Model}
   alias Ambix.Model.{Encoder, Server}
 
@@ -52,6 +54,28 @@ defmodule Ambix.SupervisorTest do
     assert Ambix.Supervisor.model(one) == {:ok, model}
     assert {:error, %Error{kind: :unavailable, message: message}} = Ambix.Supervisor.model(two)
     assert message =~ "no model is offered by #{inspect(two)}"
+  end
+
+  # Of its processes those that clean up are ours; OTP's own supervisors do report it.
+  @tag :tmp_dir
+  test "a tree that is killed takes back what it offered, and its servers report no crash", context do
+    name = Module.concat(__MODULE__, "Killed")
+    servers = [Server.server(name), Ambix.Index.Server.server(name)]
+    Process.flag(:trap_exit, true)
+
+    log =
+      capture_log(fn ->
+        opts = [root: context.tmp_dir, index: Path.join(context.tmp_dir, "my.index"), model: context.model]
+        {:ok, tree} = Ambix.Supervisor.start_link([name: name] ++ opts)
+        assert {:ok, _} = Server.await(name, :model)
+        monitors = for server <- servers, do: server |> Process.whereis() |> Process.monitor()
+        Process.exit(tree, :kill)
+        for monitor <- monitors, do: assert_receive({:DOWN, ^monitor, :process, _, :killed})
+      end)
+
+    for server <- servers, do: refute(log =~ inspect(server))
+    assert {:error, %Error{kind: :unavailable}} = Ambix.Supervisor.model(name)
+    assert {:error, %Error{kind: :unavailable}} = Ambix.Supervisor.index(name)
   end
 
   test "what was offered is taken back when the tree stops", %{model: model} do

@@ -2,7 +2,7 @@ defmodule Ambix.UmbrellaTest do
   use ExUnit.Case, async: true
 
   alias Ambix.{Error, Fix, Index, Packages, Umbrella}
-  alias Ambix.CLI.Trace
+  alias Ambix.Graph.Trace
   alias Ambix.Sandbox.{Fixture, Project}
 
   @moduletag timeout: 900_000
@@ -222,7 +222,7 @@ defmodule Ambix.UmbrellaTest do
     assert {:ok, %{results: [%{file: "apps/rates/source/rates.ex"} | _]}} = Index.lookup(index, "Rates.due")
 
     for folder <- [root, rates] do
-      assert {:ok, edges} = Trace.edges(folder, quiet: true)
+      assert {:ok, edges} = Trace.edges(folder)
       assert {"Rates", "due", 1, "Coins", "whole", 1} in edges
     end
 

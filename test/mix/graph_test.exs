@@ -177,7 +177,10 @@ defmodule Mix.Tasks.Ambix.GraphTest do
 
     assert [%{"modules" => ["Cart", "Till"]}] = json(["cycles", "--kinds", "call"], root)
     assert [] = json(["cycles", "--phase", "compile_time"], root)
-    assert %{"groups" => [_ | _], "modularity" => _} = json(["communities", "--symbols", "--seed", "1"], root)
+
+    assert %{"groups" => [_ | _], "modularity" => _} =
+             json(["communities", "--of", "symbols", "--seed", "1"], root)
+
     assert %{"text" => _, "tokens" => tokens, "omitted" => _} = json(["near", "Till", "--tokens", "60"], root)
     assert tokens <= 60
     assert %{"text" => "digraph" <> _} = json(["export", "--format", "dot"], root)

@@ -8,6 +8,7 @@ use rustler::NifMap;
 static JOBS: AtomicUsize = AtomicUsize::new(0);
 static INDEXES: AtomicUsize = AtomicUsize::new(0);
 static MODELS: AtomicUsize = AtomicUsize::new(0);
+static REPAIRS: AtomicUsize = AtomicUsize::new(0);
 static TREES: AtomicUsize = AtomicUsize::new(0);
 static WATCHES: AtomicUsize = AtomicUsize::new(0);
 
@@ -20,6 +21,8 @@ pub enum Kind {
     Index,
     /// A model or an encoder.
     Model,
+    /// A repair.
+    Repair,
     /// A search tree.
     Tree,
     /// A thread that watches a folder.
@@ -32,6 +35,7 @@ impl Kind {
             Kind::Job => &JOBS,
             Kind::Index => &INDEXES,
             Kind::Model => &MODELS,
+            Kind::Repair => &REPAIRS,
             Kind::Tree => &TREES,
             Kind::Watch => &WATCHES,
         }
@@ -61,19 +65,21 @@ struct Counts {
     jobs: usize,
     indexes: usize,
     models: usize,
+    repairs: usize,
     trees: usize,
     watches: usize,
 }
 
 /// How many resources of each kind live.
 #[nif]
-// normal: reads five numbers
+// normal: reads six numbers
 fn live_resources() -> Counts {
     let read = |kind: Kind| kind.counter().load(Ordering::Relaxed);
     Counts {
         jobs: read(Kind::Job),
         indexes: read(Kind::Index),
         models: read(Kind::Model),
+        repairs: read(Kind::Repair),
         trees: read(Kind::Tree),
         watches: read(Kind::Watch),
     }

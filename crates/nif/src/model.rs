@@ -245,7 +245,7 @@ fn model_generate<'a>(
             ExPrompt::Messages(messages) => {
                 let messages: Vec<Message> =
                     messages.into_iter().map(|(role, content)| Message::new(role, content)).collect();
-                model.chat_prompt(&messages, &chat_options(&cancel))?
+                model.chat_prompt(&messages, &ChatOptions::to_answer(&cancel))?
             }
         };
         let request = GenerationRequest {
@@ -279,13 +279,6 @@ fn model_generate<'a>(
             generate_seconds: done.generate_seconds,
         })
     })
-}
-
-/// A prompt that ends where the assistant begins. Templates that print the date print that of Greenwich.
-pub fn chat_options(cancel: &Cancel) -> ChatOptions {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.ok().and_then(|now| i64::try_from(now.as_secs()).ok());
-    ChatOptions { answer: true, now, cancel: cancel.clone() }
 }
 
 #[nif(schedule = "DirtyCpu")]

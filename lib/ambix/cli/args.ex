@@ -1,53 +1,63 @@
 defmodule Ambix.CLI.Args do
   @moduledoc false
   # Command lines, read by the schemas of `Ambix.Options`: one description gives the switches, their checks and their documentation.
-  # Beside the keys that `Ambix.Options` knows, `:arg` is the word that stands for the value in the documentation.
+  #
+  # A list is written with commas between its members, an atom as its name, and what is counted in bytes in MiB.
 
-  alias Ambix.{Error, Options}
+  alias Ambix.{Error, Options, Workspace}
 
-  @common [
-    root: [
-      type: :string,
-      default: ".",
-      arg: "DIR",
-      doc: "The folder of code. It need not be a mix project, and is not written to."
-    ],
-    deps: [
-      type: :boolean,
-      default: false,
-      doc:
-        "Also in dependencies, Elixir and Erlang/OTP, in the versions that the folder uses. The first time they are indexed, for all projects."
-    ],
-    index: [
-      type: :string,
-      arg: "FILE",
-      doc: "Where the index is kept. By default in the cache folder, by the folder's path."
-    ],
-    model: [
-      type: :string,
-      arg: "PATH",
-      doc: "A GGUF file, or the name of a model that `mix ambix.models list` names."
-    ],
-    encoder: [
-      type: :string,
-      arg: "PATH",
-      doc:
-        "A folder with a BERT encoder, or the name of one that `mix ambix.models list` names, instead of the built-in one."
-    ],
-    precision: [
-      type: {:in, [:fp32, :int8]},
-      default: :fp32,
-      arg: "P",
-      doc: "How the encoder computes. An index keeps the vectors of one of the two; int8 is faster."
-    ],
-    json: [type: :boolean, default: false, doc: "Print one line of JSON."],
-    quiet: [type: :boolean, default: false, doc: "Print no progress."],
-    seed: [type: :non_neg_integer, default: 0, arg: "N", doc: "The seed of what is random."]
-  ]
+  @mib 1_048_576
+
+  @common Options.of(Workspace, :open) ++
+            [
+              json: [type: :boolean, default: false, doc: "print one line of JSON"],
+              quiet: [type: :boolean, default: false, doc: "print no progress"]
+            ]
 
   @doc "The options of that name that several tasks share."
   @spec common([atom]) :: Options.schema()
-  def common(names), do: Enum.map(names, &{&1, Keyword.fetch!(@common, &1)})
+  def common(names), do: Options.take(@common, names)
+
+  @doc """
+  The options of several verbs. Which of them an option is for, and where they differ its defaults, is in its documentation; a
+  value that is not given is the verb's to choose.
+  """
+  @spec union([{atom, Options.schema()}]) :: Options.schema()
+  def union(verbs) do
+    all = for {verb, schema} <- verbs, {key, spec} <- schema, do: {key, {verb, spec}}
+
+    for key <- all |> Keyword.keys() |> Enum.uniq() do
+      [{_, first} | _] = uses = Keyword.get_values(all, key)
+
+      docs =
+        uses
+        |> Enum.group_by(
+          fn {_, spec} -> Options.doc(spec) <> condition(", by default", key, spec) end,
+          &elem(&1, 0)
+        )
+        |> Enum.sort_by(fn {_, verbs} -> Enum.find_index(uses, &(elem(&1, 0) == hd(verbs))) end)
+        |> Enum.map_join("; ", fn {doc, verbs} -> "#{doc} (#{Enum.join(verbs, ", ")})" end)
+
+      {key, first |> Keyword.delete(:default) |> Keyword.put(:doc, docs)}
+    end
+  end
+
+  @doc "An error if an option is given that the verb would pass over, and that would then be missed."
+  @spec fitting(atom, keyword, [{atom, Options.schema()}]) :: :ok | {:error, Error.t()}
+  def fitting(verb, given, verbs) do
+    known = Keyword.get(verbs, verb, [])
+    of_some = verbs |> Enum.flat_map(fn {_, schema} -> Keyword.keys(schema) end) |> Enum.uniq()
+
+    case Enum.find(Keyword.keys(given), &(&1 in of_some and not Keyword.has_key?(known, &1))) do
+      nil ->
+        :ok
+
+      key ->
+        others = for {verb, schema} <- verbs, Keyword.has_key?(schema, key), do: verb
+        sentence = "#{flag(key)} means nothing to #{verb}; it is for #{Enum.join(others, ", ")}"
+        {:error, Error.new(:invalid_argument, sentence)}
+    end
+  end
 
   @doc "Splits a command line into arguments and checked options."
   @spec parse([String.t()], Options.schema()) ::
@@ -63,41 +73,45 @@ defmodule Ambix.CLI.Args do
     end
   end
 
-  @doc "For the type `{:custom, Ambix.CLI.Args, :names, [known]}`: words out of `known`, with commas between them, as atoms."
-  @spec names(term, [atom]) :: {:ok, [atom]} | {:error, String.t()}
-  def names(text, known) do
-    by_name = Map.new(known, &{Atom.to_string(&1), &1})
-    {:ok, names} = list(text)
-
-    if names != [] and Enum.all?(names, &is_map_key(by_name, &1)),
-      do: {:ok, Enum.map(names, &Map.fetch!(by_name, &1))},
-      else: {:error, "words with commas between them, out of #{Enum.join(known, ", ")}"}
-  end
-
-  @doc "For the type `{:custom, Ambix.CLI.Args, :list, []}`: any words with commas between them."
-  @spec list(term) :: {:ok, [String.t()]}
-  def list(text),
-    do: {:ok, text |> String.split(",") |> Enum.map(&String.trim/1) |> Enum.reject(&(&1 == ""))}
-
   @doc "The options as a Markdown list, written as on a command line."
   @spec docs(Options.schema()) :: String.t()
   def docs(schema) do
     Enum.map_join(schema, "\n", fn {key, spec} ->
       arg = if spec[:type] == :boolean, do: "", else: " " <> (spec[:arg] || "VALUE")
-      "  * `#{flag(key)}#{arg}`: #{Options.doc(spec)}#{choices(spec[:type])}#{condition(spec)}"
+      "  * `#{flag(key)}#{arg}`: #{sentence(key, spec, schema)}"
     end)
   end
 
+  defp sentence(key, spec, schema) do
+    named = fn word ->
+      if Enum.any?(schema, fn {key, _} -> "#{key}" == word end), do: flag(word), else: word
+    end
+
+    {first, rest} = spec |> Options.plain_doc(named) |> String.trim_trailing(".") |> String.split_at(1)
+    String.upcase(first) <> rest <> "." <> choices(spec[:type]) <> condition(" By default", key, spec)
+  end
+
   defp choices({:in, values}), do: " One of " <> Enum.map_join(values, ", ", &"`#{&1}`") <> "."
+  defp choices({:list, {:in, values}}), do: " Out of " <> Enum.map_join(values, ", ", &"`#{&1}`") <> "."
   defp choices(_), do: ""
 
-  defp condition(spec) do
+  defp condition(by_default, key, spec) do
+    default = spec[:default]
+
     cond do
       spec[:required] -> " Required."
-      spec[:default] in [nil, false, []] -> ""
-      true -> " By default `#{spec[:default]}`."
+      spec[:type] == :boolean and Keyword.get(spec, :default, false) != false -> negated(by_default, key)
+      default in [nil, false, []] -> ""
+      spec[:unit] == :bytes -> "#{by_default} `#{div(default, @mib)}`#{stop(by_default)}"
+      true -> "#{by_default} `#{default}`#{stop(by_default)}"
     end
   end
+
+  defp negated(" By" <> _, key), do: " `#{flag("no-#{key}")}` says no."
+  defp negated(_within, key), do: "; `#{flag("no-#{key}")}` says no"
+
+  defp stop(" By" <> _), do: "."
+  defp stop(_within), do: ""
 
   defp switch(:boolean), do: :boolean
   defp switch({:integer, _range}), do: :integer
@@ -110,7 +124,7 @@ defmodule Ambix.CLI.Args do
   defp switch(_), do: :string
 
   defp validate(args, opts, schema) do
-    with {:ok, opts} <- words(opts, schema) do
+    with {:ok, opts} <- values(opts, schema) do
       case Options.validate(opts, schema) do
         {:ok, opts} -> {:ok, args, opts}
         {:error, sentence} -> {:error, Error.new(:invalid_argument, dashes(sentence, schema))}
@@ -118,20 +132,45 @@ defmodule Ambix.CLI.Args do
     end
   end
 
-  # On a command line the values of an enumeration are words; a foreign word never becomes an atom.
-  defp words(opts, schema) do
-    Enum.reduce_while(opts, {:ok, []}, fn {key, value}, {:ok, done} ->
-      case schema[key][:type] do
-        {:in, values} ->
-          case Enum.find(values, &(to_string(&1) == value)) do
-            nil -> {:halt, {:error, not_among(key, value, values)}}
-            known -> {:cont, {:ok, [{key, known} | done]}}
-          end
-
-        _ ->
-          {:cont, {:ok, [{key, value} | done]}}
+  # What the words of a command line stand for; a foreign word never becomes an atom.
+  defp values(opts, schema) do
+    Enum.reduce_while(opts, {:ok, []}, fn {key, given}, {:ok, done} ->
+      case value(key, given, schema[key]) do
+        {:ok, value} -> {:cont, {:ok, [{key, value} | done]}}
+        error -> {:halt, error}
       end
     end)
+  end
+
+  defp value(key, given, spec) do
+    case spec[:type] do
+      {:in, values} ->
+        with :error <- Options.JSON.word(given, values), do: {:error, not_among(key, given, values)}
+
+      {:list, type} ->
+        words = given |> String.split(",") |> Enum.map(&String.trim/1) |> Enum.reject(&(&1 == ""))
+        list(key, given, words, type)
+
+      _ when is_integer(given) ->
+        {:ok, if(spec[:unit] == :bytes, do: given * @mib, else: given)}
+
+      _ ->
+        {:ok, given}
+    end
+  end
+
+  defp list(key, given, words, type) do
+    values = with {:in, values} <- type, do: for(word <- words, do: Options.JSON.word(word, values))
+    known = if is_list(values), do: for({:ok, value} <- values, do: value), else: words
+
+    if words != [] and length(known) == length(words) do
+      {:ok, known}
+    else
+      among = with({:in, values} <- type, do: ", out of #{Enum.join(values, ", ")}")
+      among = if is_binary(among), do: among, else: ""
+      sentence = "expected #{flag(key)} to be words with commas between them#{among}, got: #{inspect(given)}"
+      {:error, Error.new(:invalid_argument, sentence)}
+    end
   end
 
   defp not_among(key, value, values) do
@@ -172,5 +211,5 @@ defmodule Ambix.CLI.Args do
   defp plain(:boolean), do: "no value"
   defp plain(type), do: type |> Options.describe() |> String.replace("`", "")
 
-  defp flag(key), do: "--" <> (key |> Atom.to_string() |> String.replace("_", "-"))
+  defp flag(key), do: "--" <> String.replace("#{key}", "_", "-")
 end

@@ -1,8 +1,10 @@
 defmodule Ambix.CLI.FixReport do
   @moduledoc false
-  # The events of the fixer as text. A pure function of the events: what to write now, and the state then.
+  # The events of the fixer as text. A pure function of the events: what to write now, and the state then. What comes from the project is
+  # written so that it cannot rule the terminal.
 
   alias Ambix.CLI.{Style, Table, Width}
+  alias Ambix.Files
 
   # Suspected places, lines of a failure and of a tree that are shown.
   @places 5
@@ -41,7 +43,10 @@ defmodule Ambix.CLI.FixReport do
   end
 
   def event(report, {:localised, suspects}) do
-    rows = for place <- Enum.take(suspects, @places), do: ["#{place.file}:#{place.line}", place.score]
+    rows =
+      for place <- Enum.take(suspects, @places),
+          do: ["#{Files.visible(place.file)}:#{place.line}", place.score]
+
     rest = length(suspects) - length(rows)
     more = if rest > 0, do: "    … and #{rest} more\n", else: []
     table = [{"", :left}, {"", :right}] |> Table.render(rows) |> Enum.map(&["    ", &1, "\n"])
@@ -57,7 +62,9 @@ defmodule Ambix.CLI.FixReport do
 
     if report.live do
       line = "  #{report.tried}  #{candidate.file}:#{candidate.line}  #{candidate.label}: #{candidate.note}"
-      {["\r", line |> one_line() |> Width.cut(report.columns - 1), "\e[K"], %{report | status?: true}}
+
+      {["\r", line |> one_line() |> Files.visible() |> Width.cut(report.columns - 1), "\e[K"],
+       %{report | status?: true}}
     else
       {[], report}
     end
@@ -86,7 +93,11 @@ defmodule Ambix.CLI.FixReport do
 
   defp draw(report) do
     lines = String.split(report.tree, "\n", trim: true)
-    shown = for line <- Enum.take(lines, @tree_lines), do: ["    ", Width.cut(line, report.columns - 4), "\n"]
+
+    shown =
+      for line <- Enum.take(lines, @tree_lines),
+          do: ["    ", line |> Files.visible() |> Width.cut(report.columns - 4), "\n"]
+
     rest = length(lines) - length(shown)
     more = if rest > 0, do: "    … #{rest} more lines\n", else: []
 
@@ -117,7 +128,7 @@ defmodule Ambix.CLI.FixReport do
       " in ",
       effort(result),
       ": ",
-      one_line(result.reason),
+      result.reason |> one_line() |> Files.visible(),
       "\n"
     ]
   end
@@ -131,15 +142,18 @@ defmodule Ambix.CLI.FixReport do
   end
 
   defp test(test, report) do
-    message = test.message |> String.split("\n", trim: true) |> Enum.take(@message_lines)
+    message = test.message |> Files.visible() |> String.split("\n", trim: true) |> Enum.take(@message_lines)
 
     [
-      "    #{paint(report, test.id, :red)}\n",
+      "    #{paint(report, Files.visible(test.id), :red)}\n",
       for(line <- message, do: ["      ", Width.cut(String.trim_trailing(line), report.columns - 6), "\n"])
     ]
   end
 
+  # A patch that goes elsewhere than to a terminal is as it is: it may be of lines that end in CRLF.
   defp diff(diff, report) do
+    diff = if report.live, do: Files.visible(diff), else: diff
+
     for line <- diff |> String.trim_trailing("\n") |> String.split("\n"),
         do: [paint(report, line, diff_style(line)), "\n"]
   end

@@ -1,29 +1,72 @@
 defmodule Ambix.CLI.Graph do
   @moduledoc false
-  # What the verbs of `mix ambix.graph` share: the index they ask, lists on the command line, tables.
+  # What the verbs of `mix ambix.graph` share: their options, the index they ask, tables.
 
-  alias Ambix.{CLI, Error, Graph, Index}
-  alias Ambix.CLI.{Style, Table, Workspace}
+  alias Ambix.{CLI, Error, Graph, Index, Options, Workspace}
+  alias Ambix.CLI.{Args, Style, Table}
 
-  @doc """
-  The index that the options name. `--compiled` takes in what the compiler left behind and keeps it in the index file;
-  `--no-compiled` passes over what is kept there.
-  """
+  @out [out: [type: :string, arg: "FILE", doc: "where to write to; by default standard output"]]
+  @drawn [
+           svg: [type: :string, arg: "FILE", doc: "write a picture of the answer"],
+           dot: [type: :string, arg: "FILE", doc: "write the answer for Graphviz"]
+         ] ++ Options.take(Options.of(Graph, :svg), [:max_nodes])
+
+  @formats Options.of(Graph, :export)[:format]
+
+  @verbs [
+    callers: Options.of(Graph, :callers) ++ @drawn,
+    callees: Options.of(Graph, :callees) ++ @drawn,
+    references: [],
+    definition: [],
+    tests: [],
+    implementations: [],
+    impact: @drawn,
+    diff: [],
+    path: Options.of(Graph, :paths),
+    cycles: Options.of(Graph, :cycles),
+    dead: Options.of(Graph, :dead),
+    communities: Options.of(Graph, :communities),
+    rank: Options.of(Graph, :rank),
+    near: Keyword.delete(Options.of(Graph, :neighbourhood), :model) ++ Args.common([:model]),
+    export:
+      [
+        format: [
+          type: {:in, [:edges | elem(@formats[:type], 1)]},
+          default: :edges,
+          arg: "FORMAT",
+          doc: "what to export"
+        ]
+      ] ++
+        Options.take(Options.of(Graph, :export), [:around, :depth, :reach, :kinds]) ++
+        [
+          trace: [
+            type: :boolean,
+            default: false,
+            doc: "export the calls that the compiler sees: compiles the mix project in the sandbox"
+          ]
+        ] ++ @out,
+    svg: Options.take(Options.of(Graph, :svg), [:modules, :depth, :reach, :kinds, :max_nodes]) ++ @out
+  ]
+
+  @doc "The verbs, each with its options."
+  @spec verbs() :: [{atom, Options.schema()}]
+  def verbs, do: for({verb, schema} <- @verbs, do: {verb, Keyword.delete(schema, :wait)})
+
+  @doc "Those of the options that the verb takes."
+  @spec own(atom, keyword) :: keyword
+  def own(verb, opts), do: Keyword.take(opts, Keyword.keys(verbs()[verb]))
+
+  @doc "The index that the options name, with what the compiler knows if they ask for it."
   @spec open(keyword) :: {:ok, Index.t()} | {:error, Error.t()}
   def open(opts) do
-    with {:ok, index} <- Workspace.open(opts),
-         :ok <- observe(index, opts[:compiled], opts),
-         do: {:ok, index}
-  end
+    with {:ok, index} <- CLI.Workspace.index(opts),
+         {:ok, observed} <- Workspace.observe(index, opts) do
+      if observed do
+        CLI.remark(compiled(observed))
+        for diagnostic <- observed.diagnostics, do: CLI.remark(diagnostic)
+      end
 
-  defp observe(_index, nil, _opts), do: :ok
-  defp observe(index, false, _opts), do: with({:ok, _} <- Index.observe(index, folders: []), do: :ok)
-
-  defp observe(index, true, opts) do
-    with {:ok, observed} <- Index.observe(index) do
-      CLI.remark(compiled(observed))
-      for diagnostic <- observed.diagnostics, do: CLI.remark(diagnostic)
-      if observed.changed, do: Index.save(index, Workspace.index_file(opts)), else: :ok
+      {:ok, index}
     end
   end
 
@@ -72,28 +115,4 @@ defmodule Ambix.CLI.Graph do
   def how(%{how: "call", certain: true}), do: ""
   def how(%{how: how, certain: true}), do: how
   def how(%{how: how, why: why}), do: "#{how} (guess: #{why})"
-
-  @doc "The kinds of dependencies that are named with commas between them."
-  @spec kinds(term) :: {:ok, [Graph.kind()]} | {:error, String.t()}
-  def kinds(text) when is_binary(text) do
-    known = Map.new(Graph.kinds(), &{Atom.to_string(&1), &1})
-    names = split(text)
-
-    if names != [] and Enum.all?(names, &is_map_key(known, &1)),
-      do: {:ok, Enum.map(names, &Map.fetch!(known, &1))},
-      else: {:error, "kinds with commas between them, out of #{Enum.join(Graph.kinds(), ", ")}"}
-  end
-
-  def kinds(_other), do: {:error, "kinds with commas between them"}
-
-  @doc "Symbols that are named with commas between them."
-  @spec symbols(term) :: {:ok, [String.t()]} | {:error, String.t()}
-  def symbols(text) do
-    case is_binary(text) and split(text) do
-      [_ | _] = names -> {:ok, names}
-      _ -> {:error, "symbols with commas between them, such as Shop.Cart.add/2,Shop.Till"}
-    end
-  end
-
-  defp split(text), do: text |> String.split(",") |> Enum.map(&String.trim/1) |> Enum.reject(&(&1 == ""))
 end

@@ -13,7 +13,8 @@ defmodule Ambix.Fix.Session do
     :root,
     :opts,
     :target,
-    :index,
+    # The native session: what is suspected, and the texts of candidates.
+    :repair,
     :search,
     :started,
     # Milliseconds of the monotonic clock: the end of all, and the end of the search, which leaves time to confirm.
@@ -134,10 +135,9 @@ defmodule Ambix.Fix.Session do
          session = %{session | workers: workers},
          {:ok, run} <- Workers.first(workers, cover),
          {:ok, index} <- Index.build(session.root),
-         {:ok, suspects} <- localise(index, Judgement.observations(run.tests, wanted(session))) do
-      suspects = Enum.filter(suspects, &suspect?(session, &1))
+         {:ok, {repair, suspects}} <- localise(session, index, run.tests) do
       emit.({:localised, suspects})
-      session = %{session | index: index, suspects: suspects, executions: session.executions + 1}
+      session = %{session | repair: repair, suspects: suspects, executions: session.executions + 1}
 
       case suspects do
         [] ->
@@ -166,7 +166,7 @@ defmodule Ambix.Fix.Session do
            ),
          {:ok, [{:expand, root, _}]} <- Search.ask(search, 1),
          {:ok, candidates, session} <- propose(%{session | search: search}, nil, 0, @first_page),
-         :ok <- Search.children(search, root, candidates) do
+         :ok <- Search.children(search, root, thoughts(candidates)) do
       emit.({:proposed, map_size(session.candidates)})
       go(%{session | ahead: length(candidates)}, :search)
     else
@@ -208,7 +208,8 @@ defmodule Ambix.Fix.Session do
   # Smaller changes beside the first patch, and the patch without one of its parts.
   def step(%__MODULE__{phase: :polish} = session, emit) do
     with true <- left(session, :search) > 0,
-         {:ok, session} <- session |> smaller() |> fill_polish() do
+         {:ok, session} <- smaller(session),
+         {:ok, session} <- fill_polish(session) do
       if Workers.busy?(session.workers), do: go(collect(session, emit)), else: go(session, :confirm)
     else
       false -> go(session, :confirm)
@@ -217,40 +218,43 @@ defmodule Ambix.Fix.Session do
   end
 
   def step(%__MODULE__{phase: :confirm} = session, emit) do
-    [best | rest] = Enum.sort_by(session.solved, &{&1.size, -&1.prior, &1.payload})
+    [best | rest] = Enum.sort_by(session.solved, &{&1.size, -&1.prior, &1.id})
 
-    case confirm(session, best) do
-      {:ok, verdict} ->
-        session = %{session | executions: session.executions + 1}
+    with {:ok, sources} <- Native.repair_texts(session.repair, best.id),
+         {:ok, verdict} <- confirm(session, sources),
+         {:ok, patches} <- Native.repair_patches(session.repair, best.id) do
+      session = %{session | executions: session.executions + 1}
 
-        cond do
-          Judgement.confirmed?(verdict, session.baseline, wanted(session)) ->
-            patches = Candidate.patches(best, session.index)
-            emit.({:mended, patches})
-            done(session, :mended, patches, best.label)
+      cond do
+        Judgement.confirmed?(verdict, session.baseline, wanted(session)) ->
+          emit.({:mended, patches})
+          done(session, :mended, patches, best.label)
 
-          not time?(session) ->
-            out_of_time(session, "a patch was being confirmed")
+        not time?(session) ->
+          out_of_time(session, "a patch was being confirmed")
 
-          rest == [] ->
-            go(%{session | solved: []}, :search)
+        rest == [] ->
+          go(%{session | solved: []}, :search)
 
-          true ->
-            go(%{session | solved: rest}, :confirm)
-        end
-
-      {:error, error} ->
-        stop(session, error, "a patch was being confirmed")
+        true ->
+          go(%{session | solved: rest}, :confirm)
+      end
+    else
+      {:error, error} -> stop(session, error, "a patch was being confirmed")
     end
   end
 
-  defp suspect?(session, place),
-    do: Target.wants_place?(session.target, place) and not Target.beside_tests?(session.baseline, place.file)
-
   defp wanted(session), do: MapSet.new(session.failing, & &1.id)
 
-  defp localise(index, observed) do
-    Job.run(&Native.repair_localise(&1, index.resource, observed, @suspects_most), nil)
+  defp localise(session, index, tests) do
+    report = %{
+      runs: Judgement.observations(tests, wanted(session)),
+      messages: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}"),
+      failing: for(%{file: file, line: line} <- session.failing, line in 1..@most_lines, do: {file, line})
+    }
+
+    scope = Target.scope(session.target, session.baseline)
+    Job.run(&Native.repair_start(&1, index.resource, report, scope, @suspects_most), nil)
   end
 
   # --- time
@@ -275,33 +279,21 @@ defmodule Ambix.Fix.Session do
 
   # --- candidates
 
-  # A page of candidates on top of what `parent` changed; nil is the project as it is.
+  # A page of candidates on top of `parent`; nil is the project as it is.
   defp propose(session, parent, from, most) do
-    options = %{
-      max: min(most, session.opts[:max_candidates]),
-      from: from,
-      messages: Enum.map_join(session.failing, "\n", &"#{&1.id}\n#{&1.message}"),
-      failing: for(%{file: file, line: line} <- session.failing, line in 1..@most_lines, do: {file, line})
-    }
-
-    index = session.index.resource
+    max = min(most, session.opts[:max_candidates])
     model = session.opts[:model] && session.opts[:model].resource
-    sources = if parent, do: parent.sources, else: %{}
-    start = &Native.repair_candidates(&1, index, sources, session.suspects, options, model)
 
-    with {:ok, page} <- Job.run(start, nil) do
-      base = map_size(session.candidates) + 1
-
-      candidates =
-        for {one, nth} <- Enum.with_index(page.candidates, base), do: Candidate.new(one, nth, parent)
-
-      session = if parent, do: session, else: %{session | next_page: page.next}
+    with {:ok, candidates, next} <- Candidate.page(session.repair, parent, from, max, model) do
+      session = if parent, do: session, else: %{session | next_page: next}
       {:ok, candidates, known(session, candidates)}
     end
   end
 
+  defp thoughts(candidates), do: Enum.map(candidates, &Candidate.thought/1)
+
   defp known(session, candidates),
-    do: %{session | candidates: Enum.into(candidates, session.candidates, &{&1.payload, &1})}
+    do: %{session | candidates: Enum.into(candidates, session.candidates, &{&1.id, &1})}
 
   # Gives every free worker something to do, until there is nothing.
   defp fill(session) do
@@ -342,24 +334,24 @@ defmodule Ambix.Fix.Session do
 
   defp next_page(session, wanted) do
     with {:ok, candidates, session} <- propose(session, nil, session.next_page, @later_page),
-         :ok <- Search.more(session.search, 0, candidates) do
+         :ok <- Search.more(session.search, 0, thoughts(candidates)) do
       next_page(%{session | ahead: session.ahead + length(candidates)}, wanted)
     end
   end
 
-  defp enter({:evaluate, node, payload}, {:ok, session}) do
-    candidate = %{session.candidates[payload] | node: node}
-    session = put_in(session.candidates[payload], candidate)
-    session = if candidate.before == %{}, do: %{session | ahead: session.ahead - 1}, else: session
+  defp enter({:evaluate, node, id}, {:ok, session}) do
+    candidate = %{session.candidates[id] | node: node}
+    session = put_in(session.candidates[id], candidate)
+    session = if candidate.parent, do: session, else: %{session | ahead: session.ahead - 1}
 
     if candidate.within,
-      do: {:cont, {:ok, %{session | queue: session.queue ++ [payload]}}},
-      else: {:cont, {:ok, %{session | aside: session.aside ++ [payload]}}}
+      do: {:cont, {:ok, %{session | queue: session.queue ++ [id]}}},
+      else: {:cont, {:ok, %{session | aside: session.aside ++ [id]}}}
   end
 
-  defp enter({:expand, node, payload}, {:ok, session}) do
-    with {:ok, candidates, session} <- propose(session, session.candidates[payload], 0, @children_most),
-         :ok <- Search.children(session.search, node, candidates) do
+  defp enter({:expand, node, id}, {:ok, session}) do
+    with {:ok, candidates, session} <- propose(session, id, 0, @children_most),
+         :ok <- Search.children(session.search, node, thoughts(candidates)) do
       {:cont, {:ok, session}}
     else
       {:error, error} -> {:halt, {:error, error}}
@@ -401,56 +393,37 @@ defmodule Ambix.Fix.Session do
     %{session | costs: costs}
   end
 
-  defp prior(session, [payload | _]), do: session.candidates[payload].prior
+  defp prior(session, [id | _]), do: session.candidates[id].prior
 
-  defp split(session, [first | _] = payloads, most) do
-    base = session.candidates[first].before
-    {alike, others} = Enum.split_with(payloads, &(session.candidates[&1].before == base))
+  defp split(session, [first | _] = ids, most) do
+    parent = session.candidates[first].parent
+    {alike, others} = Enum.split_with(ids, &(session.candidates[&1].parent == parent))
     {batch, later} = Enum.split(alike, most)
     {batch, later ++ others}
   end
 
-  defp give(session, way, [first | _] = payloads) do
-    base = session.candidates[first].before
+  defp give(session, way, ids) do
     passed = Enum.filter(session.baseline, &(&1.state == :passed))
     # The sandbox has said what it has not tried before the search ends.
     timeout = max(left(session, :search), 1)
     opts = Judgement.options(session.failing, passed, way == :patient, timeout)
+    candidates = Enum.map(ids, &session.candidates[&1])
 
-    with {:ok, candidates} <- each(payloads, &with_sources(session, session.candidates[&1])),
-         {:ok, mutants} <- each(candidates, &Candidate.mutant(&1, session.index)),
-         {:ok, workers} <- Workers.give(session.workers, way, base, mutants, opts) do
-      {:ok, known(%{session | workers: workers}, candidates)}
-    end
-  end
-
-  defp with_sources(_session, %{sources: %{}} = candidate), do: {:ok, candidate}
-  defp with_sources(session, candidate), do: Candidate.with_sources(candidate, session.index)
-
-  defp each(list, fun) do
-    list
-    |> Enum.reduce_while({:ok, []}, fn one, {:ok, done} ->
-      case fun.(one) do
-        {:ok, result} -> {:cont, {:ok, [result | done]}}
-        {:error, error} -> {:halt, {:error, error}}
-      end
-    end)
-    |> case do
-      {:ok, results} -> {:ok, Enum.reverse(results)}
-      {:error, error} -> {:error, error}
-    end
+    with {:ok, {base, mutants}} <- Candidate.batch(session.repair, candidates),
+         {:ok, workers} <- Workers.give(session.workers, way, base, mutants, opts),
+         do: {:ok, %{session | workers: workers}}
   end
 
   # --- verdicts
 
   defp collect(session, emit) do
     case Workers.take(session.workers, max(left(session, :search), 0) + @moment_ms) do
-      {:verdict, payload, verdict, workers} ->
-        learn(%{session | workers: workers}, payload, {:ok, verdict}, emit)
+      {:verdict, id, verdict, workers} ->
+        learn(%{session | workers: workers}, id, {:ok, verdict}, emit)
 
-      {:unfit, payload, workers} ->
-        session = put_in(session.candidates[payload].within, nil)
-        again(%{session | workers: workers}, [payload])
+      {:unfit, id, workers} ->
+        session = put_in(session.candidates[id].within, false)
+        again(%{session | workers: workers}, [id])
 
       {:free, left, nil, took, workers} ->
         %{session | workers: workers} |> learn_cost(took) |> again(left)
@@ -468,11 +441,11 @@ defmodule Ambix.Fix.Session do
   end
 
   # What was not tried, unless it was only to see whether it is smaller than a patch that works.
-  defp again(session, payloads) do
-    candidates = for payload <- payloads, one = session.candidates[payload], one.node, do: one
+  defp again(session, ids) do
+    candidates = for id <- ids, one = session.candidates[id], one.node, do: one
     {patient, others} = Enum.split_with(candidates, & &1.patient)
     {queue, aside} = Enum.split_with(others, & &1.within)
-    numbers = fn candidates -> Enum.map(candidates, & &1.payload) end
+    numbers = fn candidates -> Enum.map(candidates, & &1.id) end
 
     %{
       session
@@ -482,20 +455,20 @@ defmodule Ambix.Fix.Session do
     }
   end
 
-  defp in_order(session, payloads), do: Enum.sort_by(payloads, &{-session.candidates[&1].prior, &1})
+  defp in_order(session, ids), do: Enum.sort_by(ids, &{-session.candidates[&1].prior, &1})
 
-  defp learn(session, payload, outcome, emit) do
-    candidate = session.candidates[payload]
+  defp learn(session, id, outcome, emit) do
+    candidate = session.candidates[id]
 
     session = %{
       session
-      | queue: List.delete(session.queue, payload),
-        aside: List.delete(session.aside, payload)
+      | queue: List.delete(session.queue, id),
+        aside: List.delete(session.aside, id)
     }
 
     if not candidate.patient and candidate.node != nil and Judgement.too_slow?(outcome) do
-      session = put_in(session.candidates[payload].patient, true)
-      again(session, [payload])
+      session = put_in(session.candidates[id].patient, true)
+      again(session, [id])
     else
       settle(session, candidate, Judgement.judge(outcome, wanted(session)), emit)
     end
@@ -503,7 +476,7 @@ defmodule Ambix.Fix.Session do
 
   defp settle(session, candidate, judged, emit) do
     tried = Map.update(session.tried, candidate.kind, 1, &(&1 + 1))
-    session = put_in(session.candidates[candidate.payload].judged, true)
+    session = put_in(session.candidates[candidate.id].judged, true)
     session = %{session | tried: tried, executions: session.executions + 1}
 
     # What is tried only because it is smaller than a patch that works is no node that the tree waits for.
@@ -529,36 +502,40 @@ defmodule Ambix.Fix.Session do
   # What may be smaller than a patch that works: other single changes close to the first one, and each patch with one of its
   # parts left out. Each patch is looked at once.
   defp smaller(session) do
-    new = Enum.reject(session.solved, &(&1.payload in session.polished))
+    new = Enum.reject(session.solved, &(&1.id in session.polished))
+    Enum.reduce_while(Enum.reverse(new), {:ok, session}, &smaller/2)
+  end
 
-    Enum.reduce(Enum.reverse(new), session, fn solved, session ->
-      reduced = Candidate.reductions(solved, map_size(session.candidates) + 1, session.index)
-      rivals = if MapSet.size(session.polished) == 0, do: rivals(session, solved), else: []
+  defp smaller(solved, {:ok, session}) do
+    rivals = if MapSet.size(session.polished) == 0, do: rivals(session, solved), else: []
 
-      %{
-        known(session, reduced)
-        | polish: session.polish ++ Enum.map(reduced ++ rivals, & &1.payload),
-          polished: MapSet.put(session.polished, solved.payload)
-      }
-    end)
+    case Candidate.reductions(session.repair, solved) do
+      {:ok, reduced} ->
+        polish = session.polish ++ Enum.map(reduced ++ rivals, & &1.id)
+        polished = MapSet.put(session.polished, solved.id)
+        {:cont, {:ok, known(%{session | polish: polish, polished: polished}, reduced)}}
+
+      {:error, error} ->
+        {:halt, {:error, error}}
+    end
   end
 
   defp rivals(session, first) do
     session.candidates
     |> Map.values()
     |> Enum.filter(fn candidate ->
-      not candidate.judged and candidate.before == %{} and candidate.file == first.file and
+      not candidate.judged and candidate.parent == nil and candidate.file == first.file and
         abs(candidate.line - first.line) <= 3 and candidate.size < first.size
     end)
-    |> Enum.sort_by(&{&1.size, -&1.prior, &1.payload})
+    |> Enum.sort_by(&{&1.size, -&1.prior, &1.id})
     |> Enum.take(@polish_most)
   end
 
-  defp fill_polish(%{polish: [_ | _] = payloads} = session) do
+  defp fill_polish(%{polish: [_ | _] = ids} = session) do
     way = if Enum.any?(session.solved, & &1.patient), do: :patient, else: :alone
 
     if Workers.free?(session.workers),
-      do: give(%{session | polish: []}, way, payloads),
+      do: give(%{session | polish: []}, way, ids),
       else: {:ok, session}
   end
 
@@ -586,12 +563,12 @@ defmodule Ambix.Fix.Session do
   # What was asked for and not tried waits, and does not run; what was too slow was tried.
   defp give_back(session) do
     given_back =
-      for {payload, %{node: node, judged: false} = candidate} when node != nil <- session.candidates do
+      for {id, %{node: node, judged: false} = candidate} when node != nil <- session.candidates do
         if candidate.patient,
           do: Search.verdict(session.search, node, %{score: 0.0, dead: true, note: "a test took too long"}),
           else: Search.untried(session.search, node)
 
-        {payload, %{candidate | node: nil}}
+        {id, %{candidate | node: nil}}
       end
 
     %{session | candidates: Enum.into(given_back, session.candidates)}
@@ -615,7 +592,7 @@ defmodule Ambix.Fix.Session do
   end
 
   # In a fresh VM, the whole suite in its own order: some tests fail only after others.
-  defp confirm(session, best) do
+  defp confirm(session, sources) do
     opts = [
       timeout_per_test: Judgement.confirming_ms(session.baseline),
       timeout_ms: left(session),
@@ -623,7 +600,7 @@ defmodule Ambix.Fix.Session do
       seed: 0
     ]
 
-    Project.verify(session.root, best.sources, Workers.options(session.opts) ++ opts)
+    Project.verify(session.root, sources, Workers.options(session.opts) ++ opts)
   end
 
   # --- results
@@ -646,16 +623,24 @@ defmodule Ambix.Fix.Session do
 
   defp out_of_time(session, doing), do: done(session, :none, [], "the time is over: it ended while #{doing}")
 
-  @doc "The result of a run that did not keep to its time."
-  def out_of_time(opts) do
+  @doc "The result of a run that did not keep to its time, with what it had told by then."
+  def ended_by_force(opts, told) do
+    tried = Map.get(told, :tried, %{})
+
     session = %__MODULE__{
       root: nil,
       opts: opts,
       deadline: now(),
-      started: now() - round(opts[:budget] * 1000)
+      started: now() - round(opts[:budget] * 1000),
+      failing: Map.get(told, :failing, []),
+      suspects: Map.get(told, :localised, []),
+      tried: tried,
+      executions: tried |> Map.values() |> Enum.sum()
     }
 
-    result(session, :none, [], "the time is over")
+    session
+    |> result(:none, [], "the time is over, and the run did not end by itself")
+    |> Map.merge(Map.take(told, [:candidates, :trace]))
   end
 
   defp result(session, status, patches, reason) do

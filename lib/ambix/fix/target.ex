@@ -38,15 +38,18 @@ defmodule Ambix.Fix.Target do
   def wants_test?(%__MODULE__{file: file, line: line}, test),
     do: test.file == file and test.line <= line and line - test.line <= 10
 
-  def wants_place?(%__MODULE__{file: nil}, _suspect), do: true
-  def wants_place?(%__MODULE__{test?: true}, _suspect), do: true
-  def wants_place?(%__MODULE__{file: file, line: nil}, suspect), do: suspect.file == file
+  @doc """
+  Where the fault is looked for. What stands in the folder of test files, such as `test/support`, is no part of what they test.
 
-  def wants_place?(%__MODULE__{file: file, line: line}, suspect),
-    do: suspect.file == file and suspect.line == line
+      iex> tests = [%{file: "test/a_test.exs"}, %{file: "lib/b_test.exs"}, %{file: "c_test.exs"}]
+      iex> Ambix.Fix.Target.scope(%Ambix.Fix.Target{file: "lib/a.ex", line: 3}, tests)
+      %{file: "lib/a.ex", line: 3, outside: ["test"]}
+      iex> Ambix.Fix.Target.scope(%Ambix.Fix.Target{file: "test/a_test.exs", line: 3, test?: true}, tests)
+      %{file: nil, line: nil, outside: ["test"]}
+  """
+  def scope(%__MODULE__{test?: true}, tests), do: scope(%__MODULE__{}, tests)
 
-  # What stands in the folder of test files, such as `test/support`, is no part of what they test.
-  def beside_tests?(tests, file) do
+  def scope(%__MODULE__{file: file, line: line}, tests) do
     folders =
       for %{file: file} <- tests,
           [folder, _ | _] <- [Path.split(file)],
@@ -54,6 +57,6 @@ defmodule Ambix.Fix.Target do
           uniq: true,
           do: folder
 
-    hd(Path.split(file)) in folders
+    %{file: file, line: line, outside: folders}
   end
 end

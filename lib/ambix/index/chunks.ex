@@ -46,7 +46,8 @@ defmodule Ambix.Index.Chunks do
   #{Options.docs(@stream_options)}
   """
   @spec stream(Index.t(), keyword) :: Enumerable.t()
-  def stream(%Index{} = index, opts \\ []) do
+  def stream(index, opts \\ []) do
+    unless is_struct(index, Index), do: raise(ArgumentError, "expected an Ambix.Index")
     page = min(Options.validate!(opts, @stream_options)[:page], 1000)
 
     Stream.resource(
@@ -69,12 +70,23 @@ defmodule Ambix.Index.Chunks do
   """
   @spec vectors(Index.t()) ::
           {:ok, %{vectors: struct, chunks: [non_neg_integer]}} | {:error, Error.t()}
-  def vectors(%Index{resource: resource}) do
+  def vectors(index) do
     Tensor.require!()
 
-    with {:ok, %{vectors: matrix} = dense} <- Job.run(&Native.index_vectors(&1, resource), nil),
-         do: {:ok, %{dense | vectors: Tensor.from(matrix)}}
+    with %Index{resource: resource} <- index,
+         {:ok, %{vectors: matrix} = dense} <- Job.run(&Native.index_vectors(&1, resource), nil),
+         do: {:ok, %{dense | vectors: Tensor.from(matrix)}},
+         else:
+           (
+             {:error, error} -> {:error, error}
+             _ -> {:error, Error.new(:invalid_argument, "expected an Ambix.Index")}
+           )
   end
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [stream: @stream_options]
 
   @doc false
   # One state of an index.

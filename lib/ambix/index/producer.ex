@@ -34,6 +34,11 @@ defmodule Ambix.Index.Producer do
   ]
 
   @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [init: @options]
+
+  @doc false
   def then(then) when then in [:wait, :stop], do: {:ok, then}
   def then({:send, pid}) when is_pid(pid), do: {:ok, {:send, pid}}
   def then(_), do: {:error, "`:wait`, `:stop` or `{:send, pid}`"}

@@ -49,7 +49,7 @@ defmodule Ambix.Index.Root do
 
   defp refuse(root, what) do
     message =
-      "#{Ambix.Files.visible(root)} is #{what} and is not indexed: name the folder of a project, or allow it with any_root: true"
+      "#{Ambix.Files.visible(root)} is #{what} and is not indexed: name the folder of a project, or allow it (any_root: true, --any-root)"
 
     {:error, Error.new(:invalid_argument, message, %{path: root})}
   end

@@ -36,16 +36,18 @@ defmodule Ambix.Index.SearchOptions do
     mode: [
       type: {:in, [:hybrid, :lexical, :semantic]},
       default: :hybrid,
+      arg: "MODE",
       doc: "what to rank by: words, meaning or both"
     ],
     encoder: [
-      type: :any,
+      type: {:struct, Model.Encoder},
       default: nil,
       doc: "the encoder of the index's vectors, if `embed/3` put others in the place of its own"
     ],
     near: [
       type: {:list, :string},
       default: [],
+      arg: "PATH,PATH",
       doc:
         "paths of files that you are at: of two places that are equally good the nearer one comes first, in these files, in those " <>
           "that changed together with them as git knows, that use them or are used by them, or in their folders"
@@ -53,19 +55,27 @@ defmodule Ambix.Index.SearchOptions do
     paths: [
       type: {:list, :string},
       default: [],
+      arg: "PATTERN,PATTERN",
       doc:
-        "only below these files and folders, or in files that match these patterns; not in those that begin with `!`"
+        "only below these files and folders, or in files that match these patterns, in which `*` stands for anything but `/`; not in those that begin with `!`"
     ],
     kinds: [
       type: {:list, {:in, @definition_kinds}},
       default: [],
-      doc: "only what defines one of these, out of `definition_kinds/0`"
+      arg: "KIND,KIND",
+      doc: "only what defines one of these; anything, if empty"
     ],
-    modules: [type: {:list, :string}, default: [], doc: "only in these modules and those nested in them"],
+    modules: [
+      type: {:list, :string},
+      default: [],
+      arg: "MODULE,MODULE",
+      doc: "only in these modules and those nested in them; everywhere, if empty"
+    ],
     languages: [
       type: {:list, {:in, @languages}},
       default: [],
-      doc: "only in files of these, out of `languages/0`"
+      arg: "LANGUAGE,LANGUAGE",
+      doc: "only in files in these languages; in all, if empty"
     ],
     public: [type: :boolean, default: nil, doc: "only what other modules can see, or cannot"],
     modified_since: [
@@ -76,9 +86,9 @@ defmodule Ambix.Index.SearchOptions do
   ]
 
   @packing [
-    tokens: [type: :pos_integer, default: 2048, doc: "the budget, which the text never exceeds"],
+    tokens: [type: :pos_integer, default: 2048, arg: "N", doc: "the budget, which the text never exceeds"],
     model: [
-      type: :any,
+      type: {:struct, Model},
       default: nil,
       doc:
         "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
@@ -86,6 +96,7 @@ defmodule Ambix.Index.SearchOptions do
     order: [
       type: {:in, [:ends, :best, :last, :path]},
       default: :ends,
+      arg: "ORDER",
       doc:
         "which section stands where: `:ends`: the best first and the second best last, since models use what is at the ends " <>
           "of a prompt more than what is in its middle; `:best`: the best first; `:last`: the best last; `:path`: by path"
@@ -93,6 +104,7 @@ defmodule Ambix.Index.SearchOptions do
     limit: [
       type: :pos_integer,
       default: nil,
+      arg: "N",
       doc: "how many places to choose from; by default one for each 100 tokens of the budget, but 20 to 80"
     ]
   ]
@@ -100,6 +112,10 @@ defmodule Ambix.Index.SearchOptions do
   @doc "The options of whatever packs a context."
   @spec packing() :: Options.schema()
   def packing, do: @packing
+
+  @doc "Those of these names of the options of whatever searches."
+  @spec take([atom | {atom, keyword}]) :: Options.schema()
+  def take(names), do: Options.take(@options, names)
 
   @doc "The kinds of definitions."
   @spec definition_kinds() :: [atom]
@@ -113,7 +129,7 @@ defmodule Ambix.Index.SearchOptions do
   @spec options() :: Options.schema()
   def options, do: @options
 
-  @doc "The wishes as native code has them."
+  @doc "The options as native code has them."
   @spec to_native(keyword) :: map
   def to_native(opts) do
     keys = [:limit, :mode, :near, :paths, :modules, :public, :modified_since]
@@ -123,23 +139,11 @@ defmodule Ambix.Index.SearchOptions do
 
   @doc "The handle of the encoder in the options, or nil."
   @spec encoder(keyword) :: reference | nil
-  def encoder(opts) do
-    case opts[:encoder] do
-      nil -> nil
-      %Model.Encoder{resource: resource} -> resource
-      other -> raise ArgumentError, "expected :encoder to be an Ambix.Model.Encoder, got: #{inspect(other)}"
-    end
-  end
+  def encoder(opts), do: opts[:encoder] && opts[:encoder].resource
 
   @doc "The handle of the model in the options, or nil."
   @spec model(keyword) :: reference | nil
-  def model(opts) do
-    case opts[:model] do
-      nil -> nil
-      %Model{resource: resource} -> resource
-      other -> raise ArgumentError, "expected :model to be an Ambix.Model, got: #{inspect(other, limit: 5)}"
-    end
-  end
+  def model(opts), do: opts[:model] && opts[:model].resource
 
   @doc "Atoms as native code names them."
   @spec names([atom]) :: [String.t()]

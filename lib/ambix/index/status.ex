@@ -2,7 +2,7 @@ defmodule Ambix.Index.Status do
   @moduledoc false
   # What is told of an index: what it holds, what its server does, and whether its files are those on the disk.
 
-  alias Ambix.{Error, Index, Job, Native}
+  alias Ambix.{Error, Index, Job, Memory, Native}
   alias Ambix.Index.{Root, Server}
 
   # Where no server is at work.
@@ -29,11 +29,11 @@ defmodule Ambix.Index.Status do
     end
   end
 
-  @doc "The status of the index of `root` in the file `path`; the state is `:missing` if there is none."
-  @spec saved(Path.t(), Path.t()) :: {:ok, map} | {:error, Error.t()}
-  def saved(root, path) do
+  @doc "The status of the index of `root` in the file `path`, with options of `Ambix.Index.open/2`; the state is `:missing` if there is none."
+  @spec saved(Path.t(), Path.t(), keyword) :: {:ok, map} | {:error, Error.t()}
+  def saved(root, path, opts \\ []) do
     with true <- File.exists?(path),
-         {:ok, index} <- Index.open(path),
+         {:ok, index} <- Index.open(path, opts),
          true <- Index.same_folder?(index.root, root),
          {:ok, status} <- Index.status(index) do
       {:ok, %{status | store: path, store_bytes: bytes(path)}}
@@ -102,7 +102,7 @@ defmodule Ambix.Index.Status do
     kept
     |> Map.merge(counts(index))
     |> Map.merge(told)
-    |> Map.merge(%{store_bytes: bytes(kept.store), memory: memory()})
+    |> Map.merge(%{store_bytes: bytes(kept.store), memory: Memory.now()})
     |> then(&Map.put(&1, :warning, index && Root.warning(&1.root, &1.files)))
   end
 
@@ -119,16 +119,6 @@ defmodule Ambix.Index.Status do
     case File.stat(path) do
       {:ok, stat} -> stat.size
       {:error, _} -> nil
-    end
-  end
-
-  # What the system has given to this process: the BEAM's own count does not know of native memory.
-  defp memory do
-    with {:ok, text} <- File.read("/proc/self/status"),
-         [_, kilobytes] <- Regex.run(~r/^VmRSS:\s+(\d+) kB/m, text) do
-      String.to_integer(kilobytes) * 1024
-    else
-      _ -> nil
     end
   end
 end

@@ -4,42 +4,25 @@ defmodule Ambix.Index.Tree do
 
   use Supervisor
 
-  alias Ambix.{Index, Model, Options}
+  alias Ambix.{Index, Options}
+  alias Ambix.Index.FolderOptions
 
   @options [
-    name: [
-      type: :atom,
-      required: true,
-      doc: "what the index is called, such as `MyApp.Code`; its processes are named after it"
-    ],
-    root: [type: :string, required: true, doc: "the folder of code"],
-    index: [
-      type: :string,
-      default: nil,
-      doc: "the index file; by default one in the cache folder for each root"
-    ],
-    encoder: [type: {:struct, Model.Encoder}, default: nil, doc: "for search by meaning"],
-    max_memory: [
-      type: :pos_integer,
-      default: nil,
-      doc: "bytes of memory that the index may take, as in `Ambix.Index.build/2`"
-    ],
-    max_disk: [
-      type: :pos_integer,
-      default: nil,
-      doc: "bytes that the index file may have, as in `Ambix.Index.save/3`"
-    ],
-    nested_repositories: [
-      type: :boolean,
-      default: false,
-      doc: "whether repositories below the root are read, as in `Ambix.Index.build/2`"
-    ],
-    any_root: [
-      type: :boolean,
-      default: false,
-      doc: "whether a root that is no folder of a project may be indexed, as in `Ambix.Index.build/2`"
-    ]
-  ]
+             name: [
+               type: :atom,
+               required: true,
+               doc: "what the index is called, such as `MyApp.Code`; its processes are named after it"
+             ],
+             root: [type: :string, required: true, doc: "the folder of code"]
+           ] ++
+             FolderOptions.take([
+               :index,
+               :max_memory,
+               :max_disk,
+               :nested_repositories,
+               :any_root,
+               encoder: [doc: "for search by meaning"]
+             ])
 
   @watch_options [
     watch: [
@@ -71,6 +54,11 @@ defmodule Ambix.Index.Tree do
       doc: "an index that follows its folder is saved so many milliseconds after a change"
     ]
   ]
+
+  @doc false
+  # The options of each function: see `Ambix.Options`.
+  @spec schemas() :: [{atom, Options.schema()}]
+  def schemas, do: [start_link: options()]
 
   @doc "The options, for the documentation of `Ambix.Index`."
   @spec options() :: Options.schema()

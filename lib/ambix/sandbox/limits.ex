@@ -25,7 +25,7 @@ defmodule Ambix.Sandbox.Limits do
   `RLIMIT_NPROC` counts within the user namespace since Linux 5.14; older kernels count all processes of the user.
   """
 
-  alias Ambix.Error
+  alias Ambix.{Error, Options}
 
   @defaults [
     wall_clock_ms: 10_000,
@@ -41,6 +41,24 @@ defmodule Ambix.Sandbox.Limits do
 
   # Below these a BEAM does not start.
   @least [memory_mb: 64, processes: 12, open_files: 16]
+
+  @bounded [
+    wall_clock_ms: "milliseconds that pass from start to end",
+    cpu_seconds: "seconds of processor time of each process",
+    memory_mb: "MiB of memory of all processes together, what they share included",
+    processes: "processes and threads, all together",
+    file_mb: "MiB of one file",
+    disk_mb: "MiB of each writable file system",
+    files: "files and folders in each writable file system",
+    open_files: "open files of each process",
+    output_kb: "KiB printed to standard output and standard error"
+  ]
+
+  # More than any machine has, and small enough to be turned into bytes.
+  @most 1_000_000_000
+  @schema (for {key, default} <- @defaults do
+             {key, type: {:integer, Keyword.get(@least, key, 1)..@most}, default: default, doc: @bounded[key]}
+           end)
 
   # What a program may take beyond its limit before the kernel refuses, so that the host sees it.
   @slack_mb 256
@@ -61,9 +79,10 @@ defmodule Ambix.Sandbox.Limits do
           output_kb: pos_integer()
         }
 
-  @doc "The names of the limits."
-  @spec keys() :: [atom()]
-  def keys, do: Keyword.keys(@defaults)
+  @doc false
+  # The limits as options: see `Ambix.Options`.
+  @spec schema() :: Options.schema()
+  def schema, do: @schema
 
   @doc """
   Limits from a keyword list, over `base`.
@@ -72,15 +91,10 @@ defmodule Ambix.Sandbox.Limits do
   """
   @spec new(keyword(), keyword()) :: {:ok, t()} | {:error, Error.t()}
   def new(given, base \\ []) when is_list(given) do
-    Enum.reduce_while(Keyword.merge(base, given), {:ok, %__MODULE__{}}, fn {key, value}, {:ok, limits} ->
-      case check(key, value) do
-        :ok ->
-          {:cont, {:ok, Map.put(limits, key, value)}}
-
-        {:error, message} ->
-          {:halt, {:error, %Error{kind: :invalid_argument, message: message, details: %{limit: key}}}}
-      end
-    end)
+    case base |> Keyword.merge(given) |> Options.validate(@schema) do
+      {:ok, limits} -> {:ok, struct!(__MODULE__, limits)}
+      {:error, sentence} -> {:error, Error.new(:invalid_argument, "limits of a sandbox: " <> sentence)}
+    end
   end
 
   @doc "The `prlimit` options that set these limits for the process it starts."
@@ -113,23 +127,6 @@ defmodule Ambix.Sandbox.Limits do
   def beam_flags(%__MODULE__{} = limits) do
     heap_words = div(megabytes(limits.memory_mb), 2 * :erlang.system_info(:wordsize))
     "+S 1:1 +SDcpu 1:1 +SDio 2 +A 1 +MIscs 64 +P 65536 +Q 4096 +hmax #{heap_words} +hmaxk true +hmaxel false"
-  end
-
-  defp check(key, value) do
-    least = Keyword.get(@least, key, 1)
-
-    cond do
-      not Keyword.has_key?(@defaults, key) ->
-        {:error,
-         "unknown sandbox limit #{inspect(key)}, use one of #{Enum.map_join(keys(), ", ", &inspect/1)}"}
-
-      not is_integer(value) or value < least ->
-        {:error,
-         "the sandbox limit #{inspect(key)} must be an integer of at least #{least}, got #{inspect(value)}"}
-
-      true ->
-        :ok
-    end
   end
 
   defp megabytes(count), do: count * 1_048_576

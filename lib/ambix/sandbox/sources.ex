@@ -36,7 +36,7 @@ defmodule Ambix.Sandbox.Sources do
       {:refused, folder, named_by} ->
         message =
           "#{named_by} names a dependency in #{folder}, which lies outside of #{tree}: " <>
-            "allow the sandbox to read it (the option allow_paths: [#{inspect(folder)}], or --allow-path #{folder})"
+            "allow the sandbox to read it (the option allow_paths: [#{inspect(folder)}], or --allow-paths #{folder})"
 
         {:error, Error.new(:project, message, %{path: folder})}
     end

@@ -1,20 +1,22 @@
 defmodule Mix.Tasks.Ambix.Ask do
   @shortdoc "Answers a question about a folder of code by a local model"
 
-  alias Ambix.{CLI, Context, Model}
+  alias Ambix.{Ask, CLI}
   alias Ambix.CLI.{Args, Style, Workspace}
 
-  @options Args.common([:root, :index, :deps, :encoder, :precision, :model, :json, :quiet, :seed]) ++
-             [
-               tokens: [type: :pos_integer, default: 1024, arg: "N", doc: "How much code the model is shown."],
-               max_tokens: [type: :pos_integer, default: 256, arg: "N", doc: "The longest answer."],
-               temperature: [
-                 type: :float,
-                 default: 0.0,
-                 arg: "T",
-                 doc: "0 takes the likeliest token each time."
-               ]
-             ]
+  @options Args.common([
+             :root,
+             :index,
+             :deps,
+             :encoder,
+             :precision,
+             :model,
+             :nested_repositories,
+             :any_root,
+             :json,
+             :quiet
+           ]) ++
+             Ambix.Options.of(Ask, :stream)
 
   @moduledoc """
   Answers a question about the code of a folder: finds the places that matter, shows them to a model that runs on this machine, and
@@ -30,8 +32,6 @@ defmodule Mix.Tasks.Ambix.Ask do
 
   use Mix.Task
 
-  @system "You answer questions about a code base. Use only the code that you are shown. Answer briefly, name the functions and files that you mean, and cite the section that you rely on by its number, as in [1]."
-
   @impl Mix.Task
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &ask/2)
 
@@ -41,26 +41,17 @@ defmodule Mix.Tasks.Ambix.Ask do
   defp ask(words, opts) do
     question = Enum.join(words, " ")
 
-    with {:ok, packages} <- Workspace.packages(opts),
-         {:ok, model} <- Workspace.model(opts),
-         {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         search = [tokens: opts[:tokens], model: model, mode: mode],
-         {:ok, context} <- Workspace.context(index, encoder, packages, question, search) do
+    with {:ok, model} <- Ambix.Workspace.model(opts),
+         {:ok, workspace} <- Workspace.open(opts),
+         {:ok, context} <-
+           Ambix.Workspace.context(workspace, question, tokens: opts[:tokens], model: model) do
       answer(model, question, context, opts)
     end
   end
 
   defp answer(model, question, context, opts) do
-    messages = [
-      %{role: "system", content: @system},
-      %{role: "user", content: "#{context.text}\n\nQuestion: #{question}"}
-    ]
-
-    generation = Keyword.take(opts, [:max_tokens, :temperature, :seed])
-    sources = Enum.map(context.sections, &Map.take(&1, [:number, :title, :file, :line_start, :line_end]))
-
     {texts, stats} =
-      Enum.reduce(Model.stream(model, messages, generation), {[], %{}}, fn
+      Enum.reduce(Ask.stream(model, question, context, opts), {[], %{}}, fn
         {:text, text}, {texts, stats} ->
           unless opts[:json], do: IO.write(CLI.harmless(text))
           {[texts, text], stats}
@@ -70,7 +61,8 @@ defmodule Mix.Tasks.Ambix.Ask do
       end)
 
     text = IO.iodata_to_binary(texts)
-    citations = Context.citations(text, context.sections)
+    citations = Ask.citations(text, context)
+    sources = Ask.sources(context)
 
     if opts[:json] do
       answer = %{

@@ -4,35 +4,21 @@ defmodule Mix.Tasks.Ambix.Context do
   alias Ambix.CLI
   alias Ambix.CLI.{Args, Sections, Snippet, Style, Workspace}
 
-  @options Args.common([:root, :index, :deps, :encoder, :precision, :model, :json, :quiet]) ++
-             [
-               tokens: [
-                 type: :pos_integer,
-                 default: 2048,
-                 arg: "N",
-                 doc: "The budget, which is never exceeded."
-               ],
-               budget: [type: :pos_integer, arg: "N", doc: "The same as `--tokens`."],
-               order: [
-                 type: {:in, [:ends, :best, :last, :path]},
-                 default: :ends,
-                 arg: "ORDER",
-                 doc:
-                   "Which section stands where: `ends` has the best first and the second best last, `best` the best first, `last` " <>
-                     "the best last, `path` goes by path."
-               ],
-               limit: [
-                 type: :pos_integer,
-                 arg: "N",
-                 doc:
-                   "How many places to choose from. Without it one for each 100 tokens of the budget, but 20 to 80."
-               ],
-               mode: [
-                 type: {:in, [:lexical, :semantic, :hybrid]},
-                 arg: "MODE",
-                 doc: "By words, by meaning or by both. Without it, with what the index has."
-               ]
-             ]
+  @packing Ambix.Options.take(Ambix.Options.of(Ambix.Index, :context), [:tokens, :order, :limit, :mode])
+
+  @options Args.common([
+             :root,
+             :index,
+             :deps,
+             :encoder,
+             :precision,
+             :model,
+             :nested_repositories,
+             :any_root,
+             :json,
+             :quiet
+           ]) ++
+             @packing
 
   @moduledoc """
   Prints the sections of code that belong into a prompt about a question.
@@ -58,13 +44,10 @@ defmodule Mix.Tasks.Ambix.Context do
     do: CLI.usage("mix ambix.context expects a query, as in: mix ambix.context how is an order paid")
 
   defp context(words, opts) do
-    wishes = for {key, value} <- Keyword.take(opts, [:order, :limit]), value != nil, do: {key, value}
-
-    with {:ok, packages} <- Workspace.packages(opts),
-         {:ok, model} <- Workspace.model_if_any(opts),
-         {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         search = [tokens: opts[:budget] || opts[:tokens], model: model, mode: mode] ++ wishes,
-         {:ok, context} <- Workspace.context(index, encoder, packages, Enum.join(words, " "), search) do
+    with {:ok, model} <- Ambix.Workspace.model_if_any(opts),
+         {:ok, workspace} <- Workspace.open(opts),
+         packing = [model: model] ++ Keyword.take(opts, Keyword.keys(@packing)),
+         {:ok, context} <- Ambix.Workspace.context(workspace, Enum.join(words, " "), packing) do
       if opts[:json], do: CLI.say_json(encodable(context)), else: print(context, model)
     end
   end
@@ -87,15 +70,13 @@ defmodule Mix.Tasks.Ambix.Context do
         context.sections != [],
         do: CLI.remark(line)
 
-    counted = if model, do: "tokens of #{model.name}", else: "tokens, counted as two bytes each"
-
     left_out =
       for {n, why} <- [{context.omitted, "did not fit"}, {context.unworthy, "are too far from the question"}],
           n > 0,
           do: ", #{n} places #{why}"
 
     CLI.remark(
-      "#{length(context.sections)} sections, #{context.tokens} #{counted}, #{Workspace.made_from(context.made_from)}#{left_out}"
+      "#{length(context.sections)} sections, #{context.tokens} #{Workspace.counted_by(model)}, #{Workspace.made_from(context.made_from)}#{left_out}"
     )
   end
 end

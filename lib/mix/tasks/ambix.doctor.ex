@@ -1,8 +1,8 @@
 defmodule Mix.Tasks.Ambix.Doctor do
   @shortdoc "Says what is missing on this machine, and the command that mends it"
 
-  alias Ambix.CLI
-  alias Ambix.CLI.{Args, Doctor, Style, Table}
+  alias Ambix.{CLI, Doctor}
+  alias Ambix.CLI.{Args, Style, Table}
 
   @options Args.common([:json])
 

@@ -2,24 +2,27 @@ defmodule Mix.Tasks.Ambix.Eval do
   @shortdoc "Measures how many programming problems are solved"
 
   alias Ambix.CLI
-  alias Ambix.CLI.{Args, Files, Programs, Progress, Table, Workspace}
+  alias Ambix.CLI.{Args, Files, Progress, Table}
+  alias Ambix.Eval.Programs
+  alias Ambix.Workspace
 
-  @options Args.common([:model, :seed, :json, :quiet]) ++
+  @options Args.common([:model, :json, :quiet]) ++
+             Ambix.Options.take(Ambix.Options.of(Ambix.Model, :generate), [:seed]) ++
              [
                technique: [
                  type: {:in, Programs.techniques()},
                  default: :greedy,
                  arg: "NAME",
-                 doc: "How an answer is found; `greedy` is the model's likeliest completion."
+                 doc: "how an answer is found; `greedy` is the model's likeliest completion"
                ],
                out: [
                  type: :string,
                  required: true,
                  arg: "OUT.jsonl",
                  doc:
-                   "Where the results go. Until the last is known they are in `OUT.jsonl.part`, a line as soon as each is."
+                   "where the results go. Until the last is known they are in `OUT.jsonl.part`, a line as soon as each is"
                ],
-               limit: [type: :pos_integer, arg: "N", doc: "Only the first N problems."]
+               limit: [type: :pos_integer, arg: "N", doc: "only the first N problems"]
              ]
 
   @moduledoc """

@@ -1,49 +1,32 @@
 defmodule Mix.Tasks.Ambix.Fix do
   @shortdoc "Looks for a patch that makes failing tests pass"
 
-  alias Ambix.{CLI, Fix}
-  alias Ambix.CLI.{Args, FixReport, Style, Table, Workspace}
+  alias Ambix.{CLI, Fix, Workspace}
+  alias Ambix.CLI.{Args, FixReport, Style, Table}
 
-  @options Args.common([:root, :json, :quiet, :seed]) ++
+  @fixing Ambix.Options.take(
+            Ambix.Options.of(Fix, :run),
+            [:budget, :depth, :workers, :policy, :seed, :allow_paths, :unsafe_without_isolation]
+          )
+
+  @options Args.common([:root, :json, :quiet]) ++
+             @fixing ++
+             Args.common(
+               model: [
+                 doc:
+                   "a GGUF file, or the name of a model that `mix ambix.models list` names: it proposes changes too, and helps to order them"
+               ]
+             ) ++
              [
                apply: [
                  type: :boolean,
                  default: false,
-                 doc: "Write the patch to the project. Else nothing is touched."
+                 doc: "write the patch to the project. Else nothing is touched"
                ],
                trace: [
                  type: :boolean,
                  default: false,
-                 doc: "Print the whole tree of what was tried at the end."
-               ],
-               budget: [type: :float, default: 120.0, arg: "SECONDS", doc: "How long to look."],
-               depth: [type: :pos_integer, default: 2, arg: "N", doc: "Changes that one patch may combine."],
-               workers: [
-                 type: :pos_integer,
-                 arg: "N",
-                 doc: "Sandboxes at a time. By default one for each core."
-               ],
-               policy: [
-                 type: {:in, [:best_first, :beam, :depth_first]},
-                 default: :best_first,
-                 arg: "NAME",
-                 doc: "In which order the tree grows."
-               ],
-               model: [
-                 type: :string,
-                 arg: "PATH",
-                 doc: "A GGUF file, or the name of a model: it proposes changes too, and helps to order them."
-               ],
-               allow_path: [
-                 type: {:custom, Args, :list, []},
-                 default: [],
-                 arg: "DIR[,DIR]",
-                 doc: "Folders outside of the project that the sandbox may read, for dependencies by path."
-               ],
-               unsafe_without_isolation: [
-                 type: :boolean,
-                 default: false,
-                 doc: "Run the tests with the rights of this VM where there is no bubblewrap."
+                 doc: "print the whole tree of what was tried at the end"
                ]
              ]
 
@@ -77,7 +60,7 @@ defmodule Mix.Tasks.Ambix.Fix do
   defp fix(target, opts) do
     watch = if opts[:json] or opts[:quiet], do: & &1.(fn _ -> :ok end), else: &FixReport.watch/1
 
-    with {:ok, model} <- if(opts[:model], do: Workspace.model(opts), else: {:ok, nil}),
+    with {:ok, model} <- Workspace.named_model(opts),
          {:ok, result} <- watch.(&Fix.run(opts[:root], fix_options(target, opts, model, &1))),
          :ok <- if(opts[:apply], do: Fix.apply_patches(opts[:root], result), else: :ok) do
       report(result, opts)
@@ -86,18 +69,20 @@ defmodule Mix.Tasks.Ambix.Fix do
   end
 
   defp fix_options(target, opts, model, show) do
-    Keyword.take(opts, [:budget, :seed, :depth, :workers, :policy, :unsafe_without_isolation]) ++
-      [target: target, model: model, on_event: show, allow_paths: Enum.map(opts[:allow_path], &Path.expand/1)]
+    Keyword.take(opts, Keyword.keys(@fixing)) ++ [target: target, model: model, on_event: show]
   end
 
   defp report(result, opts) do
     cond do
       opts[:json] -> CLI.say_json(json(result, opts))
-      opts[:quiet] -> for(patch <- result.patches, do: IO.write(patch.diff))
+      opts[:quiet] -> for(patch <- result.patches, do: IO.write(quietly(patch.diff)))
       result.status == :nothing_failing -> CLI.say("Every test passes: there is nothing to mend.")
       true -> summary(result, opts)
     end
   end
+
+  # As it is for a program, and harmless for a person.
+  defp quietly(diff), do: if(Style.terminal?(:stdio), do: CLI.harmless(diff), else: diff)
 
   defp summary(result, opts) do
     if opts[:trace], do: CLI.say(["\n", result.trace])

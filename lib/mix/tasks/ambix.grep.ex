@@ -4,55 +4,9 @@ defmodule Mix.Tasks.Ambix.Grep do
   alias Ambix.{CLI, Index}
   alias Ambix.CLI.{Args, Lines, Style, Table, Workspace}
 
-  @options Args.common([:root, :index, :json, :quiet]) ++
-             [
-               fixed: [type: :boolean, default: false, doc: "The pattern is a string and stands for itself."],
-               case: [
-                 type: {:in, [:sensitive, :insensitive, :smart]},
-                 default: :sensitive,
-                 arg: "CASE",
-                 doc: "Whether capitals differ from small letters; `smart`: if there is one in the pattern."
-               ],
-               word: [
-                 type: :boolean,
-                 default: false,
-                 doc: "There must be no letter, digit or `_` beside a match."
-               ],
-               multiline: [type: :boolean, default: false, doc: "A match may go over several lines."],
-               paths: [
-                 type: {:custom, Args, :list, []},
-                 default: [],
-                 arg: "GLOB,GLOB",
-                 doc:
-                   "Only files that these globs name, such as `lib` or `*.exs`, and not those that globs behind `!` name."
-               ],
-               languages: [
-                 type: {:custom, Args, :names, [Index.languages()]},
-                 default: [],
-                 arg: "LANGUAGE,LANGUAGE",
-                 doc: "Only files in these languages: #{Enum.join(Index.languages(), ", ")}."
-               ],
-               kinds: [
-                 type: {:custom, Args, :names, [Index.definition_kinds()]},
-                 default: [],
-                 arg: "KIND,KIND",
-                 doc:
-                   "Only matches in definitions of these kinds: #{Enum.join(Index.definition_kinds(), ", ")}."
-               ],
-               context: [
-                 type: :non_neg_integer,
-                 default: 0,
-                 arg: "N",
-                 doc: "Lines before and after each line that matches, at most 100."
-               ],
-               per_file: [type: :pos_integer, default: nil, arg: "N", doc: "The most lines of a file."],
-               limit: [type: :pos_integer, default: 100, arg: "N", doc: "The most lines."],
-               count: [
-                 type: :boolean,
-                 default: false,
-                 doc: "Only count the lines of each file, whatever the limits."
-               ]
-             ]
+  @asking Keyword.delete(Ambix.Options.of(Index, :grep), :wait)
+
+  @options Args.common([:root, :index, :nested_repositories, :any_root, :json, :quiet]) ++ @asking
 
   @moduledoc """
   Prints the lines that match a regular expression, or have a string in them, each with the definition that it is in.
@@ -72,8 +26,8 @@ defmodule Mix.Tasks.Ambix.Grep do
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &grep/2)
 
   defp grep([pattern], opts) do
-    with {:ok, index} <- Workspace.open(opts),
-         {:ok, found} <- Index.grep(index, pattern, Keyword.drop(opts, [:root, :index, :json, :quiet])) do
+    with {:ok, index} <- Workspace.index(opts),
+         {:ok, found} <- Index.grep(index, pattern, Keyword.take(opts, Keyword.keys(@asking))) do
       if opts[:json], do: CLI.say_json(plain(found)), else: print(found, opts)
       if found.lines == [] and found.counts == [], do: {:exit, 1}, else: :ok
     end

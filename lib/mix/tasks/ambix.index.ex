@@ -4,29 +4,29 @@ defmodule Mix.Tasks.Ambix.Index do
   alias Ambix.CLI
   alias Ambix.CLI.{Args, Style, Table, Workspace}
 
-  @options Args.common([:root, :index, :encoder, :precision, :json, :quiet]) ++
+  @options Args.common([
+             :root,
+             :index,
+             :encoder,
+             :precision,
+             :max_memory,
+             :max_disk,
+             :nested_repositories,
+             :any_root,
+             :json,
+             :quiet
+           ]) ++
              [
-               diagnostics: [type: :boolean, default: false, doc: "List what could not be read."],
+               diagnostics: [type: :boolean, default: false, doc: "list what could not be read"],
                export: [
                  type: :string,
                  arg: "FILE",
-                 doc: "Also write the index to this file for other machines, where `--import` reads it."
+                 doc: "also write the index to this file for other machines, where `:import` reads it"
                ],
                import: [
                  type: :string,
                  arg: "FILE",
-                 doc: "Begin with an index that was exported elsewhere, and read only what differs from it."
-               ],
-               max_memory: [
-                 type: :pos_integer,
-                 arg: "MIB",
-                 doc:
-                   "The most memory that the index may take, about; where it needs more, nothing is indexed."
-               ],
-               max_disk: [
-                 type: :pos_integer,
-                 arg: "MIB",
-                 doc: "The largest that the file of the index may be."
+                 doc: "begin with an index that was exported elsewhere, and read only what differs from it"
                ]
              ]
 
@@ -54,22 +54,27 @@ defmodule Mix.Tasks.Ambix.Index do
   defp index([], opts) do
     began = System.monotonic_time(:microsecond)
 
-    with {:ok, encoder} <- Workspace.named_encoder(opts),
+    with {:ok, encoder} <- Ambix.Workspace.encoder(opts),
          {:ok, index} <- imported(opts),
-         {:ok, index} <- if(index && !encoder, do: {:ok, index}, else: Workspace.open(opts, encoder)),
+         {:ok, index} <- if(index && !encoder, do: {:ok, index}, else: opened(opts, encoder)),
          :ok <- if(opts[:export], do: Ambix.Index.export(index, opts[:export]), else: :ok),
          {:ok, info} <- Ambix.Index.info(index),
          {:ok, diagnostics} <- Ambix.Index.diagnostics(index) do
       seconds = (System.monotonic_time(:microsecond) - began) / 1_000_000
-      file = Workspace.index_file(opts)
+      file = Ambix.Workspace.index_file(opts)
       report(Map.merge(info, %{index: file, seconds: seconds}), diagnostics, opts)
     end
   end
 
   defp index(args, _opts), do: CLI.usage("mix ambix.index takes no argument, got #{Enum.join(args, " ")}")
 
-  defp imported(opts),
-    do: if(opts[:import], do: Workspace.open_exported(opts[:import], opts), else: {:ok, nil})
+  defp imported(opts) do
+    if opts[:import],
+      do: Workspace.index(opts, &Ambix.Workspace.import_index(opts[:import], &1)),
+      else: {:ok, nil}
+  end
+
+  defp opened(opts, encoder), do: Workspace.index(opts, &Ambix.Workspace.open_index(&1, encoder))
 
   defp report(info, diagnostics, opts) do
     if opts[:json] do

@@ -1,19 +1,12 @@
 defmodule Mix.Tasks.Ambix.Lookup do
   @shortdoc "Finds definitions by name, also by a part of it or with typos"
 
-  alias Ambix.{CLI, Index, Packages}
+  alias Ambix.CLI
   alias Ambix.CLI.{Args, Snippet, Style, Table, Workspace}
 
-  @options Args.common([:root, :index, :deps, :json, :quiet]) ++
-             [
-               kinds: [
-                 type: {:custom, Args, :names, [Index.definition_kinds()]},
-                 default: [],
-                 arg: "KIND,KIND",
-                 doc: "Only definitions of these kinds: #{Enum.join(Index.definition_kinds(), ", ")}."
-               ],
-               limit: [type: :pos_integer, default: 20, arg: "N", doc: "The most definitions."]
-             ]
+  @asking Ambix.Options.take(Ambix.Options.of(Ambix.Index, :lookup), [:kinds, :limit])
+
+  @options Args.common([:root, :index, :deps, :nested_repositories, :any_root, :json, :quiet]) ++ @asking
 
   @moduledoc """
   Finds the definitions of a name: the whole name, the end of it or the beginning; where nothing has it, also what it abbreviates,
@@ -34,9 +27,8 @@ defmodule Mix.Tasks.Ambix.Lookup do
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &lookup/2)
 
   defp lookup([name], opts) do
-    with {:ok, index} <- Workspace.open(opts),
-         {:ok, packages} <- Workspace.packages(opts),
-         {:ok, found} <- found(index, packages, name, Keyword.take(opts, [:kinds, :limit])) do
+    with {:ok, workspace} <- Workspace.open([mode: :lexical] ++ opts),
+         {:ok, found} <- Ambix.Workspace.lookup(workspace, name, Keyword.take(opts, Keyword.keys(@asking))) do
       if opts[:json],
         do: CLI.say_json(%{found | results: Snippet.plain(found.results)}),
         else: print(found.results)
@@ -49,9 +41,6 @@ defmodule Mix.Tasks.Ambix.Lookup do
     got = if args == [], do: "", else: ", got #{Enum.join(args, " ")}"
     CLI.usage("mix ambix.lookup expects one name, such as Shop.Cart.add/2" <> got)
   end
-
-  defp found(index, nil, name, opts), do: Index.lookup(index, name, opts)
-  defp found(index, packages, name, opts), do: Packages.lookup(packages, name, [index: index] ++ opts)
 
   defp print([]), do: CLI.remark("nothing has a name like that")
 

@@ -4,8 +4,7 @@ defmodule Mix.Tasks.Ambix.Models do
   alias Ambix.{CLI, Models}
   alias Ambix.CLI.{Args, Progress, Table}
 
-  @options Args.common([:json, :quiet]) ++
-             [force: [type: :boolean, default: false, doc: "Fetch again what is there."]]
+  @options Args.common([:json, :quiet]) ++ Ambix.Options.take(Ambix.Options.of(Models, :pull), [:force])
 
   @moduledoc """
   The small models that Ambix knows where to get.

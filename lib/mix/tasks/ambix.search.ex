@@ -2,62 +2,39 @@ defmodule Mix.Tasks.Ambix.Search do
   @shortdoc "Searches a folder of code by words and meaning"
 
   alias Ambix.CLI
-  alias Ambix.CLI.{Args, Batch, Snippet, Workspace}
+  alias Ambix.CLI.{Args, Files, Progress, Snippet, Table, Workspace}
+  alias Ambix.Eval.Queries
 
-  @options Args.common([:root, :index, :deps, :encoder, :precision, :json, :quiet]) ++
+  @asking Ambix.Options.take(
+            Ambix.Options.of(Ambix.Index, :search),
+            [:limit, :mode, :near, :paths, :kinds, :modules, :languages]
+          )
+
+  @options Args.common([
+             :root,
+             :index,
+             :deps,
+             :encoder,
+             :precision,
+             :rerank,
+             :nested_repositories,
+             :any_root,
+             :json,
+             :quiet
+           ]) ++
+             @asking ++
              [
-               limit: [type: :pos_integer, default: 10, arg: "N", doc: "The most results."],
-               mode: [
-                 type: {:in, [:lexical, :semantic, :hybrid]},
-                 default: :hybrid,
-                 arg: "MODE",
-                 doc: "By words, by meaning or by both."
-               ],
-               near: [
-                 type: {:custom, Args, :list, []},
-                 default: [],
-                 arg: "PATHS",
-                 doc:
-                   "Files that you are at, with commas between them: what is near to them comes first among equals."
-               ],
-               paths: [
-                 type: {:custom, Args, :list, []},
-                 default: [],
-                 arg: "PATTERNS",
-                 doc:
-                   "Only in these files and folders, with commas between them; `*` stands for anything but `/`, and what begins " <>
-                     "with `!` is left out."
-               ],
-               kinds: [
-                 type: {:custom, Args, :names, [Ambix.Index.definition_kinds()]},
-                 default: [],
-                 arg: "KINDS",
-                 doc: "Only what defines one of these, such as `function,macro`."
-               ],
-               modules: [
-                 type: {:custom, Args, :list, []},
-                 default: [],
-                 arg: "MODULES",
-                 doc: "Only in these modules and those nested in them."
-               ],
-               rerank: [
-                 type: :string,
-                 arg: "MODEL",
-                 doc:
-                   "A GGUF file, a folder with an encoder, or the name of one that `mix ambix.models list` names, which judges the 20 " <>
-                     "best places. It reads 800 bytes of each, which takes a language model on the CPU long; an encoder computes in INT8."
-               ],
                explain: [
                  type: :boolean,
                  default: false,
-                 doc: "Say of each place what speaks for it and against it, and how much."
+                 doc: "say of each place what speaks for it and against it, and how much"
                ],
                queries: [
                  type: :string,
                  arg: "IN.jsonl",
-                 doc: "Answer the queries of a file: `query_id` and `query` a line."
+                 doc: "answer the queries of a file: `query_id` and `query` a line"
                ],
-               out: [type: :string, arg: "OUT.jsonl", doc: "Where the answers to `--queries` go."]
+               out: [type: :string, arg: "OUT.jsonl", doc: "where the answers to `:queries` go"]
              ]
 
   @moduledoc """
@@ -92,49 +69,43 @@ defmodule Mix.Tasks.Ambix.Search do
   end
 
   defp search(words, opts) do
-    cond do
-      opts[:queries] ->
-        CLI.usage("give a query or --queries, not both")
-
-      opts[:deps] && Enum.any?([:near, :paths, :encoder, :rerank], &(opts[&1] not in [nil, false, []])) ->
-        CLI.usage(
-          "--deps goes with --kinds, --modules and --mode; leave out --near, --paths, --encoder and --rerank"
-        )
-
-      true ->
-        one(Enum.join(words, " "), opts)
-    end
+    if opts[:queries],
+      do: CLI.usage("give a query or --queries, not both"),
+      else: one(Enum.join(words, " "), opts)
   end
 
   defp one(query, opts) do
-    with {:ok, index, encoder, mode} <- Workspace.open_for_search(opts),
-         {:ok, packages} <- Workspace.packages(opts),
-         {:ok, reranker} <- Workspace.reranker(opts),
-         wishes = [limit: opts[:limit], mode: mode, encoder: encoder, rerank: reranker] ++ wishes(opts),
-         {:ok, answer} <- answer(index, packages, query, wishes) do
+    with {:ok, workspace} <- Workspace.open(opts),
+         {:ok, answer} <-
+           Ambix.Workspace.search(workspace, query, Keyword.take(opts, Keyword.keys(@asking))) do
       if opts[:json],
         do: CLI.say_json(%{answer | results: Snippet.plain(answer.results)}),
         else: print(answer, opts[:explain])
     end
   end
 
-  defp answer(index, nil, query, opts), do: Ambix.Index.search(index, query, opts)
-
-  defp answer(index, packages, query, opts) do
-    opts = Keyword.take(opts, [:limit, :mode, :kinds, :modules])
-    Ambix.Packages.search(packages, query, [index: index] ++ opts)
-  end
-
-  defp wishes(opts) do
-    [near: opts[:near], paths: opts[:paths], kinds: opts[:kinds], modules: opts[:modules]]
-  end
-
   defp batch(opts) do
-    with {:ok, measured} <- Batch.run(opts) do
+    with {:ok, queries} <- Files.read_lines(opts[:queries], ["query_id", "query"]),
+         {:ok, answers, measured} <-
+           Progress.run([quiet: opts[:quiet]], &Queries.run(queries, [progress: &1] ++ opts)),
+         :ok <- Files.write_lines(opts[:out], answers) do
       if opts[:json],
         do: CLI.say_json(measured),
-        else: measured |> Batch.lines() |> Enum.each(&CLI.say/1)
+        else: measured |> measured() |> Enum.each(&CLI.say/1)
     end
+  end
+
+  defp measured(it) do
+    Table.pairs([
+      {"files", it.files},
+      {"chunks", it.chunks},
+      {"vectors", it.vectors},
+      {"queries", "#{it.queries} (#{it.mode})"},
+      {"to index", Table.seconds(it.index_seconds)},
+      {"a query, p50", it.query_seconds_p50 && Table.seconds(it.query_seconds_p50)},
+      {"a query, p99", it.query_seconds_p99 && Table.seconds(it.query_seconds_p99)},
+      {"peak memory", it.peak_memory_bytes && Table.bytes(it.peak_memory_bytes)}
+    ])
   end
 
   defp print(%{results: [], made_from: made}, _explain),

@@ -2,10 +2,10 @@ defmodule Mix.Tasks.Ambix.Status do
   @shortdoc "Tells whether the index of a folder is up to date"
 
   alias Ambix.CLI
-  alias Ambix.CLI.{Args, Style, Table, Workspace}
-  alias Ambix.Index
+  alias Ambix.CLI.{Args, Style, Table}
+  alias Ambix.{Index, Workspace}
 
-  @options Args.common([:root, :index, :json])
+  @options Args.common([:root, :index, :nested_repositories, :json])
 
   @stale 3
 
@@ -28,7 +28,8 @@ defmodule Mix.Tasks.Ambix.Status do
 
   defp status([], opts) do
     with {:ok, root} <- Workspace.folder(opts),
-         {:ok, status} <- Index.Status.saved(root, opts[:index] || Index.default_path(root)) do
+         reading = Keyword.take(opts, [:nested_repositories]),
+         {:ok, status} <- Index.Status.saved(root, Workspace.index_file(opts), reading) do
       if opts[:json], do: CLI.say_json(status), else: print(status)
       if status.state == :fresh, do: :ok, else: {:exit, @stale}
     end

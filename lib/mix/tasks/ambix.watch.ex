@@ -5,12 +5,12 @@ defmodule Mix.Tasks.Ambix.Watch do
   alias Ambix.CLI.{Args, Table, Workspace}
   alias Ambix.Index
 
-  @options Args.common([:root, :index, :encoder, :json, :quiet]) ++
+  @options Args.common([:root, :index, :encoder, :nested_repositories, :any_root, :json, :quiet]) ++
              [
                poll: [
                  type: :boolean,
                  default: false,
-                 doc: "Look for changes every two seconds even where the system would tell them."
+                 doc: "look for changes every two seconds even where the system would tell them"
                ]
              ]
 
@@ -34,9 +34,9 @@ defmodule Mix.Tasks.Ambix.Watch do
 
   # The first time is as `mix ambix.index` does it, with its progress; the watch begins with what that saved.
   defp watch([], opts) do
-    with {:ok, encoder} <- Workspace.named_encoder(opts),
-         {:ok, root} <- Workspace.folder(opts),
-         {:ok, _} <- Workspace.open(opts, encoder) do
+    with {:ok, encoder} <- Ambix.Workspace.encoder(opts),
+         {:ok, root} <- Ambix.Workspace.folder(opts),
+         {:ok, _} <- Workspace.index(opts, &Ambix.Workspace.open_index(&1, encoder)) do
       watch = if opts[:poll], do: :poll, else: true
 
       {:ok, _} =
@@ -45,6 +45,8 @@ defmodule Mix.Tasks.Ambix.Watch do
           root: root,
           index: opts[:index],
           encoder: encoder,
+          nested_repositories: opts[:nested_repositories],
+          any_root: opts[:any_root],
           watch: watch
         )
 

@@ -1,7 +1,7 @@
 defmodule Ambix.CLI.SnippetTest do
   use ExUnit.Case, async: true
 
-  alias Ambix.CLI.{Batch, Snippet}
+  alias Ambix.CLI.Snippet
 
   test "a result is its place, its symbol and how it begins" do
     result = %{
@@ -28,13 +28,5 @@ defmodule Ambix.CLI.SnippetTest do
 
   test "an empty text has no excerpt" do
     assert Snippet.excerpt("\n \n") == []
-  end
-
-  test "percentiles are of the nearest rank" do
-    values = Enum.to_list(1..200)
-    assert Batch.percentile(values, 50) == 100
-    assert Batch.percentile(values, 99) == 198
-    assert Batch.percentile([7], 99) == 7
-    assert Batch.percentile([], 50) == nil
   end
 end

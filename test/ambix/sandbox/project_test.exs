@@ -297,7 +297,7 @@ defmodule Ambix.Sandbox.ProjectTest do
       {changes, neighbour} = neighbours()
       root = Fixture.create(changes)
       assert {:error, %Error{kind: :project, message: message}} = Project.start_link(root: root)
-      assert message =~ neighbour and message =~ "--allow-path" and message =~ "outside of #{root}"
+      assert message =~ neighbour and message =~ "--allow-paths" and message =~ "outside of #{root}"
       assert {:error, %Error{kind: :project}} = Project.start_link(root: root, allow_paths: ["/srv"])
 
       # A link inside of the project leads out of it, and so does a dependency of an allowed one.

@@ -34,8 +34,7 @@ const ELIXIR_OWN: &[&str] = &[
     "lib/ambix.ex",
     "lib/ambix/models.ex",
     // What the kernel says of processes and control groups.
-    "lib/ambix/cli/batch.ex",
-    "lib/ambix/index/status.ex",
+    "lib/ambix/memory.ex",
     "lib/ambix/sandbox/cgroup.ex",
     "lib/ambix/sandbox/processes.ex",
     // Files that are written, or were unpacked a moment ago and are known to be regular.
@@ -107,7 +106,7 @@ mod tests {
         let files = [
             ("lib/ambix/a.ex", reading),
             ("lib/ambix/sandbox/driver/b.ex", reading),
-            ("lib/ambix/index/status.ex", reading),
+            ("lib/ambix/memory.ex", reading),
             ("test/c_test.exs", reading),
         ];
         assert_places(elixir_door, &files, &["lib/ambix/a.ex:1"]);

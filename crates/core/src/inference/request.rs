@@ -1,6 +1,7 @@
 //! What is asked of a model and what it answers: plain data.
 
 use std::ops::Range;
+use std::time::SystemTime;
 
 use crate::job::Cancel;
 use crate::{Error, Result};
@@ -30,6 +31,15 @@ pub struct ChatOptions {
     pub now: Option<i64>,
     /// Stops a template that runs long.
     pub cancel: Cancel,
+}
+
+impl ChatOptions {
+    /// A prompt that ends where the assistant begins. Templates that print the date print that of Greenwich.
+    pub fn to_answer(cancel: &Cancel) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.ok().and_then(|now| i64::try_from(now.as_secs()).ok());
+        ChatOptions { answer: true, now, cancel: cancel.clone() }
+    }
 }
 
 /// What a model is to continue: a text that knows which of its parts a template wrote. Only those can be control tokens; what

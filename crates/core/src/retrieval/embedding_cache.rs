@@ -5,17 +5,18 @@
 //! others see that they have to read it from its beginning. A record has a checksum, and whatever follows a bad one does not
 //! count and is overwritten: the file is a cache, so loss is harmless and only a wrong vector would not be.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::vectors::Embedder;
 use crate::source::{ContentHash, open_or_create};
-use crate::{Cancel, Error, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"AMBIXEM1";
 const HEADER: u64 = 16;
@@ -23,6 +24,8 @@ const HEADER: u64 = 16;
 const RECORD: usize = 4 + 16 + 16 + 8;
 /// What an entry takes in memory besides its numbers, about.
 const OVERHEAD: usize = 96;
+/// Whoever writes holds the file for milliseconds. Who holds it for longer is stopped, or is no friend of the cache.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Vectors of more numbers are not kept.
 const MAX_DIMENSIONS: usize = 1 << 16;
 
@@ -34,6 +37,8 @@ type Key = (ContentHash, ContentHash);
 #[derive(Debug)]
 pub struct EmbeddingCache {
     max_bytes: u64,
+    /// How long the file's lock is waited for.
+    patience: Duration,
     inner: Mutex<Inner>,
 }
 
@@ -81,20 +86,26 @@ struct Log {
 impl EmbeddingCache {
     /// An empty cache in memory alone.
     pub fn new(max_bytes: u64) -> EmbeddingCache {
-        EmbeddingCache { max_bytes, inner: Mutex::default() }
+        EmbeddingCache { max_bytes, patience: PATIENCE, inner: Mutex::default() }
     }
 
     /// A cache with what the file `path` holds, which is made if it is not there and kept up to date. Damage and files of another
     /// version are an empty cache.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`] and [`crate::ErrorKind::Io`] if the file cannot be opened, locked or read.
+    /// [`crate::ErrorKind::NotFound`] and [`crate::ErrorKind::Io`] if the file cannot be opened, locked or read;
+    /// [`crate::ErrorKind::Locked`] if another process holds it for seconds.
     pub fn open(path: &Path, max_bytes: u64) -> Result<EmbeddingCache> {
+        EmbeddingCache::open_within(path, max_bytes, PATIENCE)
+    }
+
+    fn open_within(path: &Path, max_bytes: u64, patience: Duration) -> Result<EmbeddingCache> {
         let file = open_or_create(path)?.file;
         let mut log = Log { path: path.to_path_buf(), file, generation: 0, end: 0 };
-        let cache = EmbeddingCache::new(max_bytes);
+        let cache = EmbeddingCache { patience, ..EmbeddingCache::new(max_bytes) };
         let mut inner = cache.inner.lock();
-        let read = log.file.lock().and_then(|()| inner.read_new(&mut log, max_bytes));
+        log.lock(patience)?;
+        let read = inner.read_new(&mut log, max_bytes);
         read.and_then(|()| log.file.unlock()).map_err(|error| Error::io(path, "read", error))?;
         inner.log = Some(log);
         drop(inner);
@@ -128,15 +139,18 @@ impl EmbeddingCache {
             inner.add_all(fingerprint, embeddings, self.max_bytes);
             return;
         };
-        let written = log.file.lock().and_then(|()| {
-            // Before the new ones, which are then the last to go.
-            let read = inner.read_new(&mut log, self.max_bytes);
-            let new = inner.add_all(fingerprint, embeddings, self.max_bytes);
-            read.and_then(|()| inner.append(&mut log, &new, self.max_bytes)).and_then(|()| log.file.unlock())
+        let locked = log.lock(self.patience);
+        // Before the new ones, which are then the last to go.
+        let read = if locked.is_ok() { inner.read_new(&mut log, self.max_bytes) } else { Ok(()) };
+        let new = inner.add_all(fingerprint, embeddings, self.max_bytes);
+        let written = locked.and_then(|()| {
+            read.and_then(|()| inner.append(&mut log, &new, self.max_bytes))
+                .and_then(|()| log.file.unlock())
+                .map_err(|error| Error::io(&log.path, "write", error))
         });
         match written {
             Ok(()) => inner.log = Some(log),
-            Err(error) => inner.file_error = Some(Error::io(&log.path, "write", error).to_string()),
+            Err(error) => inner.file_error = Some(error.to_string()),
         }
     }
 
@@ -253,6 +267,27 @@ impl Inner {
 }
 
 impl Log {
+    /// Waits for the file's lock, but not for ever.
+    fn lock(&self, patience: Duration) -> Result<()> {
+        let end = Instant::now() + patience;
+        loop {
+            match self.file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let message = format!(
+                        "another process holds the embedding cache {}: end it, or name another file",
+                        self.path.display()
+                    );
+                    return Err(Error::new(ErrorKind::Locked, message).with_path(&self.path));
+                }
+                Err(TryLockError::Error(error)) => return Err(Error::io(&self.path, "lock", error)),
+            }
+        }
+    }
+
     /// Empties the file.
     fn begin(&mut self, generation: u64) -> std::io::Result<()> {
         self.file.set_len(0)?;

@@ -151,3 +151,24 @@ proptest! {
         prop_assert!((50..60).all(|n| holds(&again, n)));
     }
 }
+
+#[test]
+fn a_file_that_somebody_holds_is_not_waited_for_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("embeddings");
+    let patience = Duration::from_millis(50);
+    let cache = EmbeddingCache::open_within(&path, LARGE, patience).unwrap();
+    let held = File::open(&path).unwrap();
+    held.lock().unwrap();
+
+    let error = EmbeddingCache::open_within(&path, LARGE, patience).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.to_string().contains("another process holds the embedding cache"), "{error}");
+
+    cache.insert(key(900), &some(0..3));
+    assert!(holds(&cache, 2));
+    assert!(cache.stats().file_error.is_some_and(|error| error.contains("another process holds")));
+
+    held.unlock().unwrap();
+    assert!(EmbeddingCache::open_within(&path, LARGE, patience).is_ok());
+}

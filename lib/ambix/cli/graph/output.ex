@@ -2,27 +2,30 @@ defmodule Ambix.CLI.Graph.Output do
   @moduledoc false
   # What `mix ambix.graph` gives to other programs: exports and pictures.
 
-  import Ambix.CLI.Graph, only: [open: 1]
+  import Ambix.CLI.Graph, only: [open: 1, own: 2]
 
   alias Ambix.{CLI, Error, Graph, Index}
-  alias Ambix.CLI.{Files, Table, Trace}
+  alias Ambix.CLI.{Files, Progress, Table}
+  alias Ambix.Graph.Trace
 
   @spec export(keyword) :: :ok | {:error, Error.t()}
   def export(opts) do
+    format = opts[:format] || :edges
+
     cond do
-      opts[:format] == :edges and (opts[:around] || opts[:kinds]) ->
+      format == :edges and (opts[:around] || opts[:kinds]) ->
         CLI.usage(
           "--format edges exports every call; for --around and --kinds choose another format, such as --format dot"
         )
 
-      opts[:format] == :edges ->
+      format == :edges ->
         calls(opts)
 
       opts[:trace] ->
         CLI.usage("--trace exports the calls that the compiler sees, which is --format edges")
 
       true ->
-        options = Keyword.take(opts, [:format, :around, :depth, :kinds])
+        options = Keyword.drop(own(:export, opts), [:out, :trace])
         with {:ok, index} <- open(opts), {:ok, text} <- Graph.export(index, options), do: put(text, opts)
     end
   end
@@ -30,8 +33,7 @@ defmodule Ambix.CLI.Graph.Output do
   @doc "A picture of the modules of a project, or of what is tied to a symbol."
   @spec svg(String.t() | nil, keyword) :: :ok | {:error, Error.t()}
   def svg(symbol, opts) do
-    modules = if opts[:modules] == nil, do: symbol == nil, else: opts[:modules]
-    options = [around: symbol, modules: modules] ++ Keyword.take(opts, [:depth, :kinds, :max_nodes])
+    options = [around: symbol] ++ Keyword.delete(own(:svg, opts), :out)
     with {:ok, index} <- open(opts), {:ok, text} <- Graph.svg(index, options), do: put(text, opts)
   end
 
@@ -41,12 +43,7 @@ defmodule Ambix.CLI.Graph.Output do
     draw = fn index -> Graph.svg(index, part ++ Keyword.take(opts, [:max_nodes])) end
 
     with :ok <- file(opts[:svg], index, draw),
-         do: file(opts[:dot], index, &Graph.export(&1, [format: :dot] ++ calls_unless_named(part)))
-  end
-
-  # A picture shows calls unless kinds are named, and a graph everything; both are of one answer here.
-  defp calls_unless_named(part) do
-    if part[:kinds], do: part, else: Keyword.put(part, :kinds, Graph.calls())
+         do: file(opts[:dot], index, &Graph.export(&1, [format: :dot] ++ part))
   end
 
   defp file(nil, _index, _make), do: :ok
@@ -105,7 +102,10 @@ defmodule Ambix.CLI.Graph.Output do
 
   defp edges(opts) do
     if opts[:trace] do
-      Trace.edges(opts[:root], opts)
+      Progress.run([quiet: opts[:quiet]], fn progress ->
+        progress.(%{phase: :compiling, done: 0, total: nil})
+        Trace.edges(opts[:root])
+      end)
     else
       with {:ok, index} <- open(opts), do: Graph.edges(index)
     end

@@ -2,13 +2,13 @@ defmodule Ambix.CLI.Graph.Project do
   @moduledoc false
   # The verbs of `mix ambix.graph` that look at the whole project.
 
-  import Ambix.CLI.Graph, only: [answer: 3, how: 1, place: 1, table: 3]
+  import Ambix.CLI.Graph, only: [answer: 3, how: 1, own: 2, place: 1, table: 3]
 
-  alias Ambix.{CLI, Error, Graph, Model, Models}
+  alias Ambix.{CLI, Error, Graph, Workspace}
 
   @spec path(String.t(), String.t(), keyword) :: :ok | {:error, Error.t()}
   def path(from, to, opts) do
-    answer(opts, &Graph.paths(&1, from, to, Keyword.take(opts, [:kinds, :limit])), fn paths ->
+    answer(opts, &Graph.paths(&1, from, to, own(:path, opts)), fn paths ->
       for {path, nth} <- Enum.with_index(paths) do
         if nth > 0, do: CLI.say("")
         columns = [{"symbol", :left}, {"by", :left}, {"place", :left}]
@@ -30,7 +30,7 @@ defmodule Ambix.CLI.Graph.Project do
 
   @spec cycles(keyword) :: :ok | {:error, Error.t()}
   def cycles(opts) do
-    answer(opts, &Graph.cycles(&1, Keyword.take(opts, [:kinds, :phase])), fn cycles ->
+    answer(opts, &Graph.cycles(&1, own(:cycles, opts)), fn cycles ->
       for {cycle, nth} <- Enum.with_index(cycles) do
         if nth > 0, do: CLI.say("")
         CLI.say(Enum.join(cycle.modules, ", "))
@@ -50,9 +50,7 @@ defmodule Ambix.CLI.Graph.Project do
 
   @spec dead(keyword) :: :ok | {:error, Error.t()}
   def dead(opts) do
-    opts = Keyword.update(opts, :keep, [], &(&1 || []))
-
-    answer(opts, &Graph.dead(&1, Keyword.take(opts, [:public, :tests, :keep])), fn dead ->
+    answer(opts, &Graph.dead(&1, own(:dead, opts)), fn dead ->
       columns = [{"symbol", :left}, {"kind", :left}, {"place", :left}, {"doubt", :left}]
       row = &[&1.symbol, &1.kind, place(&1), &1.doubt && String.replace(&1.doubt, "_", " ")]
       table(columns, dead, row)
@@ -61,11 +59,8 @@ defmodule Ambix.CLI.Graph.Project do
 
   @spec communities(keyword) :: :ok | {:error, Error.t()}
   def communities(opts) do
-    of = if opts[:symbols], do: :symbols, else: :modules
-    options = [of: of] ++ Keyword.take(opts, [:kinds, :resolution, :seed])
-
-    answer(opts, &Graph.communities(&1, options), fn found ->
-      columns = [{"group", :right}, {"#{of}", :right}, {"members", :left}]
+    answer(opts, &Graph.communities(&1, own(:communities, opts)), fn found ->
+      columns = [{"group", :right}, {"size", :right}, {"members", :left}]
       rows = Enum.with_index(found.groups, 1)
       table(columns, rows, fn {group, nth} -> [nth, length(group), Enum.join(group, ", ")] end)
       modularity = :erlang.float_to_binary(found.modularity, decimals: 2)
@@ -75,9 +70,7 @@ defmodule Ambix.CLI.Graph.Project do
 
   @spec rank(keyword) :: :ok | {:error, Error.t()}
   def rank(opts) do
-    options = [limit: opts[:limit], seeds: opts[:seeds] || []]
-
-    answer(opts, &Graph.rank(&1, options), fn ranked ->
+    answer(opts, &Graph.rank(&1, own(:rank, opts)), fn ranked ->
       # Shares of all calls are small numbers; the best one is set to 100.
       best = ranked |> Enum.map(& &1.score) |> Enum.max(fn -> 1.0 end)
       row = &[&1.symbol, :erlang.float_to_binary(100 * &1.score / best, decimals: 1), place(&1)]
@@ -87,19 +80,14 @@ defmodule Ambix.CLI.Graph.Project do
 
   @spec near(String.t(), keyword) :: :ok | {:error, Error.t()}
   def near(symbol, opts) do
-    with {:ok, model} <- model(opts[:model]) do
-      answer(opts, &Graph.neighbourhood(&1, symbol, tokens: opts[:tokens], model: model), fn near ->
+    with {:ok, model} <- Workspace.named_model(opts) do
+      options = [model: model] ++ Keyword.delete(own(:near, opts), :model)
+
+      answer(opts, &Graph.neighbourhood(&1, symbol, options), fn near ->
         CLI.say(String.trim_trailing(near.text))
-        counted = if model, do: "tokens of #{model.name}", else: "tokens, counted as two bytes each"
+        counted = CLI.Workspace.counted_by(model)
         CLI.remark("#{length(near.symbols)} symbols, #{near.omitted} left out, #{near.tokens} #{counted}")
       end)
     end
-  end
-
-  # A model takes a while to load, so two bytes are a token unless one is named.
-  defp model(nil), do: {:ok, nil}
-
-  defp model(name_or_path) do
-    with {:ok, path} <- Models.resolve(name_or_path), do: Model.load(path)
   end
 end

@@ -2,35 +2,26 @@ defmodule Ambix.CLI.Graph.Symbols do
   @moduledoc false
   # The verbs of `mix ambix.graph` that ask about one symbol, or about what a change touches.
 
-  import Ambix.CLI.Graph, only: [answer: 3, how: 1, open: 1, place: 1, show: 3, table: 3]
+  import Ambix.CLI.Graph, only: [answer: 3, how: 1, open: 1, own: 2, place: 1, show: 3, table: 3]
 
   alias Ambix.{CLI, Error, Graph}
   alias Ambix.CLI.Graph.Output
 
-  # What is only brought near changes nothing by itself.
-  @touching Graph.kinds() -- [:alias, :import, :require]
-  # More steps than any project has.
-  @all 1_000_000
-
   @doc "`callers`, `callees` and `impact`, with a picture or a graph of the answer where one is asked for."
-  @spec reach(String.t(), String.t(), keyword) :: :ok | {:error, Error.t()}
+  @spec reach(:callers | :callees | :impact, String.t(), keyword) :: :ok | {:error, Error.t()}
   def reach(verb, symbol, opts) do
+    walk = Keyword.drop(own(verb, opts), [:svg, :dot, :max_nodes])
+
     with {:ok, index} <- open(opts),
-         {:ok, hits} <- ask(verb, index, symbol, opts),
-         :ok <- Output.drawn(index, [around: symbol] ++ part(verb, opts), opts) do
+         {:ok, hits} <- ask(verb, index, symbol, walk),
+         :ok <- Output.drawn(index, Graph.drawn(verb, symbol, walk), opts) do
       show(opts, hits, &hits/1)
     end
   end
 
-  defp ask("callers", index, symbol, opts), do: Graph.callers(index, symbol, walk(opts))
-  defp ask("callees", index, symbol, opts), do: Graph.callees(index, symbol, walk(opts))
-  defp ask("impact", index, symbol, _opts), do: Graph.impact(index, symbol)
-
-  defp walk(opts), do: Keyword.take(opts, [:depth, :kinds])
-
-  defp part("impact", _opts), do: [reach: :dependents, depth: @all, kinds: @touching]
-  defp part("callers", opts), do: [reach: :dependents, depth: opts[:depth], kinds: opts[:kinds]]
-  defp part("callees", opts), do: [reach: :dependencies, depth: opts[:depth], kinds: opts[:kinds]]
+  defp ask(:callers, index, symbol, walk), do: Graph.callers(index, symbol, walk)
+  defp ask(:callees, index, symbol, walk), do: Graph.callees(index, symbol, walk)
+  defp ask(:impact, index, symbol, _walk), do: Graph.impact(index, symbol)
 
   @spec references(String.t(), keyword) :: :ok | {:error, Error.t()}
   def references(symbol, opts) do

@@ -1,7 +1,7 @@
-defmodule Ambix.CLI.TraceTest do
+defmodule Ambix.Graph.TraceTest do
   use ExUnit.Case, async: true
 
-  alias Ambix.CLI.Trace
+  alias Ambix.Graph.Trace
   alias Ambix.Error
 
   @moduletag :tmp_dir
@@ -42,7 +42,7 @@ defmodule Ambix.CLI.TraceTest do
       """)
 
     before = files(root)
-    assert {:ok, edges} = Trace.edges(root, quiet: true)
+    assert {:ok, edges} = Trace.edges(root)
     assert files(root) == before
 
     assert {"Traced", "a", 1, "Traced", "b", 1} in edges
@@ -55,12 +55,12 @@ defmodule Ambix.CLI.TraceTest do
 
   test "a project that does not compile is an error with the compiler's reason", %{tmp_dir: tmp} do
     root = project(tmp, "defmodule Traced do\n  def a(, do: 1\nend\n")
-    assert {:error, %Error{kind: :project, message: message}} = Trace.edges(root, quiet: true)
+    assert {:error, %Error{kind: :project, message: message}} = Trace.edges(root)
     assert message =~ "does not compile"
     assert message =~ "lib/traced.ex:"
   end
 
   test "a folder that is no mix project is an error", %{tmp_dir: tmp} do
-    assert {:error, %Error{kind: :project}} = Trace.edges(tmp, quiet: true)
+    assert {:error, %Error{kind: :project}} = Trace.edges(tmp)
   end
 end

@@ -1,7 +1,7 @@
-defmodule Ambix.CLI.DoctorTest do
+defmodule Ambix.DoctorTest do
   use ExUnit.Case, async: true
 
-  alias Ambix.CLI.Doctor
+  alias Ambix.Doctor
   alias Ambix.Error
 
   @versions %{

@@ -1,7 +1,7 @@
-defmodule Ambix.CLI.ProgramsTest do
+defmodule Ambix.Eval.ProgramsTest do
   use ExUnit.Case, async: true
 
-  alias Ambix.CLI.Programs
+  alias Ambix.Eval.Programs
   alias Ambix.Error
 
   @tests """

@@ -1,4 +1,4 @@
-defmodule Ambix.CLI.Programs do
+defmodule Ambix.Eval.Programs do
   @moduledoc false
   # Programming problems with hidden tests: a model completes the prompt, and the tests run once, in the sandbox, after the answer is final.
 

@@ -1,4 +1,4 @@
-defmodule Ambix.CLI.Trace.Tracer do
+defmodule Ambix.Graph.Trace.Tracer do
   @moduledoc false
   # A compiler tracer (see `Code`) that keeps each call from a function to a function. It runs in a VM of its own, in the sandbox, whose
   # working directory is the project; the native library is not there.

@@ -1,9 +1,8 @@
-defmodule Ambix.CLI.Trace do
+defmodule Ambix.Graph.Trace do
   @moduledoc false
   # Call edges as the compiler sees them. To compile a project is to run its macros, so it is done in the sandbox, where the project's folder can only be
-  # read and what is built is gone afterwards. `Ambix.CLI.Trace.Tracer` runs there.
+  # read and what is built is gone afterwards. `Ambix.Graph.Trace.Tracer` runs there.
 
-  alias Ambix.CLI.Progress
   alias Ambix.{Error, JSON, Sandbox, Umbrella}
 
   @limits [
@@ -19,25 +18,20 @@ defmodule Ambix.CLI.Trace do
   @keys ~w(caller_module caller_fun caller_arity callee_module callee_fun callee_arity)
 
   @doc "The calls from function to function of a mix project that compiles, sorted."
-  @spec edges(Path.t(), keyword) :: {:ok, [tuple]} | {:error, Error.t()}
-  def edges(root, opts) do
+  @spec edges(Path.t()) :: {:ok, [tuple]} | {:error, Error.t()}
+  def edges(root) do
     root = Path.expand(root)
 
-    if File.regular?(Path.join(root, "mix.exs")) do
-      Progress.run([quiet: opts[:quiet]], fn progress ->
-        progress.(%{phase: :compiling, done: 0, total: nil})
-        compile(root)
-      end)
-    else
-      {:error, Error.new(:project, "--trace needs a mix project, and there is no mix.exs in #{root}")}
-    end
+    if File.regular?(Path.join(root, "mix.exs")),
+      do: compile(root),
+      else: {:error, Error.new(:project, "a trace needs a mix project, and there is no mix.exs in #{root}")}
   end
 
   defp compile(root) do
     # What the project prints comes the same way, and must not be taken for an edge.
     mark = Base.encode16(:crypto.strong_rand_bytes(16))
     ebin = :ambix |> Application.app_dir("ebin") |> Path.expand()
-    command = ["elixir", "-pa", ebin, "-e", "Ambix.CLI.Trace.Tracer.main()", mark]
+    command = ["elixir", "-pa", ebin, "-e", "Ambix.Graph.Trace.Tracer.main()", mark]
     {home, env} = mix_home()
     # An app of an umbrella is compiled with its siblings and their configuration.
     tree = Umbrella.around(root) || root

@@ -1,4 +1,4 @@
-defmodule Ambix.CLI.Doctor do
+defmodule Ambix.Doctor do
   @moduledoc false
   # What is on this machine and what is missing, with the command that mends it. The machine is asked through the functions of `t:machine/0`, so that a
   # test can be any machine.
