@@ -30,6 +30,22 @@ defmodule Ambix.EmbeddingCacheTest do
     assert_raise ArgumentError, ~r/:max_bytes/, fn -> EmbeddingCache.open(max_bytes: 0) end
   end
 
+  @tag :tmp_dir
+  test "does not wait for ever for a file that another process holds", %{tmp_dir: dir} do
+    path = Path.join(dir, "held")
+    {:ok, _} = EmbeddingCache.open(path: path)
+    hold = "exec 9<> '#{path}'; flock 9; echo held; read line"
+    other = Port.open({:spawn_executable, System.find_executable("sh")}, [:binary, args: ["-c", hold]])
+    assert_receive {^other, {:data, "held\n"}}, 20_000
+    # Another ceiling is another cache of the same file.
+    assert {:error, %Error{kind: :locked, message: message}} =
+             EmbeddingCache.open(path: path, max_bytes: 1000)
+
+    assert message =~ "another process holds the embedding cache #{path}"
+    Port.command(other, "\n")
+    assert {:ok, _} = EmbeddingCache.open(path: path, max_bytes: 1000)
+  end
+
   test "is in the cache folder by default" do
     assert EmbeddingCache.default_path() == Path.join(Models.cache_dir(), "embeddings")
   end

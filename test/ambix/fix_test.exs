@@ -82,6 +82,26 @@ defmodule Ambix.FixTest do
     assert reason =~ "the time is over"
   end
 
+  @tag :tmp_dir
+  test "patches are written where their names say, and nowhere outside of the project", %{tmp_dir: dir} do
+    root = Path.join(dir, "project")
+    File.mkdir_p!(root)
+    odd = "od\e[31md.ex"
+    for path <- [Path.join(dir, "outside.ex"), Path.join(root, odd)], do: File.write!(path, "old")
+
+    # A name in a result has escapes for what rules a terminal.
+    patch = %{file: Ambix.Files.name(odd), diff: "", text: "new", original: "old"}
+    assert Fix.apply_patches(root, %{patches: [patch]}) == :ok
+    assert File.read!(Path.join(root, odd)) == "new"
+
+    for file <- ["../outside.ex", Path.join(dir, "outside.ex"), "."] do
+      assert {:error, %Error{kind: :invalid_argument}} =
+               Fix.apply_patches(root, %{patches: [%{patch | file: file, text: "bad"}]})
+
+      assert File.read!(Path.join(dir, "outside.ex")) == "old"
+    end
+  end
+
   test "that is ended by force tells what it had found" do
     root = Fixture.create(Map.merge(@healthy, @hopeless))
     test = self()

@@ -459,6 +459,31 @@ defmodule Ambix.IndexTest do
     assert {:ok, _} = Index.open(file)
   end
 
+  test "a save that waits for another process holds up no question and nobody who opens the file", %{
+    tmp_dir: dir
+  } do
+    {:ok, index} = Index.build(project(dir))
+    path = Path.join(dir, "held.ambix")
+    :ok = Index.save(index, path)
+    other = Port.open({:spawn_executable, System.find_executable("sh")}, [:binary, args: ["-c", held(path)]])
+    assert_receive {^other, {:data, "held\n"}}, 20_000
+
+    save = Task.async(fn -> Index.save(index, path, wait: 60_000) end)
+    assert {:ok, opened} = Index.open(path)
+    for index <- [index, opened], do: assert({:ok, %{results: [_ | _]}} = Index.search(index, "Cart"))
+    assert {:ok, %{}} = Index.status(index)
+    # None of this has waited for the end of the save.
+    assert Task.yield(save, 0) == nil
+    assert {:error, %Error{kind: :locked, message: message}} = Index.export(opened, path, wait: 10)
+    assert message =~ "another process is writing to this index"
+
+    Port.command(other, "\n")
+    assert Task.await(save, 60_000) == :ok
+  end
+
+  # Another program holds the lock until it gets a line.
+  defp held(path), do: "exec 9<> '#{path}.lock'; flock 9; echo held; read line"
+
   test "an exported index is opened as that of another folder", %{tmp_dir: dir} do
     root = project(dir)
     {:ok, index} = Index.build(root)

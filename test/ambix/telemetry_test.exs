@@ -44,6 +44,7 @@ defmodule Ambix.TelemetryTest do
     {[:ambix, :index, :update], nil, :ok, quote(do: Index.update(var!(index)))},
     {[:ambix, :index, :observe], nil, :ok, quote(do: Index.observe(var!(index), folders: []))},
     {[:ambix, :index, :save], nil, :ok, quote(do: Index.save(var!(index), Path.join(var!(dir), "saved")))},
+    {[:ambix, :index, :open], nil, :ok, quote(do: Index.open(saved(var!(index), var!(dir))))},
     {[:ambix, :index, :open], nil, :not_found, quote(do: Index.open(Path.join(var!(dir), "none")))},
     {[:ambix, :index, :status], nil, :ok, quote(do: Index.status(var!(index)))},
     {[:ambix, :index, :search], nil, :ok, quote(do: Index.search(var!(index), "the secret text"))},
@@ -138,6 +139,13 @@ defmodule Ambix.TelemetryTest do
 
       assert_received {:event, [:ambix, :fix, :run, :exception], %{duration: _}, %{kind: :error}}
     end
+  end
+
+  defp saved(index, dir) do
+    path = Path.join(dir, "to open")
+    :ok = Index.save(index, path)
+    flush()
+    path
   end
 
   defp flush do

@@ -106,6 +106,28 @@ defmodule Mix.Tasks.Ambix.TasksTest do
     assert out(Tasks.Index, ["--root", root]) =~ ~r/^files +3$/m
   end
 
+  test "repositories below the root are read where that is asked for", %{
+    root: root
+  } do
+    nested = Path.join(root, "vendor")
+    File.mkdir_p!(Path.join(nested, ".git"))
+    File.write!(Path.join(nested, ".git/HEAD"), "ref: refs/heads/main\n")
+    File.write!(Path.join(nested, "inner.ex"), "defmodule Inner do\n  def zebra, do: 1\nend\n")
+    # What a root of its own is, is not decided by what it lies in.
+    assert %{"files" => 3} = json(Tasks.Index, ["--root", root])
+    assert %{"files" => 4} = json(Tasks.Index, ["--root", root, "--nested-repositories"])
+
+    search = ["zebra", "--root", root, "--mode", "lexical"]
+
+    assert %{"results" => [%{"file" => "vendor/inner.ex"}]} =
+             json(Tasks.Search, search ++ ["--nested-repositories"])
+
+    assert %{"results" => []} = json(Tasks.Search, search)
+
+    assert failure(Tasks.Index, ["--root", "/proc/self", "--quiet"]) =~
+             "allow it (any_root: true, --any-root)"
+  end
+
   test "index keeps the index where it is told to", %{root: root, tmp_dir: tmp} do
     file = Path.join(tmp, "my.ambix")
     assert json(Tasks.Index, ["--root", root, "--index", file])["index"] == file
