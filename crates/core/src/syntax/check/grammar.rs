@@ -71,6 +71,19 @@ enum Last {
     Other,
 }
 
+/// The first of the operators that bind more tightly than `//` since the last that does not, as far as `//` asks: before it must
+/// stand a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tight {
+    None,
+    Range,
+    Other,
+}
+
+/// Operators that are as tight as `..`, and those that are tighter.
+const AS_TIGHT: [&str; 5] = ["++", "--", "+++", "---", "<>"];
+const TIGHTER: [&str; 5] = ["+", "-", "*", "/", "**"];
+
 #[derive(Clone, Debug)]
 struct Frame {
     around: Around,
@@ -107,6 +120,7 @@ struct Frame {
     /// Whether the element of a map has an operator, and a `=>`.
     operators: bool,
     assigns: bool,
+    tight: Tight,
 }
 
 impl Frame {
@@ -134,6 +148,7 @@ impl Frame {
             takes_pairs: false,
             operators: false,
             assigns: false,
+            tight: Tight::None,
         }
     }
 
@@ -162,6 +177,7 @@ impl Frame {
                 self.comma_in_call = false;
                 self.calls += 1;
                 self.keys_in_call = key;
+                self.tight = Tight::None;
             }
             State::After => {
                 return Err("an operator or the end of the expression is missing before this".into());
@@ -231,6 +247,7 @@ impl Frame {
         self.commas = 0;
         self.keys = false;
         self.line_over = false;
+        self.tight = Tight::None;
         self.forget_calls();
         Ok(())
     }
@@ -257,6 +274,8 @@ impl<'t> Grammar<'t> {
     }
 
     fn take(&mut self, lexer: &mut Lexer, token: &Token) -> Result<(), String> {
+        // `//` is a name only as a part of that of `..//`.
+        let is_step = lexer.text(token) == "//" && !self.text[..token.range.start].ends_with("..");
         let frame = self.frame();
         // Operators as names, as in `&+/2`.
         let is_operator = matches!(
@@ -269,7 +288,7 @@ impl<'t> Grammar<'t> {
                 | TokenKind::Range
                 | TokenKind::Bar
         );
-        if is_operator && lexer.slash_follows() {
+        if is_operator && lexer.slash_follows() && !is_step {
             return frame.operand(Last::Name);
         }
         if frame.percent
@@ -309,7 +328,7 @@ impl<'t> Grammar<'t> {
             }
             TokenKind::Not if frame.state == State::After && lexer.in_follows() => {
                 lexer.token();
-                self.binary()
+                self.binary("not in")
             }
             TokenKind::Not => {
                 frame.begin(false)?;
@@ -318,13 +337,13 @@ impl<'t> Grammar<'t> {
             }
             TokenKind::Range if frame.state != State::After => frame.operand(Last::Other),
             TokenKind::When => {
-                self.binary()?;
+                self.binary("when")?;
                 self.frame().takes_pairs = true;
                 Ok(())
             }
-            TokenKind::Binary | TokenKind::Range => self.binary(),
+            TokenKind::Binary | TokenKind::Range => self.binary(lexer.text(token)),
             TokenKind::Bar => {
-                self.binary()?;
+                self.binary("|")?;
                 let frame = self.frame();
                 if frame.around == Around::Map && frame.calls == 0 {
                     frame.takes_pairs = true;
@@ -333,7 +352,7 @@ impl<'t> Grammar<'t> {
                 Ok(())
             }
             TokenKind::Arrow if frame.around == Around::Map => {
-                self.binary()?;
+                self.binary("=>")?;
                 self.frame().assigns = true;
                 self.frame().forget_calls();
                 Ok(())
@@ -460,14 +479,25 @@ impl<'t> Grammar<'t> {
         frame.state = State::Operand;
         frame.semicolon = false;
         frame.takes_pairs = false;
+        frame.tight = Tight::None;
         Ok(())
     }
 
-    fn binary(&mut self) -> Result<(), String> {
+    fn binary(&mut self, operator: &str) -> Result<(), String> {
         let frame = self.frame();
         if frame.state != State::After {
             return Err("an expression is missing before this operator".into());
         }
+        if operator == "//" && frame.tight != Tight::Range {
+            return Err("`//` stands behind a range such as `1..9` alone; `\\\\` gives a default".into());
+        }
+        frame.tight = match (operator, frame.tight) {
+            ("..", Tight::None) => Tight::Range,
+            (operator, Tight::None) if AS_TIGHT.contains(&operator) => Tight::Other,
+            (operator, tight) if operator == ".." || AS_TIGHT.contains(&operator) => tight,
+            (operator, tight) if TIGHTER.contains(&operator) => tight,
+            _ => Tight::None,
+        };
         frame.state = State::Operand;
         frame.line_over = false;
         frame.takes_pairs = false;
@@ -528,6 +558,7 @@ impl<'t> Grammar<'t> {
             frame.commas += 1;
         }
         frame.state = State::Comma;
+        frame.tight = Tight::None;
         Ok(())
     }
 
@@ -595,6 +626,8 @@ impl<'t> Grammar<'t> {
             parameters = true;
             frame.awaits_stab = false;
         }
+        // `(1..9)//2`
+        let is_range = frame.around == Around::Group && frame.tight == Tight::Range;
         if frame.state != State::Comma {
             frame.end_element()?;
             frame.end_expression()?;
@@ -603,6 +636,9 @@ impl<'t> Grammar<'t> {
         self.frames.pop();
         let frame = self.frame();
         frame.is_over(last);
+        if is_range && frame.tight == Tight::None {
+            frame.tight = Tight::Range;
+        }
         frame.awaits_stab |= parameters;
         if bracket == Bracket::Interpolation {
             return self.resume(lexer);
