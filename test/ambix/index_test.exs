@@ -538,7 +538,8 @@ defmodule Ambix.IndexTest do
     ask = fn query -> for f <- [&Index.search/2, &Index.context/2], do: f.(index, query) end
 
     for empty <- ["", " \n\t", <<0xE2, 0x80, 0x83>>],
-        do: assert([{:error, %Error{kind: :invalid_argument}}, _] = ask.(empty))
+        answer <- ask.(empty),
+        do: assert({:error, %Error{kind: :invalid_argument}} = answer)
 
     long =
       for word <- [

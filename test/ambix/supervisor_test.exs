@@ -68,9 +68,11 @@ defmodule Ambix.SupervisorTest do
         opts = [root: context.tmp_dir, index: Path.join(context.tmp_dir, "my.index"), model: context.model]
         {:ok, tree} = Ambix.Supervisor.start_link([name: name] ++ opts)
         assert {:ok, _} = Server.await(name, :model)
-        monitors = for server <- servers, do: server |> Process.whereis() |> Process.monitor()
+        # OTP's own are waited for, so that what they report is not printed.
+        all = servers ++ [Module.concat(name, Tasks), Module.concat(name, Agents)]
+        monitors = for process <- all, do: process |> Process.whereis() |> Process.monitor()
         Process.exit(tree, :kill)
-        for monitor <- monitors, do: assert_receive({:DOWN, ^monitor, :process, _, :killed})
+        for monitor <- monitors, do: assert_receive({:DOWN, ^monitor, :process, _, :killed}, 5_000)
       end)
 
     for server <- servers, do: refute(log =~ inspect(server))

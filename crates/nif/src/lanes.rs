@@ -191,32 +191,3 @@ impl Queue {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_hangs_is_replaced_but_a_lane_has_a_ceiling_of_threads() {
-        let mut queue = Queue::new(2);
-        for _ in 0..50 {
-            let task = Task { owner: None, cancel: Cancel::new(), work: Box::new(|| ()) };
-            assert!(queue.push(task).is_ok());
-        }
-        let (mut now, mut running) = (Instant::now(), Vec::new());
-        for _ in 0..50 {
-            // None of them stops when it is cancelled.
-            while let Some((number, task)) = queue.take(now) {
-                task.cancel.cancel();
-                running.push(number);
-            }
-            assert!(running.len().is_multiple_of(2));
-            now += GRACE;
-        }
-        assert_eq!(running.len(), MAX_THREADS);
-        queue.done(running[0]);
-        assert!(queue.take(now).is_some());
-        assert!(queue.take(now).is_none());
-        assert!(queue.is_waiting());
-    }
-}
