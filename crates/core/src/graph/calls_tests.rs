@@ -253,6 +253,11 @@ defmodule Table do
       def show(x), do: Table.Build.show(x)
     end
   end
+  for protocol <- [Seeing, Hearing], target <- [Float] do
+    defimpl protocol, for: target do
+      def show(x), do: Table.Build.show(x)
+    end
+  end
 end
 defmodule Table.Build do
   def count, do: 1
@@ -265,8 +270,10 @@ defmodule Rows do
 end
 "#,
         "
+        Hearing.Float.show/1 -> Table.Build.show/1
         Rows.old/1 -> Ecto.Query.from/2?
         Rows.old/1 -> Rows.column/1
+        Seeing.Float.show/1 -> Table.Build.show/1
         Showing.Atom.show/1 -> Table.Build.show/1
         Showing.Integer.show/1 -> Table.Build.show/1
         Table -> Table.Build.count/0

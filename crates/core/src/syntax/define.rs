@@ -188,10 +188,14 @@ impl<'t> ElixirReader<'t> {
         let options = self.pairs(&arguments[1..]);
         let outer = self.module().name.clone();
         let mut fields = Vec::new();
+        let mut protocols = Vec::new();
         let mut attributes = FxHashMap::default();
         let name = match kind {
             DefinitionKind::Implementation => {
-                let protocol = self.module_of(written);
+                // `for protocol <- [Inspect, String.Chars] do defimpl protocol, ...`
+                protocols =
+                    self.module_of(written).map_or_else(|| self.looped_targets(written), |one| vec![one]);
+                let protocol = protocols.first().cloned();
                 if let Some(protocol) = &protocol {
                     fields.push(protocol.clone());
                     attributes.insert("protocol", protocol.clone());
@@ -239,15 +243,8 @@ impl<'t> ElixirReader<'t> {
         let outer_functions = std::mem::take(&mut self.functions);
         self.modules.push(Module { name, definition, attributes, outer_functions, ..Module::default() });
         self.owners.push(definition);
-        if let Some(protocol) = fields.first() {
-            self.reference(
-                ReferenceKind::Implements,
-                written,
-                Some(protocol.clone()),
-                "",
-                None,
-                Basis::Written,
-            );
+        for protocol in protocols {
+            self.reference(ReferenceKind::Implements, written, Some(protocol), "", None, Basis::Written);
         }
         self.scopes.enter(self.extent(node).end as usize);
         self.tasks.extend([VisitTask::LeaveModule, VisitTask::LeaveScope]);

@@ -348,6 +348,12 @@ impl<'v> Resolver<'v> {
             };
             for at in unit.written.origins(reference) {
                 let Some(node) = unit.node(at) else { continue };
+                // Of several protocols that a loop implements, each module is of one.
+                let of_it =
+                    node.module.strip_prefix(&**implemented).is_some_and(|rest| rest.starts_with('.'));
+                if node.kind == DefinitionKind::Implementation && !of_it {
+                    continue;
+                }
                 let implemented = self.unalias(node, implemented);
                 if self.own_module(&implemented).is_none() {
                     self.implements_foreign(at, &implemented, kind, reference.basis, reference.span);

@@ -270,12 +270,26 @@ impl Written {
 
     fn define(&mut self, slot: u32, names: &NameTable) {
         let facts = self.facts.clone();
-        // `defimpl P, for: [A, B]` defines one module for each target; the facts name the first.
+        // `defimpl P, for: [A, B]` defines one module for each target, in a loop over protocols for each of these too; the
+        // facts name the first.
+        let mut protocols: FxHashMap<u32, Vec<&str>> = FxHashMap::default();
+        for reference in facts.references.iter().filter(|r| r.kind == ReferenceKind::Implements) {
+            if let (Some(definition), Some(protocol)) = (reference.from, &reference.module) {
+                protocols.entry(definition).or_default().push(protocol);
+            }
+        }
         let mut targets: FxHashMap<&str, Vec<Arc<str>>> = FxHashMap::default();
-        for definition in facts.definitions.iter().filter(|d| d.kind == DefinitionKind::Implementation) {
-            if let [protocol, all @ ..] = &definition.fields[..] {
-                let modules = all.iter().map(|target| format!("{protocol}.{target}").into()).collect();
-                targets.insert(&definition.module, modules);
+        for (definition, at) in facts.definitions.iter().zip(0..) {
+            if let (DefinitionKind::Implementation, [first, all @ ..]) =
+                (definition.kind, &definition.fields[..])
+            {
+                let own = [&**first];
+                let protocols = protocols.get(&at).map_or(&own[..], Vec::as_slice);
+                let module = |protocol: &&str| {
+                    let protocol = protocol.to_string();
+                    all.iter().map(move |target| format!("{protocol}.{target}").into())
+                };
+                targets.insert(&definition.module, protocols.iter().flat_map(module).collect());
             }
         }
         let mut shapes: FxHashMap<u32, u64> = FxHashMap::default();
