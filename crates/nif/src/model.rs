@@ -10,7 +10,6 @@ use ambix_core::inference::{
     Sampling,
 };
 use ambix_core::retrieval::{Embedder, Reranker};
-use ambix_core::source::ContentHash;
 use ambix_core::{Cancel, Error, Result};
 use ambix_macros::nif;
 use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, ResourceArc, Term};
@@ -84,11 +83,6 @@ impl ModelRef {
     pub fn model(&self) -> &Model {
         &self.model
     }
-
-    /// How many tokens `text` is; where the tokenizer fails, as many as it has bytes, which is never too few.
-    pub fn count_tokens(&self, text: &str) -> usize {
-        self.model.tokenizer().count(text).unwrap_or(text.len())
-    }
 }
 
 impl EncoderRef {
@@ -100,16 +94,6 @@ impl EncoderRef {
     /// As what judges the places that were found.
     pub fn reranker(&self) -> &dyn Reranker {
         &self.0.encoder
-    }
-
-    /// Names the encoder; vectors of different fingerprints are never compared.
-    pub fn fingerprint(&self) -> ContentHash {
-        Embedder::fingerprint(&self.0.encoder)
-    }
-
-    /// The vector of one text.
-    pub fn embed_one(&self, text: &str, cancel: &Cancel) -> Result<Vec<f32>> {
-        self.0.encoder.embed_query(text, cancel)
     }
 }
 

@@ -8,10 +8,7 @@ use super::tree::{File, Tree};
 
 const SOURCES: &str = "crates/core/src/";
 
-/// Rooms whose files still use one another in circles. No circle may leave its room.
-const LISTED: &[&str] = &["repair/mutate"];
-
-/// No files of the core use one another in a circle, but for those of the rooms that are listed.
+/// No files of the core use one another in a circle.
 pub fn circles(tree: &Tree) -> Vec<Finding> {
     let modules: BTreeMap<Vec<String>, &File> = tree
         .under(SOURCES, &[".rs"])
@@ -33,13 +30,7 @@ pub fn circles(tree: &Tree) -> Vec<Finding> {
             .filter(|other| *other != name && reachable(other, &uses).contains(name))
             .chain([name])
             .collect();
-        let is_listed = LISTED.iter().any(|room| {
-            let room: Vec<&str> = room.split('/').collect();
-            circle
-                .iter()
-                .all(|name| name.iter().map(String::as_str).take(room.len()).eq(room.iter().copied()))
-        });
-        if circle.len() > 1 && !is_listed && told.insert(circle.clone()) {
+        if circle.len() > 1 && told.insert(circle.clone()) {
             let names: Vec<String> = circle.iter().map(|name| name.join("::")).collect();
             let message = format!(
                 "{} use one another in a circle. Move what they share to a file of its own.",

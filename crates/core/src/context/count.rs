@@ -1,5 +1,7 @@
 //! How many tokens a text is.
 
+use crate::inference::Model;
+
 /// Counts tokens as a model's tokenizer makes them.
 ///
 /// A budget is kept by what this says of the whole text, so it may be any function: the tokens of a text need not be the
@@ -12,6 +14,13 @@ pub trait TokenCounter {
 impl<F: Fn(&str) -> usize> TokenCounter for F {
     fn count(&self, text: &str) -> usize {
         self(text)
+    }
+}
+
+/// Where the tokenizer fails, as many as the text has bytes, which is never too few.
+impl TokenCounter for Model {
+    fn count(&self, text: &str) -> usize {
+        self.tokenizer().count(text).unwrap_or(text.len())
     }
 }
 

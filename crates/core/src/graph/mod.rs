@@ -9,8 +9,8 @@ mod ask;
 mod draw;
 
 pub use ask::{
-    Communities, CommunityOptions, CycleOptions, CycleStep, Dead, DeadOptions, Doubt, Impact, Implementation,
-    ModuleCycle, Neighbourhood, NeighbourhoodOptions, Phase, SymbolPath,
+    Communities, CommunityOptions, CycleOptions, CycleStep, Dead, DeadOptions, Direction, Doubt, GraphPart,
+    Impact, Implementation, ModuleCycle, Neighbourhood, NeighbourhoodOptions, Phase, SymbolPath,
 };
 pub(crate) use build::is_of_kernel;
 pub use build::{CodeGraph, GraphInput};

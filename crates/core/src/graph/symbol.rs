@@ -1,5 +1,6 @@
 //! What the graph is made of, and what its answers are made of.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::source::Span;
@@ -163,6 +164,36 @@ pub struct Relation {
     pub sites: Vec<Span>,
     /// For a message, where the clause is that can match it, in the file of `to`.
     pub clause: Option<Span>,
+}
+
+impl Relation {
+    /// The lines of its sites, sorted, each once.
+    pub fn lines(&self) -> Vec<u32> {
+        lines(&self.sites)
+    }
+
+    /// The symbol whose file the sites are in.
+    pub fn at(&self) -> SymbolId {
+        if self.kind == LinkKind::Dispatch { self.to } else { self.from }
+    }
+}
+
+impl Reached {
+    /// The lines of its sites, sorted, each once.
+    pub fn lines(&self) -> Vec<u32> {
+        lines(&self.sites)
+    }
+
+    /// The symbol whose file the sites are in; `against` says that what was reached is what depends.
+    pub fn at(&self, against: bool) -> SymbolId {
+        // A dispatch is written where the implementation is, everything else in what depends.
+        if against != (self.kind == LinkKind::Dispatch) { self.symbol.id } else { self.via }
+    }
+}
+
+/// The lines that sites begin in, sorted, each once.
+pub(super) fn lines(sites: &[Span]) -> Vec<u32> {
+    sites.iter().map(|site| site.line_start).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A symbol that a query over the graph has reached.

@@ -13,7 +13,7 @@ use super::features::{Feature, Weights};
 use super::index::Index;
 use super::query::{Mode, Query};
 use super::question::Question;
-use super::vectors::{Allowed, Nearest, Probe};
+use super::vectors::{Allowed, Embedder, Nearest, Probe};
 use super::weights::{CLOSER, SAME_FILE};
 use crate::source::{ContentHash, Span};
 use crate::syntax::DefinitionKind;
@@ -71,6 +71,25 @@ impl Index {
         let answer = search_all(&[self], query, cancel)?;
         let results = answer.results.into_iter().map(|(_, hit)| hit).collect();
         Ok(Answer { results, made_from: answer.made_from })
+    }
+
+    /// Gives a query its vector, unless it asks for words alone. An encoder whose vectors the index does not hold yet can tell
+    /// nothing about it, and gives none.
+    ///
+    /// # Errors
+    /// Those of the encoder.
+    pub fn encode(&self, query: &mut Query, encoder: &dyn Embedder, cancel: &Cancel) -> Result<()> {
+        if query.mode != Mode::Lexical && self.encoder() == Some(encoder.fingerprint()) {
+            query.vector = Some(encoder.embed_query(&query.text, cancel)?);
+        }
+        Ok(())
+    }
+
+    /// The text of a place that was found; empty for one of another index.
+    pub fn text_at(&self, hit: &Hit) -> &str {
+        let text = self.text(&hit.file);
+        let part = text.and_then(|text| text.get(hit.span.start as usize..hit.span.end as usize));
+        part.unwrap_or_default()
     }
 
     fn probe(&self, vector: &[f32]) -> Result<Probe> {

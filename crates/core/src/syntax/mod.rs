@@ -37,6 +37,7 @@ mod analyse;
 pub use analyse::analyse;
 pub(crate) use chunk::without_aliases;
 pub use facts::*;
+pub(crate) use scope::{Scopes, Variables};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::literal::as_atom;
 
 /// Aliases and variables in force. Entering a scope and leaving it again forgets what was added in between.
 #[derive(Default)]
-pub(super) struct Scopes<'t> {
+pub(crate) struct Scopes<'t> {
     aliases: FxHashMap<Arc<str>, Vec<Arc<str>>>,
     added: Vec<Arc<str>>,
     variables: Variables<'t>,
@@ -24,18 +24,24 @@ struct Mark {
 
 /// Variables that are bound.
 #[derive(Default)]
-pub(super) struct Variables<'t> {
+pub(crate) struct Variables<'t> {
     bound: FxHashMap<&'t str, u32>,
     added: Vec<&'t str>,
 }
 
+impl Variables<'_> {
+    pub(crate) fn is_bound(&self, variable: &str) -> bool {
+        self.bound.get(variable).is_some_and(|count| *count > 0)
+    }
+}
+
 impl<'t> Scopes<'t> {
-    pub(super) fn enter(&mut self, end: usize) {
+    pub(crate) fn enter(&mut self, end: usize) {
         let (aliases, variables) = (self.added.len(), self.variables.added.len());
         self.marks.push(Mark { aliases, variables, end });
     }
 
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         let Some(mark) = self.marks.pop() else { return };
         while self.added.len() > mark.aliases {
             let Some(stack) = self.added.pop().and_then(|short| self.aliases.get_mut(&short)) else { break };
@@ -49,35 +55,50 @@ impl<'t> Scopes<'t> {
     }
 
     /// Where in the text the innermost scope ends; `whole` outside of all scopes.
-    pub(super) fn end(&self, whole: usize) -> usize {
+    pub(crate) fn end(&self, whole: usize) -> usize {
         self.marks.last().map_or(whole, |mark| mark.end)
     }
 
     /// Functions do not see the variables around them: takes those away until [`Scopes::restore`].
-    pub(super) fn isolate(&mut self) -> Variables<'t> {
+    pub(crate) fn isolate(&mut self) -> Variables<'t> {
         std::mem::take(&mut self.variables)
     }
 
-    pub(super) fn restore(&mut self, variables: Variables<'t>) {
+    pub(crate) fn restore(&mut self, variables: Variables<'t>) {
         self.variables = variables;
     }
 
-    pub(super) fn bind(&mut self, variable: &'t str) {
+    pub(crate) fn bind(&mut self, variable: &'t str) {
         *self.variables.bound.entry(variable).or_default() += 1;
         self.variables.added.push(variable);
     }
 
-    pub(super) fn is_bound(&self, variable: &str) -> bool {
-        self.variables.bound.get(variable).is_some_and(|count| *count > 0)
+    pub(crate) fn is_bound(&self, variable: &str) -> bool {
+        self.variables.is_bound(variable)
     }
 
-    pub(super) fn alias(&mut self, short: Arc<str>, full: Arc<str>) {
+    /// How many variables are bound: those that a pattern binds come after.
+    pub(crate) fn bound_so_far(&self) -> usize {
+        self.variables.added.len()
+    }
+
+    /// Whether the variable was bound when so many were.
+    pub(crate) fn was_bound(&self, variable: &str, so_far: usize) -> bool {
+        self.variables.added.iter().take(so_far).any(|bound| *bound == variable)
+    }
+
+    /// How many scopes are around.
+    pub(crate) fn depth(&self) -> usize {
+        self.marks.len()
+    }
+
+    pub(crate) fn alias(&mut self, short: Arc<str>, full: Arc<str>) {
         self.aliases.entry(short.clone()).or_default().push(full);
         self.added.push(short);
     }
 
     /// The full name of a module as written, such as `Cart` or `Cart.Item`.
-    pub(super) fn resolve(&self, written: &str) -> Arc<str> {
+    pub(crate) fn resolve(&self, written: &str) -> Arc<str> {
         let compact: String;
         let written = if written.contains(char::is_whitespace) {
             compact = written.split_whitespace().collect();

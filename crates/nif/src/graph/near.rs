@@ -1,13 +1,13 @@
 //! Questions about one symbol, which look at little more than what is tied to it: a job only where the graph is large, or is
 //! not made yet.
 
-use ambix_core::graph::LinkKind;
+use ambix_core::graph::{Direction, LinkKind};
 use ambix_core::{Error, Result};
 use ambix_macros::nif;
 use rustler::{Atom, Env, ResourceArc, Term};
 
+use super::ask;
 use super::rows::{ExHit, ExReference, ExSymbol};
-use super::{ask, kinds_or, named};
 use crate::index::IndexRef;
 
 mod atoms {
@@ -44,28 +44,22 @@ fn graph_reach<'a>(
     kinds: Option<Vec<String>>,
 ) -> Term<'a> {
     ask(env, reference, &index, move |graph| {
-        let (against, calls) = way_of(way)?;
-        let kinds = kinds_or(kinds, &|kind| !calls || kind.is_call())?;
-        let symbols = named(graph, &symbol)?;
-        let hits = if against {
-            graph.dependents(&symbols, depth, &kinds)
-        } else {
-            graph.dependencies(&symbols, depth, &kinds)
-        };
-        Ok(hits.iter().map(|hit| ExHit::of(graph, hit, against)).collect::<Vec<_>>())
+        let direction = direction_of(way)?;
+        let kinds = LinkKind::of_names(kinds.as_deref(), |kind| direction.follows(kind))?;
+        let hits = graph.reached(&graph.ids_of(&symbol)?, direction, depth, &kinds);
+        Ok(hits.iter().map(|hit| ExHit::of(graph, hit, direction.is_against())).collect::<Vec<_>>())
     })
 }
 
-/// Whether dependencies are followed against their direction, and whether only calls are unless the kinds are named.
-fn way_of(way: Atom) -> Result<(bool, bool)> {
+fn direction_of(way: Atom) -> Result<Direction> {
     if way == atoms::callers() {
-        Ok((true, true))
+        Ok(Direction::Callers)
     } else if way == atoms::callees() {
-        Ok((false, true))
+        Ok(Direction::Callees)
     } else if way == atoms::dependents() {
-        Ok((true, false))
+        Ok(Direction::Dependents)
     } else if way == atoms::dependencies() {
-        Ok((false, false))
+        Ok(Direction::Dependencies)
     } else {
         Err(Error::invalid("the way is one of :callers, :callees, :dependents and :dependencies"))
     }
@@ -79,7 +73,7 @@ fn graph_references<'a>(
     symbol: String,
 ) -> Term<'a> {
     ask(env, reference, &index, move |graph| {
-        let relations = graph.references(&named(graph, &symbol)?);
+        let relations = graph.references(&graph.ids_of(&symbol)?);
         Ok(relations.iter().flat_map(|relation| ExReference::all(graph, relation)).collect::<Vec<_>>())
     })
 }

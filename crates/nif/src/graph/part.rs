@@ -1,13 +1,10 @@
 //! Which part of a graph is written or drawn, and the text and pictures of it.
 
-use std::collections::BTreeSet;
-
-use ambix_core::graph::{CodeGraph, Export, Format, LinkKind, Picture, SymbolId};
+use ambix_core::graph::{Export, Format, GraphPart, LinkKind, Picture};
 use ambix_core::{Error, Result};
 use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
-use super::{kinds_or, named_or_in};
 use crate::index::IndexRef;
 use crate::job;
 use crate::lanes::Lane;
@@ -34,51 +31,19 @@ struct ExDrawing {
     max_nodes: usize,
 }
 
-enum Reach {
-    Both,
-    Dependents,
-    Dependencies,
-}
-
-/// A part that was checked.
-struct Part {
-    around: Option<String>,
-    reach: Reach,
-    depth: usize,
-    kinds: Vec<LinkKind>,
-}
-
-impl Part {
-    fn of(part: ExPart, default: &dyn Fn(LinkKind) -> bool) -> Result<Self> {
-        let reach = if part.reach == atoms::both() {
-            Reach::Both
-        } else if part.reach == atoms::dependents() {
-            Reach::Dependents
-        } else if part.reach == atoms::dependencies() {
-            Reach::Dependencies
+impl ExPart {
+    fn into_core(self, default: impl Fn(LinkKind) -> bool) -> Result<GraphPart> {
+        let (dependents, dependencies) = if self.reach == atoms::both() {
+            (true, true)
+        } else if self.reach == atoms::dependents() {
+            (true, false)
+        } else if self.reach == atoms::dependencies() {
+            (false, true)
         } else {
             return Err(Error::invalid("reach is one of :both, :dependents and :dependencies"));
         };
-        Ok(Part { around: part.around, reach, depth: part.depth, kinds: kinds_or(part.kinds, default)? })
-    }
-
-    /// The symbols of this part; `None` for all.
-    fn symbols(&self, graph: &CodeGraph) -> Result<Option<Vec<SymbolId>>> {
-        let Some(around) = &self.around else { return Ok(None) };
-        let asked = named_or_in(graph, around)?;
-        let mut hits = Vec::new();
-        if !matches!(self.reach, Reach::Dependencies) {
-            hits.extend(graph.dependents(&asked, self.depth, &self.kinds));
-        }
-        if !matches!(self.reach, Reach::Dependents) {
-            hits.extend(graph.dependencies(&asked, self.depth, &self.kinds));
-        }
-        // Of a module only those functions that have to do with what was reached.
-        let mut symbols: BTreeSet<_> = hits.iter().flat_map(|hit| [hit.symbol.id, hit.via]).collect();
-        if matches!(self.reach, Reach::Both) || symbols.is_empty() {
-            symbols.extend(graph.expand(&asked));
-        }
-        Ok(Some(symbols.into_iter().collect()))
+        let kinds = LinkKind::of_names(self.kinds.as_deref(), default)?;
+        Ok(GraphPart { around: self.around, dependents, dependencies, depth: self.depth, kinds })
     }
 }
 
@@ -96,7 +61,7 @@ fn graph_export<'a>(
             let known: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
             Error::invalid(format!("the format is one of {}, not {format:?}", known.join(", ")))
         })?;
-        let part = Part::of(part, &|_| true)?;
+        let part = part.into_core(|_| true)?;
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
@@ -119,7 +84,7 @@ fn graph_picture<'a>(
     drawing: ExDrawing,
 ) -> Term<'a> {
     job::start(env, reference, Lane::Query, move |reporter| {
-        let part = Part::of(part, &LinkKind::is_call)?;
+        let part = part.into_core(LinkKind::is_call)?;
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();

@@ -1,11 +1,8 @@
 //! What answers consist of, as maps.
 
-use std::collections::BTreeSet;
-
 use ambix_core::graph::{
-    CodeGraph, Dead, Impact, Implementation, LinkKind, Reached, Relation, Symbol, SymbolId, SymbolPath,
+    CodeGraph, Dead, Impact, Implementation, Reached, Relation, Symbol, SymbolId, SymbolPath,
 };
-use ambix_core::source::Span;
 use ambix_core::syntax::DefinitionKind;
 use rustler::NifMap;
 
@@ -133,11 +130,7 @@ impl ExHit {
     pub fn of(graph: &CodeGraph, hit: &Reached, against: bool) -> Self {
         let ExSymbol { symbol, kind, module, name, arity, file, line, generated_by } =
             ExSymbol::of(&hit.symbol);
-        let via = graph.symbol(hit.via);
-        // A dispatch is written where the implementation is, everything else in what depends.
-        let in_hit = against != (hit.kind == LinkKind::Dispatch);
-        let other = via.as_ref().filter(|_| !in_hit);
-        let lines_in = other.map_or_else(|| file.clone(), |via| via.file.to_string());
+        let lines_in = graph.symbol(hit.at(against)).map_or_else(|| file.clone(), |at| at.file.to_string());
         ExHit {
             symbol,
             kind,
@@ -148,11 +141,11 @@ impl ExHit {
             line,
             generated_by,
             depth: hit.depth,
-            via: via.map(|via| via.qualified()).unwrap_or_default(),
+            via: qualified(graph, hit.via),
             how: hit.kind.as_str(),
             certain: hit.basis.is_certain(),
             why: hit.basis.as_str(),
-            lines: lines(&hit.sites),
+            lines: hit.lines(),
             lines_in,
         }
     }
@@ -176,7 +169,7 @@ impl ExHit {
             how: found.kind.as_str(),
             certain: found.basis.is_certain(),
             why: found.basis.as_str(),
-            lines: lines(&found.sites),
+            lines: found.lines(),
         }
     }
 }
@@ -187,7 +180,7 @@ impl ExReference {
         let Some(from) = graph.symbol(relation.from) else { return Vec::new() };
         let to = qualified(graph, relation.to);
         let file = file_of(graph, relation);
-        let mut lines = lines(&relation.sites);
+        let mut lines = relation.lines();
         if lines.is_empty() {
             lines.push(from.span.line_start);
         }
@@ -221,7 +214,7 @@ impl ExLink {
             certain: relation.basis.is_certain(),
             why: relation.basis.as_str(),
             file: file_of(graph, relation),
-            lines: lines(&relation.sites),
+            lines: relation.lines(),
         }
     }
 }
@@ -238,13 +231,7 @@ impl ExPath {
 
 impl ExImpact {
     pub fn of(graph: &CodeGraph, touched: &[Symbol], impact: &Impact) -> Self {
-        let changed = || touched.iter().chain(impact.hits.iter().map(|hit| &hit.symbol));
-        let of_kind = |kind: DefinitionKind| -> Vec<ExSymbol> {
-            let mut found: Vec<&Symbol> = changed().filter(|symbol| symbol.kind == kind).collect();
-            found.sort_by_key(|symbol| symbol.id);
-            found.dedup_by_key(|symbol| symbol.id);
-            found.into_iter().map(ExSymbol::of).collect()
-        };
+        let of_kind = |kind| impact.of_kind(touched, kind).iter().map(ExSymbol::of).collect();
         ExImpact {
             touched: touched.iter().map(ExSymbol::of).collect(),
             hits: impact.hits.iter().map(|hit| ExHit::of(graph, hit, true)).collect(),
@@ -278,10 +265,5 @@ fn qualified(graph: &CodeGraph, id: SymbolId) -> String {
 
 /// The file that the sites of a relation are in.
 fn file_of(graph: &CodeGraph, relation: &Relation) -> String {
-    let at = if relation.kind == LinkKind::Dispatch { relation.to } else { relation.from };
-    graph.symbol(at).map(|symbol| symbol.file.to_string()).unwrap_or_default()
-}
-
-fn lines(sites: &[Span]) -> Vec<u32> {
-    sites.iter().map(|site| site.line_start).collect::<BTreeSet<_>>().into_iter().collect()
+    graph.symbol(relation.at()).map(|symbol| symbol.file.to_string()).unwrap_or_default()
 }

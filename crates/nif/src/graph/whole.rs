@@ -8,7 +8,6 @@ use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::rows::{ExDead, ExImpact, ExLink, ExPath, ExRank, ExSymbol};
-use super::{all_named, kinds_or, named, named_or_in};
 use crate::index::{IndexRef, tokens_of};
 use crate::job;
 use crate::lanes::Lane;
@@ -66,7 +65,7 @@ fn graph_impact<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let ids = named_or_in(graph, &path_or_symbol)?;
+            let ids = graph.ids_in_or_of(&path_or_symbol)?;
             let touched: Vec<Symbol> = ids.iter().filter_map(|id| graph.symbol(*id)).collect();
             Ok(ExImpact::of(graph, &touched, &graph.impact_of(&ids)))
         })
@@ -106,8 +105,8 @@ fn graph_paths<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let kinds = kinds_or(kinds, &LinkKind::is_call)?;
-            let (from, to) = (named(graph, &from)?, named(graph, &to)?);
+            let kinds = LinkKind::of_names(kinds.as_deref(), LinkKind::is_call)?;
+            let (from, to) = (graph.ids_of(&from)?, graph.ids_of(&to)?);
             let paths = graph.shortest_paths_among(&from, &to, &kinds, limit, reporter.cancel())?;
             Ok(paths.iter().map(|path| ExPath::of(graph, path)).collect::<Vec<_>>())
         })
@@ -127,8 +126,9 @@ fn graph_cycles<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let kinds = kinds_or(kinds, &|kind| CycleOptions::default().kinds.contains(&kind))?;
-            let phase = phase.map(|name| phase_of(&name)).transpose()?;
+            let kinds =
+                LinkKind::of_names(kinds.as_deref(), |kind| CycleOptions::default().kinds.contains(&kind))?;
+            let phase = phase.as_deref().map(Phase::of_name).transpose()?;
             let cycles = graph.module_cycles(&CycleOptions { kinds, phase }, reporter.cancel())?;
             let cycles = cycles.into_iter().map(|cycle| ExCycle {
                 modules: cycle.modules.iter().map(ToString::to_string).collect(),
@@ -148,13 +148,6 @@ fn graph_cycles<'a>(
     })
 }
 
-fn phase_of(name: &str) -> Result<Phase, Error> {
-    [Phase::CompileTime, Phase::RunTime]
-        .into_iter()
-        .find(|phase| phase.as_str() == name)
-        .ok_or_else(|| Error::invalid(format!("the phase is one of compile_time and run_time, not {name:?}")))
-}
-
 #[nif(schedule = "DirtyCpu")]
 fn graph_dead<'a>(
     env: Env<'a>,
@@ -168,7 +161,7 @@ fn graph_dead<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let roots = graph.expand(&all_named(graph, &keep)?);
+            let roots = graph.expand(&graph.ids_of_all(&keep)?);
             let dead = graph.dead(&DeadOptions { public, tests, roots }, reporter.cancel())?;
             Ok(dead.iter().map(ExDead::of).collect::<Vec<_>>())
         })
@@ -190,7 +183,9 @@ fn graph_communities<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let kinds = kinds_or(kinds, &|kind| CommunityOptions::default().kinds.contains(&kind))?;
+            let kinds = LinkKind::of_names(kinds.as_deref(), |kind| {
+                CommunityOptions::default().kinds.contains(&kind)
+            })?;
             let options = CommunityOptions { kinds, resolution, seed };
             if of == atoms::modules() {
                 let found = graph.module_communities(&options, reporter.cancel())?;
@@ -227,7 +222,7 @@ fn graph_rank<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let seeds = graph.expand(&all_named(graph, &seeds)?);
+            let seeds = graph.expand(&graph.ids_of_all(&seeds)?);
             let ranked = graph.rank(&seeds, reporter.cancel())?;
             Ok(ranked
                 .iter()
@@ -251,7 +246,7 @@ fn graph_neighbourhood<'a>(
         let index = index.current();
         pool::install(|| {
             let graph = index.graph();
-            let symbols = all_named(graph, &symbols)?;
+            let symbols = graph.ids_of_all(&symbols)?;
             let options = NeighbourhoodOptions {
                 budget: tokens,
                 count: &|text| tokens_of(text, model.as_deref()),
@@ -289,9 +284,7 @@ fn graph_edges<'a>(
     job::start(env, reference, Lane::Query, move |_| {
         let index = index.current();
         pool::install(|| {
-            let edges = index.graph().edges();
-            let edges = edges.filter(|edge| !edge.inlined && (guessed || edge.basis.is_certain()));
-            let edges = edges.map(|edge| {
+            let edges = index.graph().calls(guessed).map(|edge| {
                 let caller = edge.caller_fun.as_deref().map(str::to_owned);
                 let caller = (edge.caller_module.to_string(), caller, edge.caller_arity);
                 (caller, (edge.callee_module.to_string(), edge.callee_fun.to_string(), edge.callee_arity))

@@ -142,7 +142,7 @@ fn pack_options((tokens, order): (usize, String)) -> Result<PackOptions> {
 /// How many tokens a text is; without a tokenizer, an estimate.
 pub fn tokens_of(text: &str, model: Option<&ModelRef>) -> usize {
     match model {
-        Some(model) => model.count_tokens(text),
+        Some(model) => model.model().count(text),
         None => Estimate.count(text),
     }
 }

@@ -50,7 +50,7 @@ impl ExResult {
             symbol: hit.symbol.to_string(),
             kind: hit.kind.map(DefinitionKind::as_str),
             score: hit.score,
-            text: slice(index, hit),
+            text: index.text_at(hit).to_owned(),
             features: features
                 .map(|(feature, value, adds)| ExFeature {
                     name: feature.as_str(),
@@ -204,12 +204,8 @@ pub(super) fn query_for(
 ) -> Result<Query> {
     let mut query = query_of(text, wishes)?;
     query.history = history;
-    // An encoder whose vectors the index does not hold yet can tell nothing about it.
-    if let Some(encoder) = encoder
-        && query.mode != Mode::Lexical
-        && index.encoder() == Some(encoder.fingerprint())
-    {
-        query.vector = Some(encoder.embed_one(&query.text, &Cancel::new())?);
+    if let Some(encoder) = encoder {
+        index.encode(&mut query, encoder.encoder(), &Cancel::new())?;
     }
     Ok(query)
 }
@@ -249,10 +245,4 @@ pub(super) fn named<T: Copy>(
         })
     };
     names.iter().map(find).collect()
-}
-
-fn slice(index: &Index, hit: &Hit) -> String {
-    let text = index.text(&hit.file);
-    let part = text.and_then(|text| text.get(hit.span.start as usize..hit.span.end as usize));
-    part.unwrap_or_default().to_string()
 }

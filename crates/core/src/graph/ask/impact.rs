@@ -1,6 +1,6 @@
 //! What a change touches: of a file, of lines, of symbols.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::query::Way;
@@ -17,6 +17,16 @@ pub struct Impact {
     pub files: Vec<Arc<str>>,
     /// The tests among them, those of modules whose body depends on the change included, sorted by place.
     pub tests: Vec<Symbol>,
+}
+
+impl Impact {
+    /// What is of this kind among what changes and what that affects, sorted by place, each once.
+    pub fn of_kind(&self, changed: &[Symbol], kind: DefinitionKind) -> Vec<Symbol> {
+        let all = changed.iter().chain(self.hits.iter().map(|hit| &hit.symbol));
+        let found: BTreeMap<SymbolId, &Symbol> =
+            all.filter(|symbol| symbol.kind == kind).map(|symbol| (symbol.id, symbol)).collect();
+        found.into_values().cloned().collect()
+    }
 }
 
 impl CodeGraph {

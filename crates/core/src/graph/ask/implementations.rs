@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::graph::build::std_lib;
+use crate::graph::symbol::lines;
 use crate::graph::{CodeGraph, LinkKind, Reached, Symbol, SymbolId};
 use crate::source::Span;
 use crate::syntax::{Basis, DefinitionKind};
@@ -21,6 +22,13 @@ pub struct Implementation {
     pub sites: Vec<Span>,
     /// Why it is believed.
     pub basis: Basis,
+}
+
+impl Implementation {
+    /// The lines of its sites, sorted, each once.
+    pub fn lines(&self) -> Vec<u32> {
+        lines(&self.sites)
+    }
 }
 
 impl CodeGraph {

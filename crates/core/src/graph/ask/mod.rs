@@ -6,6 +6,7 @@ mod implementations;
 mod query;
 mod rank;
 mod references;
+mod selection;
 
 pub(in crate::graph) mod dense;
 
@@ -23,3 +24,4 @@ pub use impact::Impact;
 pub use implementations::Implementation;
 pub use neighbourhood::{Neighbourhood, NeighbourhoodOptions};
 pub use paths::SymbolPath;
+pub use selection::{Direction, GraphPart};

@@ -2,8 +2,11 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::order::canonical;
 use super::*;
-use crate::edit::tokens;
+use crate::Cancel;
+use crate::edit::{Edit, tokens};
+use crate::repair::Suspect;
 
 #[test]
 fn pages_make_up_the_whole_list() {

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::super::source::{arguments, field, parts};
+use crate::repair::mutate::source::{arguments, field, parts};
 
 /// What stands right of `::`, read.
 #[derive(Default)]

@@ -1,12 +1,12 @@
+//! The names that a file can use.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
 use tree_sitter::Node;
 
-use super::super::source::{Source, arguments, parts};
-use super::walk::{Outer, Walk};
-use super::{Flaw, What, flaws};
+use crate::repair::mutate::source::{Source, arguments, parts};
 use crate::syntax::{DefinitionKind, FileFacts, ReferenceKind};
 
 /// Functions and macros of Elixir's own modules, of any version since 1.14.
@@ -66,7 +66,7 @@ const GUARDS: [&str; 38] = [
 
 /// The names that a file can use.
 #[derive(Default)]
-pub(in crate::repair::mutate) struct Known<'t> {
+pub(super) struct Known<'t> {
     text: &'t str,
     /// Whether nothing is known of what the file imports.
     blind: bool,
@@ -80,23 +80,33 @@ pub(in crate::repair::mutate) struct Known<'t> {
     /// Structs and their fields.
     structs: BTreeMap<&'t str, BTreeSet<&'t str>>,
     imported: BTreeSet<(&'t str, usize)>,
-    /// Local calls of the project's other files that go to none of their own functions; of use if this file imports too.
-    elsewhere: BTreeSet<Flaw>,
     outer: Outer<'t>,
-    /// What the file shows as it is.
-    before: BTreeSet<Flaw>,
+}
+
+/// Names that are bound outside of functions.
+#[derive(Default)]
+pub(super) struct Outer<'t> {
+    pub all: BTreeSet<&'t str>,
+    /// Those that a statement of a module binds, so that the statements after it see them.
+    pub statements: BTreeSet<&'t str>,
 }
 
 impl<'t> Known<'t> {
-    pub fn new(
-        path: &str,
-        source: &Source<'t>,
-        root: Node<'t>,
-        donors: &[(&str, &Source<'t>, Node<'t>)],
-        facts: &[(&'t str, &'t FileFacts)],
-    ) -> Self {
+    /// What the definitions of a file alone let it use.
+    pub fn of_text(source: &Source<'t>) -> Self {
         let mut known = Known { text: source.text, ..Known::default() };
         known.add_local(source);
+        known
+    }
+
+    /// What a file of the project can use, and whether it brings in more that nobody can tell.
+    pub fn of_file(
+        path: &str,
+        source: &Source<'t>,
+        donors: &[(&str, &Source<'t>, Node<'t>)],
+        facts: &[(&'t str, &'t FileFacts)],
+    ) -> (Self, bool) {
+        let mut known = Known::of_text(source);
         for (other, facts) in facts {
             let read = donors.iter().find(|(donor, ..)| donor == other).map(|(_, donor, _)| *donor);
             known.add_facts(facts, read.or((*other == path).then_some(source)));
@@ -113,21 +123,12 @@ impl<'t> Known<'t> {
                 (None, None) => open = true,
             }
         }
-        if open {
-            for (_, donor, root) in donors {
-                let mut theirs = Known { text: donor.text, ..Known::default() };
-                theirs.add_local(donor);
-                let found = flaws(&theirs, donor.text, *root);
-                known.elsewhere.extend(found.into_iter().filter(|(what, _)| *what == What::Local));
-            }
-        }
-        (known.before, known.outer) = Walk::new(&known, source.text).run(root);
-        known
+        (known, open)
     }
 
-    /// Whether a flaw is one that the file had, or that the project shows to be none.
-    pub fn excuses(&self, flaw: &Flaw) -> bool {
-        self.before.contains(flaw) || self.elsewhere.contains(flaw)
+    /// From now on it is known what the file binds outside of functions.
+    pub fn binds_outside(&mut self, outer: Outer<'t>) {
+        self.outer = outer;
     }
 
     /// Whether a function or macro can be called by its name alone.

@@ -1,8 +1,8 @@
-use super::super::{Candidate, Request, candidates};
-use super::super::{parse, parser, source::Source};
 use super::*;
 use crate::Cancel;
-use crate::repair::Suspect;
+use crate::repair::mutate::source::Source;
+use crate::repair::mutate::{parse, parser};
+use crate::repair::{Candidate, Request, Suspect, candidates};
 use crate::source::File;
 use crate::syntax;
 
@@ -18,13 +18,13 @@ fn new_flaws(before: &str, after: &str) -> Vec<String> {
         .map(|(path, text)| (path, syntax::analyse(&File::new(path, text))));
     let facts: Vec<_> = facts.iter().map(|(path, facts)| (*path, facts)).collect();
     let donors = [("lib/b.ex", &sources[1], trees[1].root_node())];
-    let known = Known::new("lib/a.ex", &sources[0], trees[0].root_node(), &donors, &facts);
+    let flaws = FileFlaws::new("lib/a.ex", &sources[0], trees[0].root_node(), &donors, &facts);
     let tree = parse(&mut parser, after).unwrap();
     assert!(!tree.root_node().has_error(), "does not parse:\n{after}");
-    let found = flaws(&known, after, tree.root_node());
+    let found = flaws.of(after, tree.root_node());
     found
         .iter()
-        .filter(|flaw| !known.excuses(flaw))
+        .filter(|flaw| !flaws.excuses(flaw))
         .map(|(what, about)| format!("{what:?} {about}"))
         .collect()
 }

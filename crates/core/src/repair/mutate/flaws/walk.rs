@@ -1,10 +1,14 @@
+//! The walk over a text that finds its flaws.
+
 use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::super::source::{arguments, do_block, field, parts};
 use super::bits::Bits;
-use super::{Flaw, Known, What};
+use super::flaw::{Flaw, What};
+use super::known::{Known, Outer};
+use crate::repair::mutate::source::{arguments, do_block, field, parts};
+use crate::syntax::{Scopes, Variables};
 
 /// What is still to be looked at. Steps lie on a stack, so that deep code is no deep recursion.
 #[derive(Clone, Copy)]
@@ -23,7 +27,7 @@ enum Step<'t> {
     Leave,
     /// Before and after a function: nothing that is bound around it is seen in it.
     EnterFunction,
-    LeaveFunction(usize),
+    LeaveFunction,
     /// A part of a `quote`, of which only what is unquoted counts.
     Quoted(Node<'t>),
     EnterModule,
@@ -32,26 +36,15 @@ enum Step<'t> {
     LeaveCapture(Node<'t>),
 }
 
-/// Names that are bound outside of functions.
-#[derive(Default)]
-pub(super) struct Outer<'t> {
-    pub all: BTreeSet<&'t str>,
-    /// Those that a statement of a module binds, so that the statements after it see them.
-    pub statements: BTreeSet<&'t str>,
-}
-
 /// A walk in the order in which the compiler binds names.
 pub(super) struct Walk<'w, 't> {
     known: &'w Known<'w>,
     text: &'t str,
     flaws: BTreeSet<Flaw>,
     steps: Vec<Step<'t>>,
-    bound: Vec<&'t str>,
-    /// Names before are not seen: they belong to the code around a function.
-    floor: usize,
-    scopes: Vec<usize>,
-    /// How many functions are around.
-    functions: usize,
+    scopes: Scopes<'t>,
+    /// What is bound around each function that is open, outermost first: it is not seen in the function.
+    around: Vec<Variables<'t>>,
     /// How many modules are around.
     modules: usize,
     outer: Outer<'t>,
@@ -66,10 +59,8 @@ impl<'w, 't> Walk<'w, 't> {
             text,
             flaws: BTreeSet::new(),
             steps: Vec::new(),
-            bound: Vec::new(),
-            floor: 0,
-            scopes: Vec::new(),
-            functions: 0,
+            scopes: Scopes::default(),
+            around: Vec::new(),
             modules: 0,
             outer: Outer::default(),
             captures: Vec::new(),
@@ -85,25 +76,18 @@ impl<'w, 't> Walk<'w, 't> {
                 Step::Piped(node) => self.code(node, true),
                 Step::Guard(node) => self.guard(node),
                 Step::Match(node) => {
-                    let start = self.bound.len();
+                    let start = self.scopes.bound_so_far();
                     self.steps.push(Step::Pattern(node, start));
                 }
                 Step::Pattern(node, start) => self.pattern(node, start),
                 Step::Stab(node, matches) => self.stab(node, matches),
-                Step::Enter => self.scopes.push(self.bound.len()),
-                Step::Leave => {
-                    let length = self.scopes.pop().unwrap_or(0);
-                    self.bound.truncate(length);
-                }
+                Step::Enter => self.scopes.enter(root.end_byte()),
+                Step::Leave => self.scopes.leave(),
                 Step::EnterFunction => {
-                    self.floor = self.bound.len();
-                    self.functions += 1;
+                    let around = self.scopes.isolate();
+                    self.around.push(around);
                 }
-                Step::LeaveFunction(floor) => {
-                    self.functions -= 1;
-                    self.bound.truncate(self.floor);
-                    self.floor = floor;
-                }
+                Step::LeaveFunction => self.scopes.restore(self.around.pop().unwrap_or_default()),
                 Step::Quoted(node) => match self.target(node) {
                     "unquote" | "unquote_splicing" => self.steps.extend(arguments(node).map(Step::Code)),
                     _ => self.all(node, Step::Quoted),
@@ -151,15 +135,11 @@ impl<'w, 't> Walk<'w, 't> {
         self.steps.extend(steps.into_iter().rev());
     }
 
-    fn is_bound(&self, name: &str) -> bool {
-        self.bound[self.floor..].contains(&name)
-    }
-
     /// A name that is read.
     fn read(&mut self, name: &'t str) {
         let special = name.starts_with("__") || name == "...";
-        let outer = self.functions == 0 && self.known.is_outer_statement(name);
-        if !special && !outer && !self.is_bound(name) && !self.known.is_local(name, 0) {
+        let outer = self.around.is_empty() && self.known.is_outer_statement(name);
+        if !special && !outer && !self.scopes.is_bound(name) && !self.known.is_local(name, 0) {
             self.flaw(What::Unbound, name);
         }
     }
@@ -169,12 +149,13 @@ impl<'w, 't> Walk<'w, 't> {
         if self.known.quotes() {
             return;
         }
-        if self.functions == 0 {
+        if self.around.is_empty() {
             self.flaw(What::Local, "unquote/1");
         }
         for name in given.map_or(Vec::new(), parts).into_iter().filter(|part| part.kind() == "identifier") {
             let name = self.of(name);
-            if !self.bound[..self.floor].contains(&name) && !self.known.is_outer(name) {
+            let is_around = self.around.iter().any(|variables| variables.is_bound(name));
+            if !is_around && !self.known.is_outer(name) {
                 self.flaw(What::Unbound, name);
             }
         }
@@ -480,9 +461,8 @@ impl<'w, 't> Walk<'w, 't> {
         let is_guard = target.starts_with("defguard");
         steps.extend(guard.map(Step::Guard));
         steps.extend(values.map(|value| if is_guard { Step::Guard(value) } else { Step::Code(value) }));
-        let floor = self.floor;
         let block = do_block(node);
-        self.steps.push(Step::LeaveFunction(floor));
+        self.steps.push(Step::LeaveFunction);
         self.block(block, true);
         self.then(steps);
         true
@@ -494,7 +474,7 @@ impl<'w, 't> Walk<'w, 't> {
         if let Some((last, before)) = values.split_last()
             && let Some((left, right)) = self.sides(*last).filter(|_| self.operator(*last) == "<-")
         {
-            let start = self.bound.len();
+            let start = self.scopes.bound_so_far();
             let mut steps = vec![Step::Code(right)];
             steps.extend(before.iter().chain([&left]).map(|part| Step::Pattern(*part, start)));
             self.then(steps);
@@ -599,10 +579,10 @@ impl<'w, 't> Walk<'w, 't> {
                 "_" | "..." => {}
                 name if name.starts_with("__") && name.ends_with("__") => {}
                 name => {
-                    self.bound.push(name);
-                    if self.functions == 0 {
+                    self.scopes.bind(name);
+                    if self.around.is_empty() {
                         self.outer.all.insert(name);
-                        if self.scopes.len() == self.modules {
+                        if self.scopes.depth() == self.modules {
                             self.outer.statements.insert(name);
                         }
                     }
@@ -613,7 +593,7 @@ impl<'w, 't> Walk<'w, 't> {
                 match self.operator(node) {
                     "^" if operand.kind() == "identifier" => {
                         let name = self.of(operand);
-                        if !self.bound[self.floor.min(start)..start].contains(&name) {
+                        if !self.scopes.was_bound(name, start) {
                             self.flaw(What::Pin, name);
                         }
                     }
@@ -659,7 +639,7 @@ impl<'w, 't> Walk<'w, 't> {
         match self.operator(node) {
             "when" => self.then([Step::Pattern(left, start), Step::Guard(right)]),
             // A default sees no other argument.
-            "\\\\" if right.kind() == "identifier" && self.functions > 0 => {
+            "\\\\" if right.kind() == "identifier" && !self.around.is_empty() => {
                 let name = self.of(right);
                 if !self.known.is_local(name, 0) {
                     self.flaw(What::Unbound, name);

@@ -1,6 +1,7 @@
 //! Calls: which function, on which module, with which arguments.
 
-use super::{Context, Sink, is_value};
+use super::draft::{Context, Sink};
+use super::place::{enclosed, is_value};
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::class::Class;
 use crate::repair::mutate::flaws::is_called;
@@ -224,7 +225,7 @@ pub fn arguments_of(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_
     }
     if let ("div" | "rem", [a, b]) = (target, &values[..]) {
         let divided = format!("{} / {}", source.text(*a), source.text(*b));
-        sink.replace(Division, 0.8, node, super::enclosed(context, place, &divided));
+        sink.replace(Division, 0.8, node, enclosed(context, place, &divided));
     }
     if values.len() > 1 {
         for pair in values.windows(2) {
@@ -240,7 +241,7 @@ pub fn arguments_of(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_
         for (rank, value) in positional.iter().enumerate() {
             let kind = if CONVERSIONS.contains(&target) { Conversion } else { UnwrapCall };
             let weight = if positional.len() == 1 { 1.0 } else { 0.5 / (1.0 + rank as f64) };
-            sink.replace(kind, weight, node, super::enclosed(context, place, source.text(*value)));
+            sink.replace(kind, weight, node, enclosed(context, place, source.text(*value)));
         }
     }
 }
@@ -320,7 +321,7 @@ pub fn wrapping(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
                 DefaultValue,
                 0.5 * weight,
                 node,
-                super::enclosed(context, place, &format!("{text} || {default}")),
+                enclosed(context, place, &format!("{text} || {default}")),
             );
         }
         if node.kind() != "identifier" || ends {
@@ -329,7 +330,7 @@ pub fn wrapping(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
                     DefaultValue,
                     0.3 * weight,
                     node,
-                    super::enclosed(context, place, &format!("{text} || {default}")),
+                    enclosed(context, place, &format!("{text} || {default}")),
                 );
             }
             for default in ["[]", "%{}", "0", "\"\"", "nil", "1", "false"] {
@@ -337,7 +338,7 @@ pub fn wrapping(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
                     DefaultValue,
                     0.2,
                     node,
-                    super::enclosed(context, place, &format!("{text} || {default}")),
+                    enclosed(context, place, &format!("{text} || {default}")),
                 );
             }
         }

@@ -2,7 +2,8 @@
 
 use tree_sitter::Node;
 
-use super::{Context, Sink, swapped_text};
+use super::draft::{Context, Sink};
+use super::place::swapped_text;
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::source::{Clause, Place, arguments, do_block, field, parts};
 

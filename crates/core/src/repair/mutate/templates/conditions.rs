@@ -2,7 +2,8 @@
 
 use tree_sitter::Node;
 
-use super::{Context, Sink, enclosed, is_value};
+use super::draft::{Context, Sink};
+use super::place::{enclosed, is_value, swapped_text};
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::class::Class;
 use crate::repair::mutate::source::{Place, Zone, arguments, do_block, field, parts};
@@ -57,7 +58,7 @@ fn swap_branches(context: &Context<'_>, node: Node<'_>, sink: &mut Sink<'_>) {
     {
         let values: Vec<_> = parts(pairs).into_iter().filter_map(|pair| field(pair, "value")).collect();
         if let [first, second] = values[..] {
-            let new = super::swapped_text(source, first, second);
+            let new = swapped_text(source, first, second);
             sink.edit(SwapBranches, 1.0, first.start_byte(), second.end_byte(), new);
         }
     }

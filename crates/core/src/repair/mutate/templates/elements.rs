@@ -1,6 +1,7 @@
 //! Elements of tuples, lists, maps, binaries and keyword lists.
 
-use super::{Context, Sink, swapped_text};
+use super::draft::{Context, Sink};
+use super::place::swapped_text;
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::source::{Place, Zone, field, parts};
 

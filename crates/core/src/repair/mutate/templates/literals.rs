@@ -1,6 +1,7 @@
 //! Numbers, strings, atoms, sigils.
 
-use super::{Context, Sink};
+use super::draft::{Context, Sink};
+use super::place::enclosed;
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::class::Class;
 use crate::repair::mutate::source::{Place, Zone};
@@ -23,15 +24,12 @@ pub fn numbers(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
                 for (other, weight) in around {
                     match u128::try_from(other) {
                         Ok(other) => sink.replace(Integer, weight, node, other.to_string()),
-                        Err(_) => sink.replace(
-                            Integer,
-                            weight,
-                            node,
-                            super::enclosed(context, place, &other.to_string()),
-                        ),
+                        Err(_) => {
+                            sink.replace(Integer, weight, node, enclosed(context, place, &other.to_string()))
+                        }
                     }
                 }
-                sink.replace(Integer, 0.3, node, super::enclosed(context, place, &format!("-{text}")));
+                sink.replace(Integer, 0.3, node, enclosed(context, place, &format!("-{text}")));
                 for (other, weight) in [
                     (2, 0.3),
                     (value.saturating_mul(10), 0.3),

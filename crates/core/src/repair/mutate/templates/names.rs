@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Sink, enclosed};
+use super::draft::{Context, Sink};
+use super::place::enclosed;
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::class::Class;
 use crate::repair::mutate::source::{Place, Zone, attribute};

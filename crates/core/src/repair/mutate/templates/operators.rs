@@ -1,6 +1,7 @@
 //! Operators and their operands.
 
-use super::{Context, Sink, enclosed};
+use super::draft::{Context, Sink};
+use super::place::enclosed;
 use crate::repair::mutate::Kind::{self, *};
 use crate::repair::mutate::source::{Place, Zone, field, field_range};
 

@@ -1,6 +1,7 @@
 //! Steps of pipes.
 
-use super::{Context, Sink, is_value};
+use super::draft::{Context, Sink};
+use super::place::{is_value, swapped_text};
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::class::Class;
 use crate::repair::mutate::source::Place;
@@ -34,7 +35,7 @@ pub fn steps(context: &Context<'_>, place: &Place<'_>, sink: &mut Sink<'_>) {
     {
         sink.edit(PipeRemove, 1.0, left.end_byte(), right.end_byte(), "");
         if let Some(before) = left.child_by_field_name("right").filter(|_| source.operator(left) == "|>") {
-            let new = super::swapped_text(source, before, right);
+            let new = swapped_text(source, before, right);
             sink.edit(PipeRemove, 0.4, before.start_byte(), right.end_byte(), new);
         }
     }

@@ -1,6 +1,7 @@
 //! Statements of a body: deleted and moved.
 
-use super::{Context, Sink, swapped_text};
+use super::draft::{Context, Sink};
+use super::place::swapped_text;
 use crate::repair::mutate::Kind::*;
 use crate::repair::mutate::source::{Place, field, parts};
 
