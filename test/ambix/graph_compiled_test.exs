@@ -46,7 +46,6 @@ defmodule Ambix.GraphCompiledTest do
       def differ(list), do: Enum.reduce(list, 0, &!=/2)
       def first(lists), do: Enum.map(lists, &elem(&1, 0))
       def keys(maps), do: Enum.map(maps, &Map.keys/1)
-      def texts(list), do: Enum.map(list, &Integer.to_string/1)
     end
     """
 
@@ -71,8 +70,7 @@ defmodule Ambix.GraphCompiledTest do
              {"lengths", "Kernel.length/1"},
              {"minus", "Paint.Sums.-/2"},
              {"plus", "Kernel.+/2"},
-             {"short", "Kernel.+/2"},
-             {"texts", "Integer.to_string/1"}
+             {"short", "Kernel.+/2"}
            ]
 
     assert {:ok, %{stale: 0}} = Index.observe(index)
