@@ -155,7 +155,7 @@ mod tests {
         let index = Index::build(root.path(), &BuildOptions::default(), &mut |_| {}, &cancel).unwrap();
         let index =
             embedded(&index).with_encoder(Arc::new(StaticEncoder::shipped().unwrap()), &cancel).unwrap();
-        assert_eq!(index.encoder(), Some(crate::retrieval::Embedder::fingerprint(&HashEmbedder(1))));
+        assert_eq!(index.encoder(), Some(Embedder::fingerprint(&HashEmbedder(1))));
         let own = index.without_vectors().embedded(&cancel).unwrap();
         let (foreign, own) = (index.memory().total(), own.memory().total());
         // The made-up vectors are smaller than those of the resident encoder, so that dropping them helps only where the ceiling

@@ -5,11 +5,8 @@ use std::thread;
 
 use parking_lot::Mutex;
 
+use super::block::Block;
 use super::cells::Cells;
-use super::rows::Vectors;
-
-/// Of fewer rows no cells are made: they would save no more than two milliseconds of a search. Measured by `--bin neighbours`.
-const CELLS_FROM: usize = 1_000_000;
 
 /// New cells are made once more than one row of so many is in none.
 const LOOSE: usize = 16;
@@ -45,48 +42,51 @@ impl CellCache {
         state.planned = None;
         state.cells = cells.map(Arc::new).or_else(|| state.cells.take());
     }
-}
 
-impl Vectors {
-    /// Begins to make cells on a thread of their own, if there are many rows, too many of them are in no cell, and there is
-    /// `room` for so many bytes. Searches do without until they are made. The thread ends early when the last version
-    /// that shares them is dropped.
-    pub(crate) fn begin_cells(&self, room: impl Fn(usize) -> bool) {
-        self.begin_cells_from(CELLS_FROM, room);
-    }
-
-    pub(super) fn begin_cells_from(&self, from: usize, room: impl Fn(usize) -> bool) {
-        let rows = self.rows();
-        let planned = rows * (self.dimensions().div_ceil(8) + BYTES_BESIDE_SIGNS);
-        if rows < from || self.blocks().len() < 2 || !self.wants_cells() || !room(planned) {
+    /// Begins to make cells of these blocks on a thread of their own, if too many rows are in none, none are being made, and
+    /// there is `room` for so many bytes. Searches do without until they are made. The thread ends early when the last
+    /// version that shares them is dropped.
+    pub(super) fn begin(
+        self: &Arc<CellCache>,
+        blocks: &[Arc<Block>],
+        starts: &[u32],
+        room: impl Fn(usize) -> bool,
+    ) {
+        let (rows, Some(last)) = (rows(blocks), blocks.last()) else { return };
+        let planned = rows * (last.dimensions().div_ceil(8) + BYTES_BESIDE_SIGNS);
+        // A single block may still grow.
+        if blocks.len() < 2 || !self.are_wanted(blocks) || !room(planned) {
             return;
         }
-        // The other one holds no part of what keeps the thread at work.
-        let (cache, vectors) = (Arc::downgrade(self.cell_cache()), self.without_cells());
-        if self.cell_cache().0.lock().planned.replace(planned).is_some() {
+        if self.0.lock().planned.replace(planned).is_some() {
             return;
         }
+        let (cache, blocks, starts) = (Arc::downgrade(self), blocks.to_vec(), starts.to_vec());
         let work = move || {
-            let cells = Cells::new(&vectors, || cache.strong_count() == 0);
+            let cells = Cells::new(&blocks, &starts, || cache.strong_count() == 0);
             if let Some(cache) = cache.upgrade() {
                 cache.made(cells);
             }
         };
         if thread::Builder::new().name("ambix-cells".into()).spawn(work).is_err() {
-            self.cell_cache().made(None);
+            self.made(None);
         }
     }
 
-    /// Makes cells now, if there are enough rows for any.
-    pub(crate) fn make_cells(&self) {
-        self.cell_cache().made(Cells::new(self, || false));
+    /// Makes cells of these blocks now, if there are enough rows for any.
+    pub(super) fn make(&self, blocks: &[Arc<Block>], starts: &[u32]) {
+        self.made(Cells::new(blocks, starts, || false));
     }
 
     /// Whether many rows are in no cell and none are being made.
-    fn wants_cells(&self) -> bool {
-        let state = self.cell_cache().0.lock();
-        let are_loose =
-            |cells: &Arc<Cells>| self.rows().saturating_sub(cells.rows_of(self)) * LOOSE > self.rows();
+    fn are_wanted(&self, blocks: &[Arc<Block>]) -> bool {
+        let state = self.0.lock();
+        let rows = rows(blocks);
+        let are_loose = |cells: &Arc<Cells>| (rows - cells.rows_of(blocks)) * LOOSE > rows;
         state.planned.is_none() && state.cells.as_ref().is_none_or(are_loose)
     }
+}
+
+fn rows(blocks: &[Arc<Block>]) -> usize {
+    blocks.iter().map(|block| block.keys().len()).sum()
 }

@@ -10,10 +10,9 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::block::{Block, Rows, rounded};
+use super::estimates::Estimates;
 use super::kernels::GROUP;
-use super::nearest::{Estimates, nth_best};
 use super::probe::Probe;
-use super::rows::Vectors;
 use super::signs::Signs;
 use crate::source::ContentHash;
 
@@ -47,21 +46,22 @@ pub(super) struct Cell {
 }
 
 impl Cells {
-    /// The rows of all blocks but the last, which may still grow; `None` if `is_over` before they are made, or there are none.
-    pub(super) fn new(vectors: &Vectors, is_over: impl Fn() -> bool) -> Option<Cells> {
-        let (_, whole) = vectors.blocks().split_last()?;
+    /// The rows of all `blocks` but the last, which may still grow; `starts` are the numbers of their first rows. `None` if
+    /// `is_over` before they are made, or there are none.
+    pub(super) fn new(blocks: &[Arc<Block>], starts: &[u32], is_over: impl Fn() -> bool) -> Option<Cells> {
+        let (last, whole) = blocks.split_last()?;
+        let dimensions = last.dimensions();
         let rows: usize = whole.iter().map(|block| block.keys().len()).sum();
         let count = ((rows as f64).sqrt() * CELLS_PER_ROOT) as usize;
         if count == 0 {
             return None;
         }
-        let centres = centres(vectors.dimensions(), whole, count, &is_over)?;
+        let centres = centres(dimensions, whole, count, &is_over)?;
         let mut members = vec![(Vec::new(), 0.0); centres.keys().len()];
-        for at in 0..whole.len() {
+        for (block, start) in whole.iter().zip(starts) {
             if is_over() {
                 return None;
             }
-            let (block, start) = vectors.block(at);
             for row in 0..block.keys().len() {
                 let near = nearest_centre(&centres, &direction(block, row));
                 let (rows, sum) = &mut members[near.at];
@@ -70,11 +70,11 @@ impl Cells {
             }
         }
         let cell = |(rows, sum): (Vec<u32>, f32)| {
-            let mut signs = Signs::new(vectors.dimensions());
+            let mut signs = Signs::new(dimensions);
             for group in rows.chunks(GROUP) {
                 let lines = group.iter().map(|row| {
-                    let (block, at) = vectors.locate(*row);
-                    block.row(at)
+                    let at = starts.partition_point(|start| start <= row) - 1;
+                    whole[at].row((row - starts[at]) as usize)
                 });
                 signs.push(lines, |_| ());
             }
@@ -83,9 +83,9 @@ impl Cells {
         Some(Cells { blocks: whole.to_vec(), centres, cells: members.into_iter().map(cell).collect() })
     }
 
-    /// How many of the first blocks of `vectors` are those whose rows are in cells.
-    pub(super) fn shared(&self, vectors: &Vectors) -> usize {
-        let pairs = self.blocks.iter().zip(vectors.blocks());
+    /// How many of the first of `blocks` are those whose rows are in cells.
+    pub(super) fn shared(&self, blocks: &[Arc<Block>]) -> usize {
+        let pairs = self.blocks.iter().zip(blocks);
         pairs.take_while(|(own, other)| Arc::ptr_eq(own, other)).count()
     }
 
@@ -94,9 +94,9 @@ impl Cells {
         shared == self.blocks.len()
     }
 
-    /// How many rows of `vectors` are in cells.
-    pub(super) fn rows_of(&self, vectors: &Vectors) -> usize {
-        self.blocks[..self.shared(vectors)].iter().map(|block| block.keys().len()).sum()
+    /// How many rows of `blocks` are in cells.
+    pub(super) fn rows_of(&self, blocks: &[Arc<Block>]) -> usize {
+        blocks[..self.shared(blocks)].iter().map(|block| block.keys().len()).sum()
     }
 
     /// All cells, that of the nearest centre first.
@@ -198,8 +198,9 @@ fn nearest_centre(centres: &Block, turned: &[f32]) -> Near {
         let mask = u32::MAX >> (GROUP - GROUP.min(rows - first));
         estimates.add(&probe, centres.signs(), group, mask, |row| (first + row) as u32);
     }
-    let needed = nth_best(estimates.low().to_vec(), 1);
-    let may_be = estimates.high().iter().filter(|(_, high)| *high >= needed);
-    let near = may_be.map(|(at, _)| Near { score: score(centres, *at as usize, &probe), at: *at as usize });
+    let near = estimates.promising().into_iter().map(|(row, _)| {
+        let at = row as usize;
+        Near { score: score(centres, at, &probe), at }
+    });
     near.max().unwrap_or(Near { score: 0.0, at: 0 })
 }

@@ -107,7 +107,7 @@ fn what_is_in_cells_is_found_in_them() {
     let vectors = vectors(&rows, 0..3000, 1000);
     vectors.make_cells();
     let cells = vectors.cell_cache().cells().unwrap();
-    assert_eq!(cells.rows_of(&vectors), 2000);
+    assert_eq!(cells.rows_of(vectors.blocks()), 2000);
     let probe = Probe::new(&rows[0]).unwrap();
     let mut all: Vec<u32> = cells.by_nearness(&probe).flat_map(|cell| cell.rows.clone()).collect();
     assert!(all[..100].contains(&0));
@@ -117,7 +117,8 @@ fn what_is_in_cells_is_found_in_them() {
         start..start + block.keys().len() as u32
     });
     assert!(all.into_iter().eq(whole));
-    assert!(Cells::new(&vectors, || true).is_none());
+    let starts: Vec<u32> = (0..3).map(|at| vectors.block(at).1).collect();
+    assert!(Cells::new(vectors.blocks(), &starts, || true).is_none());
 }
 
 /// A filter that leaves few, however far from the question, has all of them looked at.

@@ -28,6 +28,7 @@ mod cell_cache;
 mod cells;
 mod rows;
 
+mod estimates;
 mod kernels;
 mod nearest;
 mod probe;

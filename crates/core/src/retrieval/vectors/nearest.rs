@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::block::Block;
 use super::cells::Cells;
-use super::kernels::{GROUP, Scale, Sums};
+use super::estimates::{Estimates, nth_best, rows};
+use super::kernels::GROUP;
 use super::probe::Probe;
 use super::rows::{Placed, Vectors};
-use super::signs::Signs;
 
 /// How vectors are searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,10 +29,6 @@ const ESTIMATE_FROM: usize = 2048;
 
 /// Fewer vectors than this are not worth other threads, which have to be woken first.
 const PARALLEL_FROM: usize = 250_000;
-
-/// By how many standard deviations an estimate may be wrong before a vector is missed. Those that just belong to the best are
-/// estimated lower one time in 44, better ones less often. Measured by `--bin vectors`.
-const CAUTION: f32 = 2.0;
 
 /// So many times the rows that are wanted are scored before it is known what the others have to reach.
 const PROMISING: usize = 2;
@@ -165,8 +161,11 @@ impl Nearest<'_> {
 
     /// The best of those that may be among them by their estimates.
     fn promising(&self, probe: &Probe, count: usize, estimates: Estimates) -> Vec<Found> {
-        let needed = estimates.needed();
-        let rows: Vec<(u32, f32)> = estimates.high.into_iter().filter(|(_, high)| *high >= needed).collect();
+        let mut rows = estimates.promising();
+        // In the order in memory, which that of cells is not.
+        if !rows.is_sorted_by_key(|(row, _)| *row) {
+            rows.sort_unstable_by_key(|(row, _)| *row);
+        }
         // The most promising first, to know what the others have to reach.
         let promising =
             nth_best(rows.iter().map(|(_, high)| *high).collect(), count.saturating_mul(PROMISING));
@@ -202,7 +201,7 @@ impl Nearest<'_> {
     /// Likewise, but only of rows in the cells that are nearest, and of those that are in none.
     fn in_cells(&self, cells: &Cells, probe: &Probe, count: usize, wanted: usize) -> Vec<Found> {
         let mut estimates = Estimates::new(count);
-        let shared = cells.shared(self.vectors);
+        let shared = cells.shared(self.vectors.blocks());
         // Cells may have rows of another version, beyond what this one shares with it.
         let end = shared.checked_sub(1).map_or(0, |last| {
             let (block, start, _) = self.block(last);
@@ -233,105 +232,7 @@ impl Nearest<'_> {
         for at in shared..self.vectors.blocks().len() {
             self.estimate(probe, at, &mut estimates);
         }
-        // In the order in memory.
-        estimates.high.sort_unstable_by_key(|(row, _)| *row);
         self.promising(probe, count, estimates)
-    }
-}
-
-/// The rows of a group that its mask names.
-fn rows(group: usize, mask: u32) -> impl Iterator<Item = usize> {
-    let mut left = mask;
-    std::iter::from_fn(move || {
-        let row = (left != 0).then(|| left.trailing_zeros() as usize)?;
-        left &= left - 1;
-        Some(group * GROUP + row)
-    })
-}
-
-/// The value of which so many are as good; less than all, if there are fewer.
-pub(super) fn nth_best(mut values: Vec<f32>, count: usize) -> f32 {
-    match count.checked_sub(1).filter(|at| *at < values.len()) {
-        Some(at) => *values.select_nth_unstable_by(at, |a, b| b.total_cmp(a)).1,
-        None => f32::NEG_INFINITY,
-    }
-}
-
-/// What is known of rows before they are scored.
-pub(super) struct Estimates {
-    count: usize,
-    /// The rows whose scores may be that high, but for those that cannot be among the best.
-    high: Vec<(u32, f32)>,
-    /// What the scores of the best are at least, and of some more.
-    low: Vec<f32>,
-    /// What may not be as high as this is not among the best.
-    least: f32,
-}
-
-impl Estimates {
-    pub(super) fn new(count: usize) -> Estimates {
-        Estimates { count, high: Vec::new(), low: Vec::new(), least: f32::NEG_INFINITY }
-    }
-
-    /// Adds those rows of a group that `mask` names; `number` tells the number of each.
-    #[inline]
-    pub(super) fn add(
-        &mut self,
-        probe: &Probe,
-        signs: &Signs,
-        group: usize,
-        mask: u32,
-        number: impl Fn(usize) -> u32,
-    ) {
-        let scale = Scale { step: probe.step, least: probe.least, caution: CAUTION };
-        let sums = probe.level.sums(&probe.tables, signs.codes(group));
-        let (factors, errors) = (signs.factors(group), signs.errors(group));
-        let (high, may_be) = probe.level.highest(&Sums { sums: &sums, factors, errors }, &scale, self.least);
-        for row in rows(0, mask & may_be) {
-            self.push(number(row), high[row], high[row] - 2.0 * CAUTION * errors[row]);
-        }
-    }
-
-    /// The rows that may be among the best, and how high their scores may be.
-    pub(super) fn high(&self) -> &[(u32, f32)] {
-        &self.high
-    }
-
-    /// What the best reach at least.
-    pub(super) fn low(&self) -> &[f32] {
-        &self.low
-    }
-
-    /// Adds a row whose score is at least `low` and at most `high`.
-    #[inline]
-    fn push(&mut self, row: u32, high: f32, low: f32) {
-        self.high.push((row, high));
-        if low >= self.least {
-            self.low.push(low);
-            if self.low.len() > self.count.saturating_mul(2).max(64) {
-                self.trim();
-            }
-        }
-    }
-
-    fn trim(&mut self) {
-        if self.low.len() > self.count {
-            self.low.select_nth_unstable_by(self.count - 1, |a, b| b.total_cmp(a));
-            self.low.truncate(self.count);
-            self.least = self.low[self.count - 1];
-        }
-    }
-
-    fn and(mut self, other: Estimates) -> Estimates {
-        self.high.extend(other.high);
-        self.low.extend(other.low);
-        self.trim();
-        self
-    }
-
-    /// What the best reach for sure.
-    fn needed(&self) -> f32 {
-        nth_best(self.low.clone(), self.count)
     }
 }
 
