@@ -67,7 +67,7 @@ proptest! {
                     living.extend(next..next + count);
                     next += count;
                 }
-                Step::Remove(of) => living = living.into_iter().filter(|number| number % of != 1).collect(),
+                Step::Remove(of) => living.retain(|number| number % of != 1),
                 Step::Sweep => {
                     let used: BTreeSet<ContentHash> = living.iter().map(|number| key(*number)).collect();
                     now = now.swept(|key| used.contains(key));
