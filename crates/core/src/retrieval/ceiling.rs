@@ -17,7 +17,7 @@ pub struct Memory {
     pub words: u64,
     /// The tables that names are looked up in.
     pub names: u64,
-    /// Vectors.
+    /// Vectors, and the cells that many of them are put into.
     pub vectors: u64,
     /// The sets of trigrams, as far as they were needed.
     pub trigrams: u64,
@@ -46,7 +46,8 @@ impl Index {
 
     /// This index, which from now on takes no more than so many bytes of memory; `None` takes the ceiling away.
     ///
-    /// Sets of trigrams are not made where they would lead over it: [`Index::grep`] then reads more texts. An encoder's vectors are
+    /// Sets of trigrams are not made where they would lead over it: [`Index::grep`] then reads more texts. Nor are cells of
+    /// vectors: a search then scans all of them. An encoder's vectors are
     /// dropped for those of the resident one. What still does not fit is an error, here and wherever the index would grow.
     ///
     /// # Errors
@@ -63,6 +64,10 @@ impl Index {
         let memory = self.memory();
         if memory.total() <= most {
             return Ok(self);
+        }
+        let scanned = self.with_other_vectors(self.vectors().without_cells());
+        if scanned.memory().total() <= most {
+            return Ok(scanned);
         }
         // Vectors that no chunk has any more stay until they are many, and may be what is too much.
         let used: HashSet<&ContentHash> = self.chunk_table().keys().iter().collect();
@@ -83,10 +88,15 @@ impl Index {
         self.with_other_vectors(Vectors::default())
     }
 
+    /// Whether it may take so many bytes more.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        self.max_memory.is_none_or(|most| self.memory().total() + bytes <= most)
+    }
+
     /// Whether there is room for sets of trigrams, each of which takes a quarter of its text at most.
     pub(super) fn has_room_for_trigrams(&self) -> bool {
-        let texts = || self.files().map(|file| file.text.len() as u64 / 4).sum::<u64>();
-        self.max_memory.is_none_or(|most| self.memory().total() + texts() <= most)
+        self.max_memory.is_none()
+            || self.has_room_for(self.files().map(|file| file.text.len() as u64 / 4).sum())
     }
 }
 
@@ -96,7 +106,7 @@ mod tests {
     use crate::ErrorKind;
     use crate::project::BuildOptions;
     use crate::retrieval::testing::{HashEmbedder, embedded, project};
-    use crate::retrieval::{Grep, Query, StaticEncoder};
+    use crate::retrieval::{Batch, Embedder, Grep, Query, StaticEncoder};
     use std::sync::Arc;
 
     #[test]
@@ -145,7 +155,7 @@ mod tests {
         let index = Index::build(root.path(), &BuildOptions::default(), &mut |_| {}, &cancel).unwrap();
         let index =
             embedded(&index).with_encoder(Arc::new(StaticEncoder::shipped().unwrap()), &cancel).unwrap();
-        assert_eq!(index.encoder(), Some(crate::retrieval::Embedder::fingerprint(&HashEmbedder(1))));
+        assert_eq!(index.encoder(), Some(Embedder::fingerprint(&HashEmbedder(1))));
         let own = index.without_vectors().embedded(&cancel).unwrap();
         let (foreign, own) = (index.memory().total(), own.memory().total());
         // The made-up vectors are smaller than those of the resident encoder, so that dropping them helps only where the ceiling
@@ -154,5 +164,24 @@ mod tests {
         assert!(index.with_ceiling(Some(foreign), &cancel).unwrap().encoder() == index.encoder());
         assert_eq!(index.with_ceiling(Some(foreign - 1), &cancel).unwrap_err().kind(), ErrorKind::Limit);
         assert!(index.search(&Query::new("cart"), &cancel).is_ok());
+    }
+
+    #[test]
+    fn cells_go_before_any_vector() {
+        let root = project();
+        let cancel = Cancel::new();
+        let index = Index::build(root.path(), &BuildOptions::default(), &mut |_| {}, &cancel).unwrap();
+        let texts: Vec<String> = (0..3000).map(|number| number.to_string()).collect();
+        let keys: Vec<_> = texts.iter().map(|text| ContentHash::of(text.as_bytes())).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let encoder = HashEmbedder(1);
+        let rows = encoder.embed(&texts, &cancel).unwrap();
+        let index = index.with_vectors(Batch::new(encoder.fingerprint(), &keys, &rows).unwrap()).unwrap();
+        let scanned = index.memory();
+        index.vectors().make_cells();
+        assert!(index.memory().vectors > scanned.vectors);
+        let tight = index.with_ceiling(Some(scanned.total()), &cancel).unwrap();
+        assert_eq!((tight.memory(), tight.vectors().rows()), (scanned, 3000));
+        assert!(tight.has_room_for(0) && !tight.has_room_for(1));
     }
 }

@@ -28,7 +28,7 @@ type Filtered = Vec<(Filter, Arc<Allowed>)>;
 ///
 /// An index is a value: it never changes, a clone is cheap and may be read from any thread, and each change makes a new
 /// version that shares with the old one what did not change. After any history of updates it answers as a fresh build of
-/// the same files does.
+/// the same files does, up to a million vectors; of more, a search by meaning may miss one in fifty, and not the same ones.
 #[derive(Clone, Debug)]
 pub struct Index {
     snapshot: Snapshot,
@@ -401,7 +401,10 @@ impl Index {
 
     /// Where the chunks' vectors are.
     pub(crate) fn placed(&self) -> &Placed {
-        self.placed.get_or_init(|| self.vectors.placed(self.chunks.keys()))
+        self.placed.get_or_init(|| {
+            self.vectors.begin_cells(|bytes| self.has_room_for(bytes as u64));
+            self.vectors.placed(self.chunks.keys())
+        })
     }
 
     /// What `filter` lets pass; `None` if that is everything.

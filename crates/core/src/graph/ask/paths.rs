@@ -17,20 +17,6 @@ pub struct SymbolPath {
 }
 
 impl CodeGraph {
-    /// A shortest path from `from` to `to` along links of `kinds`: the first one of [`CodeGraph::shortest_paths`].
-    ///
-    /// # Errors
-    /// Those of [`Cancel::check`].
-    pub fn shortest_path(
-        &self,
-        from: SymbolId,
-        to: SymbolId,
-        kinds: &[LinkKind],
-        cancel: &Cancel,
-    ) -> Result<Option<SymbolPath>> {
-        Ok(self.shortest_paths(from, to, kinds, 1, cancel)?.pop())
-    }
-
     /// All shortest paths from `from` to `to` along links of `kinds`, in order of the symbols on them, and of these the
     /// first `limit`. None when there is no path or the graph does not have both symbols; when both are one, a path of no
     /// steps.
@@ -192,8 +178,7 @@ mod tests {
         };
         assert_eq!(text(&modules("B", "C")), ["B.left/0 C.c/1", "B.right/0 C.c/1"]);
         assert!(modules("C", "A").is_empty());
-        let one = graph.shortest_path(id("A.a/0"), id("C.c/1"), &calls, &Cancel::new()).unwrap();
-        assert_eq!(one.as_ref(), both.first());
+        assert_eq!(find("A.a/0", "C.c/1", &calls, 1), both[..1]);
     }
 
     proptest! {

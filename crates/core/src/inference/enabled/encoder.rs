@@ -59,7 +59,7 @@ impl Encoder {
         let mut hasher = blake3::Hasher::new();
         let config: Config = json(&path.join("config.json"), &mut hasher)?;
         let weights = path.join("model.safetensors");
-        let file = SafeTensors::open(&weights)?;
+        let file = SafeTensors::open(&weights, options.max_bytes)?;
         let bytes = config.bytes(options.precision);
         if let Some(ceiling) = options.max_bytes.filter(|&ceiling| bytes > ceiling) {
             let message =

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::kernels::{Codes, GROUP, LINE, Line, TABLES};
+use super::kernels::{GROUP, LINE, Line};
 use super::rotate::rotate;
+use super::signs::Signs;
 use crate::source::ContentHash;
 use crate::{Error, Result};
 
@@ -19,12 +20,7 @@ pub(crate) struct Block {
     lines: Vec<Line>,
     /// One over the length of each row.
     scales: Vec<f32>,
-    /// The signs of the rows, in groups of [`GROUP`].
-    codes: Vec<Codes>,
-    /// What turns the product of a question with a row's signs into an estimate of that with the row.
-    factors: Vec<[f32; GROUP]>,
-    /// The standard deviation of that estimate.
-    errors: Vec<[f32; GROUP]>,
+    signs: Signs,
 }
 
 /// A block as it is stored.
@@ -42,11 +38,18 @@ struct Record {
 /// # Errors
 /// [`crate::ErrorKind::InvalidArgument`] if it holds what is not a finite number.
 pub(super) fn quantised(vector: &[f32]) -> Result<Vec<Line>> {
-    let turned = turned(vector)?;
+    Ok(rounded(&turned(vector)?).collect())
+}
+
+/// A turned vector as bytes.
+pub(super) fn rounded(turned: &[f32]) -> impl Iterator<Item = Line> {
     let largest = turned.iter().fold(0.0f32, |most, value| most.max(value.abs()));
     let scale = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-    let bytes: Vec<i8> = turned.iter().map(|value| (value * scale).round() as i8).collect();
-    Ok(lines(&bytes).collect())
+    turned.chunks(LINE).map(move |part| {
+        let mut line = Line([0; LINE]);
+        line.0.iter_mut().zip(part).for_each(|(byte, value)| *byte = (value * scale).round() as i8);
+        line
+    })
 }
 
 /// `vector` scaled to length 1 and turned; all zeros stay so.
@@ -86,9 +89,7 @@ impl Block {
             keys: Vec::new(),
             lines: Vec::new(),
             scales: Vec::new(),
-            codes: Vec::new(),
-            factors: Vec::new(),
-            errors: Vec::new(),
+            signs: Signs::new(dimensions),
         };
         block.with(rows)
     }
@@ -101,23 +102,10 @@ impl Block {
         let bytes: Vec<u8> = self.keys.iter().flat_map(|key| key.0).collect();
         self.id = ContentHash::of(&bytes);
         self.scales.truncate(whole * GROUP);
-        self.factors.truncate(whole);
-        self.errors.truncate(whole);
-        self.codes.truncate(whole * self.codes_per_group());
-        for group in self.lines[whole * GROUP * self.width()..].chunks(GROUP * self.width()) {
-            let (mut factors, mut errors) = ([0.0; GROUP], [0.0; GROUP]);
-            for (at, row) in group.chunks(self.dimensions.div_ceil(LINE)).enumerate() {
-                let (sum, squares) = sums(row);
-                let (sum, length) = (f64::from(sum), f64::from(squares).sqrt());
-                let inverse = |value: f64| if value > 0.0 { 1.0 / value } else { 0.0 };
-                let (factor, n) = (length * inverse(sum), self.dimensions as f64);
-                self.scales.push(inverse(length) as f32);
-                factors[at] = factor as f32;
-                errors[at] = ((factor * factor * n - 1.0).max(0.0) / (n - 1.0).max(1.0)).sqrt() as f32;
-            }
-            self.factors.push(factors);
-            self.errors.push(errors);
-            self.codes.extend(codes(self.dimensions.div_ceil(LINE), group));
+        self.signs.truncate(whole);
+        let width = self.width();
+        for group in self.lines[whole * GROUP * width..].chunks(GROUP * width) {
+            self.signs.push(group.chunks(width), |scale| self.scales.push(scale));
         }
         self
     }
@@ -142,53 +130,14 @@ impl Block {
         &self.scales
     }
 
-    pub(super) fn factors(&self) -> &[[f32; GROUP]] {
-        &self.factors
-    }
-
-    pub(super) fn errors(&self) -> &[[f32; GROUP]] {
-        &self.errors
-    }
-
-    fn codes_per_group(&self) -> usize {
-        self.width() * (LINE / 4 / TABLES)
+    pub(super) fn signs(&self) -> &Signs {
+        &self.signs
     }
 
     /// How much memory it takes.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.keys)
-            + size_of_val(&*self.lines)
-            + size_of_val(&*self.scales)
-            + size_of_val(&*self.codes)
-            + size_of_val(&*self.factors)
-            + size_of_val(&*self.errors)
+        size_of_val(&*self.keys) + size_of_val(&*self.lines) + size_of_val(&*self.scales) + self.signs.bytes()
     }
-
-    /// The signs of the rows from `GROUP * group` on.
-    pub(super) fn group(&self, group: usize) -> &[Codes] {
-        let codes = self.codes_per_group();
-        &self.codes[group * codes..(group + 1) * codes]
-    }
-}
-
-/// The sum of the sizes of a row's bytes, and that of their squares.
-fn sums(row: &[Line]) -> (u32, u32) {
-    row.iter().flat_map(|line| line.0).fold((0, 0), |(sum, squares), byte| {
-        let size = u32::from(byte.unsigned_abs());
-        (sum + size, squares + size * size)
-    })
-}
-
-/// The signs of a group's rows, which have `width` lines each.
-fn codes(width: usize, group: &[Line]) -> Vec<Codes> {
-    let mut codes = vec![Codes([0; 16 * TABLES]); width * (LINE / 4 / TABLES)];
-    for (row, line) in group.chunks(width).enumerate() {
-        for (quad, numbers) in line.iter().flat_map(|line| line.0.as_chunks::<4>().0).enumerate() {
-            let bits = (0..4).fold(0, |bits, at| bits | u8::from(numbers[at] < 0) << at);
-            codes[quad / TABLES].0[16 * (quad % TABLES) + row % 16] |= bits << (4 * (row / 16));
-        }
-    }
-    codes
 }
 
 impl Serialize for Block {

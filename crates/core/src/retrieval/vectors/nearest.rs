@@ -6,7 +6,9 @@ use fixedbitset::FixedBitSet;
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::kernels::{GROUP, Scale, Sums};
+use super::cells::Cells;
+use super::estimates::{Estimates, nth_best, rows};
+use super::kernels::GROUP;
 use super::probe::Probe;
 use super::rows::{Placed, Vectors};
 
@@ -28,12 +30,13 @@ const ESTIMATE_FROM: usize = 2048;
 /// Fewer vectors than this are not worth other threads, which have to be woken first.
 const PARALLEL_FROM: usize = 250_000;
 
-/// By how many standard deviations an estimate may be wrong before a vector is missed. Those that just belong to the best are
-/// estimated lower one time in 44, better ones less often. Measured by `--bin vectors`.
-const CAUTION: f32 = 2.0;
-
 /// So many times the rows that are wanted are scored before it is known what the others have to reach.
 const PROMISING: usize = 2;
+
+/// Cells are looked at until one of so many rows that may be found was seen, and so many for each that is wanted. Measured by
+/// `--bin neighbours`.
+const SEEN_SHARE: usize = 5;
+const SEEN: usize = 64;
 
 /// A search among the vectors of one version.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,8 @@ pub(crate) struct Allowed {
     pub(crate) chunks: FixedBitSet,
     /// Of each group, which rows have such a chunk.
     masks: Vec<u32>,
+    /// How many rows that is.
+    living: usize,
 }
 
 impl Allowed {
@@ -58,7 +63,8 @@ impl Allowed {
         for row in chunks.ones().filter_map(|chunk| placed.row(chunk as u32)) {
             masks[row as usize / GROUP] |= 1 << (row as usize % GROUP);
         }
-        Allowed { chunks, masks }
+        let living = masks.iter().map(|mask| mask.count_ones() as usize).sum();
+        Allowed { chunks, masks, living }
     }
 }
 
@@ -70,12 +76,19 @@ impl Nearest<'_> {
     }
 
     pub(super) fn best_by(&self, probe: &Probe, count: usize, scan: Scan) -> Vec<(u32, f32)> {
-        let living: usize = self.masks().iter().map(|mask| mask.count_ones() as usize).sum();
+        let living = self.allowed.map_or(self.placed.living, |allowed| allowed.living);
         let is_few = living < ESTIMATE_FROM.max(count.saturating_mul(16));
+        let wanted = (living / SEEN_SHARE).max(count.saturating_mul(SEEN));
+        // Where a filter leaves few, these may be in any cell.
+        let is_open = living >= self.placed.living / 4 * 3 && wanted <= living / 4;
         let rows = match scan {
             _ if living.min(count) == 0 => Vec::new(),
             Scan::Chosen if is_few => self.scored(probe, count),
             Scan::Every => self.scored(probe, count),
+            Scan::Chosen if is_open => match self.vectors.cell_cache().cells() {
+                Some(cells) => self.in_cells(&cells, probe, count, wanted),
+                None => self.estimated(probe, count, living),
+            },
             Scan::Chosen | Scan::Estimated => self.estimated(probe, count, living),
         };
         let chunks =
@@ -143,8 +156,16 @@ impl Nearest<'_> {
                 (0..blocks).into_par_iter().with_min_len(blocks.div_ceil(4 * rayon::current_num_threads()));
             several.fold(|| Estimates::new(count), estimate).reduce(|| Estimates::new(count), Estimates::and)
         };
-        let needed = estimates.needed();
-        let rows: Vec<(u32, f32)> = estimates.high.into_iter().filter(|(_, high)| *high >= needed).collect();
+        self.promising(probe, count, estimates)
+    }
+
+    /// The best of those that may be among them by their estimates.
+    fn promising(&self, probe: &Probe, count: usize, estimates: Estimates) -> Vec<Found> {
+        let mut rows = estimates.promising();
+        // In the order in memory, which that of cells is not.
+        if !rows.is_sorted_by_key(|(row, _)| *row) {
+            rows.sort_unstable_by_key(|(row, _)| *row);
+        }
         // The most promising first, to know what the others have to reach.
         let promising =
             nth_best(rows.iter().map(|(_, high)| *high).collect(), count.saturating_mul(PROMISING));
@@ -171,84 +192,47 @@ impl Nearest<'_> {
 
     fn estimate(&self, probe: &Probe, at: usize, estimates: &mut Estimates) {
         let (block, start, masks) = self.block(at);
-        let scale = Scale { step: probe.step, least: probe.least, caution: CAUTION };
         for (group, mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
-            let sums = probe.level.sums(&probe.tables, block.group(group));
-            let (factors, errors) = (&block.factors()[group], &block.errors()[group]);
-            let sums = Sums { sums: &sums, factors, errors };
-            let (high, may_be) = probe.level.highest(&sums, &scale, estimates.least);
-            for row in rows(0, mask & may_be) {
-                let number = start + (group * GROUP + row) as u32;
-                estimates.push(number, high[row], high[row] - 2.0 * CAUTION * errors[row]);
+            let first = start + (group * GROUP) as u32;
+            estimates.add(probe, block.signs(), group, *mask, |row| first + row as u32);
+        }
+    }
+
+    /// Likewise, but only of rows in the cells that are nearest, and of those that are in none.
+    fn in_cells(&self, cells: &Cells, probe: &Probe, count: usize, wanted: usize) -> Vec<Found> {
+        let mut estimates = Estimates::new(count);
+        let shared = cells.shared(self.vectors.blocks());
+        // Cells may have rows of another version, beyond what this one shares with it.
+        let end = shared.checked_sub(1).map_or(0, |last| {
+            let (block, start, _) = self.block(last);
+            start + block.keys().len() as u32
+        });
+        let masks = self.masks();
+        let is_whole = self.allowed.is_none() && self.placed.is_full && cells.is_part_of(shared);
+        let may_be_found =
+            |row: u32| row < end && masks[row as usize / GROUP] >> (row as usize % GROUP) & 1 == 1;
+        let mut seen = 0;
+        for cell in cells.by_nearness(probe) {
+            if seen >= wanted {
+                break;
+            }
+            for (group, rows) in cell.rows.chunks(GROUP).enumerate() {
+                let mask = if is_whole {
+                    u32::MAX >> (GROUP - rows.len())
+                } else {
+                    let bits = rows.iter().enumerate().map(|(at, row)| u32::from(may_be_found(*row)) << at);
+                    bits.fold(0, |mask, bit| mask | bit)
+                };
+                seen += mask.count_ones() as usize;
+                if mask != 0 {
+                    estimates.add(probe, &cell.signs, group, mask, |row| rows[row]);
+                }
             }
         }
-    }
-}
-
-/// The rows of a group that its mask names.
-fn rows(group: usize, mask: u32) -> impl Iterator<Item = usize> {
-    let mut left = mask;
-    std::iter::from_fn(move || {
-        let row = (left != 0).then(|| left.trailing_zeros() as usize)?;
-        left &= left - 1;
-        Some(group * GROUP + row)
-    })
-}
-
-/// The value of which so many are as good; less than all, if there are fewer.
-fn nth_best(mut values: Vec<f32>, count: usize) -> f32 {
-    match count.checked_sub(1).filter(|at| *at < values.len()) {
-        Some(at) => *values.select_nth_unstable_by(at, |a, b| b.total_cmp(a)).1,
-        None => f32::NEG_INFINITY,
-    }
-}
-
-/// What is known of rows before they are scored.
-struct Estimates {
-    count: usize,
-    /// The rows whose scores may be that high, but for those that cannot be among the best.
-    high: Vec<(u32, f32)>,
-    /// What the scores of the best are at least, and of some more.
-    low: Vec<f32>,
-    /// What may not be as high as this is not among the best.
-    least: f32,
-}
-
-impl Estimates {
-    fn new(count: usize) -> Estimates {
-        Estimates { count, high: Vec::new(), low: Vec::new(), least: f32::NEG_INFINITY }
-    }
-
-    /// Adds a row whose score is at least `low` and at most `high`.
-    #[inline]
-    fn push(&mut self, row: u32, high: f32, low: f32) {
-        self.high.push((row, high));
-        if low >= self.least {
-            self.low.push(low);
-            if self.low.len() > self.count.saturating_mul(2).max(64) {
-                self.trim();
-            }
+        for at in shared..self.vectors.blocks().len() {
+            self.estimate(probe, at, &mut estimates);
         }
-    }
-
-    fn trim(&mut self) {
-        if self.low.len() > self.count {
-            self.low.select_nth_unstable_by(self.count - 1, |a, b| b.total_cmp(a));
-            self.low.truncate(self.count);
-            self.least = self.low[self.count - 1];
-        }
-    }
-
-    fn and(mut self, other: Estimates) -> Estimates {
-        self.high.extend(other.high);
-        self.low.extend(other.low);
-        self.trim();
-        self
-    }
-
-    /// What the best reach for sure.
-    fn needed(&self) -> f32 {
-        nth_best(self.low.clone(), self.count)
+        self.promising(probe, count, estimates)
     }
 }
 

@@ -21,7 +21,11 @@ impl Probe {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] if the vector holds what is not a finite number.
     pub(crate) fn new(vector: &[f32]) -> Result<Probe> {
-        let turned = turned(vector)?;
+        Ok(Probe::of_turned(&turned(vector)?))
+    }
+
+    /// The same for a vector that is finite and turned.
+    pub(super) fn of_turned(turned: &[f32]) -> Probe {
         let (largest, sum) = turned.iter().fold((0.0f64, 0.0f64), |(largest, sum), value| {
             let size = f64::from(value.abs());
             (largest.max(size), sum + size)
@@ -46,8 +50,8 @@ impl Probe {
             step: 0.0,
             least: 0.0,
         };
-        probe.tabulate(&turned);
-        Ok(probe)
+        probe.tabulate(turned);
+        probe
     }
 
     /// For each four numbers and all their signs the sum, in steps from the least one.

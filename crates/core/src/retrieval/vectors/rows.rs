@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::batch::Batch;
 use super::block::{Block, Rows};
+use super::cell_cache::CellCache;
 use super::kernels::GROUP;
 use crate::source::ContentHash;
 use crate::{Error, Result};
@@ -15,6 +16,9 @@ const ROWS_PER_BLOCK: usize = 1024;
 
 /// A change copies only the parts of the table that it touches.
 const SHARDS: usize = 256;
+
+/// Of fewer rows no cells are made: they would save no more than two milliseconds of a search. Measured by `--bin neighbours`.
+const CELLS_FROM: usize = 1_000_000;
 
 /// A chunk without a vector.
 const NONE: u32 = u32::MAX;
@@ -29,6 +33,8 @@ pub(crate) struct Vectors {
     starts: Vec<u32>,
     /// The row of each content, by the first byte of its key.
     shards: Vec<Arc<FxHashMap<ContentHash, u32>>>,
+    /// Shared with the versions that begin with the same blocks.
+    cell_cache: Arc<CellCache>,
 }
 
 impl Vectors {
@@ -44,7 +50,7 @@ impl Vectors {
             start += groups(block) * GROUP as u32;
         }
         let shards = shards.into_iter().map(Arc::new).collect();
-        Vectors { fingerprint, dimensions, blocks, starts, shards }
+        Vectors { fingerprint, dimensions, blocks, starts, shards, cell_cache: Arc::default() }
     }
 
     pub(crate) fn fingerprint(&self) -> ContentHash {
@@ -59,10 +65,35 @@ impl Vectors {
         &self.blocks
     }
 
-    /// The bytes that they take, with the table of their keys.
+    pub(super) fn cell_cache(&self) -> &Arc<CellCache> {
+        &self.cell_cache
+    }
+
+    /// The same vectors, of which nothing is in cells, here or in what becomes of them.
+    pub(crate) fn without_cells(&self) -> Vectors {
+        Vectors { cell_cache: Arc::default(), ..self.clone() }
+    }
+
+    /// Begins to put rows into cells in the background, if they are many, too many are in none, and there is `room` for so many bytes.
+    pub(crate) fn begin_cells(&self, room: impl Fn(usize) -> bool) {
+        self.begin_cells_from(CELLS_FROM, room);
+    }
+
+    pub(super) fn begin_cells_from(&self, from: usize, room: impl Fn(usize) -> bool) {
+        if self.rows() >= from {
+            self.cell_cache.begin(&self.blocks, &self.starts, room);
+        }
+    }
+
+    /// Puts rows into cells now.
+    pub(crate) fn make_cells(&self) {
+        self.cell_cache.make(&self.blocks, &self.starts);
+    }
+
+    /// The bytes that they take, with the table of their keys and the cells that there are or will be.
     pub(crate) fn bytes(&self) -> usize {
         let table = self.rows() * 2 * (size_of::<ContentHash>() + size_of::<u32>());
-        self.blocks.iter().map(|block| block.bytes()).sum::<usize>() + table
+        self.blocks.iter().map(|block| block.bytes()).sum::<usize>() + table + self.cell_cache.bytes()
     }
 
     pub(crate) fn contains(&self, key: &ContentHash) -> bool {
@@ -120,7 +151,9 @@ impl Vectors {
             chunks[*at as usize] = number;
             *at += 1;
         }
-        Placed { count, rows, ends, chunks, masks }
+        let living: usize = masks.iter().map(|mask| mask.count_ones() as usize).sum();
+        let is_full = living == self.blocks.iter().map(|block| block.keys().len()).sum::<usize>();
+        Placed { count, living, is_full, rows, ends, chunks, masks }
     }
 
     /// These vectors and those of `batch`. Those of another encoder are dropped.
@@ -218,6 +251,10 @@ fn groups(block: &Block) -> u32 {
 pub(crate) struct Placed {
     /// How many chunks have one.
     pub(crate) count: usize,
+    /// How many rows have a chunk.
+    pub(super) living: usize,
+    /// Whether these are all rows.
+    pub(super) is_full: bool,
     /// Of each chunk its row, or [`NONE`].
     rows: Vec<u32>,
     /// Of each row, where its chunks end in `chunks`; they begin where those of the row before end, and the first entry is 0.

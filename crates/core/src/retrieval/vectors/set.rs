@@ -51,8 +51,14 @@ impl VectorSet {
         Ok(best.into_iter().map(|(row, score)| (row as usize, score)).collect())
     }
 
+    /// Puts the rows into cells, as an index does for very many vectors in the background.
+    pub fn make_cells(&self) {
+        self.vectors.make_cells();
+    }
+
     /// The bytes of memory that the vectors take, without the table of their names.
     pub fn bytes(&self) -> usize {
-        self.vectors.blocks().iter().map(|block| block.bytes()).sum()
+        self.vectors.blocks().iter().map(|block| block.bytes()).sum::<usize>()
+            + self.vectors.cell_cache().bytes()
     }
 }

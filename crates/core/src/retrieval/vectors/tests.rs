@@ -11,10 +11,10 @@ use crate::source::ContentHash;
 const ENCODER: ContentHash = ContentHash([7; 16]);
 
 /// Numbers like those of a die that is thrown often and added up, the same ones each time.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn uniform(&mut self) -> f32 {
+    pub(super) fn uniform(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / (1 << 24) as f32
     }
@@ -23,12 +23,12 @@ impl Random {
         (0..6).map(|_| self.uniform()).sum::<f32>() - 3.0
     }
 
-    fn vector(&mut self, dimensions: usize) -> Vec<f32> {
+    pub(super) fn vector(&mut self, dimensions: usize) -> Vec<f32> {
         (0..dimensions).map(|_| self.normal()).collect()
     }
 
     /// Vectors around some centres, the first numbers larger than the last, as principal components are.
-    fn clustered(&mut self, count: usize, dimensions: usize) -> Vec<Vec<f32>> {
+    pub(super) fn clustered(&mut self, count: usize, dimensions: usize) -> Vec<Vec<f32>> {
         let centres: Vec<_> = (0..40).map(|_| self.vector(dimensions)).collect();
         (0..count)
             .map(|_| {
@@ -40,24 +40,24 @@ impl Random {
     }
 }
 
-fn key(n: usize) -> ContentHash {
+pub(super) fn key(n: usize) -> ContentHash {
     ContentHash::of(&n.to_le_bytes())
 }
 
 /// These numbers' vectors, in batches of `size`.
-fn vectors(rows: &[Vec<f32>], numbers: impl IntoIterator<Item = usize>, size: usize) -> Vectors {
+pub(super) fn vectors(rows: &[Vec<f32>], numbers: impl IntoIterator<Item = usize>, size: usize) -> Vectors {
     let numbers: Vec<usize> = numbers.into_iter().collect();
     numbers.chunks(size).fold(Vectors::default(), |vectors, some| with(&vectors, rows, some))
 }
 
-fn with(vectors: &Vectors, rows: &[Vec<f32>], numbers: &[usize]) -> Vectors {
+pub(super) fn with(vectors: &Vectors, rows: &[Vec<f32>], numbers: &[usize]) -> Vectors {
     let keys: Vec<_> = numbers.iter().map(|number| key(*number)).collect();
     let rows: Vec<_> = numbers.iter().map(|number| rows[*number].clone()).collect();
     vectors.with(&Batch::new(ENCODER, &keys, &rows).unwrap()).unwrap()
 }
 
 /// The `count` numbers whose vectors have the largest cosines with `question`, in 64 bits.
-fn exact(
+pub(super) fn exact(
     rows: &[Vec<f32>],
     numbers: impl Iterator<Item = usize>,
     question: &[f32],
@@ -70,7 +70,7 @@ fn exact(
     all.into_iter().take(count).map(|(_, number)| number).collect()
 }
 
-fn recall(found: &[(u32, f32)], expected: &[u32]) -> f64 {
+pub(super) fn recall(found: &[(u32, f32)], expected: &[u32]) -> f64 {
     let found: BTreeSet<u32> = found.iter().map(|(number, _)| *number).collect();
     expected.iter().filter(|number| found.contains(number)).count() as f64 / expected.len() as f64
 }

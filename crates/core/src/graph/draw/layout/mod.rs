@@ -5,6 +5,10 @@
 //! node in each layer they cross; the order within layers comes from sweeps of weighted medians with transpositions
 //! (Gansner, Koutsofios, North and Vo, 1993), judged by the crossings that are counted as by Barth, Jünger and Mutzel
 //! (2002); coordinates are those of Brandes and Köpf (2001, with their erratum of 2020), for boxes of different heights.
+//!
+//! No crate does this within bounds: `rust-sugiyama` 0.4 gives no ways of edges, cannot be cancelled, and a path of 20 000
+//! nodes overflows a stack of 2 MiB, which ends the host. `layout-rs` draws instead of telling places, and `dagre` 0.1 is a
+//! part of another program that does not build without its JSON.
 
 mod arrange;
 
