@@ -279,7 +279,7 @@ mod hnsw {
             let numbered: Vec<(&Vec<f32>, usize)> = rows.iter().zip(at..).collect();
             graph.parallel_insert(&numbered);
             let inserted = at + rows.len();
-            if start.elapsed().as_secs_f64() > limit || inserted % 50_000 == 0 {
+            if start.elapsed().as_secs_f64() > limit || inserted.is_multiple_of(50_000) {
                 options.print(&json!({
                     "way": "hnsw", "links": links, "width": width, "vectors": task.rows.len(),
                     "inserted": inserted,
