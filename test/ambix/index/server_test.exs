@@ -253,6 +253,7 @@ defmodule Ambix.Index.ServerTest do
     test "work that crashes is an error, and the server goes on", %{name: name} do
       assert_receive {:began, :open, nil, nil, pid}
       Process.exit(pid, :kill)
+      wait_until(fn -> Server.status(name).error != nil end)
       call = Task.async(fn -> Server.refresh(name) end)
       finish(:open, {:ok, :index, :built})
       assert Task.await(call) == {:ok, :opened}
