@@ -84,9 +84,9 @@ fn measure(root: &Path, turns: usize) -> Result<Figures, Box<dyn Error>> {
     put("update_unchanged_ms", median(turns, || timed(|| update(&index)).map(|it| it.1))?);
 
     let stored = copy.join("index.ambix");
-    let save = |index: &Index| {
-        persistence::save(index, &mut FileStore::new(&stored, StoreOptions::default()), &cancel)
-    };
+    // Who saves again keeps the store, which knows what it has written.
+    let store = RefCell::new(FileStore::new(&stored, StoreOptions::default()));
+    let save = |index: &Index| persistence::save(index, &mut *store.borrow_mut(), &cancel);
     let (_, saving) = timed(|| save(&index))?;
     put("save_ms", saving);
 

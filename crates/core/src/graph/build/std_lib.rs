@@ -1,13 +1,15 @@
 //! What the standard library defines: Elixir's applications and the modules of Erlang/OTP that code imports from.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use rustc_hash::FxHashMap;
 
 use super::unit::{ImportInForce, Injected, Injection};
 use crate::syntax::DefinitionKind;
 
 /// A line for each module, sorted: its name, then its functions and macros, written by `scripts/std_lib.exs` for Elixir
 /// 1.14 to 1.18.
-const TABLE: &str = include_str!("std_lib.txt");
+const STD_LIB: &str = include_str!("std_lib.txt");
 
 /// The same for much used packages, written by `scripts/packages.exs` from the sources of one version of each: what another
 /// version has may differ, so that whatever is concluded from it is a guess.
@@ -22,29 +24,49 @@ pub(in crate::graph) enum Known {
     Macro,
 }
 
+/// Modules with what they define, read once: a graph looks up a name for each call that is written.
+type Table = FxHashMap<&'static str, FxHashMap<(&'static str, u8), Known>>;
+
+static STD_LIB_TABLE: LazyLock<Table> = LazyLock::new(|| table(STD_LIB));
+static PACKAGES_TABLE: LazyLock<Table> = LazyLock::new(|| table(PACKAGES));
+
+fn table(text: &'static str) -> Table {
+    text.lines()
+        .map(|line| {
+            let mut words = line.split(' ');
+            let module = words.next().unwrap_or_default();
+            let mut names = FxHashMap::default();
+            // Of a name that is there as several things, the first counts.
+            for (name, known) in words.filter_map(entry) {
+                names.entry(name).or_insert(known);
+            }
+            (module, names)
+        })
+        .collect()
+}
+
+/// `map/2`, `tap/2!` of a macro, `to_integer/1=` of a function that the compiler replaces.
+fn entry(text: &'static str) -> Option<((&'static str, u8), Known)> {
+    // A name may hold a slash: `//2`.
+    let (name, rest) = text.rsplit_once('/')?;
+    let (number, known) = match rest.strip_suffix('!') {
+        Some(number) => (number, Known::Macro),
+        None => match rest.strip_suffix('=') {
+            Some(number) => (number, Known::Inlined),
+            None => (rest, Known::Function),
+        },
+    };
+    Some(((name, number.parse().ok()?), known))
+}
+
 /// What `module` has under this name.
 pub(in crate::graph) fn known(module: &str, name: &str, arity: u8) -> Option<Known> {
-    entry(line(TABLE, module)?, name, arity)
+    STD_LIB_TABLE.get(module)?.get(&(name, arity)).copied()
 }
 
 /// Whether a module of a much used package has something under this name; `None` for all other modules.
 pub(super) fn package_has(module: &str, name: &str, arity: u8) -> Option<bool> {
-    Some(entry(line(PACKAGES, module)?, name, arity).is_some())
-}
-
-fn entry(line: &str, name: &str, arity: u8) -> Option<Known> {
-    line.split(' ').skip(1).find_map(|entry| {
-        // A name may hold a slash: `//2`.
-        let (known, rest) = entry.rsplit_once('/')?;
-        let (number, kind) = match rest.strip_suffix('!') {
-            Some(number) => (number, Known::Macro),
-            None => match rest.strip_suffix('=') {
-                Some(number) => (number, Known::Inlined),
-                None => (rest, Known::Function),
-            },
-        };
-        (known == name && number.parse() == Ok(arity)).then_some(kind)
-    })
+    Some(PACKAGES_TABLE.get(module)?.contains_key(&(name, arity)))
 }
 
 /// Whether it can be called anywhere without a module.
@@ -53,24 +75,7 @@ pub(crate) fn is_of_kernel(name: &str, arity: u8) -> bool {
 }
 
 pub(in crate::graph) fn has_module(module: &str) -> bool {
-    line(TABLE, module).is_some()
-}
-
-/// The line of a module, by halving the text between two places.
-fn line(table: &'static str, module: &str) -> Option<&'static str> {
-    let (mut low, mut high) = (0, table.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let start = table[..middle].rfind('\n').map_or(0, |at| at + 1);
-        let end = table[start..].find('\n').map_or(table.len(), |length| start + length);
-        let line = &table[start..end];
-        match line.split(' ').next().unwrap_or(line).cmp(module) {
-            std::cmp::Ordering::Equal => return Some(line),
-            std::cmp::Ordering::Less => low = end + 1,
-            std::cmp::Ordering::Greater => high = start,
-        }
-    }
-    None
+    STD_LIB_TABLE.contains_key(module)
 }
 
 /// What the `__using__` of a module of the standard library brings.
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn every_module_of_the_table_is_found_with_all_that_it_has() {
         let mut count = 0;
-        for line in TABLE.lines().chain(PACKAGES.lines()) {
+        for line in STD_LIB.lines().chain(PACKAGES.lines()) {
             let (module, entries) = line.split_once(' ').unwrap();
             for entry in entries.split(' ').filter(|entry| !entry.is_empty()) {
                 let (name, rest) = entry.rsplit_once('/').unwrap();
