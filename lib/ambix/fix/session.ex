@@ -179,7 +179,6 @@ defmodule Ambix.Fix.Session do
     if Workers.busy?(session.workers) and left(session, :search) > 0 do
       go(collect(session, emit))
     else
-      emit_tree(session, emit)
       go(session, :polish)
     end
   end
@@ -227,6 +226,8 @@ defmodule Ambix.Fix.Session do
 
       cond do
         Judgement.confirmed?(verdict, session.baseline, wanted(session)) ->
+          session = give_back(session)
+          emit_tree(session, emit)
           emit.({:mended, patches})
           done(session, :mended, patches, best.label)
 

@@ -89,9 +89,12 @@ enum Role {
 
 const UNTERMINATED: &str = "this string has no end";
 
-/// Operators, longest first.
+/// Operators: first those that stand most often and begin no other, then the longest first.
 #[rustfmt::skip]
 const OPERATORS: &[(&str, TokenKind)] = &[
+    (",", TokenKind::Comma), ("(", TokenKind::Open(Bracket::Round)), (")", TokenKind::Close(Bracket::Round)),
+    ("[", TokenKind::Open(Bracket::Square)), ("]", TokenKind::Close(Bracket::Square)), ("{", TokenKind::Open(Bracket::Curly)),
+    ("}", TokenKind::Close(Bracket::Curly)), ("@", TokenKind::Unary), ("%", TokenKind::Percent), (";", TokenKind::Semicolon),
     ("<<~", TokenKind::Binary), ("~>>", TokenKind::Binary), ("<<<", TokenKind::Binary), (">>>", TokenKind::Binary), ("|||", TokenKind::Binary),
     ("&&&", TokenKind::Binary), ("^^^", TokenKind::Binary), ("===", TokenKind::Binary), ("!==", TokenKind::Binary), ("+++", TokenKind::Binary),
     ("---", TokenKind::Binary), ("<|>", TokenKind::Binary), ("<~>", TokenKind::Binary), ("~~~", TokenKind::Unary), ("...", TokenKind::Name),
@@ -102,9 +105,7 @@ const OPERATORS: &[(&str, TokenKind)] = &[
     ("++", TokenKind::Binary), ("--", TokenKind::Binary), ("**", TokenKind::Binary), ("//", TokenKind::Binary), ("=", TokenKind::Binary),
     ("<", TokenKind::Binary), (">", TokenKind::Binary), ("|", TokenKind::Bar), ("*", TokenKind::Binary), ("/", TokenKind::Binary),
     ("+", TokenKind::Dual), ("-", TokenKind::Dual), ("!", TokenKind::Unary), ("^", TokenKind::Unary), ("&", TokenKind::Unary),
-    ("@", TokenKind::Unary), ("%", TokenKind::Percent), (".", TokenKind::Dot), (",", TokenKind::Comma), (";", TokenKind::Semicolon),
-    ("(", TokenKind::Open(Bracket::Round)), (")", TokenKind::Close(Bracket::Round)), ("[", TokenKind::Open(Bracket::Square)),
-    ("]", TokenKind::Close(Bracket::Square)), ("{", TokenKind::Open(Bracket::Curly)), ("}", TokenKind::Close(Bracket::Curly)),
+    (".", TokenKind::Dot),
 ];
 
 /// What is an atom with a colon before it, or a key with one behind, besides the operators.
