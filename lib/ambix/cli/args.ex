@@ -18,6 +18,15 @@ defmodule Ambix.CLI.Args do
   @spec common([atom]) :: Options.schema()
   def common(names), do: Options.take(@common, names)
 
+  @doc "The options that all tasks share which pack a context of a folder."
+  @spec packing() :: Options.schema()
+  def packing do
+    common(
+      [:root, :index, :deps, :encoder, :precision, :model] ++
+        [:nested_repositories, :any_root, :json, :quiet]
+    )
+  end
+
   @doc """
   The options of several verbs. Which of them an option is for, and where they differ its defaults, is in its documentation; a
   value that is not given is the verb's to choose.

@@ -4,19 +4,7 @@ defmodule Mix.Tasks.Ambix.Ask do
   alias Ambix.{Ask, CLI}
   alias Ambix.CLI.{Args, Style, Workspace}
 
-  @options Args.common([
-             :root,
-             :index,
-             :deps,
-             :encoder,
-             :precision,
-             :model,
-             :nested_repositories,
-             :any_root,
-             :json,
-             :quiet
-           ]) ++
-             Ambix.Options.of(Ask, :stream)
+  @options Args.packing() ++ Ambix.Options.of(Ask, :stream)
 
   @moduledoc """
   Answers a question about the code of a folder: finds the places that matter, shows them to a model that runs on this machine, and

@@ -6,19 +6,7 @@ defmodule Mix.Tasks.Ambix.Context do
 
   @packing Ambix.Options.take(Ambix.Options.of(Ambix.Index, :context), [:tokens, :order, :limit, :mode])
 
-  @options Args.common([
-             :root,
-             :index,
-             :deps,
-             :encoder,
-             :precision,
-             :model,
-             :nested_repositories,
-             :any_root,
-             :json,
-             :quiet
-           ]) ++
-             @packing
+  @options Args.packing() ++ @packing
 
   @moduledoc """
   Prints the sections of code that belong into a prompt about a question.
