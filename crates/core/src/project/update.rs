@@ -189,11 +189,15 @@ impl Snapshot {
     ) -> Result<(Snapshot, Changes)> {
         let WalkResult { files: mut read, diagnostics: unread, stamps } = read;
         let stamps = Arc::new(self.stamps.replaced(covered, stamps));
-        let mut modified = times(&mut read);
-        let elsewhere = self.modified.iter().filter(|(path, _)| !covered(path));
-        modified.extend(elsewhere.map(|(path, time)| (path.clone(), *time)));
-        let modified = if modified == *self.modified { self.modified.clone() } else { Arc::new(modified) };
-        let (mut kept, new, mut changes) = self.compared(read, covered);
+        let mut modified = self.modified.clone();
+        for file in &mut read {
+            let time = file.modified.take();
+            if time != modified.get(&file.path).copied() {
+                set_time(&mut modified, &file.path, time);
+            }
+        }
+        let (kept, new, mut changes) = self.compared(read, covered);
+        changes.removed.iter().for_each(|path| set_time(&mut modified, path, None));
         let new = analyse(new, max_memory, progress, cancel)?;
         let facts = new.iter().map(|file| &**file.facts.shared());
         let dependencies = self.dependencies.updated(&self.root, facts, cancel)?;
@@ -208,8 +212,7 @@ impl Snapshot {
         let files = if changes.are_files_as_they_were() {
             self.files.clone()
         } else {
-            kept.extend(new);
-            Arc::new(FileTable::new(kept))
+            Arc::new(FileTable::merged(&kept, new))
         };
         let next = Snapshot {
             files,
@@ -221,35 +224,35 @@ impl Snapshot {
         Ok((next, changes))
     }
 
-    /// The files that stay, those that have to be analysed, and what is different.
+    /// The files that stay, sorted by path, those that have to be analysed, and what is different.
     fn compared(
         &self,
         read: Vec<File>,
         covered: &dyn Fn(&str) -> bool,
     ) -> (Vec<Arc<ProjectFile>>, Vec<File>, Changes) {
-        let (mut kept, mut new, mut changes) = (Vec::new(), Vec::new(), Changes::default());
-        let mut present: HashSet<Arc<str>> = HashSet::with_capacity(read.len());
-        for file in read {
-            present.insert(file.path.clone());
-            match self.files.get(&file.path) {
-                Some(known) if known.file.hash == file.hash => kept.push(known.clone()),
-                Some(_) => {
-                    changes.changed.push(file.path.clone());
-                    new.push(file);
-                }
-                None => {
-                    changes.added.push(file.path.clone());
-                    new.push(file);
-                }
+        let mut kept = Vec::with_capacity(self.files.len());
+        let (mut new, mut changes) = (Vec::new(), Changes::default());
+        let mut read = read.into_iter().peekable();
+        let mut add = |file: File, paths: &mut Vec<Arc<str>>| {
+            paths.push(file.path.clone());
+            new.push(file);
+        };
+        for known in self.files.iter() {
+            let path = &known.file.path;
+            if !covered(path) {
+                kept.push(known.clone());
+                continue;
+            }
+            while let Some(file) = read.next_if(|file| file.path < *path) {
+                add(file, &mut changes.added);
+            }
+            match read.next_if(|file| file.path == *path) {
+                Some(file) if file.hash == known.file.hash => kept.push(known.clone()),
+                Some(file) => add(file, &mut changes.changed),
+                None => changes.removed.push(path.clone()),
             }
         }
-        for file in self.files.iter() {
-            if !covered(&file.file.path) {
-                kept.push(file.clone());
-            } else if !present.contains(&file.file.path) {
-                changes.removed.push(file.file.path.clone());
-            }
-        }
+        read.for_each(|file| add(file, &mut changes.added));
         changes.unchanged = kept.len();
         (kept, new, changes)
     }
@@ -280,6 +283,15 @@ impl Snapshot {
 /// When the files were written. A snapshot keeps this apart from them: what was read again and is the same stays as it is.
 fn times(files: &mut [File]) -> BTreeMap<Arc<str>, u64> {
     files.iter_mut().filter_map(|file| Some((file.path.clone(), file.modified.take()?))).collect()
+}
+
+/// Says of one file when it was written. Versions share the times as long as none is different.
+fn set_time(modified: &mut Arc<BTreeMap<Arc<str>, u64>>, path: &Arc<str>, time: Option<u64>) {
+    match time {
+        Some(time) => drop(Arc::make_mut(modified).insert(path.clone(), time)),
+        None if modified.contains_key(path) => drop(Arc::make_mut(modified).remove(path)),
+        None => {}
+    }
 }
 
 /// What is read: texts that alone take more than the memory ceiling are not read to their end.

@@ -248,13 +248,15 @@ pub(crate) struct ChunkStats {
 }
 
 impl ChunkTable {
+    #[cfg(test)]
     pub(crate) fn new(entries: Vec<Arc<Entry>>) -> Self {
+        let mut entries = entries;
+        entries.sort_by(|a, b| a.file.path.cmp(&b.file.path));
         ChunkTable::default().updated(entries)
     }
 
-    /// The next version, which takes over what is known of files that are in both.
-    pub(crate) fn updated(&self, mut entries: Vec<Arc<Entry>>) -> ChunkTable {
-        entries.sort_by(|a, b| a.file.path.cmp(&b.file.path));
+    /// The next version, of `entries` sorted by path, which takes over what is known of files that are in both.
+    pub(crate) fn updated(&self, entries: Vec<Arc<Entry>>) -> ChunkTable {
         let chunks = entries.iter().map(|entry| entry.outline.keys.len()).sum();
         let mut files = ChunkTable {
             first: Vec::with_capacity(entries.len() + 1),
@@ -292,22 +294,41 @@ impl ChunkTable {
     /// # Errors
     /// Those of [`Cancel::check`].
     pub(super) fn entries_of(&self, files: &FileTable, cancel: &Cancel) -> Result<Vec<Arc<Entry>>> {
-        let files: Vec<&Arc<ProjectFile>> = files.iter().collect();
         let mut entries = Vec::with_capacity(files.len());
-        for some in files.chunks(FILES_AT_ONCE) {
-            cancel.check()?;
-            entries.par_extend(some.par_iter().map(|file| {
-                let known = self.get(&file.file.path).filter(|entry| entry.is_of(file));
-                known.cloned().unwrap_or_else(|| Arc::new(Entry::new(Arc::clone(file))))
-            }));
+        let mut new: Vec<(usize, &Arc<ProjectFile>)> = Vec::new();
+        // Both are sorted by path, so one pass finds the files that both have.
+        let mut known = self.entries.iter().peekable();
+        for file in files.iter() {
+            let is_before = |entry: &&Arc<Entry>| !entry.is_of(file) && entry.file.path < file.file.path;
+            while known.next_if(is_before).is_some() {}
+            match known.next_if(|entry| entry.is_of(file)) {
+                Some(entry) => entries.push(Some(entry.clone())),
+                None => {
+                    new.push((entries.len(), file));
+                    entries.push(None);
+                }
+            }
         }
-        Ok(entries)
+        for some in new.chunks(FILES_AT_ONCE) {
+            cancel.check()?;
+            let made: Vec<_> =
+                some.par_iter().map(|(_, file)| Arc::new(Entry::new(Arc::clone(file)))).collect();
+            for ((at, _), entry) in some.iter().zip(made) {
+                entries[*at] = Some(entry);
+            }
+        }
+        Ok(entries.into_iter().flatten().collect())
     }
 
-    /// Those of `entries` that this table does not have.
+    /// Those of `entries`, sorted by path, that this table does not have.
     pub(super) fn lacking(&self, entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
-        let has =
-            |entry: &Arc<Entry>| self.get(&entry.file.path).is_some_and(|known| Arc::ptr_eq(known, entry));
+        let mut known = self.entries.iter().peekable();
+        let mut has = |entry: &Arc<Entry>| {
+            let is_before =
+                |other: &&Arc<Entry>| !Arc::ptr_eq(other, entry) && other.file.path < entry.file.path;
+            while known.next_if(is_before).is_some() {}
+            known.next_if(|other| Arc::ptr_eq(other, entry)).is_some()
+        };
         entries.iter().filter(|entry| !has(entry)).cloned().collect()
     }
 

@@ -114,7 +114,7 @@ fn read(store: &mut dyn Store, cancel: &Cancel) -> Result<Index> {
         let entry = Entry::stored(Arc::clone(files[at]), outline).ok_or_else(|| does_not_fit(&name))?;
         Ok(Arc::new(entry))
     })?;
-    let chunks = ChunkTable::new(entries);
+    let chunks = ChunkTable::default().updated(entries);
     let section = store.section(WORDS)?;
     let segments = decode_all(store, &section, cancel, |at, bytes| {
         let segment: Segment = decode(bytes, &name)?;

@@ -22,6 +22,9 @@ const SKIPPED_IN_PROJECTS: [&str; 3] = ["deps", "cover", "priv/static"];
 /// A tree with more files and folders than this is no project.
 const MAX_ENTRIES: usize = 4_000_000;
 
+/// Among so many paths, to compare each with a path is faster than to look up the folders above it.
+const FEW: usize = 4;
+
 /// So many entries of a folder are read between two looks at the token that cancels.
 const ENTRIES_AT_ONCE: usize = 1024;
 
@@ -193,6 +196,13 @@ fn leads_to(path: &str, wanted: &BTreeSet<String>) -> bool {
 
 /// Whether a path is one of those wanted or lies below one.
 pub(crate) fn lies_in(path: &str, wanted: &BTreeSet<String>) -> bool {
+    // Every file of a project is asked about, and mostly about one path.
+    if wanted.len() <= FEW {
+        let covers = |above: &String| {
+            path.strip_prefix(&**above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        return wanted.iter().any(covers);
+    }
     wanted.contains(path) || path.match_indices('/').any(|(at, _)| wanted.contains(&path[..at]))
 }
 
@@ -216,6 +226,21 @@ pub(super) fn diagnostic(path: &str, severity: Severity, code: &str, message: St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_lies_in_few_paths_as_it_does_in_many() {
+        let far = (0..FEW).map(|at| format!("z{at}"));
+        let paths = ["", "a", "a/b", "a/b.ex", "ab", "a.ex", "a/b/c.ex", "b"];
+        for wanted in paths {
+            let few = BTreeSet::from([wanted.to_string()]);
+            let many: BTreeSet<String> = few.iter().cloned().chain(far.clone()).collect();
+            for path in paths {
+                let expected = path == wanted || path.starts_with(&format!("{wanted}/"));
+                assert_eq!(lies_in(path, &few), expected, "{path} in {wanted}");
+                assert_eq!(lies_in(path, &many), expected, "{path} in {wanted} and others");
+            }
+        }
+    }
     use crate::source::{read_one, walk};
 
     fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {

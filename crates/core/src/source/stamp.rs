@@ -89,10 +89,17 @@ impl Stamps {
 
     /// These, but for the paths that are `covered` those of `later`.
     pub(crate) fn replaced(&self, covered: &dyn Fn(&str) -> bool, later: Stamps) -> Stamps {
+        let mut later = later;
+        // To copy a table takes less than to make it of its parts, so the larger one is added to.
+        if later.known.len() < self.known.len() {
+            let mut next = self.clone();
+            next.known.retain(|path, _| !covered(path));
+            next.known.extend(later.known);
+            return next;
+        }
         let kept = self.known.iter().filter(|(path, _)| !covered(path));
-        let mut next = later;
-        next.known.extend(kept.map(|(path, known)| (path.clone(), *known)));
-        next
+        later.known.extend(kept.map(|(path, known)| (path.clone(), *known)));
+        later
     }
 
     /// The content of each file that [`super::walk`] would read now, in order of path; `None` for one that is too large or not

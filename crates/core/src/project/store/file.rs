@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,15 @@ use super::format::{
     DATA, Directory, Extent, Opened, RecordEntry, SectionEntry, Slot, check, damage, header, open_directory,
     read_unchecked, slot_bytes, slot_offset,
 };
-use super::{AT_ONCE, Record, Saved, Section, Store, StoredRecord, StoredSection, encode};
+use super::{Record, Saved, Section, Store, StoredRecord, StoredSection, TakeRecord, encode};
 use crate::source::{ContentHash, Links, create_anew, open, open_or_create, open_to_write, sync_folder};
 use crate::{Cancel, Error, ErrorKind, Result};
 
 /// So many records are encoded at once.
 const RECORDS_AT_ONCE: usize = 256;
+
+/// A run of records has at most so many bytes, if it has more than one: what fits into the cache of a core.
+const RUN: u64 = 256 << 10;
 
 /// How long to sleep before asking for the lock again.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -91,7 +95,7 @@ impl FileStore {
         cancel: &Cancel,
     ) -> Result<Saved> {
         let end = slot.directory.end();
-        if !self.is_whole(&mut file, &old, cancel)? {
+        if !self.is_whole(&file, &old, cancel)? {
             return self.write_anew(sections, cancel);
         }
         let mut writer = Writer::new(end);
@@ -128,27 +132,14 @@ impl FileStore {
 
     /// Whether the records of `directory` are as they were written. Only those are read that this store has not seen: a
     /// damaged index can be mended by building it again, and to save costs what changed.
-    fn is_whole(&self, file: &mut File, directory: &Directory, cancel: &Cancel) -> Result<bool> {
+    fn is_whole(&self, file: &File, directory: &Directory, cancel: &Cancel) -> Result<bool> {
         let unseen: Vec<Extent> =
             directory.places().filter(|place| !self.whole.contains(place)).copied().collect();
-        let mut rest = &unseen[..];
-        while !rest.is_empty() {
-            cancel.check()?;
-            let mut bytes = 0;
-            let some = rest.iter().take_while(|place| {
-                let first = bytes == 0;
-                bytes += place.length;
-                first || bytes <= AT_ONCE
-            });
-            let (some, later) = rest.split_at(some.count());
-            match read(file, &self.path, some) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(false),
-                Err(error) => return Err(error),
-            }
-            rest = later;
+        match read(file, &self.path, &unseen, &|_, _| Ok(()), cancel) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(true)
     }
 
     fn write_anew(&mut self, sections: &[Section<'_>], cancel: &Cancel) -> Result<Saved> {
@@ -198,7 +189,7 @@ impl Store for FileStore {
         section.ok_or_else(|| damage(&self.path, "a part of it is missing"))
     }
 
-    fn records(&mut self, records: &[StoredRecord]) -> Result<Vec<Vec<u8>>> {
+    fn read(&mut self, records: &[StoredRecord], take: &TakeRecord<'_>, cancel: &Cancel) -> Result<()> {
         let path = self.path.clone();
         let (file, _) = self.state()?;
         let places: Vec<Extent> = records
@@ -209,9 +200,9 @@ impl Store for FileStore {
                 hash: *hash,
             })
             .collect();
-        let bytes = read(file, &path, &places)?;
+        read(file, &path, &places, take, cancel)?;
         self.whole.extend(places);
-        Ok(bytes)
+        Ok(())
     }
 
     fn write(&mut self, sections: &[Section<'_>], cancel: &Cancel) -> Result<Saved> {
@@ -241,13 +232,43 @@ impl Store for FileStore {
     }
 }
 
-/// The bytes at `places`, compared with their checksums.
-fn read(file: &mut File, path: &Path, places: &[Extent]) -> Result<Vec<Vec<u8>>> {
+/// Hands the bytes at `places`, compared with their checksums, to `take`. All threads read, each a run of neighbours at a time,
+/// which is taken while it is in the thread's cache.
+fn read(file: &File, path: &Path, places: &[Extent], take: &TakeRecord<'_>, cancel: &Cancel) -> Result<()> {
     let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
-    let read = places.iter().map(|place| read_unchecked(file, path, place, length));
-    let read: Vec<Vec<u8>> = read.collect::<Result<_>>()?;
-    read.par_iter().zip(places).try_for_each(|(bytes, place)| check(bytes, path, place))?;
-    Ok(read)
+    runs(places).into_par_iter().try_for_each_init(Vec::new, |buffer, run| {
+        cancel.check()?;
+        let (first, of_run) = (run.start, &places[run]);
+        let (Some(start), Some(end)) = (of_run.first().map(|it| it.offset), of_run.last().map(Extent::end))
+        else {
+            return Ok(());
+        };
+        let bytes = read_unchecked(file, path, start..end, length, buffer)?;
+        for (at, place) in of_run.iter().enumerate() {
+            let record = &bytes[(place.offset - start) as usize..(place.end() - start) as usize];
+            check(record, path, place)?;
+            take(first + at, record)?;
+        }
+        Ok(())
+    })
+}
+
+/// The places in runs: each of neighbours in the file, and of so many bytes that to read them is no small step.
+fn runs(places: &[Extent]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (at, place) in places.iter().enumerate() {
+        let follows = at > 0 && places[at - 1].end() == place.offset;
+        match runs.last_mut() {
+            Some(run) if follows && bytes + place.length <= RUN => run.end = at + 1,
+            _ => {
+                runs.push(at..at + 1);
+                bytes = 0;
+            }
+        }
+        bytes += place.length;
+    }
+    runs
 }
 
 fn lock(path: &Path, wait: Duration, cancel: &Cancel) -> Result<File> {
@@ -324,10 +345,13 @@ impl Writer {
                 section.records.iter().filter(|record| !known.contains_key(&record.key)).collect();
             for some in new.chunks(RECORDS_AT_ONCE) {
                 cancel.check()?;
-                let bytes = some.par_iter().map(|record| (record.encode)()).collect::<Result<Vec<_>>>()?;
-                for (record, bytes) in some.iter().zip(bytes) {
+                let encoded = some.par_iter().map(|record| {
+                    let bytes = (record.encode)()?;
+                    Ok((ContentHash::of(&bytes), bytes))
+                });
+                for (record, (hash, bytes)) in some.iter().zip(encoded.collect::<Result<Vec<_>>>()?) {
                     // Two records may have the same key, and then are one.
-                    known.entry(record.key).or_insert_with(|| self.put(bytes));
+                    known.entry(record.key).or_insert_with(|| self.put(&bytes, hash));
                 }
             }
             self.written += new.len();
@@ -345,14 +369,15 @@ impl Writer {
         Ok(directory)
     }
 
-    fn put(&mut self, bytes: Vec<u8>) -> Extent {
-        let place = Extent { offset: self.end(), length: bytes.len() as u64, hash: ContentHash::of(&bytes) };
-        self.bytes.extend(bytes);
+    fn put(&mut self, bytes: &[u8], hash: ContentHash) -> Extent {
+        let place = Extent { offset: self.end(), length: bytes.len() as u64, hash };
+        self.bytes.extend_from_slice(bytes);
         place
     }
 
     fn commit(&mut self, directory: &Directory, sequence: u64) -> Result<Slot> {
-        Ok(Slot { sequence, directory: self.put(encode(directory)?) })
+        let bytes = encode(directory)?;
+        Ok(Slot { sequence, directory: self.put(&bytes, ContentHash::of(&bytes)) })
     }
 }
 

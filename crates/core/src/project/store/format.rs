@@ -14,6 +14,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -188,22 +189,55 @@ fn outdated(path: &Path, version: u32) -> Error {
 }
 
 /// The bytes at `place`, compared with their checksum.
-pub(super) fn read_bytes(file: &mut File, path: &Path, place: &Extent) -> Result<Vec<u8>> {
+pub(super) fn read_bytes(file: &File, path: &Path, place: &Extent) -> Result<Vec<u8>> {
     let length = file.metadata().map_err(|error| Error::io(path, "read", error))?.len();
-    let bytes = read_unchecked(file, path, place, length)?;
-    check(&bytes, path, place).map(|()| bytes)
+    let mut bytes = Vec::new();
+    let read = read_unchecked(file, path, place.offset..place.end(), length, &mut bytes)?;
+    check(read, path, place)?;
+    bytes.truncate(place.length as usize);
+    Ok(bytes)
 }
 
-/// The bytes at `place` of a file that is so long, before their checksum is compared.
-pub(super) fn read_unchecked(file: &mut File, path: &Path, place: &Extent, length: u64) -> Result<Vec<u8>> {
-    if place.offset < DATA || place.end() > length {
+/// The bytes at `range` of a file that is so long, read into `buffer`, before any checksum is compared.
+pub(super) fn read_unchecked<'b>(
+    file: &File,
+    path: &Path,
+    range: Range<u64>,
+    length: u64,
+    buffer: &'b mut Vec<u8>,
+) -> Result<&'b [u8]> {
+    if range.start < DATA || range.end > length {
         return Err(damage(path, "it is cut off"));
     }
-    let mut bytes = Vec::with_capacity(place.length as usize);
-    file.seek(SeekFrom::Start(place.offset))
-        .and_then(|_| file.take(place.length).read_to_end(&mut bytes))
-        .map_err(|error| Error::io(path, "read", error))?;
-    Ok(bytes)
+    let size = (range.end - range.start) as usize;
+    // It only grows: to clear it anew each time would take as long as to read.
+    if buffer.len() < size {
+        buffer.resize(size, 0);
+    }
+    let bytes = &mut buffer[..size];
+    match read_at(file, bytes, range.start) {
+        Ok(()) => Ok(bytes),
+        // It became shorter meanwhile.
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(damage(path, "it is cut off")),
+        Err(error) => Err(Error::io(path, "read", error)),
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        (bytes, offset) = (&mut bytes[read..], offset + read as u64);
+    }
+    Ok(())
 }
 
 /// Whether these are the bytes of `place`.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Record, Saved, Section, Store, StoredRecord, StoredSection, corrupt};
+use super::{Record, Saved, Section, Store, StoredRecord, StoredSection, TakeRecord, corrupt};
 use crate::source::ContentHash;
 use crate::{Cancel, Error, ErrorKind, Result};
 
@@ -35,12 +35,13 @@ impl Store for MemoryStore {
         self.sections.get(name).cloned().ok_or_else(|| corrupt(&self.name(), "a part of it is missing"))
     }
 
-    fn records(&mut self, records: &[StoredRecord]) -> Result<Vec<Vec<u8>>> {
-        let bytes = |record: &StoredRecord| {
+    fn read(&mut self, records: &[StoredRecord], take: &TakeRecord<'_>, cancel: &Cancel) -> Result<()> {
+        for (at, record) in records.iter().enumerate() {
+            cancel.check()?;
             let bytes = usize::try_from(record.offset).ok().and_then(|at| self.records.get(at));
-            bytes.cloned().ok_or_else(|| corrupt(&self.name(), "a record of it is missing"))
-        };
-        records.iter().map(bytes).collect()
+            take(at, bytes.ok_or_else(|| corrupt(&self.name(), "a record of it is missing"))?)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, sections: &[Section<'_>], cancel: &Cancel) -> Result<Saved> {

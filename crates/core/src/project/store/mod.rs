@@ -8,7 +8,8 @@ mod file;
 mod format;
 mod memory;
 
-use rayon::prelude::*;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 pub use file::{FileStore, StoreOptions};
@@ -16,9 +17,6 @@ pub use memory::MemoryStore;
 
 use crate::source::ContentHash;
 use crate::{Cancel, Error, ErrorKind, Result};
-
-/// So many bytes of records are read before they are decoded.
-const AT_ONCE: u64 = 32 << 20;
 
 /// A part of what is stored, of one reader or writer.
 pub struct Section<'a> {
@@ -78,6 +76,9 @@ pub struct Saved {
     pub bytes: u64,
 }
 
+/// Takes the bytes of a record, which is the so-manyth of those asked for.
+pub type TakeRecord<'t> = dyn Fn(usize, &[u8]) -> Result<()> + Sync + 't;
+
 /// Keeps one state. Whatever goes wrong, it holds either the old state or the new one.
 pub trait Store {
     /// The section of this name; [`ErrorKind::Corrupt`] if the state has none. The state is that of the first call, until
@@ -88,11 +89,12 @@ pub trait Store {
     /// medium.
     fn section(&mut self, name: &str) -> Result<StoredSection>;
 
-    /// The bytes of records, compared with their checksums.
+    /// Hands the bytes of each record, compared with their checksum, to `take`, with its place in `records`: on any thread,
+    /// in any order.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if they are not as they were written; those of the medium.
-    fn records(&mut self, records: &[StoredRecord]) -> Result<Vec<Vec<u8>>>;
+    /// [`ErrorKind::Corrupt`] if bytes are not as they were written; those of the medium, of `take` and of [`Cancel::check`].
+    fn read(&mut self, records: &[StoredRecord], take: &TakeRecord<'_>, cancel: &Cancel) -> Result<()>;
 
     /// Replaces the state.
     ///
@@ -105,31 +107,21 @@ pub trait Store {
     fn name(&self) -> String;
 }
 
-/// All records of a section, decoded on all threads. Only some of their bytes are in memory at a time.
-pub(crate) fn decode_all<T: Send>(
+/// All records of a section, decoded on all threads.
+pub(crate) fn decode_all<T: Send + Sync>(
     store: &mut dyn Store,
     section: &StoredSection,
     cancel: &Cancel,
     value: impl Fn(usize, &[u8]) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let mut values = Vec::with_capacity(section.records.len());
-    let mut rest = &section.records[..];
-    while !rest.is_empty() {
-        cancel.check()?;
-        let mut bytes = 0;
-        let some = rest.iter().take_while(|record| {
-            let first = bytes == 0;
-            bytes += record.length;
-            first || bytes <= AT_ONCE
-        });
-        let (some, later) = rest.split_at(some.count());
-        let read = store.records(some)?;
-        let before = values.len();
-        let decoded = read.par_iter().enumerate().map(|(at, bytes)| value(before + at, bytes));
-        values.extend(decoded.collect::<Result<Vec<T>>>()?);
-        rest = later;
-    }
-    Ok(values)
+    let values: Vec<OnceLock<T>> = section.records.iter().map(|_| OnceLock::new()).collect();
+    let put = |at: usize, bytes: &[u8]| {
+        // Each is read once.
+        let _ = values[at].set(value(at, bytes)?);
+        Ok(())
+    };
+    store.read(&section.records, &put, cancel)?;
+    Ok(values.into_iter().filter_map(OnceLock::into_inner).collect())
 }
 
 /// The value of these bytes.

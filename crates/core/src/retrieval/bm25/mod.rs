@@ -42,6 +42,8 @@ struct Part {
     /// The chunk number of each of the segment's documents in this version, or [`DEAD`].
     numbers: Arc<[u32]>,
     alive: usize,
+    /// Of all living documents together.
+    lengths: [u64; FIELDS],
 }
 
 /// What is counted over all chunks before one is scored: how many there are, how long, and how many have a token.
@@ -84,7 +86,7 @@ impl Lexical {
         let mut known = vec![false; files.entries().len()];
         let mut parts: Vec<Part> = Vec::new();
         for part in &self.parts {
-            let part = Part::new(part.segment.clone(), part.files.clone(), files, &place);
+            let part = part.renumbered(files, &place);
             for entry in part.files.iter().flatten() {
                 if let Some(at) = place.get(&Arc::as_ptr(entry)) {
                     known[*at] = true;
@@ -130,7 +132,7 @@ impl Lexical {
             // No file counts twice, whatever is stored.
             let mut first = |entry: &Arc<Entry>| seen.insert(Arc::as_ptr(entry));
             let files = segment.members.iter().map(|member| found(member).filter(&mut first)).collect();
-            Part { segment, files, numbers: Arc::default(), alive: 0 }
+            Part { segment, files, numbers: Arc::default(), alive: 0, lengths: [0; FIELDS] }
         };
         let parts = segments.into_iter().map(&mut part).collect();
         Lexical { parts, ..Lexical::default() }.updated(files)
@@ -149,11 +151,7 @@ impl Lexical {
     fn of(parts: Vec<Part>) -> Lexical {
         let mut lengths = [0; FIELDS];
         for part in &parts {
-            for (of_one, number) in part.segment.lengths.iter().zip(part.numbers.iter()) {
-                if *number != DEAD {
-                    (0..FIELDS).for_each(|field| lengths[field] += u64::from(of_one[field]));
-                }
-            }
+            (0..FIELDS).for_each(|field| lengths[field] += part.lengths[field]);
         }
         Lexical { documents: parts.iter().map(|part| part.alive).sum(), parts, lengths }
     }
@@ -297,15 +295,28 @@ impl Part {
         files: &ChunkTable,
         place: &FxHashMap<*const Entry, usize>,
     ) -> Part {
+        let (alive, lengths) = (0, [0; FIELDS]);
+        Part { segment, files: members, numbers: Arc::default(), alive, lengths }.renumbered(files, place)
+    }
+
+    /// The part with the numbers that its chunks have in `files`.
+    fn renumbered(&self, files: &ChunkTable, place: &FxHashMap<*const Entry, usize>) -> Part {
+        let Part { segment, files: members, .. } = self.clone();
         let mut numbers = Vec::with_capacity(segment.lengths.len());
+        let mut alive = 0;
         for (entry, member) in members.iter().zip(&segment.members) {
             match entry.as_ref().and_then(|entry| place.get(&Arc::as_ptr(entry))) {
-                Some(at) => numbers.extend(files.numbers(*at)),
+                Some(at) => {
+                    let chunks = files.numbers(*at);
+                    alive += chunks.len();
+                    numbers.extend(chunks);
+                }
                 None => numbers.extend(std::iter::repeat_n(DEAD, member.documents as usize)),
             }
         }
-        let alive = numbers.iter().filter(|number| **number != DEAD).count();
-        Part { segment, files: members, numbers: numbers.into(), alive }
+        // The dead never come back, so as many as before are the same ones.
+        let lengths = if alive == self.alive { self.lengths } else { lengths(&segment, &numbers) };
+        Part { segment, files: members, numbers: numbers.into(), alive, lengths }
     }
 
     /// What is alive in `parts`.
@@ -331,6 +342,15 @@ impl Part {
         }
         self.segment.postings(term).filter(|posting| self.number(posting) != DEAD).count()
     }
+}
+
+/// How long all living documents together are.
+fn lengths(segment: &Segment, numbers: &[u32]) -> [u64; FIELDS] {
+    let mut lengths = [0; FIELDS];
+    for (of_one, _) in segment.lengths.iter().zip(numbers).filter(|(_, number)| **number != DEAD) {
+        (0..FIELDS).for_each(|field| lengths[field] += u64::from(of_one[field]));
+    }
+    lengths
 }
 
 /// So many words that are equally near are taken.
