@@ -191,3 +191,65 @@ impl Queue {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> Task {
+        Task { owner: None, cancel: Cancel::new(), work: Box::new(|| ()) }
+    }
+
+    /// The numbers of the jobs that get a thread now.
+    fn taken(queue: &mut Queue, now: Instant) -> Vec<u64> {
+        std::iter::from_fn(|| queue.take(now)).map(|(number, _)| number).collect()
+    }
+
+    #[test]
+    fn work_that_hangs_is_replaced_up_to_the_hard_ceiling() {
+        let mut queue = Queue::new(2);
+        for _ in 0..MAX_THREADS + 8 {
+            queue.push(task()).unwrap();
+        }
+        let mut now = Instant::now();
+        let mut running = taken(&mut queue, now);
+        assert_eq!(running.len(), 2, "the lane's own threads");
+        while running.len() < MAX_THREADS {
+            assert!(!queue.is_ready(now));
+            now += PATIENCE;
+            let more = taken(&mut queue, now);
+            assert_eq!(more.len(), 2, "beside {} that hang", running.len());
+            running.extend(more);
+        }
+        now += PATIENCE * 100;
+        assert_eq!(taken(&mut queue, now), [], "no lane has more threads than {MAX_THREADS}");
+        assert!(queue.is_waiting());
+        queue.done(running[0]);
+        assert_eq!(taken(&mut queue, now).len(), 1, "one ended, so one may begin");
+    }
+
+    #[test]
+    fn work_that_ignores_its_cancellation_is_replaced_sooner() {
+        let mut queue = Queue::new(1);
+        let first = task();
+        let cancel = first.cancel.clone();
+        queue.push(first).unwrap();
+        queue.push(task()).unwrap();
+        let now = Instant::now();
+        assert_eq!(taken(&mut queue, now).len(), 1);
+        cancel.cancel();
+        assert!(!queue.is_ready(now), "it may still stop");
+        assert!(queue.is_ready(now + GRACE));
+    }
+
+    #[test]
+    fn too_many_waiting_jobs_are_refused() {
+        let mut queue = Queue::new(1);
+        for _ in 0..MAX_WAITING_OF_OWNER {
+            queue.push(task()).unwrap();
+        }
+        assert_eq!(queue.push(task()).unwrap_err().kind(), ErrorKind::Limit);
+        assert!(queue.withdraw(None).is_some());
+        queue.push(task()).unwrap();
+    }
+}

@@ -477,6 +477,36 @@ fn dependencies_tell_what_they_bring_into_the_project() {
 }
 
 #[test]
+fn macros_of_dependencies_tell_what_defines() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("mix.exs", "");
+    write(
+        "lib/a.ex",
+        "defmodule A do\n  import Works\n  defwork one(x) do\n    x\n  end\n  defnote two(x) do\n    x\n  end\n  \
+         def go(x), do: one(two(x))\nend\n",
+    );
+    let certain = |index: &Index| -> Vec<(String, bool)> {
+        let edges = index.graph().edges().filter(|edge| &*edge.callee_module == "A");
+        edges.map(|edge| (edge.callee_fun.to_string(), edge.basis.is_certain())).collect()
+    };
+    let index = build(folder.path());
+    assert_eq!(certain(&index), [("one".into(), false), ("two".into(), false)], "by their form");
+    write(
+        "deps/works/lib/works.ex",
+        "defmodule Works do\n  defmacro defwork(head, do: body) do\n    quote do\n      def unquote(head), do: unquote(body)\n    \
+         end\n  end\n  defmacro defnote(head, do: body), do: quote(do: @notes({unquote(head), unquote(body)}))\nend\n",
+    );
+    for index in [update(&index).0, build(folder.path())] {
+        assert_eq!(certain(&index), [("one".into(), true), ("two".into(), false)]);
+    }
+}
+
+#[test]
 fn only_paths_below_the_root_can_be_updated() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.ex"), "defmodule A do\nend").unwrap();
