@@ -14,6 +14,7 @@
 
 pub mod error;
 pub mod job;
+pub mod lanes;
 mod visible;
 
 pub mod source;

@@ -1,5 +1,6 @@
 //! What is taken out of an index, or made of texts, in bulk: chunks page by page, and vectors as one piece of memory.
 
+use ambix_core::lanes::Lane;
 use ambix_core::{Error, Result};
 use ambix_macros::nif;
 use rustler::{Encoder, Env, NifMap, Resource, ResourceArc, Term};
@@ -7,7 +8,6 @@ use rustler::{Encoder, Env, NifMap, Resource, ResourceArc, Term};
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
-use crate::lanes::Lane;
 use crate::model::EncoderRef;
 use crate::pool;
 

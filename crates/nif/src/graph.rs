@@ -8,12 +8,12 @@ mod whole;
 
 use ambix_core::Result;
 use ambix_core::graph::CodeGraph;
+use ambix_core::lanes::Lane;
 use rustler::{Encoder, Env, ResourceArc, Term};
 
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
-use crate::lanes::Lane;
 use crate::pool;
 
 /// A graph of no more definitions answers every question about one symbol within the time of a dirty scheduler.

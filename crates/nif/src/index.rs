@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ambix_core::lanes::Lane;
 use ambix_core::project::BuildOptions;
 use ambix_core::project::store::{FileStore, StoreOptions};
 use ambix_core::retrieval::{self, CachedEmbedder, Embedder, Index, StaticEncoder, persistence};
@@ -21,7 +22,6 @@ pub use self::context::tokens_of;
 use crate::embedding_cache::CacheRef;
 use crate::guard::guard;
 use crate::job;
-use crate::lanes::Lane;
 use crate::live::{Kind, Live};
 use crate::model::EncoderRef;
 use crate::pool;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ambix_core::job::Progress;
+use ambix_core::lanes::{Lane, Task};
 use ambix_core::{Cancel, Error, ErrorKind, Result};
 use ambix_macros::nif;
 use parking_lot::Mutex;
@@ -16,7 +17,6 @@ use rustler::types::atom;
 use rustler::{Atom, Encoder, Env, LocalPid, Monitor, OwnedEnv, Resource, ResourceArc, Term};
 
 use crate::guard::{self, guard};
-use crate::lanes::{Lane, Task};
 use crate::live::{Kind, Live};
 use crate::pool;
 

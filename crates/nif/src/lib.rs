@@ -14,7 +14,6 @@ mod guard;
 mod index;
 mod job;
 mod json;
-mod lanes;
 mod library;
 mod live;
 mod lookup;

@@ -1,5 +1,6 @@
 //! Names and patterns that are looked up in an index: `Ambix.Index.lookup/3` and `Ambix.Index.grep/3`.
 
+use ambix_core::lanes::Lane;
 use ambix_core::retrieval::{Case, Found, FoundLine, Grep, Lookup, Named};
 use ambix_core::source::Language;
 use ambix_core::syntax::DefinitionKind;
@@ -10,7 +11,6 @@ use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
-use crate::lanes::Lane;
 use crate::pool;
 
 mod atoms {

@@ -9,6 +9,7 @@ use ambix_core::inference::{
     self, ChatOptions, Device, Encoder, Event, GenerationRequest, LoadOptions, Message, Model, Precision,
     Sampling,
 };
+use ambix_core::lanes::Lane;
 use ambix_core::retrieval::{Embedder, Reranker};
 use ambix_core::{Cancel, Error, Result};
 use ambix_macros::nif;
@@ -16,7 +17,6 @@ use rustler::{Atom, Encoder as _, Env, NifMap, NifUntaggedEnum, Resource, Resour
 
 use crate::guard::guard;
 use crate::job;
-use crate::lanes::Lane;
 use crate::live::{Kind, Live};
 use crate::pool;
 use crate::shared::Shared;

@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ambix_core::lanes::{Lane, Queue, Task};
 use ambix_core::{Cancel, Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use rustler::LocalPid;
 
 use crate::guard;
-use crate::lanes::{Lane, Queue, Task};
 
 /// Deep enough for everything that core does, which recurses nowhere on foreign input.
 const STACK_BYTES: usize = 8 << 20;
@@ -28,7 +29,7 @@ pub fn cores() -> usize {
 ///
 /// # Errors
 /// [`ErrorKind::Limit`] if too many wait, or if no thread can be started.
-pub fn submit(lane: Lane, task: Task) -> Result<()> {
+pub fn submit(lane: Lane, task: JobTask) -> Result<()> {
     static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
     POOL.get_or_init(Pool::new).submit(lane, task)
 }
@@ -50,10 +51,13 @@ struct Pool {
 }
 
 struct Threads {
-    queue: Queue,
+    queue: Queue<LocalPid>,
     all: usize,
     idle: usize,
 }
+
+/// A job, which a process ordered.
+type JobTask = Task<LocalPid>;
 
 type Lanes<'a> = MutexGuard<'a, [Threads; Lane::ALL.len()]>;
 
@@ -71,7 +75,7 @@ impl Pool {
         pool
     }
 
-    fn submit(self: &Arc<Self>, lane: Lane, task: Task) -> Result<()> {
+    fn submit(self: &Arc<Self>, lane: Lane, task: JobTask) -> Result<()> {
         let mut lanes = self.lanes.lock();
         let owner = task.owner;
         lanes[lane as usize].queue.push(task)?;
@@ -146,7 +150,7 @@ impl Pool {
 }
 
 /// A job answers its own panics; what panics when it is dropped must not cost a thread.
-fn carry_out(task: Task) {
+fn carry_out(task: JobTask) {
     drop(guard::run(|| {
         (task.work)();
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ambix_core::lanes::Lane;
 use ambix_core::repair::{
     CandidateSummary, ChangedFunction, FilePatch, Frame, Mutant, RepairSession, Suspect, SuspectScope,
     TestReport, TestRun,
@@ -14,7 +15,6 @@ use rustler::{Env, NifMap, Resource, ResourceArc, Term};
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
-use crate::lanes::Lane;
 use crate::live::{Kind, Live};
 use crate::model::ModelRef;
 use crate::pool;

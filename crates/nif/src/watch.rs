@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ambix_core::lanes::Lane;
 use ambix_core::source::{self, ChangeBatch, Changed, Means, Watch, WatchOptions, WatchState};
 use ambix_core::{Error, ErrorKind, Result};
 use ambix_macros::nif;
@@ -14,7 +15,6 @@ use rustler::{Atom, Encoder, Env, LocalPid, Monitor, NifMap, Resource, ResourceA
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job::{self, Owner};
-use crate::lanes::Lane;
 use crate::live::{Kind, Live};
 
 mod atoms {

@@ -1,13 +1,13 @@
 //! Which part of a graph is written or drawn, and the text and pictures of it.
 
 use ambix_core::graph::{Export, Format, GraphPart, LinkKind, Picture};
+use ambix_core::lanes::Lane;
 use ambix_core::{Error, Result};
 use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use crate::index::IndexRef;
 use crate::job;
-use crate::lanes::Lane;
 use crate::pool;
 
 mod atoms {

@@ -4,13 +4,13 @@ use ambix_core::Error;
 use ambix_core::graph::{
     CommunityOptions, CycleOptions, DeadOptions, LinkKind, NeighbourhoodOptions, Phase, Symbol,
 };
+use ambix_core::lanes::Lane;
 use ambix_macros::nif;
 use rustler::{Atom, Env, NifMap, ResourceArc, Term};
 
 use super::rows::{ExDead, ExImpact, ExLink, ExPath, ExRank, ExSymbol};
 use crate::index::{IndexRef, tokens_of};
 use crate::job;
-use crate::lanes::Lane;
 use crate::model::ModelRef;
 use crate::pool;
 

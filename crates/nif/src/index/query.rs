@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ambix_core::lanes::Lane;
 use ambix_core::retrieval::{self, Answer, Filter, Hit, Index, MadeFrom, Mode, Query, Reranker};
 use ambix_core::source::{History, Language};
 use ambix_core::syntax::DefinitionKind;
@@ -12,7 +13,6 @@ use rustler::{Atom, Env, NifMap, NifUntaggedEnum, ResourceArc, Term};
 use crate::guard::guard;
 use crate::index::IndexRef;
 use crate::job;
-use crate::lanes::Lane;
 use crate::model::{EncoderRef, ModelRef};
 
 mod atoms {

@@ -1,4 +1,4 @@
-//! Which job runs next. Work is kept apart by how long it takes, and the processes that order it take turns.
+//! Which job runs next. Work is kept apart by how long it takes, and those who order it take turns.
 //!
 //! A lane has a ceiling of threads, and one process may hold no more than half of them. What keeps a thread for long, or does not stop
 //! when it is cancelled, is no longer counted: another thread may take its place, up to a hard ceiling. So neither
@@ -7,8 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ambix_core::{Cancel, Error, ErrorKind, Result};
-use rustler::LocalPid;
+use crate::{Cancel, Error, ErrorKind, Result};
 
 /// What kind of work a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,25 +46,25 @@ const GRACE: Duration = Duration::from_millis(500);
 pub type Work = Box<dyn FnOnce() + Send>;
 
 /// A job that waits for a thread.
-pub struct Task {
-    /// The process that ordered it, if one did.
-    pub owner: Option<LocalPid>,
+pub struct Task<Owner> {
+    /// Who ordered it, if somebody did.
+    pub owner: Option<Owner>,
     /// What stops it.
     pub cancel: Cancel,
     /// What it does.
     pub work: Work,
 }
 
-struct Running {
+struct Running<Owner> {
     number: u64,
-    owner: Option<LocalPid>,
+    owner: Option<Owner>,
     cancel: Cancel,
     since: Instant,
     /// When it was first seen that it was cancelled.
     cancelled: Option<Instant>,
 }
 
-impl Running {
+impl<Owner> Running<Owner> {
     fn ignores_cancellation(&self, now: Instant) -> bool {
         self.cancelled.is_some_and(|since| now.duration_since(since) >= GRACE)
     }
@@ -76,16 +75,16 @@ impl Running {
 }
 
 /// What waits and what runs in one lane.
-pub struct Queue {
+pub struct Queue<Owner> {
     ceiling: usize,
-    waiting: VecDeque<(Option<LocalPid>, VecDeque<Task>)>,
-    running: Vec<Running>,
+    waiting: VecDeque<(Option<Owner>, VecDeque<Task<Owner>>)>,
+    running: Vec<Running<Owner>>,
     started: u64,
 }
 
-impl Queue {
+impl<Owner: Copy + PartialEq> Queue<Owner> {
     /// An empty lane of so many threads.
-    pub fn new(ceiling: usize) -> Queue {
+    pub fn new(ceiling: usize) -> Queue<Owner> {
         Queue { ceiling, waiting: VecDeque::new(), running: Vec::new(), started: 0 }
     }
 
@@ -103,7 +102,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] if too many wait.
-    pub fn push(&mut self, task: Task) -> Result<()> {
+    pub fn push(&mut self, task: Task<Owner>) -> Result<()> {
         let refused = |whose| {
             let sentence = format!("too many jobs {whose} are waiting; try again when some are done");
             Err(Error::new(ErrorKind::Limit, sentence))
@@ -120,7 +119,7 @@ impl Queue {
     }
 
     /// Takes back the job that was put there last by `owner`.
-    pub fn withdraw(&mut self, owner: Option<LocalPid>) -> Option<Task> {
+    pub fn withdraw(&mut self, owner: Option<Owner>) -> Option<Task<Owner>> {
         let at = self.waiting.iter().position(|(waiting, _)| *waiting == owner)?;
         let task = self.waiting[at].1.pop_back();
         if self.waiting[at].1.is_empty() {
@@ -135,7 +134,7 @@ impl Queue {
     }
 
     /// The job whose turn it is, and the number under which it runs.
-    pub fn take(&mut self, now: Instant) -> Option<(u64, Task)> {
+    pub fn take(&mut self, now: Instant) -> Option<(u64, Task<Owner>)> {
         let at = self.next(now)?;
         let (owner, mut tasks) = self.waiting.remove(at)?;
         let task = tasks.pop_front();
@@ -156,14 +155,14 @@ impl Queue {
     }
 
     /// Takes out all waiting jobs that were cancelled: they have no more to do than to say so.
-    pub fn cancelled(&mut self) -> Vec<Task> {
+    pub fn cancelled(&mut self) -> Vec<Task<Owner>> {
         let mut cancelled = Vec::new();
         for (_, tasks) in &mut self.waiting {
             if tasks.iter().any(|task| task.cancel.is_cancelled()) {
                 let (gone, kept) =
                     std::mem::take(tasks).into_iter().partition(|task| task.cancel.is_cancelled());
                 *tasks = kept;
-                let gone: VecDeque<Task> = gone;
+                let gone: VecDeque<Task<Owner>> = gone;
                 cancelled.extend(gone);
             }
         }
@@ -186,7 +185,8 @@ impl Queue {
         }
         let share = self.ceiling.div_ceil(2);
         self.waiting.iter().position(|(owner, _)| {
-            let held = |running: &&Running| running.owner == *owner && !running.ignores_cancellation(now);
+            let held =
+                |running: &&Running<Owner>| running.owner == *owner && !running.ignores_cancellation(now);
             owner.is_none() || self.running.iter().filter(held).count() < share
         })
     }
@@ -196,12 +196,12 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn task() -> Task {
+    fn task() -> Task<()> {
         Task { owner: None, cancel: Cancel::new(), work: Box::new(|| ()) }
     }
 
     /// The numbers of the jobs that get a thread now.
-    fn taken(queue: &mut Queue, now: Instant) -> Vec<u64> {
+    fn taken(queue: &mut Queue<()>, now: Instant) -> Vec<u64> {
         std::iter::from_fn(|| queue.take(now)).map(|(number, _)| number).collect()
     }
 
@@ -222,7 +222,7 @@ mod tests {
             running.extend(more);
         }
         now += PATIENCE * 100;
-        assert_eq!(taken(&mut queue, now), [], "no lane has more threads than {MAX_THREADS}");
+        assert_eq!(taken(&mut queue, now).len(), 0, "no lane has more threads than {MAX_THREADS}");
         assert!(queue.is_waiting());
         queue.done(running[0]);
         assert_eq!(taken(&mut queue, now).len(), 1, "one ended, so one may begin");
