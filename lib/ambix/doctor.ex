@@ -145,7 +145,8 @@ defmodule Ambix.Doctor do
     use = "bounding what the kernel itself holds for a sandbox"
 
     mend =
-      "start it where a group may be made: systemd-run --user --scope COMMAND; without one memory is counted"
+      "start it where a group may be made: systemd-run --user --scope COMMAND, or a service with Delegate=yes " <>
+        "and DelegateSubgroup=main; without one memory is counted"
 
     ok = machine.cgroup.()
     check("control group", ok, false, if(ok, do: "works", else: "may not be made"), use, mend)

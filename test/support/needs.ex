@@ -19,4 +19,15 @@ defmodule Ambix.Test.Needs do
       {:error, error} -> error.message
     end
   end
+
+  @doc "Control groups; of version 2 where that is given."
+  def control_group(version \\ nil) do
+    case Ambix.Sandbox.Cgroup.create(Ambix.Sandbox.Scratch.name(), 1_073_741_824) do
+      nil -> "no control group may be made: systemd-run --user --scope mix test"
+      group -> with :ok <- Ambix.Sandbox.Cgroup.delete(group), do: other_version(group.version, version)
+    end
+  end
+
+  defp other_version(found, wanted) when wanted in [nil, found], do: nil
+  defp other_version(found, wanted), do: "control groups are of version #{found} here, not #{wanted}"
 end

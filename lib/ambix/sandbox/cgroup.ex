@@ -4,7 +4,8 @@ defmodule Ambix.Sandbox.Cgroup do
   # causes, its files in memory and the kernel's own tables for it too. Where it may not, the host counts what it can see.
   #
   # Version 1: a group below the own one. Version 2: a group beside the own one, since a group with processes may
-  # have no children with limits; that is possible for root, and for users below what systemd has delegated to them.
+  # have no children with limits; that is possible for root, and for users below what systemd has delegated to them:
+  # in their own slices, or in a service with `Delegate=` and `DelegateSubgroup=`.
 
   alias Ambix.Sandbox.Scratch
 
@@ -13,15 +14,19 @@ defmodule Ambix.Sandbox.Cgroup do
 
   @type t :: %__MODULE__{folder: Path.t(), version: 1 | 2}
 
+  @typedoc "Where groups are made: the version, and the folder of the group above them."
+  @type parent :: {1 | 2, Path.t()}
+
   @attempts 200
 
   @doc "Makes a group that may use so many bytes, or `nil` where that is not possible. `name` is one of `Scratch.name/0`."
-  @spec create(String.t(), pos_integer()) :: t() | nil
-  def create(name, bytes) do
-    with {version, parent} <- parent(),
-         group = %__MODULE__{folder: Path.join(parent, name), version: version},
+  @spec create(String.t(), pos_integer(), parent() | nil) :: t() | nil
+  def create(name, bytes, parent \\ parent()) do
+    with {version, folder} <- parent,
+         group = %__MODULE__{folder: Path.join(folder, name), version: version},
          :ok <- File.mkdir(group.folder) do
-      Scratch.sweep(parent, &File.rmdir/1)
+      Scratch.sweep(folder, &File.rmdir/1)
+      if version == 2, do: enable(folder)
 
       if limit(group, bytes) == :ok do
         group
@@ -74,6 +79,17 @@ defmodule Ambix.Sandbox.Cgroup do
     end
   end
 
+  # systemd leaves it to the owner of a delegated group to turn its controllers on. The group at the top, which has no
+  # type, belongs to the machine and stays as it is.
+  defp enable(parent) do
+    path = Path.join(parent, "cgroup.subtree_control")
+
+    with {:ok, names} <- File.read(path),
+         false <- "memory" in String.split(names),
+         true <- File.exists?(Path.join(parent, "cgroup.type")),
+         do: File.write(path, "+memory")
+  end
+
   # Memory that is swapped out counts as well, where the kernel says so.
   defp limit(%{version: 1} = group, bytes) do
     with :ok <- write(group, "memory.limit_in_bytes", bytes) do
@@ -95,21 +111,27 @@ defmodule Ambix.Sandbox.Cgroup do
     if File.exists?(path), do: File.write(path, Integer.to_string(value)), else: {:error, :enoent}
   end
 
-  # The memory controller is in one of the two versions.
   defp parent do
     with {:ok, own} <- File.read("/proc/self/cgroup"),
          {:ok, mounts} <- File.read("/proc/self/mountinfo") do
-      lines = own |> String.split("\n", trim: true) |> Enum.map(&String.split(&1, ":", parts: 3))
-      one = Enum.find_value(lines, fn [_, names, path] -> "memory" in String.split(names, ",") && path end)
-      two = Enum.find_value(lines, fn [number, names, path] -> number == "0" and names == "" && path end)
-
-      cond do
-        one -> found(1, place(mounts, "cgroup", one))
-        two not in [nil, "/"] -> found(2, place(mounts, "cgroup2", Path.dirname(two)))
-        true -> nil
-      end
+      parent(own, mounts)
     else
       _ -> nil
+    end
+  end
+
+  @doc "The group above new ones, from the texts of `/proc/self/cgroup` and `/proc/self/mountinfo`."
+  @spec parent(String.t(), String.t()) :: parent() | nil
+  def parent(own, mounts) do
+    lines = own |> String.split("\n", trim: true) |> Enum.map(&String.split(&1, ":", parts: 3))
+    one = Enum.find_value(lines, fn [_, names, path] -> "memory" in String.split(names, ",") && path end)
+    two = Enum.find_value(lines, fn [number, names, path] -> number == "0" and names == "" && path end)
+
+    # The memory controller is in one of the two versions.
+    cond do
+      one -> found(1, place(mounts, "cgroup", one))
+      two -> found(2, place(mounts, "cgroup2", Path.dirname(two)))
+      true -> nil
     end
   end
 
@@ -124,7 +146,8 @@ defmodule Ambix.Sandbox.Cgroup do
         [^type, _source, options] <- [String.split(rest, " ", parts: 3)],
         type == "cgroup2" or "memory" in String.split(options, ","),
         relative <- [below(path, root)],
-        relative != nil,
+        # A process that is outside of its namespace's root is seen as "/..".
+        relative != nil and ".." not in Path.split(relative),
         folder = Path.join(place, relative),
         File.dir?(folder) do
       folder

@@ -15,14 +15,15 @@ defmodule Ambix.Sandbox.Command do
 
   @nobody "65534"
 
-  # A group that cannot be joined is done without: the host counts in any case.
+  # A group that cannot be joined is done without: the host counts in any case. bubblewrap's own process is the first in
+  # the sandbox, and an ordinary user's programs may read its environment in /proc: it has none.
   @outside """
   exec 7>"$1"
   [ -z "$2" ] || { echo $$ >"$2"; } 2>/dev/null || :
   [ -z "$3" ] || exec 8<"$3"
   [ -z "$4" ] || exec 9<"$4"
   shift 4
-  exec "$@"
+  exec env -i "$@"
   """
 
   # Standard input is empty.

@@ -229,6 +229,20 @@ defmodule Ambix.SandboxTest do
       end
     end
 
+    # Programs of an ordinary user may read it, those of root not: here bubblewrap tells of it itself.
+    test "bubblewrap's process has nothing of the caller's environment" do
+      folder = Ambix.Sandbox.Scratch.with_new(& &1)
+      on_exit(fn -> File.rm_rf(folder) end)
+      seen = Path.join(folder, "environ")
+
+      fake =
+        Ambix.Sandbox.Scratch.write!(folder, "bwrap", "#!/bin/sh\ncat /proc/$$/environ >#{seen}; exit 1\n")
+
+      File.chmod!(fake, 0o755)
+      assert {:error, %Error{kind: :unavailable}} = Sandbox.run(["true"], bubblewrap: fake)
+      assert File.read!(seen) == ""
+    end
+
     test "it runs if the caller insists, with limits" do
       opts = [bubblewrap: "no-such-program", unsafe_without_isolation: true]
       assert %Result{exit_status: 0, output: "42\n"} = run!({:elixir, "IO.puts(42)"}, opts)

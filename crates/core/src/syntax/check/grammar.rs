@@ -98,7 +98,9 @@ struct Frame {
     comma_around: bool,
     /// Whether only keys may follow a comma in the innermost call.
     keys_in_call: bool,
-    /// The same outside of calls.
+    /// Whether it is in the value of a key of another call, where it may have several arguments.
+    in_value: bool,
+    /// Whether only keys may follow a comma outside of calls.
     keys: bool,
     commas: u32,
     /// Whether a `->` must follow, one has been there, one is in this expression, and an expression was before the first.
@@ -120,6 +122,8 @@ struct Frame {
     /// Whether the element of a map has an operator, and a `=>`.
     operators: bool,
     assigns: bool,
+    /// Whether the map has its `|`.
+    updates: bool,
     tight: Tight,
 }
 
@@ -134,6 +138,7 @@ impl Frame {
             comma_in_call: false,
             comma_around: false,
             keys_in_call: false,
+            in_value: false,
             keys: false,
             commas: 0,
             awaits_stab: false,
@@ -148,6 +153,7 @@ impl Frame {
             takes_pairs: false,
             operators: false,
             assigns: false,
+            updates: false,
             tight: Tight::None,
         }
     }
@@ -166,6 +172,7 @@ impl Frame {
         self.comma_in_call = false;
         self.comma_around = false;
         self.keys_in_call = false;
+        self.in_value = false;
     }
 
     /// An operand begins; `key` says whether it is the key of a pair.
@@ -173,7 +180,8 @@ impl Frame {
         match self.state {
             State::After if self.percent && !key => return Err("`{` is missing behind `%`".into()),
             State::After if self.last == Last::Name && !self.line_over => {
-                self.comma_around |= self.comma_in_call;
+                self.in_value |= self.keys_in_call;
+                self.comma_around = !self.keys_in_call && (self.comma_around || self.comma_in_call);
                 self.comma_in_call = false;
                 self.calls += 1;
                 self.keys_in_call = key;
@@ -191,12 +199,21 @@ impl Frame {
             }
             _ => {}
         }
+        self.takes_pairs &= key;
         Ok(())
     }
 
     fn operand(&mut self, last: Last) -> Result<(), String> {
         self.begin(false)?;
         self.is_over(last);
+        Ok(())
+    }
+
+    /// An operator before its operand.
+    fn unary(&mut self) -> Result<(), String> {
+        self.begin(false)?;
+        self.operators |= self.calls == 0;
+        self.state = State::Operand;
         Ok(())
     }
 
@@ -212,8 +229,7 @@ impl Frame {
     /// An element of a map ends.
     fn end_element(&mut self) -> Result<(), String> {
         let is_pair = self.around != Around::Map || self.keys || self.assigns;
-        let is_simple =
-            self.calls > 0 || (!self.operators && matches!(self.last, Last::Name | Last::Call | Last::Alias));
+        let is_simple = !self.operators && (self.calls > 0 || matches!(self.last, Last::Name | Last::Call));
         if !is_pair && !is_simple && self.state == State::After {
             return Err("`=>` is missing in this map".into());
         }
@@ -276,6 +292,7 @@ impl<'t> Grammar<'t> {
     fn take(&mut self, lexer: &mut Lexer, token: &Token) -> Result<(), String> {
         // `//` is a name only as a part of that of `..//`.
         let is_step = lexer.text(token) == "//" && !self.text[..token.range.start].ends_with("..");
+        let text = self.text;
         let frame = self.frame();
         // Operators as names, as in `&+/2`.
         let is_operator = matches!(
@@ -288,12 +305,17 @@ impl<'t> Grammar<'t> {
                 | TokenKind::Range
                 | TokenKind::Bar
         );
-        if is_operator && lexer.slash_follows() && !is_step {
+        // But `&//2` captures `/`.
+        let captures = || lexer.text(token) == "&" && lexer.step_follows();
+        if is_operator && lexer.slash_follows() && !is_step && !captures() {
             return frame.operand(Last::Name);
         }
         if frame.percent
             && frame.state == State::After
-            && !matches!(token.kind, TokenKind::Dot | TokenKind::Open(_) | TokenKind::Name)
+            && !matches!(
+                token.kind,
+                TokenKind::Dot | TokenKind::Open(_) | TokenKind::Name | TokenKind::Newline
+            )
         {
             return Err("`{` is missing behind `%`".into());
         }
@@ -311,18 +333,13 @@ impl<'t> Grammar<'t> {
             TokenKind::Alias => frame.operand(Last::Alias),
             TokenKind::Literal => frame.operand(Last::Other),
             TokenKind::Key => self.key(),
-            TokenKind::Unary => {
-                frame.begin(false)?;
-                frame.state = State::Operand;
-                Ok(())
-            }
+            TokenKind::Unary => frame.unary(),
             TokenKind::Dual => {
                 let argument = frame.last == Last::Name && token.spaced && lexer.touches_operand();
-                if frame.state != State::After || argument {
-                    frame.begin(false)?;
-                } else {
-                    frame.operators = true;
+                if frame.state != State::After || frame.line_over || argument {
+                    return frame.unary();
                 }
+                frame.operators |= frame.calls == 0;
                 frame.state = State::Operand;
                 Ok(())
             }
@@ -330,11 +347,9 @@ impl<'t> Grammar<'t> {
                 lexer.token();
                 self.binary("not in")
             }
-            TokenKind::Not => {
-                frame.begin(false)?;
-                frame.state = State::Operand;
-                Ok(())
-            }
+            TokenKind::Not => frame.unary(),
+            // Elixir takes the operator of steps before an operand, too.
+            TokenKind::Binary if frame.state != State::After && lexer.text(token) == "//" => frame.unary(),
             TokenKind::Range if frame.state != State::After => frame.operand(Last::Other),
             TokenKind::When => {
                 self.binary("when")?;
@@ -345,12 +360,15 @@ impl<'t> Grammar<'t> {
             TokenKind::Bar => {
                 self.binary("|")?;
                 let frame = self.frame();
-                if frame.around == Around::Map && frame.calls == 0 {
+                let is_first = frame.commas == 0 && !frame.keys && !frame.assigns;
+                if frame.around == Around::Map && frame.calls == 0 && is_first && !frame.updates {
+                    frame.updates = true;
                     frame.takes_pairs = true;
                     frame.operators = false;
                 }
                 Ok(())
             }
+            TokenKind::Arrow if frame.assigns || frame.keys => Err("`=>` stands once in a pair".into()),
             TokenKind::Arrow if frame.around == Around::Map => {
                 self.binary("=>")?;
                 self.frame().assigns = true;
@@ -360,6 +378,7 @@ impl<'t> Grammar<'t> {
             TokenKind::Arrow => Err("`=>` stands in maps alone".into()),
             TokenKind::Stab => self.stab(),
             TokenKind::Percent if frame.percent => Err("`{` is missing behind `%`".into()),
+            TokenKind::Newline if frame.percent && frame.state == State::After => Ok(()),
             TokenKind::Newline if frame.percent => Err("`{` is missing behind `%`".into()),
             TokenKind::Percent => {
                 frame.begin(false)?;
@@ -398,16 +417,20 @@ impl<'t> Grammar<'t> {
             TokenKind::Close(bracket) => self.close(bracket, lexer, token),
             TokenKind::StringStart => {
                 // Whether it is a key its end will tell.
-                if frame.state != State::Dot {
-                    let calls = frame.calls;
-                    frame.begin(true)?;
-                    frame.keys_in_call &= frame.calls == calls;
+                if frame.state == State::Dot {
+                    return Err("a name in quotes takes no interpolation".into());
                 }
+                let calls = frame.calls;
+                frame.begin(true)?;
+                frame.keys_in_call &= frame.calls == calls;
                 frame.is_over(Last::Other);
                 Ok(())
             }
             TokenKind::Do => {
-                let attaches = frame.calls > 0 || matches!(frame.last, Last::Name | Last::Call);
+                // The `do` of a name alone stands on the line of the name.
+                let attaches = frame.calls > 0
+                    || frame.last == Last::Call
+                    || (frame.last == Last::Name && !begins_line(text, token.range.start));
                 if frame.state != State::After || frame.line_over || !attaches {
                     return Err("this `do` belongs to no call".into());
                 }
@@ -447,6 +470,13 @@ impl<'t> Grammar<'t> {
             State::Operand if frame.takes_pairs && frame.around == Around::Map => frame.keys = true,
             // `when key: value`, as in a spec.
             State::Operand if frame.takes_pairs => {
+                let is_element = matches!(
+                    frame.around,
+                    Around::List | Around::Tuple | Around::Map | Around::Bits | Around::Access
+                );
+                if is_element || frame.commas > 0 || frame.comma_in_call {
+                    return Err(AMBIGUOUS.into());
+                }
                 frame.calls += 1;
                 frame.keys_in_call = true;
             }
@@ -501,7 +531,7 @@ impl<'t> Grammar<'t> {
         frame.state = State::Operand;
         frame.line_over = false;
         frame.takes_pairs = false;
-        frame.operators = true;
+        frame.operators |= frame.calls == 0;
         Ok(())
     }
 
@@ -515,6 +545,9 @@ impl<'t> Grammar<'t> {
         }
         if (frame.plain && !frame.stabs) || frame.in_clause {
             return Err("`->` must stand in the first expression, and once in each".into());
+        }
+        if frame.state == State::After && frame.last == Last::Block {
+            return Err("a call with a block cannot stand before `->`".into());
         }
         frame.awaits_stab = false;
         frame.stabs = true;
@@ -532,14 +565,13 @@ impl<'t> Grammar<'t> {
         if frame.calls > 0 {
             let alone = match frame.around {
                 Around::List | Around::Tuple | Around::Map | Around::Bits | Around::Access => false,
-                Around::Arguments => frame.commas == 0 && !frame.keys,
-                _ => true,
+                _ => frame.commas == 0 && !frame.keys,
             };
             if frame.calls > 1 && frame.comma_around && !frame.keys_in_call {
                 return Err(AMBIGUOUS.into());
             }
             // A block would make it clear: `[for a <- b, c do d end]`.
-            frame.awaits_block |= !alone && !frame.keys_in_call;
+            frame.awaits_block |= !alone && !frame.keys_in_call && !frame.in_value;
             frame.comma_in_call = true;
         } else {
             match frame.around {
@@ -575,9 +607,12 @@ impl<'t> Grammar<'t> {
             }
             Bracket::Square if behind && frame.last == Last::Name && !token.spaced => Around::Access,
             Bracket::Curly if frame.state == State::Dot => Around::Tuple,
-            Bracket::Curly if frame.percent => {
+            Bracket::Curly if frame.percent && (frame.state == State::After || !token.spaced) => {
                 frame.percent = false;
                 Around::Map
+            }
+            _ if frame.percent && frame.state == State::Operand => {
+                return Err("`{` is missing behind `%`".into());
             }
             _ => {
                 frame.begin(false)?;
@@ -735,4 +770,10 @@ impl<'t> Grammar<'t> {
         let message = self.frame().end_expression().err()?;
         Some(Fault { at: end..end, message })
     }
+}
+
+/// Whether nothing but blanks stands before `at` on its line; an escaped end of a line ends none.
+fn begins_line(text: &str, at: usize) -> bool {
+    let before = text[..at].trim_end_matches([' ', '\t']).strip_suffix('\n');
+    before.is_some_and(|line| !line.ends_with('\\'))
 }

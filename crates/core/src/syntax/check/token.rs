@@ -213,7 +213,7 @@ impl<'t> Lexer<'t> {
             b':' if matches!(self.byte(1), b'"' | b'\'') => self.string(1, Role::Atom),
             b':' if self.byte(1) != b':' || self.byte(2) == b':' => self.atom(),
             b'~' if self.byte(1).is_ascii_alphabetic() => self.sigil(),
-            b'&' if self.byte(1).is_ascii_digit() => {
+            b'&' if self.byte(1).is_ascii_digit() && !self.after_dot => {
                 self.at += 1;
                 self.number()
             }
@@ -286,7 +286,8 @@ impl<'t> Lexer<'t> {
 
     fn string(&mut self, prefix: usize, role: Role) -> TokenKind {
         let (start, quote) = (self.at, self.byte(prefix));
-        let heredoc = role == Role::Plain && self.rest().as_bytes().get(..3) == Some(&[quote; 3]);
+        let heredoc =
+            role == Role::Plain && !self.after_dot && self.rest().as_bytes().get(..3) == Some(&[quote; 3]);
         self.at += prefix + if heredoc { 3 } else { 1 };
         self.quoted_from(Quoted {
             start,
@@ -473,17 +474,21 @@ impl<'t> Lexer<'t> {
     fn name(&mut self) -> TokenKind {
         let start = self.at;
         self.skip_name();
-        if matches!(self.byte(0), b'?' | b'!') && self.byte(1) != b'=' {
-            self.at += 1;
-        }
+        let is_marked = matches!(self.byte(0), b'?' | b'!');
+        self.at += usize::from(is_marked);
         let word = &self.text[start..self.at];
         if self.byte(0) == b'@' {
-            return TokenKind::Bad("`@` cannot stand in a name");
-        }
-        if self.after_dot {
-            return if word.starts_with(char::is_uppercase) { TokenKind::Alias } else { TokenKind::Name };
+            return self.name_with_at();
         }
         let kind = match word {
+            _ if starts_upper(word) => {
+                if is_marked || !word.is_ascii() {
+                    TokenKind::Bad("the name of a module is made of ASCII letters, digits and `_`")
+                } else {
+                    TokenKind::Alias
+                }
+            }
+            _ if self.after_dot => TokenKind::Name,
             "do" => TokenKind::Do,
             "end" => TokenKind::End,
             "fn" => TokenKind::Fn,
@@ -492,10 +497,20 @@ impl<'t> Lexer<'t> {
             "when" => TokenKind::When,
             "not" => TokenKind::Not,
             "true" | "false" | "nil" => TokenKind::Literal,
-            _ if word.starts_with(|c: char| c.is_ascii_uppercase()) => TokenKind::Alias,
             _ => TokenKind::Name,
         };
         self.key_or(kind)
+    }
+
+    /// The rest of a name with an `@`, which only a key can have.
+    fn name_with_at(&mut self) -> TokenKind {
+        let rest = self.rest();
+        self.at += rest.find(|c: char| !is_name(c) && c != '@').unwrap_or(rest.len());
+        self.at += usize::from(matches!(self.byte(0), b'?' | b'!'));
+        match self.key_or(TokenKind::Name) {
+            TokenKind::Key => TokenKind::Key,
+            _ => TokenKind::Bad("`@` cannot stand in a name"),
+        }
     }
 
     fn skip_name(&mut self) {
@@ -523,7 +538,12 @@ impl<'t> Lexer<'t> {
             self.at += text.len() + 1;
             return TokenKind::Key;
         }
-        let Some((text, kind)) = operator_at(rest) else {
+        // What is no name of a function begins with one that is.
+        let found = operator_at(rest).map(|(text, kind)| match *text {
+            "->" | "=>" | "//" | "<<" | ">>" if self.after_dot => (&text[..1], &TokenKind::Binary),
+            text => (text, kind),
+        });
+        let Some((text, kind)) = found else {
             self.at += rest.chars().next().map_or(0, char::len_utf8);
             return TokenKind::Bad("this character means nothing in Elixir");
         };
@@ -547,6 +567,7 @@ impl<'t> Lexer<'t> {
                 TokenKind::Key
             }
             TokenKind::Dot => TokenKind::Dot,
+            TokenKind::Percent => *kind,
             _ if self.after_dot => TokenKind::Name,
             _ => *kind,
         }
@@ -586,18 +607,21 @@ impl<'t> Lexer<'t> {
                 }
                 other => other,
             };
+            // As in `+/2`, which begins an expression.
+            let is_name = self.slash_follows() && kind != TokenKind::Dot;
             self.at = resumed;
-            matches!(
-                kind,
-                TokenKind::Do
-                    | TokenKind::Binary
-                    | TokenKind::When
-                    | TokenKind::Range
-                    | TokenKind::Bar
-                    | TokenKind::Arrow
-                    | TokenKind::Stab
-                    | TokenKind::Dot
-            )
+            !is_name
+                && matches!(
+                    kind,
+                    TokenKind::Do
+                        | TokenKind::Binary
+                        | TokenKind::When
+                        | TokenKind::Range
+                        | TokenKind::Bar
+                        | TokenKind::Arrow
+                        | TokenKind::Stab
+                        | TokenKind::Dot
+                )
         };
         if !goes_on {
             self.at = start;
@@ -616,6 +640,11 @@ impl<'t> Lexer<'t> {
     /// Whether a `/` comes next, as in `&+/2`.
     pub(super) fn slash_follows(&self) -> bool {
         self.rest().trim_start_matches([' ', '\t']).starts_with('/')
+    }
+
+    /// Whether a `//` comes next, as in `&//2`.
+    pub(super) fn step_follows(&self) -> bool {
+        self.rest().trim_start_matches([' ', '\t']).starts_with("//")
     }
 
     /// Whether the word `in` comes next, as in `not in`.
@@ -637,6 +666,13 @@ fn operator_at(text: &str) -> Option<&'static (&'static str, TokenKind)> {
     OPERATORS
         .iter()
         .find(|(operator, _)| operator.as_bytes().first() == Some(first) && text.starts_with(operator))
+}
+
+fn starts_upper(word: &str) -> bool {
+    match word.as_bytes().first() {
+        Some(byte) if byte.is_ascii() => byte.is_ascii_uppercase(),
+        _ => word.starts_with(char::is_uppercase),
+    }
 }
 
 fn is_name_start(c: char) -> bool {
