@@ -82,7 +82,7 @@ fn real(options: &Options) -> Result<(Rows, Vec<Questions>), Box<dyn Error>> {
         let index = Index::build(Path::new(root), &BuildOptions::default(), &mut |_| {}, &cancel)?
             .with_encoder(std::sync::Arc::new(StaticEncoder::shipped()?), &cancel)?;
         let dense = index.dense();
-        for row in dense.data.chunks_exact(dense.dimensions) {
+        for row in dense.data.chunks_exact(dense.dimensions.max(1)) {
             let at = base.len() + left_out.len();
             if at % 200 == 199 { left_out.push(row.to_vec()) } else { base.push(row.to_vec()) }
         }
