@@ -1,5 +1,6 @@
 //! The facts of a file. Stored facts are decoded when somebody asks for them.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -52,13 +53,11 @@ impl LazyFacts {
     ///
     /// # Errors
     /// None that is known of: facts are plain values.
-    pub(super) fn bytes(&self) -> postcard::Result<Box<[u8]>> {
-        if let Some(stored) = &self.stored {
-            return Ok(stored.bytes.clone());
+    pub(super) fn bytes(&self) -> postcard::Result<Cow<'_, [u8]>> {
+        match &self.stored {
+            Some(stored) => Ok(Cow::Borrowed(&stored.bytes)),
+            None => Ok(Cow::Owned(postcard::to_stdvec(&**self.shared())?)),
         }
-        let mut facts = FileFacts::clone(self.shared());
-        facts.chunks.clear();
-        Ok(postcard::to_stdvec(&facts)?.into())
     }
 }
 

@@ -48,8 +48,8 @@ struct FileRecord<'b> {
     hash: ContentHash,
     #[serde(borrow)]
     text: Cow<'b, str>,
-    chunks: Vec<Chunk>,
-    summary: Summary,
+    chunks: Cow<'b, [Chunk]>,
+    summary: Cow<'b, Summary>,
     /// Without the chunks.
     #[serde(borrow, with = "serde_bytes")]
     facts: Cow<'b, [u8]>,
@@ -167,16 +167,16 @@ fn file_record(file: &ProjectFile) -> Result<FileRecord<'_>> {
         language: *language,
         hash: *hash,
         text: (&**text).into(),
-        chunks: file.chunks().to_vec(),
-        summary: file.summary.clone(),
-        facts: file.facts.bytes().map_err(not_stored)?.into_vec().into(),
+        chunks: file.chunks().into(),
+        summary: Cow::Borrowed(&file.summary),
+        facts: file.facts.bytes().map_err(not_stored)?,
     })
 }
 
 fn stored_file(bytes: &[u8], name: &str) -> Result<ProjectFile> {
     let FileRecord { path, language, hash, text, chunks, summary, facts } = decode(bytes, name)?;
     let file = File { path, language, hash, text: text.into(), modified: None };
-    ProjectFile::stored(file, chunks, summary, &facts).ok_or_else(|| does_not_fit(name))
+    ProjectFile::stored(file, chunks.into_owned(), summary.into_owned(), &facts).ok_or_else(|| does_not_fit(name))
 }
 
 fn stored_compiled(store: &mut dyn Store, name: &str, cancel: &Cancel) -> Result<CompiledFacts> {

@@ -397,7 +397,8 @@ pub struct FileFacts {
     /// match with their first parameter, and those of a state machine's `handle_event/4` with their second.
     pub receivers: Vec<Shape>,
     /// In order of position; together they cover every line that holds more than white space, but for the outputs in a
-    /// Livebook.
+    /// Livebook. They are read when nothing else is, so who stores facts keeps them apart.
+    #[serde(skip)]
     pub chunks: Vec<Chunk>,
     /// What could not be read.
     pub diagnostics: Vec<Diagnostic>,
