@@ -44,7 +44,7 @@ defmodule Ambix.Tool do
 
   @doc "The tools that Ambix offers, in the order in which they are listed."
   @spec all() :: [module]
-  def all, do: []
+  def all, do: [Ambix.Tool.Search, Ambix.Tool.Read, Ambix.Tool.Relations]
 
   @doc """
   Runs a tool with the arguments of a decoded JSON object, in a process of its own, which ends with the caller.
