@@ -92,4 +92,49 @@ defmodule Ambix.Test.MCPTools do
     @impl true
     def run(args, call), do: Wait.run(args, call)
   end
+
+  defmodule Noisy do
+    @moduledoc "Prints and logs, and starts a program of the system that does not end."
+    @behaviour Tool
+    require Logger
+
+    @impl true
+    def tool do
+      %Tool{name: "noisy", title: "Noisy", description: "Prints.", input: [], output: %{"type" => "object"}}
+    end
+
+    @impl true
+    def run(_args, _call) do
+      IO.puts("noise by IO")
+      :io.format("noise by io~n")
+      Logger.error("noise by the logger")
+      :logger.error('noise by the logger of Erlang')
+      Port.open({:spawn_executable, System.find_executable("sleep")}, args: ["1000"])
+      {:ok, %Answer{data: %{}, text: "was noisy"}}
+    end
+  end
+
+  defmodule Sleeper do
+    @moduledoc "Starts a program of the system and waits for it."
+    @behaviour Tool
+    @impl true
+    def tool do
+      %Tool{
+        name: "sleeper",
+        title: "Sleeper",
+        description: "Sleeps.",
+        input: [],
+        output: %{"type" => "object"}
+      }
+    end
+
+    @impl true
+    def run(_args, _call) do
+      port = Port.open({:spawn_executable, System.find_executable("cat")}, [:exit_status])
+      receive(do: ({^port, {:exit_status, _}} -> {:ok, %Answer{data: %{}, text: "ended"}}))
+    end
+  end
+
+  @doc "A server for the process of the system that calls it."
+  def stdio, do: Ambix.MCP.Stdio.run(tools: [__MODULE__.Echo, __MODULE__.Noisy, __MODULE__.Sleeper])
 end
