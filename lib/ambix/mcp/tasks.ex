@@ -4,6 +4,7 @@ defmodule Ambix.MCP.Tasks do
   # guessed, may ask for it. A task and its result are kept for so long from its creation, and so many of them.
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.MCP.{Client, Fault, Frame, Listen, Progress, Request}
 

@@ -13,7 +13,7 @@ defmodule Ambix.MCP.HTTPTest do
     options =
       if context[:fixture],
         do: MCPFixture.options(name),
-        else: [name: name, tools: MCPTools.all(), host: self()]
+        else: [name: name, tools: MCPTools.all(), host: self()] ++ (context[:server] || [])
 
     start_supervised!({MCP, options})
 
@@ -347,6 +347,26 @@ defmodule Ambix.MCP.HTTPTest do
       {200, _, stream} = answer(socket)
       MCP.changed(name, :tools)
       assert {%{"method" => "notifications/tools/list_changed"}, _} = event(stream)
+    end
+
+    @tag fixture: true
+    test "that takes no stream cannot be asked", %{port: port, name: name} do
+      session = hello(port, %{"elicitation" => %{}})
+      call = request("tools/call", tool("test_input_required_result_elicitation"))
+      assert {406, _, _} = post(port, call, [{"accept", "application/json"} | session])
+      [{_, id}] = session
+      {:ok, connection} = MCP.HTTP.Sessions.fetch(MCP.server(name), id)
+      assert :sys.get_state(connection).requests == %{}
+    end
+
+    @tag server: [sessions: 2]
+    test "that is one too many takes the place of the one that was silent for longest", %{port: port} do
+      [first, second] = for _ <- 1..2, do: hello(port)
+      assert {200, _, _} = post(port, request("ping", %{}), first)
+      third = hello(port)
+
+      for {session, status} <- [{first, 200}, {second, 404}, {third, 200}],
+          do: assert({^status, _, _} = post(port, request("ping", %{}), session))
     end
 
     test "without a session has no stream", %{port: port} do

@@ -21,6 +21,7 @@ defmodule Ambix.MCP.HTTP.Listener do
   """
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.{Error, MCP, Options}
   alias Ambix.MCP.HTTP
