@@ -108,7 +108,7 @@ defmodule Ambix.Test.MCPTools do
       IO.puts("noise by IO")
       :io.format("noise by io~n")
       Logger.error("noise by the logger")
-      :logger.error('noise by the logger of Erlang')
+      :logger.error(~c"noise by the logger of Erlang")
       Port.open({:spawn_executable, System.find_executable("sleep")}, args: ["1000"])
       {:ok, %Answer{data: %{}, text: "was noisy"}}
     end

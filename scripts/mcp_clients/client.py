@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """Drives a server of the Model Context Protocol with the protocol's own Python client, and prints what came of it as JSON.
 
-    python3 -m venv ~/.cache/ambix/mcp/python-2.3.0
-    ~/.cache/ambix/mcp/python-2.3.0/bin/pip install mcp==2.3.0
-    ~/.cache/ambix/mcp/python-2.3.0/bin/python scripts/mcp_client.py MODE COMMAND [ARG ...]
-    ~/.cache/ambix/mcp/python-2.3.0/bin/python scripts/mcp_client.py MODE URL
+    client.py MODE COMMAND [ARG ...]
+    client.py MODE URL
 
 MODE is `auto`, `legacy` or a revision such as `2026-07-28`. Of the tools of test/support/mcp_fixture.ex it calls some, where they are there.
-The tests of `mix test` use this folder where it is set up (test/ambix/mcp/python_test.exs).
+`setup` fetches what it needs.
 """
 
 import asyncio
