@@ -133,7 +133,7 @@ defmodule Ambix.MCP.HTTP do
   end
 
   defp exchange(connection, frame, request, reply, headers) do
-    outbox = Outbox.new(self())
+    outbox = Outbox.new(self(), one: true)
     monitor = Process.monitor(connection)
     :ok = Connection.deliver(connection, frame, outbox)
     streams = accepts?(request.headers["accept"], "text/event-stream")
@@ -145,6 +145,13 @@ defmodule Ambix.MCP.HTTP do
         {:request, id, _method, _params} = frame
         cancel = {:notification, "notifications/cancelled", %{"requestId" => id}}
         :ok = Connection.deliver(connection, cancel, outbox)
+
+        receive do
+          {Outbox, :cancelled} -> :ok
+        after
+          0 -> :ok
+        end
+
         plain(reply, 406, "the client must accept text/event-stream for this")
       end
 
@@ -166,6 +173,10 @@ defmodule Ambix.MCP.HTTP do
           kind == :notification -> wait(reply, state)
           true -> {:unheard, reply}
         end
+
+      # By another request of a legacy client.
+      {Outbox, :cancelled} ->
+        Reply.whole(reply, 204, [], "")
 
       {:DOWN, monitor, :process, _, _} when monitor == state.monitor ->
         plain(reply, 500, "the connection has ended")
@@ -192,6 +203,9 @@ defmodule Ambix.MCP.HTTP do
       {Outbox, _kind, frame} ->
         Outbox.taken(state.outbox, frame)
         {:ok, reply} |> event(frame) |> stream(state)
+
+      {Outbox, :cancelled} ->
+        Reply.finish(reply)
 
       {:DOWN, monitor, :process, _, _} when monitor == state.monitor ->
         Reply.finish(reply)

@@ -349,6 +349,18 @@ defmodule Ambix.MCP.HTTPTest do
       assert {%{"method" => "notifications/tools/list_changed"}, _} = event(stream)
     end
 
+    test "ends a request by another one", %{port: port} do
+      session = hello(port)
+      socket = connect(port)
+      :ok = :gen_tcp.send(socket, posted(request("tools/call", tool("wait"), 5), session))
+      assert_receive {:waits, pid, _}
+      monitor = Process.monitor(pid)
+      cancel = %{jsonrpc: "2.0", method: "notifications/cancelled", params: %{"requestId" => 5}}
+      assert {202, _, ""} = post(port, cancel, session)
+      assert_receive {:DOWN, ^monitor, :process, _, _}
+      assert {204, _, ""} = answer(socket)
+    end
+
     @tag fixture: true
     test "that takes no stream cannot be asked", %{port: port, name: name} do
       session = hello(port, %{"elicitation" => %{}})
