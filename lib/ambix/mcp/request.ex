@@ -85,6 +85,9 @@ defmodule Ambix.MCP.Request do
 
   # One after the other: they are questions to one person.
   defp ask(requests, connection) do
+    # What cannot be written is to fail here, and not in the connection.
+    Ambix.JSON.encode!(requests)
+
     for {key, %{"method" => method} = asked} <- Enum.sort(requests), into: %{} do
       case Connection.ask(connection, method, asked["params"] || %{}) do
         {:ok, result} -> {key, result}

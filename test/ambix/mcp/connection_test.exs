@@ -123,6 +123,41 @@ defmodule Ambix.MCP.ConnectionTest do
       assert code(ask(client, 1, "tools/list", modern(%{"cursor" => "x"}))) == -32_602
     end
 
+    test "that cannot be written as JSON ends nothing, whether an answer, a question or a task" do
+      defmodule Unwritable do
+        @behaviour Ambix.MCP.Tools
+        def list(_), do: []
+        def call("answer", _, _, _), do: {:result, %{"a" => self()}}
+
+        def call("question", _, _, _),
+          do: {:input, %{"q" => %{"method" => "x", "params" => %{"a" => <<255>>}}}, nil}
+
+        def call("task", _, _, _), do: {:task, fn _ -> {:result, %{"a" => {1}}} end}
+
+        def call("asking", _, _, _),
+          do: {:task, fn _ -> {:input, %{"q" => %{"method" => "x", "params" => {1}}}, nil} end}
+      end
+
+      client = start(features: {Unwritable, nil})
+
+      capture_log(fn ->
+        for name <- ["answer", "question"],
+            do: assert(code(ask(client, 1, "tools/call", modern(tool(name)))) == -32_603)
+
+        initialize(client)
+
+        for name <- ["answer", "question"],
+            do: assert(code(ask(client, 1, "tools/call", tool(name))) == -32_603)
+
+        for name <- ["task", "asking"] do
+          task = ask(client, 1, "tools/call", modern(tool(name), tasks()))["result"]["taskId"]
+          get = fn -> ask(client, 2, "tasks/get", modern(%{"taskId" => task}, tasks()))["result"] end
+          wait_until(fn -> get.()["status"] == "failed" end)
+          assert get.()["error"]["code"] == -32_603
+        end
+      end)
+    end
+
     test "a bug of what offers them is a fault without its text" do
       defmodule Broken do
         @behaviour Ambix.MCP.Tools
@@ -298,6 +333,28 @@ defmodule Ambix.MCP.ConnectionTest do
                frames
 
       assert {one["progress"], two["progress"], two["total"], two["progressToken"]} == {1, 3, 3, "t"}
+    end
+
+    test "that makes no sense does no harm" do
+      client = tools()
+      request(client, 1, "tools/call", modern(tool("wait"), %{}, %{"progressToken" => "t"}))
+      {pid, progress} = waiting()
+
+      for event <- [
+            1,
+            nil,
+            [],
+            %{},
+            %{phase: {:a, self()}, done: "x", total: :all},
+            %{phase: <<255>>, done: -1}
+          ] do
+        progress.(event)
+        Process.sleep(30)
+      end
+
+      send(pid, {:go, "done"})
+      assert %{"method" => "notifications/progress", "params" => %{"progress" => 0}} = next(client)
+      assert next(client)["id"] == 1
     end
 
     test "is not told to others" do
