@@ -34,7 +34,7 @@ defmodule Ambix.MCP do
     version: [type: {:or, [:string, {:in, [nil]}]}, default: nil, doc: "the version it tells; that of Ambix"],
     logging: [type: :boolean, default: false, doc: "whether the tools write to the client's log"],
     at_once: [type: :pos_integer, default: 8, doc: "how many requests work at once"],
-    waiting: [type: :non_neg_integer, default: 1024, doc: "how many more may wait; one more gets an error"],
+    waiting: [type: :non_neg_integer, default: 256, doc: "how many more may wait; one more gets an error"],
     tasks: [type: :pos_integer, default: 4, doc: "how many tasks run at once"],
     kept_tasks: [type: :pos_integer, default: 64, doc: "how many tasks are kept, with their results"],
     task_ttl: [type: :pos_milliseconds, default: 6 * 3_600_000, doc: "how long a task is kept"],

@@ -30,6 +30,9 @@ defmodule Ambix.Test.MCPFixture do
     Process.sleep(:infinity)
   end
 
+  @doc "The same for the process of the system that calls it."
+  def stdio, do: MCP.Stdio.run(options(__MODULE__))
+
   @doc "A picture of one red point."
   def image,
     do: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="

@@ -9,7 +9,7 @@ defmodule Ambix.MCP.Connection do
   alias Ambix.MCP.{Client, Fault, Frame, Listen, Methods, Outbox, Progress, Request, Server}
 
   # Requests that are known of at once, working, waiting or listening. The gate of the server bounds those that work.
-  @max_requests 2048
+  @max_requests 512
   @answer_ms 15 * 60_000
 
   @enforce_keys [:server]
@@ -250,8 +250,15 @@ defmodule Ambix.MCP.Connection do
   end
 
   defp cancel(state, id) do
-    with %{pid: pid} when pid != nil <- state.requests[id], do: Process.exit(pid, :kill)
-    done(state, id)
+    case state.requests[id] do
+      nil ->
+        state
+
+      request ->
+        if request.pid, do: Process.exit(request.pid, :kill)
+        Outbox.cancelled(request.outbox)
+        done(state, id)
+    end
   end
 
   defp done(state, id) do

@@ -6,7 +6,7 @@ defmodule Ambix.MCP.Frame do
   alias Ambix.JSON
   alias Ambix.MCP.Fault
 
-  @max_bytes 4 * 1024 * 1024
+  @max_bytes 1024 * 1024
   # Ids and tokens are kept and sent back, so nobody needs long ones.
   @max_id_bytes 256
 

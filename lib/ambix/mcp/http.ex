@@ -104,10 +104,8 @@ defmodule Ambix.MCP.HTTP do
   end
 
   defp legacy({:request, _, "initialize", _} = frame, :none, request, server, reply) do
-    case Sessions.open(server) do
-      {:ok, id, connection} -> exchange(connection, frame, request, reply, [{"mcp-session-id", id}])
-      :full -> plain(reply, 503, "as many clients as this server takes have a session")
-    end
+    {:ok, id, connection} = Sessions.open(server)
+    exchange(connection, frame, request, reply, [{"mcp-session-id", id}])
   end
 
   defp legacy({:request, id, _, _} = frame, {:ok, connection}, request, _server, reply) do
@@ -135,13 +133,28 @@ defmodule Ambix.MCP.HTTP do
   end
 
   defp exchange(connection, frame, request, reply, headers) do
-    outbox = Outbox.new(self())
+    outbox = Outbox.new(self(), one: true)
     monitor = Process.monitor(connection)
     :ok = Connection.deliver(connection, frame, outbox)
     streams = accepts?(request.headers["accept"], "text/event-stream")
     socket = Reply.socket(reply)
     state = %{outbox: outbox, monitor: monitor, streams: streams, headers: headers, socket: socket}
-    reply = wait(reply, state)
+
+    reply =
+      with {:unheard, reply} <- wait(reply, state) do
+        {:request, id, _method, _params} = frame
+        cancel = {:notification, "notifications/cancelled", %{"requestId" => id}}
+        :ok = Connection.deliver(connection, cancel, outbox)
+
+        receive do
+          {Outbox, :cancelled} -> :ok
+        after
+          0 -> :ok
+        end
+
+        plain(reply, 406, "the client must accept text/event-stream for this")
+      end
+
     Process.demonitor(monitor, [:flush])
     reply
   end
@@ -152,12 +165,18 @@ defmodule Ambix.MCP.HTTP do
       {Outbox, {:final, status}, frame} ->
         Reply.whole(reply, status, [{"content-type", "application/json"} | state.headers], frame)
 
-      {Outbox, _kind, frame} ->
+      {Outbox, kind, frame} ->
         Outbox.taken(state.outbox, frame)
 
-        if state.streams,
-          do: reply |> open(state.headers) |> event(frame) |> stream(state),
-          else: wait(reply, state)
+        cond do
+          state.streams -> reply |> open(state.headers) |> event(frame) |> stream(state)
+          kind == :notification -> wait(reply, state)
+          true -> {:unheard, reply}
+        end
+
+      # By another request of a legacy client.
+      {Outbox, :cancelled} ->
+        Reply.whole(reply, 204, [], "")
 
       {:DOWN, monitor, :process, _, _} when monitor == state.monitor ->
         plain(reply, 500, "the connection has ended")
@@ -184,6 +203,9 @@ defmodule Ambix.MCP.HTTP do
       {Outbox, _kind, frame} ->
         Outbox.taken(state.outbox, frame)
         {:ok, reply} |> event(frame) |> stream(state)
+
+      {Outbox, :cancelled} ->
+        Reply.finish(reply)
 
       {:DOWN, monitor, :process, _, _} when monitor == state.monitor ->
         Reply.finish(reply)

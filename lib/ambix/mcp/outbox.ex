@@ -5,15 +5,23 @@ defmodule Ambix.MCP.Outbox do
   # writer is ended, and with that all that is done for it.
 
   @enforce_keys [:pid, :bytes]
-  defstruct [:pid, :bytes, soft: 4 * 1024 * 1024, hard: 64 * 1024 * 1024]
+  defstruct [:pid, :bytes, one: false, soft: 4 * 1024 * 1024, hard: 64 * 1024 * 1024]
 
   @typedoc "What a frame is, with the status of an HTTP response for the last one of a request."
   @type kind :: :notification | :request | {:final, pos_integer}
-  @type t :: %__MODULE__{pid: pid, bytes: :atomics.atomics_ref(), soft: pos_integer, hard: pos_integer}
+  @type t :: %__MODULE__{
+          pid: pid,
+          bytes: :atomics.atomics_ref(),
+          one: boolean,
+          soft: pos_integer,
+          hard: pos_integer
+        }
 
-  @doc "For a process that writes; `limits` are `:soft` and `:hard`, in bytes."
+  @doc """
+  For a process that writes. Options: `:one`, whether it does so for one request, and waits for no more; `:soft` and `:hard`, in bytes.
+  """
   @spec new(pid, keyword) :: t
-  def new(pid, limits \\ []), do: struct!(%__MODULE__{pid: pid, bytes: :atomics.new(1, signed: true)}, limits)
+  def new(pid, opts \\ []), do: struct!(%__MODULE__{pid: pid, bytes: :atomics.new(1, signed: true)}, opts)
 
   @spec put(t, kind, binary) :: :ok
   def put(outbox, kind, frame) do
@@ -31,6 +39,13 @@ defmodule Ambix.MCP.Outbox do
         send(outbox.pid, {__MODULE__, kind, frame})
     end
 
+    :ok
+  end
+
+  @doc "Nothing will come for the request any more. Who writes for one hears `{Ambix.MCP.Outbox, :cancelled}`."
+  @spec cancelled(t) :: :ok
+  def cancelled(outbox) do
+    if outbox.one, do: send(outbox.pid, {__MODULE__, :cancelled})
     :ok
   end
 

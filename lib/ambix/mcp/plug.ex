@@ -25,10 +25,10 @@ defmodule Ambix.MCP.Plug do
   @doc false
   # Plug may be compiled after this module, so nothing of it is known here but names.
   def call(conn, opts) do
-    Ambix.Optional.require!(Plug.Conn, {:plug, "1.14"})
+    Ambix.Optional.require!(Plug.Conn, {:plug, "~> 1.14"})
     rules = HTTP.Admission.rules(opts)
     {body, conn} = body(conn)
-    request = %{method: conn.method, headers: Map.new(Enum.reverse(conn.req_headers)), body: body}
+    request = %{method: conn.method, headers: headers(conn.req_headers), body: body}
     {__MODULE__, conn} = HTTP.serve(request, MCP.server(opts[:server] || MCP), rules, {__MODULE__, conn})
     conn |> Map.put(:halted, true)
   end
@@ -66,6 +66,10 @@ defmodule Ambix.MCP.Plug do
   end
 
   defp body(conn), do: {"", conn}
+
+  # The first of those with one name. Some web servers leave blanks around values.
+  defp headers(list),
+    do: list |> Enum.reverse() |> Map.new(fn {name, value} -> {name, String.trim(value)} end)
 
   defp put_headers(conn, headers) do
     Enum.reduce(headers, conn, fn {name, value}, conn -> Plug.Conn.put_resp_header(conn, name, value) end)

@@ -34,12 +34,18 @@ defmodule Ambix.MCP.Progress do
 
     fn event ->
       before = :atomics.get(last, 1)
-      due = now() - before >= @interval_ms
+      due = now() - before >= @interval_ms and is_map(event)
 
       # Of those that come at once one is told.
-      if due and :atomics.compare_exchange(last, 1, before, now()) == :ok, do: tell.(event)
+      if due and :atomics.compare_exchange(last, 1, before, now()) == :ok, do: tell.(plain(event))
       :ok
     end
+  end
+
+  # Whatever a tool says, whoever hears of it can say it in words.
+  defp plain(event) do
+    phase = if is_atom(event[:phase]), do: event[:phase]
+    %{phase: phase, done: number(event[:done]), total: if(is_number(event[:total]), do: event[:total])}
   end
 
   @doc "The event as words."

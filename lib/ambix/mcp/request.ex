@@ -26,8 +26,12 @@ defmodule Ambix.MCP.Request do
 
     spawn_link(fn ->
       Ambix.Compat.set_label({__MODULE__, request.method})
-      outcome = contained(fn -> Methods.answer(request, channels(request, connection)) end)
-      {frame, status} = frame(request, outcome)
+
+      answered = fn -> {:framed, frame(request, Methods.answer(request, channels(request, connection)))} end
+
+      {frame, status} =
+        with {:framed, framed} <- contained(answered), do: framed, else: (fault -> frame(request, fault))
+
       Connection.out(connection, {:final, status}, frame)
     end)
   end
@@ -53,14 +57,14 @@ defmodule Ambix.MCP.Request do
   defp frame(%{client: %{era: :legacy}} = request, {:fault, fault}), do: {Frame.fault(request.id, fault), 200}
   defp frame(request, {:fault, fault}), do: {Frame.fault(request.id, fault), fault.status}
 
-  defp channels(%{client: client} = request, connection) do
+  defp channels(%{client: client}, connection) do
     me = self()
     token = client.progress_token
 
     %{
       progress: token != nil && Progress.limited(&Connection.progress(connection, me, token, &1)),
       log: log(client, connection, me),
-      ask: client.era == :legacy && (&ask(&1, request, connection))
+      ask: client.era == :legacy && (&ask(&1, connection))
     }
   end
 
@@ -80,7 +84,10 @@ defmodule Ambix.MCP.Request do
   end
 
   # One after the other: they are questions to one person.
-  defp ask(requests, _request, connection) do
+  defp ask(requests, connection) do
+    # What cannot be written is to fail here, and not in the connection.
+    Ambix.JSON.encode!(requests)
+
     for {key, %{"method" => method} = asked} <- Enum.sort(requests), into: %{} do
       case Connection.ask(connection, method, asked["params"] || %{}) do
         {:ok, result} -> {key, result}

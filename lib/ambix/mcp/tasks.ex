@@ -4,6 +4,7 @@ defmodule Ambix.MCP.Tasks do
   # guessed, may ask for it. A task and its result are kept for so long from its creation, and so many of them.
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.MCP.{Client, Fault, Frame, Listen, Progress, Request}
 
@@ -144,6 +145,7 @@ defmodule Ambix.MCP.Tasks do
       progress = Progress.limited(&send(tasks, {:task, me, {:progress, &1}}))
 
       ask = fn requests ->
+        Ambix.JSON.encode!(requests)
         tell.({:ask, requests})
 
         receive do
@@ -154,9 +156,17 @@ defmodule Ambix.MCP.Tasks do
         end
       end
 
-      tell.({:end, Request.contained(fn -> work.(progress, ask) end)})
+      tell.({:end, Request.contained(fn -> writable(work.(progress, ask)) end)})
     end)
   end
+
+  # What cannot be written as JSON is to fail here, and not in those that tell of it.
+  defp writable({:result, result} = outcome) do
+    Ambix.JSON.encode!(result)
+    outcome
+  end
+
+  defp writable(outcome), do: outcome
 
   defp failed(state, task, fault) do
     ended(state, task, %{status: "failed", message: fault.message, end: %{"error" => Fault.to_map(fault)}})

@@ -21,6 +21,7 @@ defmodule Ambix.MCP.HTTP.Listener do
   """
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.{Error, MCP, Options}
   alias Ambix.MCP.HTTP
@@ -168,18 +169,17 @@ defmodule Ambix.MCP.HTTP.Listener do
     case Wire.read(socket, @idle_ms) do
       {:ok, %{path: path} = request, wire} when path in ["/mcp", "/mcp/"] ->
         {Wire, wire} = HTTP.serve(request, server, rules, {Wire, wire})
-        if Wire.next?(wire), do: connection(socket, server, rules), else: :gen_tcp.close(socket)
+        if Wire.next?(wire), do: connection(socket, server, rules), else: Wire.close(wire)
 
       {:ok, _request, wire} ->
         wire = Wire.whole(wire, 404, [{"content-type", "text/plain"}], "the server is at /mcp\n")
-        if Wire.next?(wire), do: connection(socket, server, rules), else: :gen_tcp.close(socket)
+        if Wire.next?(wire), do: connection(socket, server, rules), else: Wire.close(wire)
 
       {:error, :closed, _wire} ->
         :gen_tcp.close(socket)
 
       {:error, status, wire} ->
-        Wire.whole(%{wire | keep: false}, status, [], "")
-        :gen_tcp.close(socket)
+        %{wire | keep: false} |> Wire.whole(status, [], "") |> Wire.close()
     end
   end
 end

@@ -10,6 +10,7 @@ defmodule Ambix.MCP.HTTP.Wire do
   @max_head_bytes 32 * 1024
   @head_ms 10_000
   @body_ms 30_000
+  @linger_ms 1000
 
   @reasons %{
     200 => "OK",
@@ -109,6 +110,21 @@ defmodule Ambix.MCP.HTTP.Wire do
     after
       0 -> true
     end
+  end
+
+  @doc """
+  Closes the connection. What the client still sends is read for a moment: an end with bytes unread would take the answer from it.
+  """
+  @spec close(t) :: :ok
+  def close(%{socket: socket}) do
+    :inet.setopts(socket, active: false, packet: :raw)
+    :gen_tcp.shutdown(socket, :write)
+    drain(socket, now() + @linger_ms)
+    :gen_tcp.close(socket)
+  end
+
+  defp drain(socket, deadline) do
+    with {:ok, _data} <- :gen_tcp.recv(socket, 0, max(deadline - now(), 0)), do: drain(socket, deadline)
   end
 
   defp headers(socket, headers, count, bytes, deadline) do
