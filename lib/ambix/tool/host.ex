@@ -171,9 +171,14 @@ defmodule Ambix.Tool.Host do
 
   defp with_packages(host, workspace) do
     case packages(host) do
-      {:ok, packages} -> {:ok, %{workspace | packages: packages}, %{}}
-      {:opening, progress} -> {:ok, workspace, %{"packages" => progress}}
-      error -> error
+      {:ok, packages} ->
+        {:ok, %{workspace | packages: packages}, %{}}
+
+      {:opening, progress} ->
+        {:ok, %{workspace | packages: %Packages{entries: []}}, %{"packages" => progress}}
+
+      error ->
+        error
     end
   end
 
@@ -182,16 +187,15 @@ defmodule Ambix.Tool.Host do
   `"total"` say how far it is, and `"pending"` how many files changed since.
   """
   @spec status(t, map) :: map
-  def status(%__MODULE__{index: %Index{} = index}, more) do
-    # Nobody may be watching, so that only a look at the files tells.
-    case Native.index_freshness(index.resource) do
-      {:ok, :unknown} -> index |> Index.status() |> told(more)
-      {:ok, state} -> Map.put(more, "state", Atom.to_string(state))
-      {:error, _} -> Map.put(more, "state", "unknown")
+  def status(%__MODULE__{index: index}, more) do
+    with {:ok, %{resource: resource}} <- Index.resolve(index),
+         {:ok, :fresh} <- Native.index_freshness(resource) do
+      Map.put(more, "state", "fresh")
+    else
+      # Of an index that nobody watches only a look at the files tells.
+      _ -> index |> Index.status(verify: is_struct(index)) |> told(more)
     end
   end
-
-  def status(%__MODULE__{index: name}, more), do: name |> Index.status(verify: false) |> told(more)
 
   defp told({:ok, status}, more) do
     said = %{"state" => Atom.to_string(status.state)}
@@ -232,6 +236,17 @@ defmodule Ambix.Tool.Host do
       said -> "[" <> Enum.join(said, "; ") <> "]"
     end
   end
+
+  @doc "What was not found may be in what is not there yet: then the error says so."
+  @spec excused({:ok, term} | {:error, Error.t()}, t, map) :: {:ok, term} | {:error, Error.t()}
+  def excused({:error, %Error{kind: :not_found} = error}, host, more) do
+    case host |> status(more) |> remark() do
+      nil -> {:error, error}
+      remark -> {:error, %{error | message: "#{error.message} #{remark}"}}
+    end
+  end
+
+  def excused(result, _host, _more), do: result
 
   defp far(%{"done" => done, "total" => total}), do: " (#{done} of #{total})"
   defp far(_status), do: ""

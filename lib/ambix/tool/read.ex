@@ -35,11 +35,6 @@ defmodule Ambix.Tool.Read do
   # Nobody writes lines that are longer than this; a program does.
   @line_bytes 1_000
 
-  @doc false
-  # The options of each function: see `Ambix.Options`.
-  @spec schemas() :: [{atom, Options.schema()}]
-  def schemas, do: [run: @options]
-
   # Named as `Ambix.Tool.Search` says.
   @impl Tool
   def tool do
@@ -58,9 +53,8 @@ defmodule Ambix.Tool.Read do
   def run(args, call) do
     with :ok <- fitting(args[:targets]),
          {:ok, workspace, more} <- Host.workspace(call.host, args[:deps] == true),
-         status = Host.status(call.host, more),
-         {:ok, parts} <- parts(args, workspace, call.host) do
-      {:ok, answer(parts, status, call)}
+         {:ok, parts} <- args |> parts(workspace, call.host) |> Host.excused(call.host, more) do
+      {:ok, answer(parts, Host.status(call.host, more), call)}
     end
   end
 

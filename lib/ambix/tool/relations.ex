@@ -33,11 +33,6 @@ defmodule Ambix.Tool.Relations do
   @most_bytes 1_000
   @paths 3
 
-  @doc false
-  # The options of each function: see `Ambix.Options`.
-  @spec schemas() :: [{atom, Options.schema()}]
-  def schemas, do: [run: @options]
-
   # Named as `Ambix.Tool.Search` says.
   @impl Tool
   def tool do
@@ -76,6 +71,9 @@ defmodule Ambix.Tool.Relations do
       args[:since] != nil and (args[:of] != nil or relation not in [:impact, :tests]) ->
         invalid("since is for impact and tests of a git diff; leave out of, or since")
 
+      args[:deps] == true and relation in [:path, :impact, :tests] ->
+        invalid("#{relation} is of the project alone; leave out deps")
+
       true ->
         :ok
     end
@@ -88,7 +86,8 @@ defmodule Ambix.Tool.Relations do
   defp related(workspace, more, args, call) do
     skip = args[:skip] || 0
 
-    with {:ok, found} <- find(args[:relation], workspace, args, call.host) do
+    with {:ok, found} <-
+           args[:relation] |> find(workspace, args, call.host) |> Host.excused(call.host, more) do
       shown = Enum.drop(found, skip)
       total = length(found)
 

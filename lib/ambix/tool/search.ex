@@ -34,13 +34,9 @@ defmodule Ambix.Tool.Search do
   @most_bytes 16_384
   # What parsing may take of the time of one question.
   @parse_ms 5_000
+  @cut "by pattern, in as many files as could be read in time; give paths"
   # The lines that have a name of the pattern, at the most.
   @lines 20_000
-
-  @doc false
-  # The options of each function: see `Ambix.Options`.
-  @spec schemas() :: [{atom, Options.schema()}]
-  def schemas, do: [run: @options]
 
   # Clients that show tools without the name of their server would mix up `search` and `read` with their own tools.
   @impl Tool
@@ -105,7 +101,7 @@ defmodule Ambix.Tool.Search do
 
       parts = [
         status: Host.status(call.host, more),
-        head: head(said, found, shown),
+        head: if(kind == :cut_pattern, do: @cut, else: head(said, found, shown)),
         data: %{"kind" => said},
         next: fn fit -> if fit < count or more?, do: "the same with skip: #{skip + fit}" end
       ]
@@ -115,6 +111,7 @@ defmodule Ambix.Tool.Search do
   end
 
   defp said(:both), do: "words and meaning"
+  defp said(:cut_pattern), do: "pattern"
   defp said(kind), do: Atom.to_string(kind)
 
   defp head(said, [], _shown), do: "nothing found (by #{said}); try other words, or kind: words"
@@ -150,7 +147,7 @@ defmodule Ambix.Tool.Search do
 
     with {:ok, pattern} <- Pattern.compile(args[:query]),
          {:ok, found} <- in_each(workspace, wanted, &shaped(&1, &2, pattern, args, wanted, until)),
-         do: {:ok, :pattern, found}
+         do: {:ok, if(over?(until), do: :cut_pattern, else: :pattern), found}
   end
 
   defp find(kind, _guessed?, workspace, args, wanted) do
@@ -204,11 +201,13 @@ defmodule Ambix.Tool.Search do
        lines
        |> Stream.map(& &1.file)
        |> Stream.dedup()
-       |> Stream.take_while(fn _ -> System.monotonic_time(:millisecond) < until end)
+       |> Stream.take_while(fn _ -> not over?(until) end)
        |> Stream.flat_map(&shaped_in(index, package, pattern, &1, symbols))
        |> Enum.take(wanted)}
     end
   end
+
+  defp over?(until), do: System.monotonic_time(:millisecond) >= until
 
   defp shaped_in(index, package, pattern, file, symbols) do
     with {:ok, text} <- Index.text(index, file) do

@@ -110,7 +110,12 @@ defmodule Ambix.Tool.HostTest do
 
     {:ok, host} = Host.open(root, name: __MODULE__.Dependencies, elixir: false, wait: 30_000)
     {:ok, _} = Host.index(host)
-    assert {:opening, _} = Host.packages(%{host | wait: 0})
+    hasty = %{host | wait: 0}
+
+    assert {:error, %Error{message: message}} =
+             ask(hasty, Read, %{"targets" => ["Tea.brew/1"], "deps" => true})
+
+    assert message =~ "dependencies are being read" and message =~ "ask again"
     assert {:ok, %Ambix.Packages{}} = Host.packages(host)
     # The second time nothing is waited for.
     assert {:ok, %Ambix.Packages{}} = Host.packages(%{host | wait: 0})

@@ -51,6 +51,7 @@ defmodule Ambix.Tool.PatternTest do
   test "what is no pattern is an error that says how one is written" do
     assert {:error, %Error{kind: :invalid_argument, message: message}} = Pattern.compile("Repo.get!(")
     assert message =~ "Repo.get!(_, _)"
+    assert {:error, %Error{kind: :invalid_argument}} = Pattern.compile("Shop.Cart(...)")
     assert {:error, %Error{kind: :invalid_argument}} = Pattern.compile("_")
     assert {:error, %Error{kind: :invalid_argument}} = Pattern.compile("x")
     assert {:error, %Error{kind: :limit}} = Pattern.compile(String.duplicate("f(_)", 1_000))

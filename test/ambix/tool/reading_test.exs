@@ -1,7 +1,7 @@
 defmodule Ambix.Tool.ReadingTest do
   use ExUnit.Case, async: true
 
-  alias Ambix.{Error, Index, JSON, Options, Packages, Tool}
+  alias Ambix.{Error, Index, JSON, Packages, Tool}
   alias Ambix.MCP.ToolModules
   alias Ambix.Test.{JSONSchema, ToolProject}
   alias Ambix.Tool.{Budget, Call, Host, Read, Relations, Search}
@@ -270,6 +270,34 @@ defmodule Ambix.Tool.ReadingTest do
         do: ask(host, tool, arguments, budget)
   end
 
+  test "answers about our own sources fit any budget, and their schemas" do
+    {:ok, index} = Index.build("lib")
+    host = Host.new(index)
+    :rand.seed(:exsss, {1, 2, 3})
+
+    {:ok, %{results: named}} = Index.lookup(index, "Ambix.Index", limit: 40)
+    symbols = ["Ambix.Graph", "Ambix.Error.new/3" | Enum.map(named, & &1.symbol)]
+
+    for symbol <- Enum.take_random(symbols, 12),
+        budget = 1 + :rand.uniform(3_000),
+        do: about(host, symbol, budget)
+  end
+
+  defp about(host, symbol, budget) do
+    for {tool, arguments} <- [
+          {Search, %{"query" => symbol}},
+          {Search, %{"query" => "where is #{symbol} made and what for"}},
+          {Search, %{"query" => "#{symbol |> String.split("/") |> hd()}(...)", "kind" => "pattern"}},
+          {Read, %{"targets" => [symbol], "with" => ["callers", "needs"]}},
+          {Read, %{"targets" => [symbol, "ambix/graph.ex"], "detail" => "signatures"}},
+          {Relations, %{"relation" => "callers", "of" => symbol, "depth" => 3}},
+          {Relations, %{"relation" => "references", "of" => symbol}},
+          {Relations, %{"relation" => "impact", "of" => symbol}}
+        ] do
+      told(ask(host, tool, arguments, budget), {tool, arguments, budget})
+    end
+  end
+
   test "an answer that is cut says how to get the rest", %{host: host} do
     all = places(ask(host, Search, %{"query" => "def step_\\d+", "limit" => 99}, 100_000))
     assert length(all) == 99
@@ -374,7 +402,8 @@ defmodule Ambix.Tool.ReadingTest do
           {Relations, %{"relation" => "callers"}},
           {Relations, %{"relation" => "path", "of" => "Shop.Cart"}},
           {Relations, %{"relation" => "callers", "of" => "Shop.Cart", "since" => "HEAD"}},
-          {Relations, %{"relation" => "callers", "of" => "Shop.Cart", "depth" => 10}}
+          {Relations, %{"relation" => "callers", "of" => "Shop.Cart", "depth" => 10}},
+          {Relations, %{"relation" => "impact", "of" => "Shop.Cart", "deps" => true}}
         ] do
       assert {:error, %Error{} = error} = told(ask(host, tool, arguments), {tool, arguments})
       assert error.kind in [:invalid_argument, :not_found, :limit]
@@ -399,9 +428,8 @@ defmodule Ambix.Tool.ReadingTest do
 
   defp told(answer, _asked), do: answer
 
-  test "the options of each tool are those that its schema tells" do
+  test "they only read, and their names are not those of a client's own tools" do
     for tool <- @tools do
-      assert Options.of(tool, :run) == tool.tool().input
       assert tool.tool().effect == :read
       assert tool.tool().name =~ ~r/\Acode_[a-z]+\z/
     end
