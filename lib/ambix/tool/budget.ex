@@ -36,10 +36,11 @@ defmodule Ambix.Tool.Budget do
   defp count(<<c, rest::binary>>, last, run, sum) when c in ?0..?9,
     do: count(rest, :start, 0, sum + tokens(last, run) + 1)
 
-  defp count(<<c, rest::binary>>, :blank, run, sum) when c in ' \t', do: count(rest, :blank, run + 1, sum)
+  defp count(<<c, rest::binary>>, :blank, run, sum) when c in [?\s, ?\t],
+    do: count(rest, :blank, run + 1, sum)
 
   # One blank belongs to the word behind it.
-  defp count(<<c, rest::binary>>, last, run, sum) when c in ' \t',
+  defp count(<<c, rest::binary>>, last, run, sum) when c in [?\s, ?\t],
     do: count(rest, :blank, if(last == :line, do: 0, else: 1), sum + tokens(last, run))
 
   defp count(<<?\n, rest::binary>>, :line, _run, sum), do: count(rest, :line, 0, sum)

@@ -11,11 +11,19 @@ defmodule Ambix.Tool.Outline do
           kind: :module | :definition | :type
         }
 
-  @head ~r/\A\s*(defmodule|defprotocol|defimpl|defp?|defmacrop?|defguardp?|defdelegate|defstruct|defexception|test|describe|property|schema|embedded_schema|@spec|@callback|@macrocallback|@typep?|@opaque)\b/
-  @erlang ~r/\A(?:-(?:module|record|spec|type|callback)\b|[a-z]\w*\([^"]*\)\s*(?:when\b.*)?->)/
-  @markdown ~r/\A\#{1,6}\s/
   @modules ~w(defmodule defprotocol defimpl describe)
   @types ~w(@spec @callback @macrocallback @type @typep @opaque)
+
+  # As functions, for OTP 28 keeps no regular expression in an attribute.
+  defp heads,
+    do:
+      ~r/\A\s*(defmodule|defprotocol|defimpl|defp?|defmacrop?|defguardp?|defdelegate|defstruct|defexception|test|describe|property|schema|embedded_schema|@spec|@callback|@macrocallback|@typep?|@opaque)\b/
+
+  defp erlang,
+    do: ~r/\A(?:-(?:module|record|spec|type|callback)\b|[a-z]\w*\([^"]*\)\s*(?:when\b.*)?->)/
+
+  defp markdown,
+    do: ~r/\A\#{1,6}\s/
 
   @doc "The heads of a file, in order; of a function with several clauses the first."
   @spec of(String.t(), Path.t()) :: [head]
@@ -24,8 +32,8 @@ defmodule Ambix.Tool.Outline do
 
     case Path.extname(file) do
       ext when ext in [".ex", ".exs"] -> elixir(lines)
-      ext when ext in [".erl", ".hrl"] -> plain(lines, @erlang)
-      ext when ext in [".md", ".livemd"] -> plain(lines, @markdown)
+      ext when ext in [".erl", ".hrl"] -> plain(lines, erlang())
+      ext when ext in [".md", ".livemd"] -> plain(lines, markdown())
       _ -> []
     end
   end
@@ -81,7 +89,7 @@ defmodule Ambix.Tool.Outline do
   defp line({text, line}, {heads, state}) do
     state = if text =~ ~r/\A\s*@(?:doc|moduledoc|typedoc)\b/, do: doc(text, state), else: quoted(text, state)
 
-    case Regex.run(@head, text) do
+    case Regex.run(heads(), text) do
       # What documents a function may stand before its types.
       [_, "@spec"] -> {[head(text, line, "@spec", nil) | heads], state}
       [_, word] -> {[head(text, line, word, state.doc) | heads], %{state | doc: nil}}
