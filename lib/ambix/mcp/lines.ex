@@ -17,8 +17,8 @@ defmodule Ambix.MCP.Lines do
   defp feed(lines, chunk, done) do
     case :binary.match(chunk, "\n") do
       {at, 1} ->
-        <<head::binary-size(at), _newline, rest::binary>> = chunk
-        {line, lines} = lines |> add(head) |> take()
+        rest = binary_part(chunk, at + 1, byte_size(chunk) - at - 1)
+        {line, lines} = lines |> add(binary_part(chunk, 0, at)) |> take()
         feed(lines, rest, if(line == "", do: done, else: [line | done]))
 
       :nomatch ->

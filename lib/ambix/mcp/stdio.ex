@@ -68,9 +68,7 @@ defmodule Ambix.MCP.Stdio do
   defp keep_output_clean do
     Process.group_leader(self(), Process.whereis(:standard_error))
     Enum.each(:logger.get_handler_config(), &to_stderr/1)
-    # Up to Elixir 1.14 the logger of Elixir has its own way to the terminal.
-    if :console in Application.get_env(:logger, :backends, []),
-      do: Logger.configure_backend(:console, device: :standard_error)
+    Ambix.Compat.log_to_stderr()
   end
 
   # Where a handler writes to is decided when it is added.
