@@ -15,7 +15,7 @@ defmodule Ambix.MixProject do
       compilers: [:cargo] ++ Mix.compilers(),
       aliases: ["compile.cargo": &Ambix.Cargo.run/1],
       # What a host may have and we call only when it does: it is neither undefined nor a dependency that we forgot.
-      elixirc_options: [no_warn_undefined: [:telemetry]],
+      elixirc_options: [no_warn_undefined: [:telemetry, Plug.Conn]],
       elixirc_paths: elixirc_paths(Mix.env()),
       test_coverage: [ignore_modules: [Ambix.Native]],
       # A project that one of the tests copies and compiles.

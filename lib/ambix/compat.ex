@@ -10,6 +10,18 @@ defmodule Ambix.Compat do
   end
 
   @doc """
+  Lets the logger's own way to the terminal lead to standard error: Elixir 1.14 has one, later versions log by a handler of Erlang.
+  """
+  @spec log_to_stderr() :: :ok
+  def log_to_stderr do
+    if :console in Application.get_env(:logger, :backends, []) and
+         function_exported?(Logger, :configure_backend, 2),
+       do: apply(Logger, :configure_backend, [:console, [device: :standard_error]])
+
+    :ok
+  end
+
+  @doc """
   Puts an application of Erlang or Elixir into the code path: from Elixir 1.15 on, Mix takes out of it what is no
   dependency of the project.
   """

@@ -179,8 +179,11 @@ defmodule Ambix.Packages do
     end)
   end
 
-  defp shown(nil), do: ""
-  defp shown(package), do: Enum.join(Enum.reject([package.name, package.version], &is_nil/1), "-")
+  @doc false
+  # The name and the version of a package, which stand before the paths of its files.
+  @spec shown(Package.t() | nil) :: String.t()
+  def shown(nil), do: ""
+  def shown(package), do: Enum.join(Enum.reject([package.name, package.version], &is_nil/1), "-")
 
   # The name is in front of the path only where it is shown.
   defp shown_place(section, {package, _} = place) do

@@ -21,6 +21,9 @@ defmodule Ambix.Quoted do
     else
       _ -> :error
     end
+  rescue
+    # Where it says what is wrong with a name, the parser of Elixir takes it for an atom, as in `Shop.Cart(1)`.
+    _ -> :error
   end
 
   @doc "The syntax of a regular file of bounded size."

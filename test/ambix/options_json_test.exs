@@ -19,6 +19,7 @@ defmodule Ambix.OptionsJSONTest do
     Ambix.Sandbox,
     Ambix.Search,
     Ambix.Supervisor,
+    Ambix.Tool.Host,
     Ambix.Workspace
   ]
 

@@ -19,6 +19,7 @@ defmodule Mix.Tasks.Ambix.UsageTest do
     Tasks.Graph,
     Tasks.Ask,
     Tasks.Models,
+    Tasks.Mcp,
     Tasks.Doctor,
     Tasks.Eval,
     Tasks.Fix

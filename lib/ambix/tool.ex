@@ -1,0 +1,76 @@
+defmodule Ambix.Tool do
+  @moduledoc """
+  What a person, a program or a model asks of Ambix by name: one verb, described once.
+
+  A tool is a module with the callbacks `tool/0`, its description, and `run/2`. The command line, the MCP server and the agents
+  call it by `call/3`, so that arguments are checked, and crashes contained, in one place.
+
+  The fields of a description:
+
+    * `name`: by which it is called
+    * `title`: the name for people
+    * `description`: when to use it and what it gives, for a model
+    * `input`: its options, an `t:Ambix.Options.schema/0`
+    * `output`: a JSON Schema of the `data` of its answers, with strings as keys
+    * `effect`: `:read`, `:run` (it runs code of the project) or `:write`
+    * `long`: whether it may take so long that its caller asks for the answer later
+  """
+
+  alias Ambix.{Contained, Error, Options}
+  alias Ambix.Sandbox.Text
+  alias Ambix.Tool.{Answer, Call}
+
+  @enforce_keys [:name, :title, :description, :input, :output]
+  defstruct [:name, :title, :description, :input, :output, effect: :read, long: false]
+
+  @type t :: %__MODULE__{
+          name: String.t(),
+          title: String.t(),
+          description: String.t(),
+          input: Options.schema(),
+          output: %{String.t() => term},
+          effect: :read | :run | :write,
+          long: boolean
+        }
+
+  @doc "The description of the tool."
+  @callback tool() :: t
+
+  @doc "Does what the tool is for. What it starts is to end with the process that it runs in: it is killed when it is cancelled."
+  @callback run(args :: keyword, call :: Call.t()) :: {:ok, Answer.t()} | {:error, Error.t()}
+
+  # The most that a timer takes: a tool has limits of its own.
+  @forever_ms 0xFFFF_FFFF
+
+  @doc "The tools that Ambix offers, in the order in which they are listed."
+  @spec all() :: [module]
+  def all, do: [Ambix.Tool.Search, Ambix.Tool.Read, Ambix.Tool.Relations]
+
+  @doc """
+  Runs a tool with the arguments of a decoded JSON object, in a process of its own, which ends with the caller.
+
+  Whatever it raises, throws or exits with is an error of the kind `:panic` that names the place and no value.
+  """
+  @spec call(module, term, Call.t()) :: {:ok, Answer.t()} | {:error, Error.t()}
+  def call(module, arguments, %Call{} = call) do
+    with {:ok, args} <- arguments(module.tool(), arguments) do
+      case Contained.run(fn -> checked(module.run(args, call)) end, @forever_ms) do
+        {:ok, answer} -> answer
+        {:crashed, how} -> {:error, Error.new(:panic, "the tool crashed: #{how}")}
+        :timeout -> {:error, Error.new(:timeout, "the tool took too long")}
+      end
+    end
+  end
+
+  defp arguments(%__MODULE__{input: input}, arguments) do
+    with {:error, sentence} <- Options.from_json(arguments, input),
+         do: {:error, Error.new(:invalid_argument, sentence)}
+  end
+
+  defp checked({:ok, %Answer{data: data} = answer}) when is_map(data) do
+    # Sources are other people's: bytes that are no UTF-8 would make the whole answer unwritable.
+    {:ok, %{answer | text: answer.text |> IO.iodata_to_binary() |> Text.valid()}}
+  end
+
+  defp checked({:error, %Error{} = error}), do: {:error, error}
+end
