@@ -126,7 +126,7 @@ defmodule Ambix.ForeignNamesTest do
     {~r/string_to_quoted/, ["quoted.ex"]},
     {~r/binary_to_term\((?!.*\[:safe\])/, ["sandbox/session.ex"]},
     {~r/Module\.concat/,
-     ["supervisor.ex", "index/server.ex", "index/tree.ex", "model/server.ex", "tool/host.ex"]},
+     ["supervisor.ex", "index/server.ex", "index/tree.ex", "mcp.ex", "model/server.ex", "tool/host.ex"]},
     {~r/:file\.(consult|eval|script)/, ["packages/listing.ex"]},
     {~r/Code\.(eval|compile|require|load)_/, ["graph/trace/tracer.ex", "sandbox/pool.ex"]},
     {~r/:erl_(scan|parse|eval)/, []},

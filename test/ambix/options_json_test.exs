@@ -13,6 +13,8 @@ defmodule Ambix.OptionsJSONTest do
     Ambix.Index.Chunks,
     Ambix.Index.Producer,
     Ambix.Index.Tree,
+    Ambix.MCP,
+    Ambix.MCP.HTTP.Listener,
     Ambix.Model,
     Ambix.Models,
     Ambix.Packages,

@@ -3,6 +3,7 @@ defmodule Ambix.MCP.Gate do
   # Lets so many requests of a server work at once. The others wait in its line, and leave it when their process ends.
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.MCP.Queue
 

@@ -4,6 +4,7 @@ defmodule Ambix.MCP.HTTP.Sessions do
   # theirs: a new one takes the place of the one that was not used for longest.
 
   use GenServer
+  use Ambix.Redact
 
   alias Ambix.MCP.{Connection, Server}
 

@@ -104,9 +104,10 @@ defmodule Ambix.MCP.HTTP.Wire do
     :inet.setopts(socket, active: false)
 
     receive do
-      # Its request came before the answer to the one before it, and is lost.
-      {tag, ^socket} when tag == :tcp_closed -> false
-      {tag, ^socket, _} when tag in [:tcp, :tcp_error] -> false
+      {:tcp_closed, ^socket} -> false
+      {:tcp_error, ^socket, _reason} -> false
+      # The next request came as soon as the answer was there, or before: it is read as if nobody had looked.
+      {:tcp, ^socket, bytes} -> :gen_tcp.unrecv(socket, bytes) == :ok
     after
       0 -> true
     end
