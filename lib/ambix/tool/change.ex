@@ -17,7 +17,7 @@ defmodule Ambix.Tool.Change do
   @doc "The option by which tools take a change."
   @spec option() :: keyword
   def option do
-    [type: {:or, [:string, {:map, :string}]}, doc: "unsaved edits: a unified diff, or whole texts by path"]
+    [type: {:or, [:string, {:map, :string}]}, doc: "unsaved edits: unified diff, or texts by path"]
   end
 
   @doc "The texts that a change gives to files of the project in `root`."

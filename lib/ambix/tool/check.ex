@@ -16,22 +16,11 @@ defmodule Ambix.Tool.Check do
 
   @input [change: Change.option()]
 
-  @place %{"file" => %{"type" => "string"}, "line" => %{"type" => "integer"}}
   @output %{
     "type" => "object",
-    "required" => ["status", "errors", "warnings", "diagnostics"],
     "properties" => %{
       "status" => %{"enum" => ["ok", "warnings", "errors"]},
-      "errors" => %{"type" => "integer"},
-      "warnings" => %{"type" => "integer"},
-      "diagnostics" => %{
-        "type" => "array",
-        "items" => %{
-          "type" => "object",
-          "required" => ["file", "line", "severity", "message"],
-          "properties" => Map.put(@place, "severity", %{"enum" => ["error", "warning"]})
-        }
-      }
+      "diagnostics" => %{"type" => "array"}
     }
   }
 
@@ -45,10 +34,9 @@ defmodule Ambix.Tool.Check do
   def tool do
     %Tool{
       name: "check",
-      title: "Compile in a sandbox",
+      title: "Compile",
       description:
-        "Use instead of `mix compile`, after each edit or before one: errors, warnings and type errors of the project, or of edits not saved yet. " <>
-          "Nothing is written. Gives file:line:column, message and code.",
+        "Use instead of `mix compile`, before or after an edit is saved: errors, warnings and type errors with place and code. Writes nothing.",
       input: @input,
       output: @output,
       effect: :run

@@ -13,24 +13,18 @@ defmodule Ambix.Tool.RunTests do
   alias Ambix.Tool.{Answer, Call, Change, Failure, Fit, Projects, Selection}
 
   @input [
-    tests: [type: {:list, :string}, doc: "files, file:line, or parts of names; by default all"],
-    changed: [type: :boolean, default: false, doc: "those that the edits, or changes since a commit, reach"],
-    since: [type: :string, doc: "that commit, HEAD by default"],
-    stale: [type: :boolean, default: false, doc: "those with sources newer than `mix test --stale`"],
+    tests: [type: {:list, :string}, doc: "files, file:line, parts of names"],
+    changed: [type: :boolean, default: false, doc: "those that edits reach"],
+    since: [type: :string, doc: "commit, else HEAD"],
+    stale: [type: :boolean, default: false, doc: "those not run since they changed"],
     change: Change.option()
   ]
 
   @output %{
     "type" => "object",
-    "required" => ["status", "total", "failed", "failures"],
     "properties" => %{
       "status" => %{"enum" => ["passed", "failed", "no_tests", "not_compiled"]},
-      "total" => %{"type" => "integer"},
-      "failed" => %{"type" => "integer"},
-      "failures" => %{
-        "type" => "array",
-        "items" => %{"type" => "object", "required" => ["file", "line", "name", "message"]}
-      }
+      "failures" => %{"type" => "array"}
     }
   }
 
@@ -42,10 +36,9 @@ defmodule Ambix.Tool.RunTests do
   def tool do
     %Tool{
       name: "run_tests",
-      title: "Run tests in a sandbox",
+      title: "Run tests",
       description:
-        "Use instead of `mix test`: runs tests, or with changed only those that your edits reach, and gives the failures only: " <>
-          "place, code, left and right, first frame. Takes edits not saved yet; nothing is written.",
+        "Use instead of `mix test`: only the failures, with code, left, right and first frame; with changed, only the tests that your edits reach. Writes nothing.",
       input: @input,
       output: @output,
       effect: :run
