@@ -28,7 +28,7 @@ defmodule Ambix.Options do
 
   The types: `:any`, `:boolean`, `:string` (a binary in UTF-8), `:atom`, `:integer`, `:pos_integer`, `:non_neg_integer`,
   `{:integer, first..last}`, `:milliseconds` (an integer that a timer takes), `:pos_milliseconds`, `:float` (an integer is
-  taken and converted), `:number`, `:pid`, `:map`, `:keyword_list`, `{:in, list}`, `{:fun, arity}`, `{:list, type}`,
+  taken and converted), `:number`, `:pid`, `:map`, `{:map, type}` (with strings as keys), `:keyword_list`, `{:in, list}`, `{:fun, arity}`, `{:list, type}`,
   `{:struct, module}`, `{:or, types}` (the first that fits) and `{:custom, module, function, args}`, which calls
   `apply(module, function, [value | args])` and expects `{:ok, value}` or `{:error, "what is expected"}`.
 
@@ -145,6 +145,7 @@ defmodule Ambix.Options do
   def describe(type) when type in [:float, :number], do: "a number"
   def describe(:pid), do: "a process id"
   def describe(:map), do: "a map"
+  def describe({:map, type}), do: "a map of strings, each value #{describe(type)}"
   def describe(:keyword_list), do: "a keyword list"
   def describe({:in, values}), do: "one of " <> Enum.map_join(values, ", ", &"`#{inspect(&1)}`")
   def describe({:fun, arity}), do: "a function of arity #{arity}"
@@ -268,6 +269,14 @@ defmodule Ambix.Options do
 
     if Enum.all?(casts, &match?({:ok, _}, &1)),
       do: {:ok, Enum.map(casts, &elem(&1, 1))},
+      else: :error
+  end
+
+  def cast({:map, type}, %{} = map) when not is_struct(map) do
+    casts = for {key, value} <- map, do: {cast(:string, key), cast(type, value)}
+
+    if Enum.all?(casts, &match?({{:ok, _}, {:ok, _}}, &1)),
+      do: {:ok, Map.new(casts, fn {{:ok, key}, {:ok, value}} -> {key, value} end)},
       else: :error
   end
 

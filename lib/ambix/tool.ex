@@ -44,7 +44,16 @@ defmodule Ambix.Tool do
 
   @doc "The tools that Ambix offers, in the order in which they are listed."
   @spec all() :: [module]
-  def all, do: [Ambix.Tool.Search, Ambix.Tool.Read, Ambix.Tool.Relations]
+  def all do
+    [
+      Ambix.Tool.Search,
+      Ambix.Tool.Read,
+      Ambix.Tool.Relations,
+      Ambix.Tool.Check,
+      Ambix.Tool.RunTests,
+      Ambix.Tool.Fix
+    ]
+  end
 
   @doc """
   Runs a tool with the arguments of a decoded JSON object, in a process of its own, which ends with the caller.

@@ -123,6 +123,20 @@ defmodule Ambix.OptionsJSONTest do
     assert {:error, _} = Options.from_json([1], schema)
   end
 
+  test "maps of strings, alone and beside other types" do
+    schema = [change: [type: {:or, [:string, {:map, {:list, {:in, [:a, :b]}}}]}]]
+    lists = %{"type" => "array", "items" => %{"enum" => ["a", "b"]}}
+    types = [%{"type" => "string"}, %{"type" => "object", "additionalProperties" => lists}]
+    assert Options.json_schema(schema)["properties"]["change"] == %{"anyOf" => types}
+    assert Options.from_json(%{"change" => "text"}, schema) == {:ok, [change: "text"]}
+    assert Options.from_json(%{"change" => %{"x" => ["a"]}}, schema) == {:ok, [change: %{"x" => [:a]}]}
+
+    for wrong <- [1, ["a"], %{"x" => "a"}, %{"x" => ["c"]}],
+        do: assert({:error, "expected :change" <> _} = Options.from_json(%{"change" => wrong}, schema))
+
+    assert {:error, _} = Options.validate([change: %{x: [:a]}], schema)
+  end
+
   # A schema is given objects, most of them right in all or in all but one place: what its JSON Schema accepts is taken, and nothing else.
   test "JSON Schemas accept what is taken, and refuse what is refused" do
     seed = ExUnit.configuration()[:seed]

@@ -72,6 +72,10 @@ defmodule Ambix.Options.JSON do
     with %{} = items <- type(type), do: %{"type" => "array", "items" => items}
   end
 
+  defp type({:map, type}) do
+    with %{} = values <- type(type), do: %{"type" => "object", "additionalProperties" => values}
+  end
+
   defp type({:or, types}) do
     case for(type <- types, said = type(type), do: said) do
       [] -> nil
@@ -107,6 +111,9 @@ defmodule Ambix.Options.JSON do
   end
 
   defp converted({:list, type}, values) when is_list(values), do: Enum.map(values, &converted(type, &1))
+
+  defp converted({:map, type}, %{} = map),
+    do: Map.new(map, fn {key, value} -> {key, converted(type, value)} end)
 
   defp converted({:or, types}, value) do
     fitting = for type <- types, type(type), {:ok, it} <- [Options.cast(type, converted(type, value))], do: it

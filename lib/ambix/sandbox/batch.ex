@@ -224,7 +224,7 @@ defmodule Ambix.Sandbox.Batch do
   ## Verdicts
 
   defp broken(message) do
-    error = %{file: "", line: 0, message: message, traces: []}
+    error = %{file: "", line: 0, column: 0, message: message, traces: []}
     %{Workbench.blank() | status: :compile_error, compile: {:error, [error]}}
   end
 

@@ -39,8 +39,8 @@ defmodule Ambix.Sandbox.Project do
 
   ## A diagnostic
 
-  A map with `:file` (relative to the project), `:line`, `:message` and `:traces`, a list of maps with the first three: the places where the compiler found
-  the types that it warns about. Before Elixir 1.18 it is empty.
+  A map with `:file` (relative to the project), `:line`, `:column` (0 where it is not known, as before Elixir 1.15), `:message` and `:traces`, a list of
+  maps with file, line and message: the places where the compiler found the types that it warns about. Before Elixir 1.18 it is empty.
 
   ## Errors
 

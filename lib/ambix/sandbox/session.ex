@@ -66,7 +66,8 @@ defmodule Ambix.Sandbox.Session do
   @number {:count, 0x1000000000000}
   @line {:count, 10_000_000}
   @place %{file: @short, line: @line, message: @text}
-  @diagnostics {:list, {:map, Map.put(@place, :traces, {:list, {:map, @place}, 100})}, 1_000}
+  @diagnostic Map.merge(@place, %{column: @line, traces: {:list, {:map, @place}, 100}})
+  @diagnostics {:list, {:map, @diagnostic}, 1_000}
   @description %{id: @short, module: @short, name: @short, file: @short, line: @line}
   @frame {:map, %{file: @short, line: @line, module: @short, function: @short, arity: {:count, 255}}}
   @test {:map,

@@ -39,7 +39,7 @@ defmodule Ambix.Tool.Read do
   @impl Tool
   def tool do
     %Tool{
-      name: "code_read",
+      name: "read",
       title: "Read code",
       description:
         "Reads the functions you name, with callers and needs, or the outline of a module: fewer tokens than opening files. " <>
@@ -157,7 +157,7 @@ defmodule Ambix.Tool.Read do
   defp listed(way, hits) do
     rest = length(hits) - @most_ties
     shown = for hit <- Enum.take(hits, @most_ties), do: "  #{tie(way, hit)}"
-    if rest > 0, do: shown ++ ["  and #{rest} more, by code_relations"], else: shown
+    if rest > 0, do: shown ++ ["  and #{rest} more, by relations"], else: shown
   end
 
   defp tied(:callers, index, symbol), do: Graph.callers(index, symbol)
@@ -244,7 +244,7 @@ defmodule Ambix.Tool.Read do
   defp fitting_ties(ties, room) do
     share = div(room, 3)
     {shown, more, left} = ties |> Enum.map(&{nil, &1}) |> take([], share, false)
-    cut = if more == [], do: [], else: ["  and #{length(more)} lines more, by code_relations"]
+    cut = if more == [], do: [], else: ["  and #{length(more)} lines more, by relations"]
     {Enum.map(shown, &elem(&1, 1)) ++ cut, room - share + left - 12 * length(cut)}
   end
 

@@ -37,7 +37,7 @@ defmodule Ambix.Tool.Relations do
   @impl Tool
   def tool do
     %Tool{
-      name: "code_relations",
+      name: "relations",
       title: "Relations of code",
       description:
         "Who calls a function, what a change breaks, which tests reach it. Better than grep: aliases, imports, routes and " <>

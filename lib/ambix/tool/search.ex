@@ -38,11 +38,10 @@ defmodule Ambix.Tool.Search do
   # The lines that have a name of the pattern, at the most.
   @lines 20_000
 
-  # Clients that show tools without the name of their server would mix up `search` and `read` with their own tools.
   @impl Tool
   def tool do
     %Tool{
-      name: "code_search",
+      name: "search",
       title: "Search code",
       description:
         "Finds code by behaviour, part of a name or shape: better than grep unless you know a literal string. " <>

@@ -9,6 +9,9 @@ defmodule Ambix.Sandbox.Driver.Formatter do
 
   alias Ambix.Sandbox.Driver.Workspace
 
+  @part 1200
+  @before 60
+
   @doc "`\"Module: test name\"`, unique in a project."
   def id(%ExUnit.Test{module: module, name: name}), do: id({module, name})
   def id({module, name}), do: "#{inspect(module)}: #{name}"
@@ -80,10 +83,40 @@ defmodule Ambix.Sandbox.Driver.Formatter do
   end
 
   defp message({kind, reason, stack}) do
-    Exception.format_banner(kind, reason, stack)
+    kind |> Exception.format_banner(reason, stack) |> parts()
   rescue
     _ -> "#{inspect(kind)} that cannot be shown"
   end
+
+  # A large left side must not push the right side out of the message, nor what both begin with the difference.
+  defp parts(message) when byte_size(message) <= @part, do: message
+
+  defp parts(message) do
+    parts = String.split(message, ~r/^(?=(?:code|left|right): )/m)
+
+    sides =
+      for part <- parts,
+          String.starts_with?(part, ["left: ", "right: "]),
+          do: binary_part(part, 7, byte_size(part) - 7)
+
+    same = if length(sides) == 2, do: max(:binary.longest_common_prefix(sides) - @before, 0), else: 0
+
+    Enum.map_join(parts, fn part ->
+      part = if String.starts_with?(part, ["left: ", "right: "]), do: later(part, same), else: part
+      if String.length(part) > @part, do: String.slice(part, 0, @part) <> "…\n", else: part
+    end)
+  end
+
+  defp later(part, 0), do: part
+
+  defp later(<<label::binary-size(7), rest::binary>>, same) do
+    # Half a character at the beginning is none.
+    rest = rest |> binary_part(same, byte_size(rest) - same) |> whole()
+    label <> "…" <> rest
+  end
+
+  defp whole(<<byte, rest::binary>>) when byte in 0x80..0xBF, do: whole(rest)
+  defp whole(text), do: text
 
   defp stack({{:EXIT, _}, {_, [_ | _] = stack}, []}), do: stack
   defp stack({_, %ExUnit.MultiError{errors: errors}, _}), do: Enum.flat_map(errors, &stack/1)

@@ -201,11 +201,12 @@ defmodule Ambix.Sandbox.Driver.Workspace do
       for one <- diagnostic |> Compat.typing_traces() |> Enum.take(@most_traces),
           do: place(one.file, one.line, one.message, state)
 
-    file |> place(Map.get(diagnostic, :position), message, state) |> Map.put(:traces, traces)
+    position = Map.get(diagnostic, :position)
+    file |> place(position, message, state) |> Map.merge(%{column: column(position), traces: traces})
   end
 
   def diagnostic({file, position, message}, state),
-    do: file |> place(position, message, state) |> Map.put(:traces, [])
+    do: file |> place(position, message, state) |> Map.merge(%{column: column(position), traces: []})
 
   defp place(file, position, message, state) do
     file = if file, do: relative(file, state) || Path.basename(file), else: ""
@@ -220,6 +221,10 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   def line(line) when is_integer(line) and line in 0..@most_lines, do: line
   def line(position) when is_tuple(position) and tuple_size(position) > 0, do: line(elem(position, 0))
   def line(_), do: 0
+
+  # Before Elixir 1.15 there is none.
+  defp column(position) when is_tuple(position) and tuple_size(position) > 1, do: line(elem(position, 1))
+  defp column(_position), do: 0
 
   ## The copy
 

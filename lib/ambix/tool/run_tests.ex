@@ -1,0 +1,163 @@
+defmodule Ambix.Tool.RunTests do
+  @moduledoc """
+  The tool that runs tests in the sandbox, with or without edits that are not on the disk, and tells of the failures only.
+
+  Failures with one cause are told as one in the text. In an umbrella the tests of all apps are run, or of those that hold tests that are meant.
+  """
+
+  @behaviour Ambix.Tool
+
+  alias Ambix.Error
+  alias Ambix.Sandbox.Project
+  alias Ambix.Tool
+  alias Ambix.Tool.{Answer, Call, Change, Failure, Fit, Projects, Selection}
+
+  @input [
+    tests: [type: {:list, :string}, doc: "files, file:line, parts of names"],
+    changed: [type: :boolean, default: false, doc: "those that edits reach"],
+    since: [type: :string, doc: "commit, else HEAD"],
+    stale: [type: :boolean, default: false, doc: "those not run since they changed"],
+    change: Change.option()
+  ]
+
+  @output %{
+    "type" => "object",
+    "properties" => %{
+      "status" => %{"enum" => ["passed", "failed", "no_tests", "not_compiled"]},
+      "failures" => %{"type" => "array"}
+    }
+  }
+
+  # A client that does not wait so long cancels the call.
+  @most_ms 1_800_000
+  @test_ms 60_000
+
+  @impl true
+  def tool do
+    %Tool{
+      name: "run_tests",
+      title: "Run tests",
+      description:
+        "Use instead of `mix test`: only the failures, with code, left, right and first frame; with changed, only the tests that your edits reach. Writes nothing.",
+      input: @input,
+      output: @output,
+      effect: :run
+    }
+  end
+
+  @impl true
+  def run(args, %Call{host: %{root: root} = host} = call) do
+    with {:ok, texts} <- Change.texts(root, args[:change]),
+         {:ok, selection} <- Selection.of(host, args, texts),
+         apps = Enum.filter(Projects.apps(root), &Selection.concerns?(selection, &1)),
+         {:ok, results} <- run_all(root, apps, texts, selection, call),
+         :ok <- some(results, args[:tests] || []),
+         do: {:ok, answer(results, call.budget)}
+  end
+
+  defp run_all(root, apps, texts, selection, call) do
+    deadline = now() + @most_ms
+
+    apps
+    |> Enum.with_index()
+    |> Enum.reduce_while({:ok, []}, fn {app, nth}, {:ok, done} ->
+      if call.progress, do: call.progress.(%{phase: :testing, done: nth, total: length(apps)})
+
+      case Projects.with_sandbox(root, app, texts, &suite(&1, app, selection, deadline)) do
+        {:ok, result} -> {:cont, {:ok, done ++ [result]}}
+        {:error, error} -> {:halt, {:error, error}}
+      end
+    end)
+  end
+
+  defp suite(server, app, selection, deadline) do
+    with {:ok, tests} <- Project.tests(server, timeout_ms: left(deadline)),
+         ids when ids != [] <- Selection.ids(selection, app, tests),
+         wanted = if(ids == :all, do: length(tests), else: length(ids)),
+         opts = [only: ids, timeout_ms: left(deadline), timeout_per_test: @test_ms],
+         {:ok, suite} <- Project.run_tests(server, opts) do
+      {:ok,
+       %{
+         app: app,
+         tests: suite.tests,
+         missing: wanted - length(suite.tests),
+         broken: [],
+         seconds: suite.microseconds / 1_000_000
+       }}
+    else
+      [] -> {:ok, nothing(app)}
+      {:error, %Error{kind: :project, message: "the project has no tests" <> _}} -> {:ok, nothing(app)}
+      {:error, %Error{details: %{diagnostics: [_ | _] = broken}}} -> {:ok, %{nothing(app) | broken: broken}}
+      error -> error
+    end
+  end
+
+  defp nothing(app), do: %{app: app, tests: [], missing: 0, broken: [], seconds: 0.0}
+
+  defp some(results, named) do
+    if named != [] and Enum.all?(results, &(&1.tests == [] and &1.broken == [])) do
+      words = named |> Enum.take(5) |> Enum.map_join(", ", &inspect(&1, printable_limit: 60))
+
+      {:error,
+       Error.new(:not_found, "no test is meant by #{words}: give test files, file:line, or parts of names")}
+    else
+      :ok
+    end
+  end
+
+  defp answer(results, budget) do
+    tests = for %{app: app, tests: tests} <- results, test <- tests, do: {app, test}
+    broken = for %{app: app, broken: broken} <- results, one <- broken, do: broken(one, app)
+
+    failures =
+      for {app, test} <- tests, test.state in [:failed, :timeout, :invalid], do: Failure.new(test, app)
+
+    groups = failures |> Enum.group_by(&Failure.cause/1) |> Map.values() |> Enum.sort_by(&hd(&1).file)
+    blocks = broken ++ Enum.map(groups, fn [first | others] -> Failure.text(first, others) end)
+
+    data = %{
+      status: status(tests, failures, broken),
+      total: length(tests),
+      passed: count(tests, [:passed]),
+      failed: length(failures),
+      skipped: count(tests, [:skipped, :excluded]),
+      not_run: results |> Enum.map(& &1.missing) |> Enum.sum(),
+      seconds: results |> Enum.map(& &1.seconds) |> Enum.sum() |> Kernel./(1) |> Float.round(1)
+    }
+
+    {text, count} = Fit.blocks(title(data), blocks, budget)
+    told = groups |> Enum.take(max(count - length(broken), 0)) |> Enum.concat()
+    left = length(failures) - length(told)
+
+    %Answer{
+      data: Map.merge(data, %{failures: told, broken: Enum.take(broken, count)}),
+      text: text,
+      truncated: count < length(blocks),
+      next:
+        if(count < length(blocks), do: "mend these first, or name tests: #{left} more failures are left out")
+    }
+  end
+
+  defp count(tests, states), do: Enum.count(tests, fn {_, test} -> test.state in states end)
+
+  defp status(_tests, _failures, [_ | _]), do: "not_compiled"
+  defp status([], _failures, _broken), do: "no_tests"
+  defp status(_tests, [], _broken), do: "passed"
+  defp status(_tests, _failures, _broken), do: "failed"
+
+  defp title(%{status: "no_tests"}), do: "no tests are meant"
+
+  defp title(data) do
+    head = if data.status == "not_compiled", do: "does not compile (check says more); ", else: ""
+    skipped = if data.skipped > 0, do: ", #{data.skipped} skipped", else: ""
+    missing = if data.not_run > 0, do: ", #{data.not_run} not reached in time", else: ""
+    "#{head}#{data.total} tests, #{data.failed} failed#{skipped}#{missing}"
+  end
+
+  defp broken(one, app) do
+    Fit.cut("#{Projects.place(app, one.file)}:#{one.line} #{Fit.line(one.message)}", 400)
+  end
+
+  defp left(deadline), do: max(deadline - now(), 1)
+  defp now, do: System.monotonic_time(:millisecond)
+end
