@@ -11,7 +11,7 @@ defmodule Ambix.Test.ToolSchema do
     call = struct!(Call, opts)
 
     with {:ok, answer} <- Tool.call(module, arguments, call) do
-      assert byte_size(answer.text) <= 3 * call.budget, "#{byte_size(answer.text)} bytes of text"
+      assert Tool.Budget.count(answer.text) <= call.budget, answer.text
       assert answer.truncated == (answer.next != nil)
       data = answer.data |> Ambix.JSON.encode!() |> Ambix.JSON.decode!()
       assert errors(data, module.tool().output, "data") == []

@@ -428,10 +428,7 @@ defmodule Ambix.Tool.ReadingTest do
 
   defp told(answer, _asked), do: answer
 
-  test "they only read, and their names are not those of a client's own tools" do
-    for tool <- @tools do
-      assert tool.tool().effect == :read
-      assert tool.tool().name =~ ~r/\Acode_[a-z]+\z/
-    end
+  test "they only read" do
+    for tool <- @tools, do: assert(tool.tool().effect == :read)
   end
 end

@@ -55,7 +55,7 @@ pub fn export(index: &Index, store: &mut dyn Store, cancel: &Cancel) -> Result<S
 /// Reads the index in `store`. It answers as the one that was saved did. Nothing is locked or written.
 ///
 /// # Errors
-/// Those of [`Store::section`] and [`Store::records`]; [`ErrorKind::InvalidArgument`] for an index that was exported
+/// Those of [`Store::section`] and [`Store::read`]; [`ErrorKind::InvalidArgument`] for an index that was exported
 /// ([`import`]); those of [`Cancel::check`].
 pub fn open(store: &mut dyn Store, cancel: &Cancel) -> Result<Index> {
     let index = read(store, cancel)?;
