@@ -55,6 +55,29 @@ defmodule Ambix.Tool do
     ]
   end
 
+  # Clients show the first 2048 characters, and agents decide by the first 300.
+  @instructions """
+  Elixir and Erlang code. For where something is done, who calls what, or what a change breaks: search, relations and read first, grep \
+  and whole files only for what these do not have. One answer replaces several greps and reads, and stays within a budget of tokens.
+
+  - search: a behaviour in words, part of a name, a regular expression, or code with holes such as Repo.get!(_, _). For a literal string \
+  grep is enough.
+  - relations: callers, callees, references, implementations, the path between two functions, impact of a symbol, a file or the git \
+  diff, and the tests that reach it. `rests` says what each tie is known from: compiler and source need no second look, guess does.
+  - read: Mod.fun/arity, Mod, or path:10-40; outline or signatures first, whole bodies where you change them. Do not read a file again \
+  that an answer has shown.
+  - check: whether an edit compiles, with `change` before it is saved. run_tests: with `changed`, the tests that an edit reaches; \
+  failures only. Do not run mix compile or mix test for these.
+  - fix: searches for minutes for a patch of failing tests, and writes only with `apply`. Read the patch: passing is not being right.
+
+  Name symbols, not lines: lines move. `deps: true` looks into dependencies, Elixir and OTP in the versions in use. `truncated` means that \
+  there is more, and `next` says how to ask for it. An answer that is not fresh says so.
+  """
+
+  @doc "What a model is to know of the tools as a whole: which one to prefer, and how to read their answers."
+  @spec instructions() :: String.t()
+  def instructions, do: @instructions
+
   @doc """
   Runs a tool with the arguments of a decoded JSON object, in a process of its own, which ends with the caller.
 

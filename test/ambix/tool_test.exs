@@ -4,7 +4,7 @@ defmodule Ambix.ToolTest do
   import ExUnit.CaptureLog
 
   alias Ambix.Test.MCPTools.{Crash, Echo, Wait}
-  alias Ambix.{Error, Tool}
+  alias Ambix.{Error, Options, Tool}
   alias Ambix.Tool.{Answer, Call}
 
   test "arguments are those of a JSON object, checked by the tool's own options" do
@@ -15,6 +15,31 @@ defmodule Ambix.ToolTest do
     assert message =~ ":text is required"
     assert {:error, %Error{kind: :invalid_argument}} = Tool.call(Echo, ["no", "object"], %Call{})
     assert {:error, %Error{kind: :invalid_argument}} = Tool.call(Echo, %{"text" => "x", "more" => 1}, %Call{})
+  end
+
+  test "instructions name every tool, and fit what clients show" do
+    text = Tool.instructions()
+    assert String.length(text) <= 1900
+    assert binary_part(text, 0, 300) =~ ~r/search, relations and read first, grep/
+    for module <- Tool.all(), do: assert(text =~ ~r/\b#{module.tool().name}\b/)
+  end
+
+  test "names are those of no other tool, and all definitions together are short" do
+    tools = Enum.map(Tool.all(), & &1.tool())
+    assert Enum.uniq_by(tools, & &1.name) == tools
+    assert Enum.map(tools, & &1.name) == ~w(search read relations check run_tests fix)
+
+    shown =
+      for tool <- tools do
+        %{
+          "name" => tool.name,
+          "description" => tool.description,
+          "inputSchema" => Options.json_schema(tool.input) |> Map.delete("$schema")
+        }
+      end
+
+    # About 1000 by the tokenizer of SmolLM2; a budget counts a little more.
+    assert shown |> Ambix.JSON.encode!() |> Tool.Budget.count() <= 1300
   end
 
   test "however a tool ends, its caller lives, and neither the error nor a log tells a value" do

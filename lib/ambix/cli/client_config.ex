@@ -5,16 +5,18 @@ defmodule Ambix.CLI.ClientConfig do
 
   alias Ambix.{Error, JSON}
 
-  @entry %{"command" => "mix", "args" => ["ambix.mcp"]}
+  # What mix says of compiling would stand on standard output, between the messages of the protocol.
+  @entry %{"command" => "mix", "args" => ["ambix.mcp"], "env" => %{"MIX_QUIET" => "1"}}
 
   # The file in the project, the keys that lead to the servers, and the entry.
   @clients %{
     "claude" => {".mcp.json", "mcpServers", Map.put(@entry, "type", "stdio")},
     "cursor" => {".cursor/mcp.json", "mcpServers", @entry},
     "vscode" => {".vscode/mcp.json", "servers", Map.put(@entry, "type", "stdio")},
-    "zed" => {".zed/settings.json", "context_servers", Map.put(@entry, "env", %{})},
+    "zed" => {".zed/settings.json", "context_servers", @entry},
     "codex" =>
-      {".codex/config.toml", :toml, "[mcp_servers.ambix]\ncommand = \"mix\"\nargs = [\"ambix.mcp\"]\n"}
+      {".codex/config.toml", :toml,
+       ~s([mcp_servers.ambix]\ncommand = "mix"\nargs = ["ambix.mcp"]\nenv = { MIX_QUIET = "1" }\n)}
   }
 
   @doc "The clients that are known."

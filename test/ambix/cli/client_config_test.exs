@@ -21,7 +21,10 @@ defmodule Ambix.CLI.ClientConfigTest do
       for before <- [nil, "", "{}", "{ }\n", "{\n}\n", ~s({"#{key}": {}}), ~s({"a":1}), other] do
         assert {:ok, text} = ClientConfig.merge(client, before)
         now = JSON.decode!(text)
-        assert %{"command" => "mix", "args" => ["ambix.mcp"]} = now[key]["ambix"]
+
+        assert %{"command" => "mix", "args" => ["ambix.mcp"], "env" => %{"MIX_QUIET" => "1"}} =
+                 now[key]["ambix"]
+
         was = if before in [nil, ""], do: %{}, else: JSON.decode!(before)
         assert Map.delete(now, key) == Map.delete(was, key)
         assert Map.delete(now[key], "ambix") == (was[key] || %{})
@@ -68,7 +71,7 @@ defmodule Ambix.CLI.ClientConfigTest do
   end
 
   test "codex: a table of its own at the end" do
-    entry = "[mcp_servers.ambix]\ncommand = \"mix\"\nargs = [\"ambix.mcp\"]\n"
+    entry = ~s([mcp_servers.ambix]\ncommand = "mix"\nargs = ["ambix.mcp"]\nenv = { MIX_QUIET = "1" }\n)
     assert ClientConfig.merge("codex", nil) == {:ok, entry}
     before = "model = \"x\" # mine\n\n[mcp_servers.other]\ncommand = \"y\"\n"
     assert ClientConfig.merge("codex", before) == {:ok, before <> "\n" <> entry}

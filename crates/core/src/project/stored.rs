@@ -176,7 +176,8 @@ fn file_record(file: &ProjectFile) -> Result<FileRecord<'_>> {
 fn stored_file(bytes: &[u8], name: &str) -> Result<ProjectFile> {
     let FileRecord { path, language, hash, text, chunks, summary, facts } = decode(bytes, name)?;
     let file = File { path, language, hash, text: text.into(), modified: None };
-    ProjectFile::stored(file, chunks.into_owned(), summary.into_owned(), &facts).ok_or_else(|| does_not_fit(name))
+    ProjectFile::stored(file, chunks.into_owned(), summary.into_owned(), &facts)
+        .ok_or_else(|| does_not_fit(name))
 }
 
 fn stored_compiled(store: &mut dyn Store, name: &str, cancel: &Cancel) -> Result<CompiledFacts> {

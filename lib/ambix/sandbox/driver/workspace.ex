@@ -10,6 +10,7 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @arguments ~w(--no-deps-check --no-archives-check --no-elixir-version-check --return-errors)
   @protocols ~r/\bdefimpl\b|\bdefprotocol\b|@derive\b|Protocol\.derive/
   @consolidated "protocol has already been consolidated"
+  @told_before "(errors have been logged)"
   @text_limit 4000
   @most_traces 100
   @moment_ms 50
@@ -192,8 +193,15 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   def refuse(message, diagnostics \\ []), do: throw({:refused, :project, text(message), diagnostics})
 
   @doc "The first of a compiler's diagnostics as plain data."
-  def diagnostics(diagnostics, state),
-    do: diagnostics |> Enum.take(@most_diagnostics) |> Enum.map(&diagnostic(&1, state))
+  def diagnostics(diagnostics, state) do
+    # From Elixir 1.15 on, a module whose faults were told is one fault more, with no place.
+    told = Enum.reject(diagnostics, &refers?/1)
+    told = if told == [], do: diagnostics, else: told
+    told |> Enum.take(@most_diagnostics) |> Enum.map(&diagnostic(&1, state))
+  end
+
+  defp refers?(%{message: message}), do: said(message) =~ @told_before
+  defp refers?({_file, _position, message}), do: said(message) =~ @told_before
 
   @doc "A compiler's diagnostic as plain data; takes those of Mix and of the parallel compiler."
   def diagnostic(%{file: file, message: message} = diagnostic, state) do
