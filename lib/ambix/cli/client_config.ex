@@ -103,7 +103,7 @@ defmodule Ambix.CLI.ClientConfig do
   # Behind the first brace from `from` on: what was there first follows.
   defp insert(text, plain, from, siblings, pair, indent) do
     {at, 1} = :binary.match(plain, "{", scope: {from, byte_size(plain) - from})
-    <<before::binary-size(at), "{", rest::binary>> = text
+    {before, "{" <> rest} = :erlang.split_binary(text, at)
     comma = if siblings == %{}, do: "", else: ","
 
     ending =
