@@ -148,8 +148,8 @@ defmodule Ambix.RedactTest do
           fn -> Search.new(long) end,
           # Newer compilers see that this must fail, and would warn.
           fn -> apply(Index.Chunks, :stream, [{@secret}]) end,
-          fn -> Ambix.Context.citations({@secret}, []) end,
-          fn -> Ambix.Context.citations(@secret, %{}) end
+          fn -> apply(Ambix.Context, :citations, [{@secret}, []]) end,
+          fn -> apply(Ambix.Context, :citations, [@secret, %{}]) end
         ] do
       error = assert_raise ArgumentError, call
       refute error.message =~ @secret
