@@ -217,7 +217,9 @@ defmodule Ambix.Index.FollowTest do
        %{name: name, root: root} = context do
     follow(context, quiet: 60_000, max_delay: 60_000)
     write(root, "lib/apple.ex", module("plum"))
-    wait_until(fn -> match?({:ok, %{freshness: :updating}}, Index.search(name, "apple")) end)
+    # Until the server has heard of it, too: the saving of the first index may still go on.
+    wait_until(fn -> match?({:ok, %{pending: 1}}, Index.status(name, verify: false)) end)
+    assert {:ok, %{freshness: :updating}} = Index.search(name, "apple")
     assert {:ok, %{freshness: :updating, sections: [_ | _]}} = Index.context(name, "apple")
     assert found(name, "plum") == []
 
