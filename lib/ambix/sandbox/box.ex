@@ -120,6 +120,7 @@ defmodule Ambix.Sandbox.Box do
       process: process,
       command: command,
       clean_up: opts[:clean_up],
+      waits: true,
       limit: limits.output_kb * 1024,
       output: [],
       size: 0,
@@ -153,16 +154,19 @@ defmodule Ambix.Sandbox.Box do
   def handle_info({port, {:data, _}}, %{port: port, killed: killed} = state) when killed != nil,
     do: {:noreply, state}
 
-  def handle_info({port, {:data, data}}, %{port: port} = state) do
-    room = state.limit - state.size
+  # Until it is let go, nothing of the program runs: before the zero byte bubblewrap may have complained.
+  def handle_info({port, {:data, data}}, %{port: port, waits: true} = state) do
+    case :binary.split(data, <<0>>) do
+      [complaint, rest] ->
+        send(port, {self(), {:command, "go\n"}})
+        printed(complaint <> rest, %{state | waits: false})
 
-    if byte_size(data) <= room do
-      {:noreply, %{state | output: [state.output | data], size: state.size + byte_size(data)}}
-    else
-      state = %{state | output: [state.output | binary_part(data, 0, room)], size: state.limit}
-      {:noreply, end_it(state, :output)}
+      [complaint] ->
+        printed(complaint, state)
     end
   end
+
+  def handle_info({port, {:data, data}}, %{port: port} = state), do: printed(data, state)
 
   # Of one that is being killed, the end of all its processes is waited for.
   def handle_info({port, {:exit_status, status}}, %{port: port} = state),
@@ -177,6 +181,17 @@ defmodule Ambix.Sandbox.Box do
   def handle_info(:wall_clock, state), do: {:noreply, end_it(state, :wall_clock)}
 
   def handle_info(_other, state), do: {:noreply, state}
+
+  defp printed(data, state) do
+    room = state.limit - state.size
+
+    if byte_size(data) <= room do
+      {:noreply, %{state | output: [state.output | data], size: state.size + byte_size(data)}}
+    else
+      state = %{state | output: [state.output | binary_part(data, 0, room)], size: state.limit}
+      {:noreply, end_it(state, :output)}
+    end
+  end
 
   defp end_it(%{killed: nil, process: process} = state, status) when process != nil do
     box = self()

@@ -26,8 +26,9 @@ defmodule Ambix.Sandbox.Command do
   exec env -i "$@"
   """
 
-  # Standard input is empty.
-  @inside ~S(echo started >&7; exec "$0" "$@" </dev/null 7>&-)
+  # bubblewrap ends with its parent only once it has made its namespaces, so the program waits until the box, which it tells of that by a
+  # zero byte, answers: of a VM that has ended meanwhile, standard input has ended too. That of the program is empty.
+  @inside ~S(printf '\000'; read -r go || exit 1; echo started >&7; exec "$0" "$@" </dev/null 7>&-)
 
   @typedoc """
   What to start; the file that is no longer empty when the program has begun; the control group, if there is one; and the
