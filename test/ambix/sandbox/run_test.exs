@@ -173,6 +173,22 @@ defmodule Ambix.SandboxTest do
       wait_until(fn -> processes(mark) == [] end)
       wait_until(fn -> not File.exists?(folder) end)
     end
+
+    # Whoever started it is gone before bubblewrap could bind itself to that life: closing the port is all that a dead VM does.
+    test "when the VM ends while the sandbox is being made, and the program never began" do
+      {:ok, limits} = Ambix.Sandbox.Limits.new([])
+      mark = "ambix-unborn-#{System.unique_integer([:positive])}"
+      folder = Ambix.Sandbox.Scratch.with_new(& &1)
+      on_exit(fn -> File.rm_rf(folder) end)
+      options = [limits: limits, scratch: folder, cgroup: false]
+      {:ok, command} = Ambix.Sandbox.Command.build(["sh", "-c", ": #{mark}; sleep 60"], options)
+      port = Port.open({:spawn_executable, command.executable}, [:binary, args: command.args])
+      assert_receive {^port, {:data, <<0>>}}, 30_000
+      assert processes(mark) != []
+      Port.close(port)
+      wait_until(fn -> processes(mark) == [] end)
+      assert File.read!(command.started) == ""
+    end
   end
 
   describe "arguments" do
