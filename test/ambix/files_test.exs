@@ -46,18 +46,12 @@ defmodule Ambix.FilesTest do
   end
 
   defp project(root) do
-    for {path, text} <- [
-          {"lib/shop.ex", "defmodule Shop do\n  use Dep\n  def price, do: 1\nend\n"},
-          {"deps/dep/lib/dep.ex", "defmodule Dep do\n  defmacro __using__(_), do: nil\nend\n"},
-          {"mix.exs", "defmodule Shop.MixProject do\nend\n"},
-          {"mix.lock", "%{}\n"}
-        ] do
-      path = Path.join(root, path)
-      File.mkdir_p!(Path.dirname(path))
-      File.write!(path, text)
-    end
-
-    root
+    Ambix.Test.Setup.write(root, [
+      {"lib/shop.ex", "defmodule Shop do\n  use Dep\n  def price, do: 1\nend\n"},
+      {"deps/dep/lib/dep.ex", "defmodule Dep do\n  defmacro __using__(_), do: nil\nend\n"},
+      {"mix.exs", "defmodule Shop.MixProject do\nend\n"},
+      {"mix.lock", "%{}\n"}
+    ])
   end
 
   for stranger <- @strangers do

@@ -13,12 +13,7 @@ defmodule Ambix.ForeignNamesTest do
   @moduletag :tmp_dir
 
   setup %{tmp_dir: tmp} do
-    before = System.get_env("AMBIX_CACHE")
-    System.put_env("AMBIX_CACHE", tmp)
-
-    on_exit(fn ->
-      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
-    end)
+    Ambix.Test.Setup.put_env(%{"AMBIX_CACHE" => tmp})
   end
 
   # Names of every form that Elixir has, none of which was seen before.

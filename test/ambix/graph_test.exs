@@ -1,6 +1,8 @@
 defmodule Ambix.GraphTest do
   use ExUnit.Case, async: true
 
+  import Ambix.Test.Setup, only: [write: 2]
+
   alias Ambix.{Error, Graph, Index, JSON, Native}
 
   @moduletag :tmp_dir
@@ -127,16 +129,6 @@ defmodule Ambix.GraphTest do
     root = write(Path.join(tmp, "shop"), @shop)
     {:ok, index} = Index.build(root)
     %{root: root, index: index}
-  end
-
-  defp write(root, files) do
-    for {path, text} <- files do
-      path = Path.join(root, path)
-      File.mkdir_p!(Path.dirname(path))
-      File.write!(path, text)
-    end
-
-    root
   end
 
   defp names({:ok, symbols}), do: Enum.map(symbols, & &1.symbol)

@@ -1,19 +1,11 @@
 defmodule Ambix.IndexTest do
   use ExUnit.Case, async: true
 
+  import Ambix.Test.Setup, only: [write: 2]
+
   alias Ambix.{Error, Graph, Index, Native}
 
   @moduletag :tmp_dir
-
-  defp write(dir, files) do
-    for {path, text} <- files do
-      path = Path.join(dir, path)
-      File.mkdir_p!(Path.dirname(path))
-      File.write!(path, text)
-    end
-
-    dir
-  end
 
   defp project(dir) do
     write(Path.join(dir, "project"), %{

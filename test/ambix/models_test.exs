@@ -2,22 +2,12 @@ defmodule Ambix.ModelsTest do
   # The environment decides where models are.
   use ExUnit.Case, async: false
 
+  import Ambix.Test.Setup, only: [put_env: 1]
+
   alias Ambix.{Error, Models}
   alias Ambix.Models.Archive
 
   @moduletag :tmp_dir
-
-  defp with_env(variables) do
-    before = Map.new(variables, fn {name, _} -> {name, System.get_env(name)} end)
-
-    for {name, value} <- variables,
-        do: if(value, do: System.put_env(name, value), else: System.delete_env(name))
-
-    on_exit(fn ->
-      for {name, value} <- before,
-          do: if(value, do: System.put_env(name, value), else: System.delete_env(name))
-    end)
-  end
 
   defp sha256(binary), do: :crypto.hash(:sha256, binary) |> Base.encode16(case: :lower)
 
@@ -42,7 +32,7 @@ defmodule Ambix.ModelsTest do
 
   describe "the cache folder" do
     test "is AMBIX_CACHE, else in XDG_CACHE_HOME, else in the home", %{tmp_dir: tmp} do
-      with_env(%{"AMBIX_CACHE" => tmp, "XDG_CACHE_HOME" => "/xdg"})
+      put_env(%{"AMBIX_CACHE" => tmp, "XDG_CACHE_HOME" => "/xdg"})
       assert Models.cache_dir() == tmp
       System.put_env("AMBIX_CACHE", "")
       assert Models.cache_dir() == "/xdg/ambix"
@@ -52,7 +42,7 @@ defmodule Ambix.ModelsTest do
   end
 
   describe "the catalogue" do
-    setup %{tmp_dir: tmp}, do: with_env(%{"AMBIX_CACHE" => tmp})
+    setup %{tmp_dir: tmp}, do: put_env(%{"AMBIX_CACHE" => tmp})
 
     test "pins every file, and no file leaves its model's folder" do
       models = Models.list()
@@ -155,7 +145,7 @@ defmodule Ambix.ModelsTest do
       )
 
       File.chmod!(Path.join(bin, "python3"), 0o755)
-      with_env(%{"PATH" => bin})
+      put_env(%{"PATH" => bin})
     end
 
     test "is asked for the pinned archive and leaves it", %{tmp_dir: tmp} do
@@ -196,7 +186,7 @@ defmodule Ambix.ModelsTest do
     end
 
     test "that is missing is named with what brings it", %{tmp_dir: tmp} do
-      with_env(%{"PATH" => tmp, "AMBIX_CACHE" => Path.join(tmp, "cache")})
+      put_env(%{"PATH" => tmp, "AMBIX_CACHE" => Path.join(tmp, "cache")})
       name = hd(Models.list()).name
       assert {:error, %Error{kind: :unavailable, message: message}} = Models.pull(name)
       assert message =~ "sudo apt-get install python3-pip"

@@ -7,12 +7,7 @@ defmodule Ambix.PackagesTest do
   @moduletag :tmp_dir
 
   setup %{tmp_dir: tmp} do
-    before = System.get_env("AMBIX_CACHE")
-    System.put_env("AMBIX_CACHE", Path.join(tmp, "cache"))
-
-    on_exit(fn ->
-      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
-    end)
+    Ambix.Test.Setup.put_env(%{"AMBIX_CACHE" => Path.join(tmp, "cache")})
 
     write(tmp, "app/mix.lock", ~S"""
     %{

@@ -54,12 +54,7 @@ defmodule Mix.Tasks.Ambix.GraphTest do
       File.write!(path, text)
     end
 
-    before = System.get_env("AMBIX_CACHE")
-    System.put_env("AMBIX_CACHE", Path.join(tmp, "cache"))
-
-    on_exit(fn ->
-      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
-    end)
+    Ambix.Test.Setup.put_env(%{"AMBIX_CACHE" => Path.join(tmp, "cache")})
 
     %{root: root}
   end

@@ -43,12 +43,7 @@ defmodule Mix.Tasks.Ambix.TasksTest do
     File.write!(Path.join(root, "src/broken.ex"), "defmodule Broken do\n  def half(x), do: (\n")
 
     models = Path.join(Models.cache_dir(), "models")
-    before = System.get_env("AMBIX_CACHE")
-    System.put_env("AMBIX_CACHE", cache)
-
-    on_exit(fn ->
-      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
-    end)
+    Ambix.Test.Setup.put_env(%{"AMBIX_CACHE" => cache})
 
     %{root: root, cache: cache, models: models}
   end

@@ -71,15 +71,7 @@ defmodule Ambix.Test.ToolProject do
 
   @doc "Writes the project below a folder and gives its root. `more` are files beside those of the shop."
   def write(folder, more \\ %{}) do
-    root = Path.join(folder, "shop")
-
-    for {path, text} <- Map.merge(@files, more) do
-      path = Path.join(root, path)
-      File.mkdir_p!(Path.dirname(path))
-      File.write!(path, text)
-    end
-
-    root
+    folder |> Path.join("shop") |> Ambix.Test.Setup.write(Map.merge(@files, more))
   end
 
   @doc "A file with many functions, each calling the one before."

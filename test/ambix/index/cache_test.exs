@@ -8,12 +8,7 @@ defmodule Ambix.Index.CacheTest do
   @moduletag :tmp_dir
 
   setup %{tmp_dir: dir} do
-    before = System.get_env("AMBIX_CACHE")
-    System.put_env("AMBIX_CACHE", Path.join(dir, "cache"))
-
-    on_exit(fn ->
-      if before, do: System.put_env("AMBIX_CACHE", before), else: System.delete_env("AMBIX_CACHE")
-    end)
+    Ambix.Test.Setup.put_env(%{"AMBIX_CACHE" => Path.join(dir, "cache")})
   end
 
   # An index in the cache folder that was used so many seconds ago.

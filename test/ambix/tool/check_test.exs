@@ -1,7 +1,8 @@
 defmodule Ambix.Tool.CheckTest do
   use ExUnit.Case, async: true
 
-  import Ambix.Test.ToolSchema, only: [call: 3, tree: 1]
+  import Ambix.Test.Setup, only: [umbrella: 2]
+  import Ambix.Test.ToolCall, only: [call: 3, tree: 1]
   import Ambix.Test.Wait
 
   alias Ambix.Error
@@ -69,29 +70,12 @@ defmodule Ambix.Tool.CheckTest do
   end
 
   test "an umbrella's apps are compiled in order, and what needs a broken one is skipped" do
-    root = Path.dirname(Fixture.create())
-    root = Path.join(root, "ambix-umbrella-#{System.unique_integer([:positive])}-#{System.pid()}")
-    on_exit(fn -> File.rm_rf!(root) end)
+    root =
+      umbrella(%{"coins" => "[]", "bank" => "[{:coins, in_umbrella: true}]"}, %{
+        "apps/coins/lib/coins.ex" => "defmodule Coins do\n  def one, do: 1\nend\n",
+        "apps/bank/lib/bank.ex" => "defmodule Bank do\n  def two, do: Coins.one() + 1\nend\n"
+      })
 
-    mix = fn app, deps ->
-      """
-      defmodule #{Macro.camelize(app)}.MixProject do
-        use Mix.Project
-        def project, do: [app: :#{app}, version: "0.1.0", build_path: "../../_build", deps_path: "../../deps", lockfile: "../../mix.lock", deps: #{deps}]
-      end
-      """
-    end
-
-    files = %{
-      "mix.exs" =>
-        "defmodule U.MixProject do\n  use Mix.Project\n  def project, do: [apps_path: \"apps\", version: \"0.1.0\", deps: []]\nend\n",
-      "apps/coins/mix.exs" => mix.("coins", "[]"),
-      "apps/coins/lib/coins.ex" => "defmodule Coins do\n  def one, do: 1\nend\n",
-      "apps/bank/mix.exs" => mix.("bank", "[{:coins, in_umbrella: true}]"),
-      "apps/bank/lib/bank.ex" => "defmodule Bank do\n  def two, do: Coins.one() + 1\nend\n"
-    }
-
-    for {path, text} <- files, do: Fixture.write(root, path, text)
     broken = %{"change" => %{"apps/coins/lib/coins.ex" => "defmodule Coins do\n  def one, do: nope()\nend\n"}}
     assert {:ok, %{data: data, text: text}} = check(root, broken)
 

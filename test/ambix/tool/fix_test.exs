@@ -1,7 +1,7 @@
 defmodule Ambix.Tool.FixTest do
   use ExUnit.Case, async: true
 
-  import Ambix.Test.ToolSchema, only: [call: 3, tree: 1]
+  import Ambix.Test.ToolCall, only: [call: 3, tree: 1]
   import Ambix.Test.Wait
 
   alias Ambix.Error

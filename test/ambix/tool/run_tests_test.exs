@@ -1,7 +1,8 @@
 defmodule Ambix.Tool.RunTestsTest do
   use ExUnit.Case, async: true
 
-  import Ambix.Test.ToolSchema, only: [call: 3, tree: 1]
+  import Ambix.Test.Setup, only: [umbrella: 2]
+  import Ambix.Test.ToolCall, only: [call: 3, tree: 1]
 
   alias Ambix.{Error, Index}
   alias Ambix.Sandbox.Fixture
@@ -218,39 +219,20 @@ defmodule Ambix.Tool.RunTestsTest do
   end
 
   test "an umbrella's apps are tested together" do
-    root =
-      Path.join(System.tmp_dir!(), "ambix-umbrella-#{System.unique_integer([:positive])}-#{System.pid()}")
-
-    on_exit(fn -> File.rm_rf!(root) end)
-
-    mix = fn app, deps ->
-      """
-      defmodule #{Macro.camelize(app)}.MixProject do
-        use Mix.Project
-        def project, do: [app: :#{app}, version: "0.1.0", build_path: "../../_build", deps_path: "../../deps", lockfile: "../../mix.lock", deps: #{deps}]
-      end
-      """
-    end
-
     test = fn module, code ->
       "defmodule #{module} do\n  use ExUnit.Case\n  test \"it\", do: assert #{code}\nend\n"
     end
 
-    files = %{
-      "mix.exs" =>
-        "defmodule U.MixProject do\n  use Mix.Project\n  def project, do: [apps_path: \"apps\", version: \"0.1.0\", deps: []]\nend\n",
-      "apps/coins/mix.exs" => mix.("coins", "[]"),
-      "apps/coins/lib/coins.ex" => "defmodule Coins do\n  def one, do: 1\nend\n",
-      "apps/coins/test/test_helper.exs" => "ExUnit.start()\n",
-      "apps/coins/test/coins_test.exs" => test.("CoinsTest", "Coins.one() == 1"),
-      "apps/bank/mix.exs" => mix.("bank", "[{:coins, in_umbrella: true}]"),
-      "apps/bank/lib/bank.ex" => "defmodule Bank do\n  def two, do: Coins.one() + 1\nend\n",
-      "apps/bank/test/test_helper.exs" => "ExUnit.start()\n",
-      "apps/bank/test/bank_test.exs" => test.("BankTest", "Bank.two() == 3"),
-      "apps/empty/mix.exs" => mix.("empty", "[]")
-    }
+    root =
+      umbrella(%{"coins" => "[]", "bank" => "[{:coins, in_umbrella: true}]", "empty" => "[]"}, %{
+        "apps/coins/lib/coins.ex" => "defmodule Coins do\n  def one, do: 1\nend\n",
+        "apps/coins/test/test_helper.exs" => "ExUnit.start()\n",
+        "apps/coins/test/coins_test.exs" => test.("CoinsTest", "Coins.one() == 1"),
+        "apps/bank/lib/bank.ex" => "defmodule Bank do\n  def two, do: Coins.one() + 1\nend\n",
+        "apps/bank/test/test_helper.exs" => "ExUnit.start()\n",
+        "apps/bank/test/bank_test.exs" => test.("BankTest", "Bank.two() == 3")
+      })
 
-    for {path, text} <- files, do: Fixture.write(root, path, text)
     assert {:ok, %{data: data}} = run(root)
     assert %{total: 2, failed: 1, failures: [%{file: "apps/bank/test/bank_test.exs", line: 3}]} = data
     assert {:ok, %{data: %{total: 1, failed: 0}}} = run(root, %{"tests" => ["apps/coins"]})

@@ -14,6 +14,12 @@ use crate::source::{History, Language};
 use crate::syntax::DefinitionKind;
 use crate::{Cancel, ErrorKind, Result};
 
+fn write_below(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
 fn store(path: &Path) -> FileStore {
     FileStore::new(path, StoreOptions::default())
 }
@@ -426,11 +432,7 @@ fn told(index: &Index) -> String {
 #[test]
 fn dependencies_tell_what_they_bring_into_the_project() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| write_below(folder.path(), path, text);
     write("mix.exs", "");
     write("lib/a.ex", "defmodule A do\n  use Parsers\n  def go(x), do: {many(x), one(x), other(x)}\nend\n");
     let told = |index: &Index| -> Vec<String> {
@@ -479,11 +481,7 @@ fn dependencies_tell_what_they_bring_into_the_project() {
 #[test]
 fn macros_of_dependencies_tell_what_defines() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| write_below(folder.path(), path, text);
     write("mix.exs", "");
     write(
         "lib/a.ex",
