@@ -781,12 +781,14 @@ defmodule Ambix.Index do
         }
 
   @doc """
-  What a prompt about `query` should hold: the best places as sections, within a budget of tokens.
+  What a prompt about `query` should hold: the code that decides the answer as sections, within a budget of tokens.
 
-  Places unfold as the budget allows: the signatures of many, then the first paragraph of the documentation and the whole of
-  the best ones, with the aliases, imports and attributes that they need; then the signatures of whom these call and of who
-  calls them. No line is there twice. Places that are far below the best one are left out even if there is room (`unworthy`
-  says how many); `omitted` is how many did not fit. `Ambix.Context.citations/2` tells which citations in an answer are real.
+  The search tells which files belong to the answer. In these functions are ranked by the words of their code, their file, and
+  who calls them, and shown without their documentation, the best ones first, also those in other files that the best ones call.
+  The best one has the two sentences of its documentation that match, its spec, and the aliases, imports and attributes that it
+  needs. Of a long function the clauses that match are shown. No line is there twice. What is worth too little is left out even
+  if there is room (`unworthy` says how many places); `omitted` is how many did not fit. `Ambix.Context.citations/2` tells which
+  citations in an answer are real.
 
   ## Options
   #{Options.docs(@context_options)}
@@ -840,7 +842,6 @@ defmodule Ambix.Index do
 
   defp packing(opts) do
     opts = Options.validate!(opts, @context_options)
-    opts = Keyword.put(opts, :limit, opts[:limit] || opts[:tokens] |> div(100) |> max(20) |> min(80))
     {opts, {opts[:tokens], Atom.to_string(opts[:order])}, SearchOptions.model(opts)}
   end
 

@@ -85,6 +85,7 @@ defmodule Ambix.Native do
   def index_lookup(_index, _name, _kinds, _limit), do: missing()
   def index_grep(_reference, _index, _pattern, _options), do: missing()
   def index_context(_index, _query, _wishes, _encoder, _tokens_and_order, _model), do: missing()
+  def count_tokens(_text), do: missing()
   def index_context_all(_named_indexes, _query, _wishes, _tokens_and_order, _model), do: missing()
 
   def index_snapshot(_index), do: missing()

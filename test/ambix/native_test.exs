@@ -235,6 +235,7 @@ defmodule Ambix.NativeTest do
       index_search_all: [[h.index], "cart", wishes],
       index_lookup: [h.index, "Cart", [], 3],
       index_grep: [ref, h.index, "cart", grep],
+      count_tokens: ["def add(cart), do: cart"],
       index_context: [h.index, "cart", wishes, nil, {100, "ends"}, nil],
       index_context_all: [[{h.index, "a"}], "cart", wishes, {100, "ends"}, nil],
       index_snapshot: [h.index],

@@ -13,7 +13,7 @@ defmodule Ambix.CLI.Sections do
     symbols =
       if section.symbols == [], do: [], else: ["  ", Style.paint(Enum.join(section.symbols, ", "), :yellow)]
 
-    place = "[#{section.number}] #{section.file}:#{section.line_start}-#{section.line_end}"
+    place = "[#{section.number}] #{place(section)}"
 
     lines =
       for {number, line} <- numbered(section) do
@@ -32,8 +32,7 @@ defmodule Ambix.CLI.Sections do
     rows =
       for section <- sections do
         more = if section.trimmed, do: "part", else: "whole"
-        place = "#{section.file}:#{section.line_start}-#{section.line_end}"
-        [section.number, place, section.tokens, more, Enum.join(section.symbols, ", ")]
+        [section.number, place(section), section.tokens, more, Enum.join(section.symbols, ", ")]
       end
 
     titles = [{"", :right}, {"place", :left}, {"tokens", :right}, {"", :left}, {"what", :left}]
@@ -47,6 +46,17 @@ defmodule Ambix.CLI.Sections do
       section.lines |> Enum.map(fn {first, last} -> Enum.to_list(first..last) end) |> Enum.intersperse([nil])
 
     Enum.zip(Enum.concat(numbers), String.split(section.text, "\n"))
+  end
+
+  # Each part that is shown, as an editor opens it.
+  defp place(section) do
+    lines =
+      Enum.map_join(section.lines, ",", fn
+        {line, line} -> "#{line}"
+        {first, last} -> "#{first}-#{last}"
+      end)
+
+    "#{section.file}:#{lines}"
   end
 
   defp trimmed(line), do: line |> IO.iodata_to_binary() |> String.trim_trailing()

@@ -35,7 +35,7 @@ defmodule Ambix.CLI.Workspace do
 
   @doc "What counted tokens, in words."
   @spec counted_by(Ambix.Model.t() | nil) :: String.t()
-  def counted_by(nil), do: "tokens, counted as two bytes each"
+  def counted_by(nil), do: "tokens, as estimated"
   def counted_by(model), do: "tokens of #{model.name}"
 
   defp shown(opts, fun), do: Progress.run([quiet: opts[:quiet]], &fun.([progress: &1] ++ opts))

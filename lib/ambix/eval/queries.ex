@@ -8,18 +8,19 @@ defmodule Ambix.Eval.Queries do
 
   @doc """
   Answers queries, maps with `"query_id"` and `"query"`, with the workspace that the options name. Each answer is a map of `query_id` and
-  `results`.
+  of what `answer` gives for the workspace and the text of a query: by default `results`, the places that are found.
 
   What was measured: files, chunks, vectors, queries, seconds to have the index, seconds of a query (median and 99th percentile) and the
   peak of the memory of this process.
   """
-  @spec run([map], keyword) :: {:ok, [map], map} | {:error, Error.t()}
-  def run(queries, opts) do
+  @spec run([map], keyword, (Workspace.t(), String.t() -> {:ok, map} | {:error, Error.t()})) ::
+          {:ok, [map], map} | {:error, Error.t()}
+  def run(queries, opts, answer \\ &found/2) do
     began = now()
 
     with {:ok, workspace} <- Workspace.open(opts),
          indexed = now(),
-         {:ok, answers} <- answers(workspace, queries, opts[:progress] || fn _ -> :ok end),
+         {:ok, answers} <- answers(workspace, queries, answer, opts[:progress] || fn _ -> :ok end),
          {:ok, info} <- Index.info(workspace.index, edges: false) do
       times = answers |> Enum.map(&elem(&1, 1)) |> Enum.sort()
 
@@ -47,7 +48,7 @@ defmodule Ambix.Eval.Queries do
     Enum.at(sorted, rank - 1)
   end
 
-  defp answers(workspace, queries, progress) do
+  defp answers(workspace, queries, answer, progress) do
     total = length(queries)
 
     queries
@@ -55,11 +56,11 @@ defmodule Ambix.Eval.Queries do
     |> Enum.reduce_while([], fn {query, n}, done ->
       began = now()
 
-      case Workspace.search(workspace, query["query"], limit: @limit) do
-        {:ok, %{results: results}} ->
+      case answer.(workspace, query["query"]) do
+        {:ok, answered} ->
           took = (now() - began) / 1_000_000
           progress.(%{phase: :searching, done: n, total: total})
-          {:cont, [{%{query_id: query["query_id"], results: Enum.map(results, &place/1)}, took} | done]}
+          {:cont, [{Map.put(answered, :query_id, query["query_id"]), took} | done]}
 
         {:error, error} ->
           {:halt, {:error, error}}
@@ -69,6 +70,11 @@ defmodule Ambix.Eval.Queries do
       {:error, error} -> {:error, error}
       done -> {:ok, Enum.reverse(done)}
     end
+  end
+
+  defp found(workspace, query) do
+    with {:ok, %{results: results}} <- Workspace.search(workspace, query, limit: @limit),
+         do: {:ok, %{results: Enum.map(results, &place/1)}}
   end
 
   defp place(result), do: Map.take(result, [:file, :line_start, :line_end, :score])

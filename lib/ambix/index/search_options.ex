@@ -91,7 +91,7 @@ defmodule Ambix.Index.SearchOptions do
       type: {:struct, Model},
       default: nil,
       doc:
-        "the model whose tokenizer counts; without one a token is taken to be two bytes, which counts too many"
+        "the model whose tokenizer counts; without one tokens are estimated, on average 4 % too many for code"
     ],
     order: [
       type: {:in, [:ends, :best, :last, :path]},
@@ -103,9 +103,9 @@ defmodule Ambix.Index.SearchOptions do
     ],
     limit: [
       type: :pos_integer,
-      default: nil,
+      default: 400,
       arg: "N",
-      doc: "how many places to choose from; by default one for each 100 tokens of the budget, but 20 to 80"
+      doc: "how many places of the search tell which files belong to the answer"
     ]
   ]
 

@@ -10,8 +10,7 @@ defmodule Ambix.Tool.Budget do
   average; a test compares them. Two texts together are never more than the sum of both, but for one token where they meet.
   """
 
-  # The bytes of a word that are one token.
-  @word 5
+  alias Ambix.Native
 
   @doc """
   An estimate of the tokens of a text.
@@ -20,44 +19,10 @@ defmodule Ambix.Tool.Budget do
       7
   """
   @spec count(iodata) :: non_neg_integer
-  def count(text), do: text |> IO.iodata_to_binary() |> count(:start, 0, 0)
-
-  # `run` is how long the word, or the run of punctuation, is that ends here.
-  defp count(<<c, rest::binary>>, :lower, run, sum) when c in ?a..?z, do: count(rest, :lower, run + 1, sum)
-  defp count(<<c, rest::binary>>, :upper, run, sum) when c in ?a..?z, do: count(rest, :lower, run + 1, sum)
-  defp count(<<c, rest::binary>>, :upper, run, sum) when c in ?A..?Z, do: count(rest, :upper, run + 1, sum)
-
-  defp count(<<c, rest::binary>>, last, run, sum) when c in ?a..?z,
-    do: count(rest, :lower, 1, sum + tokens(last, run))
-
-  defp count(<<c, rest::binary>>, last, run, sum) when c in ?A..?Z,
-    do: count(rest, :upper, 1, sum + tokens(last, run))
-
-  defp count(<<c, rest::binary>>, last, run, sum) when c in ?0..?9,
-    do: count(rest, :start, 0, sum + tokens(last, run) + 1)
-
-  defp count(<<c, rest::binary>>, :blank, run, sum) when c in [?\s, ?\t],
-    do: count(rest, :blank, run + 1, sum)
-
-  # One blank belongs to the word behind it.
-  defp count(<<c, rest::binary>>, last, run, sum) when c in [?\s, ?\t],
-    do: count(rest, :blank, if(last == :line, do: 0, else: 1), sum + tokens(last, run))
-
-  defp count(<<?\n, rest::binary>>, :line, _run, sum), do: count(rest, :line, 0, sum)
-  defp count(<<?\n, rest::binary>>, last, run, sum), do: count(rest, :line, 0, sum + tokens(last, run) + 1)
-
-  defp count(<<c, rest::binary>>, :sign, run, sum) when c < 128, do: count(rest, :sign, run + 1, sum)
-
-  defp count(<<c, rest::binary>>, last, run, sum) when c < 128,
-    do: count(rest, :sign, 1, sum + tokens(last, run))
-
-  defp count(<<_, rest::binary>>, last, run, sum), do: count(rest, :start, 0, sum + tokens(last, run) + 1)
-  defp count(<<>>, last, run, sum), do: sum + tokens(last, run)
-
-  defp tokens(last, run) when last in [:lower, :upper], do: div(run + @word - 1, @word)
-  defp tokens(:sign, run), do: div(run + 1, 2)
-  defp tokens(:blank, run), do: if(run > 1, do: 1, else: 0)
-  defp tokens(_last, _run), do: 0
+  def count(text) do
+    {:ok, tokens} = text |> IO.iodata_to_binary() |> Native.count_tokens()
+    tokens
+  end
 
   @doc "The beginning of a text that is at most so many tokens, whole characters."
   @spec cut(String.t(), integer) :: String.t()

@@ -10,17 +10,17 @@ defmodule Ambix.CLI.SectionsTest do
     line_end: 12,
     lines: [{8, 9}, {12, 12}],
     symbols: ["Cart.put/2", "Cart.total/1"],
-    text: "  def put(cart, line) do\n    cart\n# … 10-11\n\tdef total(cart), do: cart.total",
+    text: "  def put(cart, line) do\n    cart\n# …\n\tdef total(cart), do: cart.total",
     trimmed: true,
     tokens: 1234
   }
 
   test "lines stand beside their numbers" do
     assert IO.iodata_to_binary(Sections.render(@section, 80)) == """
-           [2] lib/cart.ex:8-12  Cart.put/2, Cart.total/1
+           [2] lib/cart.ex:8-9,12  Cart.put/2, Cart.total/1
             8    def put(cart, line) do
             9      cart
-               # … 10-11
+               # …
            12    def total(cart), do: cart.total
            """
   end
@@ -34,9 +34,9 @@ defmodule Ambix.CLI.SectionsTest do
     whole = %{@section | number: 10, file: "a.md", symbols: [], trimmed: false, tokens: 5}
 
     assert Sections.table([@section, whole], 100) == [
-             "    place             tokens         what",
-             " 2  lib/cart.ex:8-12   1 234  part   Cart.put/2, Cart.total/1",
-             "10  a.md:8-12              5  whole"
+             "    place               tokens         what",
+             " 2  lib/cart.ex:8-9,12   1 234  part   Cart.put/2, Cart.total/1",
+             "10  a.md:8-9,12              5  whole"
            ]
   end
 end

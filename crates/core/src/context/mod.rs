@@ -4,10 +4,14 @@ mod count;
 mod options;
 mod section;
 
+mod near;
+mod words;
+
+mod rank;
+
 mod page;
 mod place;
 
-mod near;
 mod needs;
 mod window;
 

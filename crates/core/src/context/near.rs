@@ -57,13 +57,13 @@ pub(super) fn callees(sources: &[IndexSource], own: usize, facts: &FileFacts, sp
 }
 
 /// The module that a call names, or the one that it is in.
-fn named_or_own<'f>(facts: &'f FileFacts, call: &'f Reference) -> Option<&'f str> {
+pub(super) fn named_or_own<'f>(facts: &'f FileFacts, call: &'f Reference) -> Option<&'f str> {
     let own = || Some(&*facts.definitions.get(call.from? as usize)?.module);
     call.module.as_deref().or_else(own)
 }
 
 /// Whether an import is in force where the call is and lets it through.
-fn brings_in(import: &ImportDirective, call: &Reference, arity: u8) -> bool {
+pub(super) fn brings_in(import: &ImportDirective, call: &Reference, arity: u8) -> bool {
     let is_it = |(name, of): &(Arc<str>, u8)| *name == call.name && *of == arity;
     import.injected_by.is_none()
         && import.scope.start <= call.span.start
@@ -163,12 +163,12 @@ fn may_call<'i>(index: &'i Index, definitions: &[&Definition]) -> impl Iterator<
     places.into_iter().map(move |place| &*files.entries()[place])
 }
 
-fn is_callable(kind: DefinitionKind) -> bool {
+pub(super) fn is_callable(kind: DefinitionKind) -> bool {
     use DefinitionKind::{Delegate, Function, Guard, Macro};
     matches!(kind, Function | Macro | Guard | Delegate)
 }
 
-fn is_test(path: &str) -> bool {
+pub(super) fn is_test(path: &str) -> bool {
     path.starts_with("test/") || path.contains("/test/") || path.ends_with("_test.exs")
 }
 

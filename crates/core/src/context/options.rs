@@ -37,17 +37,19 @@ pub struct PackOptions {
     pub budget: usize,
     /// Which section stands where.
     pub order: Order,
-    /// A place whose score is more than this below that of the best one is left out, however much room there is. Scores
-    /// add up what speaks for a place, as the logarithm of odds; `f32::INFINITY` leaves nothing out.
-    pub reach: f32,
+    /// A place that is worth less than this share of what the best one is worth is left out, however much room there is; 0 leaves
+    /// nothing out.
+    pub worth: f32,
 }
 
 impl PackOptions {
-    /// Places of this reach are worth their tokens: benches/results has what others gain and cost.
-    pub const REACH: f32 = 10.0;
+    /// Places of this worth are worth their tokens: benches/results has what others gain and cost.
+    pub const WORTH: f32 = 0.1;
+    /// From so many places of a search a context is best made: they tell which files belong to the answer.
+    pub const PLACES: usize = 400;
 
     /// Packing for so many tokens, as is best for most.
     pub fn new(budget: usize) -> Self {
-        PackOptions { budget, order: Order::default(), reach: Self::REACH }
+        PackOptions { budget, order: Order::default(), worth: Self::WORTH }
     }
 }

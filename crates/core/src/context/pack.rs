@@ -1,9 +1,9 @@
-//! Packing: many places named, as many of them as fit unfolded, the best ones first.
+//! Packing: the functions that belong to the answer, the best ones first, by their code.
 //!
-//! Each place unfolds in steps: its signature, the first paragraph of what is said of it with its spec, and then all of it
-//! with the lines at the head of its module that it needs. A first pass names places by their signatures, up to a share of
-//! the budget; a second unfolds them, the best ones first; what is left then goes to the signatures of whom the best places
-//! call and of who calls them. Of a good place that does not fit, the part is shown that has most of the question's words.
+//! The best places are shown with their signature, the sentences of their documentation that have most of the question's words, and the
+//! lines at the head of their module that they need; then comes the code of all, in order of [`super::rank`]. Of a function
+//! that is long beside the budget those clauses are shown that have most of the question's words; of a good one that does not fit
+//! otherwise a part. What is left then goes to the signatures of whom the best places call and of who calls them.
 //!
 //! What is shown of a file is one section, a set of lines, so that no line is there twice; what is left out between them is
 //! marked. Steps are counted one by one as they are taken. In the end the text is counted as a whole, which decides: as
@@ -17,16 +17,24 @@ use super::near::{Near, callees, callers};
 use super::needs::needs;
 use super::options::PackOptions;
 use super::page::Page;
-use super::place::{DetailLevel, FoundPlace, named};
+use super::place::{DetailLevel, FoundPlace};
+use super::rank::ranked;
 use super::render::{arrangement, markdown, section};
 use super::section::{Context, IndexSource, Section};
 use super::window::window;
-use crate::retrieval::{Answer, CommonAnswer, Hit, Index, Query};
+use super::words::QuestionWords;
+use crate::retrieval::{Answer, CommonAnswer, Hit, Index};
 
-/// Places are named by their signatures with so many hundredths of the budget.
-const NAMING: usize = 25;
-/// So many places are good enough to be shown in part, and to name whom they call and who calls them.
+/// So many places are good enough to show what is said of them and what they need of their module.
+const BEST: usize = 1;
+/// So many are good enough to be shown in part, and to name whom they call and who calls them.
 const GOOD: usize = 3;
+/// A function is shown as a whole if it has so many tokens at most, or such a share of the budget; of a longer one with several
+/// clauses as many clauses as that.
+const WHOLE: usize = 600;
+const WHOLE_SHARE: usize = 2;
+/// What is no function, such as the head of a module or a text, has such a share of the budget at most.
+const OTHER_SHARE: usize = 8;
 /// A part of a place that is shown has at least so many tokens.
 const LEAST_WINDOW: usize = 40;
 /// So often the room that counting left is filled again.
@@ -66,7 +74,8 @@ fn packed(
     options: &PackOptions,
     counter: &dyn TokenCounter,
 ) -> Context {
-    let mut packing = Packing::new(sources, question, options, counter);
+    let words = QuestionWords::of(question, sources);
+    let mut packing = Packing::new(sources, &words, options, counter);
     let unworthy = packing.take(places);
     packing.fill();
     let (sections, text, tokens) = packing.settle();
@@ -81,14 +90,13 @@ fn packed(
 
 struct Packing<'a> {
     sources: &'a [IndexSource<'a>],
-    /// What the question's words may look like.
-    words: Vec<Vec<String>>,
+    words: &'a QuestionWords,
     options: PackOptions,
     counter: &'a dyn TokenCounter,
     pages: Vec<Page<'a>>,
     by_path: HashMap<(usize, Arc<str>), usize>,
     /// Best first.
-    places: Vec<FoundPlace<'a>>,
+    places: Vec<FoundPlace>,
     steps: Vec<Step>,
     /// The tokens of all steps.
     spent: usize,
@@ -115,14 +123,13 @@ struct Addition {
 impl<'a> Packing<'a> {
     fn new(
         sources: &'a [IndexSource<'a>],
-        question: &str,
+        words: &'a QuestionWords,
         options: &PackOptions,
         counter: &'a dyn TokenCounter,
     ) -> Self {
-        let words = Query::new(question).words().into_iter().filter(|word| !word.whole);
         Packing {
             sources,
-            words: words.map(|word| word.tokens).collect(),
+            words,
             options: *options,
             counter,
             pages: Vec::new(),
@@ -135,17 +142,15 @@ impl<'a> Packing<'a> {
 
     /// Takes the places that are worth their tokens, and says how many are not.
     fn take(&mut self, places: &[(usize, &'a Hit)]) -> usize {
-        let best = places.first().map_or(0.0, |(_, hit)| hit.score);
-        let (worthy, unworthy): (Vec<_>, Vec<_>) =
-            places.iter().partition(|(_, hit)| best - hit.score <= self.options.reach);
-        for (source, hit) in worthy {
-            let Some(page) = self.page(source, &hit.file) else { continue };
-            let chunks = &self.pages[page].entry.facts.chunks;
-            if let Ok(chunk) = chunks.binary_search_by_key(&hit.span, |chunk| chunk.span) {
-                self.places.push(FoundPlace::of(page, &self.pages[page], chunk, hit));
+        let ranked = ranked(self.sources, self.words, places);
+        let least = ranked.first().map_or(0.0, |best| best.value) * self.options.worth;
+        let worthy = ranked.iter().take_while(|it| it.value >= least).count();
+        for it in &ranked[..worthy] {
+            if let Some(page) = self.page(it.source, &it.entry.file.path) {
+                self.places.push(FoundPlace::of(page, &self.pages[page], it, self.words));
             }
         }
-        unworthy.len()
+        ranked.len() - worthy
     }
 
     fn page(&mut self, source: usize, path: &str) -> Option<usize> {
@@ -165,16 +170,15 @@ impl<'a> Packing<'a> {
     }
 
     fn fill(&mut self) {
-        let budget = self.options.budget;
-        for at in 0..self.places.len() {
-            // The best place is named at any price.
-            let room = if at == 0 { budget } else { budget / 100 * NAMING };
-            self.unfold(at, DetailLevel::Signature, room);
+        // The best place is named at any price.
+        if !self.unfold(0, DetailLevel::Signature) {
+            return;
         }
         for at in 0..self.places.len() {
-            self.unfold(at, DetailLevel::Signature, budget);
-            self.unfold(at, DetailLevel::Summary, budget);
-            if !self.unfold(at, DetailLevel::Body, budget) && at < GOOD {
+            if at < BEST {
+                self.unfold(at, DetailLevel::Summary);
+            }
+            if !self.unfold(at, DetailLevel::Code) {
                 self.show_part(at);
             }
         }
@@ -184,51 +188,100 @@ impl<'a> Packing<'a> {
     }
 
     /// Shows so much of a place, if it is not shown yet and fits; whether it is shown.
-    fn unfold(&mut self, at: usize, level: DetailLevel, room: usize) -> bool {
-        let place = &self.places[at];
+    fn unfold(&mut self, at: usize, level: DetailLevel) -> bool {
+        let Some(place) = self.places.get(at) else { return false };
         if place.level >= level {
             return true;
         }
-        let (page, name) = (place.page, named(place));
+        let (page, name) = (place.page, place.name());
         let lines = match level {
             DetailLevel::Signature => place.signature.clone(),
             DetailLevel::Summary => [&place.signature[..], &place.summary].concat(),
-            _ => place.body.clone(),
+            _ => place.code(),
         };
+        if level == DetailLevel::Code && self.tokens(page, &lines) > self.most(place) {
+            return false;
+        }
         let step = |lines| Addition { lines, name: name.clone(), place: Some((at, level)) };
-        if level == DetailLevel::Body {
-            let look = || needs(self.index(page), &self.pages[page], place.chunk.span);
+        if level == DetailLevel::Code && at < BEST {
+            let look = || needs(self.index(page), &self.pages[page], place.span);
             let needed = place.needs.clone().unwrap_or_else(look);
             self.places[at].needs = Some(needed.clone());
-            if !needed.is_empty() && self.add(page, step([needed, lines.clone()].concat()), room) {
+            if !needed.is_empty() && self.add(page, step([needed, lines.clone()].concat())) {
                 return true;
             }
         }
-        self.add(page, step(lines), room)
+        self.add(page, step(lines))
     }
 
-    /// Shows the part of a place that has most to do with the question and fits.
+    /// The most tokens with which a place is shown as a whole.
+    fn most(&self, place: &FoundPlace) -> usize {
+        let budget = self.options.budget;
+        match (place.is_function, place.parts.len()) {
+            (false, _) => budget / OTHER_SHARE,
+            (true, 1) => WHOLE.max(budget / WHOLE_SHARE),
+            (true, _) => WHOLE,
+        }
+    }
+
+    /// Shows as much of a place as fits: its clauses that have most to do with the question, or of a single one a part.
     fn show_part(&mut self, at: usize) {
         let place = &self.places[at];
-        let room = self.options.budget.saturating_sub(self.spent + self.mark());
+        let budget = self.options.budget;
+        let room = budget.saturating_sub(self.spent + self.mark()).min(self.most(place));
         if place.level >= DetailLevel::Window || room < LEAST_WINDOW {
             return;
         }
-        let (first, last) =
-            (place.chunk.span.line_start as usize - 1, place.chunk.span.line_end as usize - 1);
-        let part = window(&self.pages[place.page], (first, last), &self.words, room, self.counter);
-        let (page, name) = (place.page, named(place));
-        let addition = Addition { lines: part, name, place: Some((at, DetailLevel::Window)) };
-        self.add(page, addition, self.options.budget);
+        let (page, name) = (place.page, place.name());
+        let chosen = if place.parts.len() > 1 {
+            self.clauses(place, room)
+        } else if at < GOOD {
+            let code = place.code();
+            let on = &self.pages[page];
+            code.first().zip(code.last()).map_or_else(Vec::new, |(first, last)| {
+                window(on, (*first, *last), self.words, room, self.counter)
+            })
+        } else {
+            Vec::new()
+        };
+        if !chosen.is_empty() {
+            self.add(page, Addition { lines: chosen, name, place: Some((at, DetailLevel::Window)) });
+        }
+    }
+
+    /// Of a place those clauses that have most of the question's words, as many as fit into `room`.
+    fn clauses(&self, place: &FoundPlace, room: usize) -> Vec<usize> {
+        let on = &self.pages[place.page];
+        let value = |part: &Vec<usize>| {
+            let counts = self.words.count(&on.text(part));
+            self.words.sum(|at| f32::from(u8::from(counts.each[at] > 0)))
+        };
+        let mut order: Vec<(f32, usize)> = place.parts.iter().map(value).zip(0..).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let (mut left, mut chosen) = (room, Vec::new());
+        for (_, part) in order {
+            let cost = self.tokens(place.page, &place.parts[part]) + self.mark();
+            if cost <= left {
+                left -= cost;
+                chosen.extend(&place.parts[part]);
+            }
+        }
+        chosen
+    }
+
+    /// The tokens of those of the lines that are not shown.
+    fn tokens(&self, page: usize, lines: &[usize]) -> usize {
+        let on = &self.pages[page];
+        self.counter.count(&on.text(&on.missing(lines)))
     }
 
     /// Names whom a place calls and who calls it.
     fn name_near(&mut self, at: usize) {
         let place = &self.places[at];
-        if place.level < DetailLevel::Body {
+        if place.level < DetailLevel::Code {
             return;
         }
-        let (span, facts) = (place.chunk.span, &self.pages[place.page].entry.facts);
+        let (span, facts) = (place.span, &self.pages[place.page].entry.facts);
         let inside = |line: u32| (span.line_start..=span.line_end).contains(&line);
         let definitions: Vec<_> = facts
             .definitions
@@ -246,20 +299,16 @@ impl<'a> Packing<'a> {
             let lines = self.pages[page].statement(line, 1);
             if !self.pages[page].missing(&lines).is_empty() {
                 let addition = Addition { lines, name: Some(symbol.into()), place: None };
-                self.add(page, addition, self.options.budget);
+                self.add(page, addition);
             }
         }
     }
 
-    /// Adds lines to a page if they fit into `room` with what is there already; whether they are there now.
-    fn add(&mut self, page: usize, Addition { lines, name, place }: Addition, room: usize) -> bool {
+    /// Adds lines to a page if they fit with what is there already; whether they are there now.
+    fn add(&mut self, page: usize, Addition { lines, name, place }: Addition) -> bool {
         let on = &self.pages[page];
         let missing = on.missing(&lines);
-        let mut text = String::new();
-        for line in &missing {
-            text.push_str(on.line(*line));
-            text.push('\n');
-        }
+        let text = on.text(&missing);
         let name = name.filter(|name| !on.symbols.contains(name));
         let mut cost = self.counter.count(&text);
         if on.shown.is_empty() {
@@ -269,9 +318,10 @@ impl<'a> Packing<'a> {
                 name.as_deref().unwrap_or_default()
             ));
         } else if !missing.is_empty() {
-            cost += name.as_ref().map_or(0, |name| self.counter.count(name)) + self.mark();
+            let gaps = on.runs_with(&missing).saturating_sub(on.runs().len());
+            cost += name.as_ref().map_or(0, |name| self.counter.count(name) + 1) + gaps * self.mark();
         }
-        if !missing.is_empty() && self.spent.saturating_add(cost) > room {
+        if !missing.is_empty() && self.spent.saturating_add(cost) > self.options.budget {
             return false;
         }
         let on = &mut self.pages[page];
@@ -284,9 +334,9 @@ impl<'a> Packing<'a> {
         true
     }
 
-    /// The tokens of a mark for what is left out.
+    /// The tokens of a mark for what is left out, and of lines in a title.
     fn mark(&self) -> usize {
-        self.counter.count("# … 1000-1000\n")
+        self.counter.count("# …\n,1000-1000")
     }
 
     fn take_back(&mut self) {
@@ -351,7 +401,7 @@ impl<'a> Packing<'a> {
         let arranged = arrangement(self.options.order, &paths);
         let is_whole = |page: usize| {
             let mut places = self.places.iter().filter(|place| place.page == page);
-            places.all(|place| self.pages[page].missing(&place.body).is_empty())
+            places.all(|place| self.pages[page].missing(&place.code()).is_empty())
         };
         (1..)
             .zip(arranged)

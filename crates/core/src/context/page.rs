@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::retrieval::Entry;
+use crate::source::Language;
 
 /// A file, and which of its lines are shown. Lines count from 0.
 pub(super) struct Page<'a> {
@@ -34,6 +35,10 @@ impl<'a> Page<'a> {
         Page { source, path, entry, lines, shown: BTreeSet::new(), symbols: Vec::new() }
     }
 
+    pub(super) fn language(&self) -> Language {
+        self.entry.file.language
+    }
+
     pub(super) fn count(&self) -> usize {
         self.lines.len()
     }
@@ -41,6 +46,16 @@ impl<'a> Page<'a> {
     pub(super) fn line(&self, line: usize) -> &'a str {
         let entry: &'a Entry = self.entry;
         self.lines.get(line).and_then(|range| entry.file.text.get(range.clone())).unwrap_or_default()
+    }
+
+    /// Some lines, each with its end.
+    pub(super) fn text(&self, lines: &[usize]) -> String {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(self.line(*line));
+            text.push('\n');
+        }
+        text
     }
 
     pub(super) fn is_blank(&self, line: usize) -> bool {
@@ -63,8 +78,18 @@ impl<'a> Page<'a> {
 
     /// What is shown without a gap, first and last line; blank lines are no gap.
     pub(super) fn runs(&self) -> Vec<(usize, usize)> {
+        self.runs_of(&self.shown)
+    }
+
+    /// How many runs there would be with some more lines.
+    pub(super) fn runs_with(&self, more: &[usize]) -> usize {
+        let all: BTreeSet<usize> = self.shown.iter().chain(more).copied().collect();
+        self.runs_of(&all).len()
+    }
+
+    fn runs_of(&self, lines: &BTreeSet<usize>) -> Vec<(usize, usize)> {
         let mut runs: Vec<(usize, usize)> = Vec::new();
-        for line in &self.shown {
+        for line in lines {
             match runs.last_mut() {
                 Some((_, last)) if (*last + 1..*line).all(|between| self.is_blank(between)) => *last = *line,
                 _ => runs.push((*line, *line)),

@@ -7,8 +7,9 @@ use super::page::Page;
 use super::section::Section;
 use crate::source::{Language, Span};
 
-/// So many names stand in a title.
+/// So many names, and so many runs of lines, stand in a title.
 const MOST_NAMES: usize = 4;
+const MOST_RUNS: usize = 6;
 
 /// The section of what is shown of a file; `None` if that is nothing.
 pub(super) fn section(page: &Page, number: usize, is_whole: bool) -> Option<Section> {
@@ -16,14 +17,12 @@ pub(super) fn section(page: &Page, number: usize, is_whole: bool) -> Option<Sect
     let (first, last) = (runs.first()?.0, runs.last()?.1);
     let language = Language::of_path(&page.path);
     let mut text = String::new();
-    let mut before: Option<usize> = None;
-    for (start, end) in &runs {
-        if let Some(before) = before {
-            text.push_str(&elision(language, before + 2, *start));
+    for (at, (start, end)) in runs.iter().enumerate() {
+        if at > 0 {
+            text.push_str(elision(language));
         }
         text.push_str(&page.entry.file.text[page.bytes(*start, *end)]);
         text.push('\n');
-        before = Some(*end);
     }
     text.pop();
     let bytes = page.bytes(first, last);
@@ -34,7 +33,13 @@ pub(super) fn section(page: &Page, number: usize, is_whole: bool) -> Option<Sect
         line_start: place(first),
         line_end: place(last),
     };
-    let mut title = format!("[{number}] {}:{}-{}", page.path, span.line_start, span.line_end);
+    let lines = |(first, last): &(usize, usize)| match first == last {
+        true => place(*first).to_string(),
+        false => format!("{}-{}", place(*first), place(*last)),
+    };
+    let places: Vec<String> = runs.iter().take(MOST_RUNS).map(lines).collect();
+    let more = if runs.len() > MOST_RUNS { ",…" } else { "" };
+    let mut title = format!("[{number}] {}:{}{more}", page.path, places.join(","));
     title.push_str(&names(&page.symbols));
     Some(Section {
         number,
@@ -50,14 +55,13 @@ pub(super) fn section(page: &Page, number: usize, is_whole: bool) -> Option<Sect
     })
 }
 
-/// What stands for lines that are left out: `first..=last`, from 1.
-fn elision(language: Language, first: usize, last: usize) -> String {
-    let mark = match language {
-        Language::Elixir => "# ",
-        Language::Erlang => "% ",
-        _ => "",
-    };
-    if first == last { format!("{mark}… {first}\n") } else { format!("{mark}… {first}-{last}\n") }
+/// What stands for lines that are left out; the title says which ones are shown.
+fn elision(language: Language) -> &'static str {
+    match language {
+        Language::Elixir => "# …\n",
+        Language::Erlang => "% …\n",
+        _ => "…\n",
+    }
 }
 
 fn names(symbols: &[Arc<str>]) -> String {

@@ -25,7 +25,7 @@ pub struct Context {
     pub tokens: usize,
     /// How many of the places that are worth it are not in it.
     pub omitted: usize,
-    /// How many of the places are not worth their tokens: [`super::PackOptions::reach`].
+    /// How many of the places are not worth their tokens: [`super::PackOptions::worth`].
     pub unworthy: usize,
     /// Why there is nothing or not everything in it, if that is so: a sentence for a person.
     pub note: Option<&'static str>,
@@ -36,7 +36,7 @@ pub struct Context {
 pub struct Section {
     /// From 1, in the order of the text: a model cites it as `[1]`.
     pub number: usize,
-    /// `[1] lib/shop/cart.ex:3-17 Shop.Cart.add/2`.
+    /// `[1] lib/shop/cart.ex:3-17,20-24 Shop.Cart.add/2`.
     pub title: String,
     /// Which of the sources it is from.
     pub source: usize,
@@ -48,7 +48,7 @@ pub struct Section {
     pub lines: Vec<(u32, u32)>,
     /// The places in it, best first, and what it names besides.
     pub symbols: Vec<Arc<str>>,
-    /// The source text, with marks such as `# … 12-15` for lines that are left out.
+    /// The source text, with the mark `# …` for lines that are left out.
     pub text: String,
     /// Whether one of its places is not shown as a whole.
     pub trimmed: bool,

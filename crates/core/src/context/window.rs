@@ -2,20 +2,21 @@
 
 use super::TokenCounter;
 use super::page::Page;
+use super::words::QuestionWords;
 
 /// Of the lines `first..=last` those in a row that have most of the question's words and no more than `room` tokens, with
 /// as much around these words as fits; the first ones if no line has any. Empty if not one line fits.
 pub(super) fn window(
     page: &Page,
     (first, last): (usize, usize),
-    words: &[Vec<String>],
+    words: &QuestionWords,
     room: usize,
     counter: &dyn TokenCounter,
 ) -> Vec<usize> {
     let lines: Vec<(usize, usize)> = (first..=last)
         .map(|line| {
             let text = page.line(line);
-            (score(text, words), counter.count(text) + 1)
+            (words.count(text).each.iter().filter(|count| **count > 0).count(), counter.count(text) + 1)
         })
         .collect();
     let mut windows: Vec<(usize, usize, usize)> = Vec::new();
@@ -45,12 +46,6 @@ pub(super) fn window(
     chosen.map_or_else(Vec::new, |(_, start, end)| (first + start..first + end).collect())
 }
 
-/// How many of the words a line has, in any form.
-fn score(line: &str, words: &[Vec<String>]) -> usize {
-    let line = line.to_lowercase();
-    words.iter().filter(|forms| forms.iter().any(|form| line.contains(form.as_str()))).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,10 +53,10 @@ mod tests {
 
     fn check(text: &str, words: &[&str], room: usize, expected: &[usize]) {
         let entry = analysed("a.txt", text);
-        let words: Vec<Vec<String>> = words.iter().map(|word| vec![word.to_string()]).collect();
+        let words = QuestionWords::of(&words.join(" "), &[]);
         let count = |text: &str| text.split_whitespace().count();
         let page = Page::of(0, "", &entry);
-        assert_eq!(window(&page, (0, page.count() - 1), &words, room, &count), expected, "{words:?} {room}");
+        assert_eq!(window(&page, (0, page.count() - 1), &words, room, &count), expected, "{text} {room}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use answer::{Answer, CommonAnswer, Hit, MadeFrom, search_all};
+pub(crate) use bm25::rarities;
 pub use ceiling::Memory;
 pub use embed::embed_all;
 pub use embedding_cache::{CacheStats, CachedEmbedder, EmbeddingCache};
@@ -53,7 +54,9 @@ pub use filter::Filter;
 pub use grep::{Case, Found, FoundLine, Grep};
 pub use index::{Index, Missing, Stats};
 pub use lookup::{Fit, Lookup, Named};
+pub(crate) use query::Word;
 pub use query::{Mode, Query};
 pub use rerank::{Reranker, search_reranked};
 pub use static_model::{Scratch, StaticEncoder};
+pub(crate) use tokens::{Token, words};
 pub use vectors::{Batch, Cut, Dense, Embedder, Scan, VectorSet};

@@ -6,7 +6,7 @@ use ambix_core::context::{self, Estimate, IndexSource, Order, PackOptions, Secti
 use ambix_core::retrieval::{self, Index};
 use ambix_core::{Cancel, Result};
 use ambix_macros::nif;
-use rustler::{Atom, Env, NifMap, ResourceArc, Term};
+use rustler::{Atom, Binary, Env, NifMap, ResourceArc, Term};
 
 use super::query::{ExMadeFrom, ExWishes, named, query_for, query_of};
 use crate::guard::guard;
@@ -132,6 +132,12 @@ fn index_context_all<'a>(
             made_from: answer.made_from.into(),
         })
     })
+}
+
+/// How many tokens a text is, whatever its bytes are, as [`Estimate`] counts them.
+#[nif(schedule = "DirtyCpu")]
+fn count_tokens<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
+    guard(env, || Ok(Estimate.count_bytes(text.as_slice())))
 }
 
 fn pack_options((tokens, order): (usize, String)) -> Result<PackOptions> {

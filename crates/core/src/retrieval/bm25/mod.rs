@@ -72,10 +72,22 @@ impl Census {
         (1.0 + (self.documents as f32 - living + 0.5) / (living + 0.5)).ln()
     }
 
+    /// That of a word. A stem is at least as frequent as its word, and tells how much the word says in all its forms.
+    fn rarity_of(&self, word: &Word) -> f32 {
+        word.tokens.iter().map(|token| self.rarity(token)).fold(f32::INFINITY, f32::min)
+    }
+
     /// How long a field is in the mean.
     fn mean(&self) -> [f32; FIELDS] {
         self.lengths.map(|length| (length as f64 / self.documents.max(1) as f64).max(1e-9) as f32)
     }
+}
+
+/// How rare each of the words is in all of the indexes together: its inverse document frequency.
+pub(crate) fn rarities<'a>(indexes: impl Iterator<Item = &'a Lexical>, words: &[Word]) -> Vec<f32> {
+    let mut census = Census::default();
+    indexes.for_each(|lexical| census.add(lexical, words));
+    words.iter().map(|word| census.rarity_of(word)).collect()
 }
 
 impl Lexical {
@@ -162,11 +174,7 @@ impl Lexical {
         let mut words: Vec<&Word> = words.iter().collect();
         words.sort_unstable_by(|a, b| a.tokens.cmp(&b.tokens));
         words.dedup_by(|a, b| a.tokens == b.tokens);
-        let rarity = |word: &&Word| {
-            // A stem is at least as frequent as its word, and tells how much the word says in all its forms.
-            word.tokens.iter().map(|token| census.rarity(token)).fold(f32::INFINITY, f32::min)
-        };
-        let rarities = words.iter().filter(|word| !word.whole).map(rarity).collect();
+        let rarities = words.iter().filter(|word| !word.whole).map(|word| census.rarity_of(word)).collect();
         let mut matches = Matches::new(chunks, rarities);
         let scale = Scale::of(census);
         let mut seen: FxHashSet<&str> = FxHashSet::default();
