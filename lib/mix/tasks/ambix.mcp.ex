@@ -39,7 +39,14 @@ defmodule Mix.Tasks.Ambix.Mcp do
 
   defp serve([], opts) do
     with {:ok, host} <- Tool.Host.open(opts[:root], Keyword.take(opts, @hosts)) do
-      server = [tools: Tool.all(), instructions: Tool.instructions(), host: host, budget: opts[:budget]]
+      server = [
+        tools: Tool.all(),
+        instructions: Tool.instructions(),
+        host: host,
+        budget: opts[:budget],
+        resources: {MCP.Symbols, %{host: host, budget: opts[:budget]}}
+      ]
+
       if opts[:port], do: listen(server, opts[:port]), else: MCP.Stdio.run(server)
     end
   end
