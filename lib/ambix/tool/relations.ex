@@ -147,14 +147,14 @@ defmodule Ambix.Tool.Relations do
     case args[:of] do
       none when none in [nil, ""] ->
         with {:ok, change} <- Graph.diff(workspace.index, args[:since] || "HEAD"),
-             do: {:ok, touched(relation, change)}
+             do: {:ok, touched(relation, change, args[:depth])}
 
       of ->
         with {:ok, of} <- file(of, workspace, host),
              {:ok, hits} <- Graph.impact(workspace.index, of) do
           if relation == :impact,
-            do: {:ok, Enum.map(hits, &hit(&1, nil))},
-            else: tests(workspace.index, of, hits)
+            do: {:ok, hits |> within(args[:depth]) |> Enum.map(&hit(&1, nil))},
+            else: tests(workspace.index, of, hits, args[:depth])
         end
     end
   end
@@ -171,22 +171,32 @@ defmodule Ambix.Tool.Relations do
     end
   end
 
-  defp tests(index, of, hits),
-    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits)})
+  defp tests(index, of, hits, depth),
+    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits, depth)})
 
   # A test that was changed itself is among them, and reached by nothing.
-  defp tested(tests, hits) do
+  defp tested(tests, hits, depth) do
     by_symbol = Map.new(hits, &{&1.symbol, &1})
-    Enum.map(tests, &if(hit = by_symbol[&1.symbol], do: hit(%{hit | lines: []}, nil), else: symbol(&1)))
+
+    Enum.flat_map(tests, fn test ->
+      case by_symbol[test.symbol] do
+        nil -> [symbol(test)]
+        hit -> for hit <- within([hit], depth), do: hit(%{hit | lines: []}, nil)
+      end
+    end)
   end
 
-  defp touched(:tests, change), do: tested(change.tests, change.hits)
+  defp touched(:tests, change, depth), do: tested(change.tests, change.hits, depth)
 
-  defp touched(:impact, change) do
+  defp touched(:impact, change, depth) do
     deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
     touched = for symbol <- change.touched, do: Map.put(symbol(symbol), :how, "changed")
-    deleted ++ touched ++ Enum.map(change.hits, &hit(&1, nil))
+    deleted ++ touched ++ (change.hits |> within(depth) |> Enum.map(&hit(&1, nil)))
   end
+
+  # Of an impact all is told unless a depth is asked for.
+  defp within(hits, nil), do: hits
+  defp within(hits, depth), do: Enum.filter(hits, &(&1.depth <= depth))
 
   # In the project and, where they are asked for, in the sources of dependencies. Outlines of what is installed call nothing.
   defp in_each(workspace, ask, show) do

@@ -190,6 +190,10 @@ defmodule Ambix.Tool.ReadingTest do
       assert length(places(ask(host, Relations, %{"relation" => "impact", "of" => of}))) == 2
     end
 
+    near = %{"relation" => "impact", "of" => "Shop.Tax.with_tax/1", "depth" => 1}
+    assert [%{"symbol" => "Shop.Cart.total/1"}] = ask(host, Relations, near).data["results"]
+    assert ask(host, Relations, %{near | "relation" => "tests"}).data["results"] == []
+
     # Of what is defined elsewhere the calls are known.
     assert [%{"symbol" => "Shop.Cart.total/1"}] =
              ask(host, Relations, %{"relation" => "callers", "of" => "Enum.sum/1"}).data["results"]
