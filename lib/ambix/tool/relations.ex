@@ -27,11 +27,20 @@ defmodule Ambix.Tool.Relations do
 
   @behaviour Ambix.Tool
 
-  alias Ambix.{Error, Packages, Tool}
-  alias Ambix.Tool.{Host, Paths, Results}
+  alias Ambix.{Error, Index, Packages, Tool}
+  alias Ambix.Tool.{Host, Outline, Paths, Results}
 
   @most_bytes 1_000
   @paths 3
+  # What is longer is not said on two lines that follow one another.
+  @long 20
+  # So many tests at the most are told one by one, those that are so many steps at the most behind the nearest; of the rest the files.
+  @near 20
+  @behind 2
+  # In so many lines behind its first attribute the head of a definition is looked for.
+  @most_lines 400
+  # More than any way has.
+  @unknown 1_000_000
 
   # Named as `Ambix.Tool.Search` says.
   @impl Tool
@@ -89,21 +98,57 @@ defmodule Ambix.Tool.Relations do
     with {:ok, found} <-
            args[:relation] |> find(workspace, args, call.host) |> Host.excused(call.host, more) do
       shown = Enum.drop(found, skip)
-      total = length(found)
+      total = found |> Enum.map(&(&1[:tests] || 1)) |> Enum.sum()
 
       parts = [
         status: Host.status(call.host, more),
         head: if(found == [], do: "none", else: "#{args[:relation]}, #{total}:"),
         data: %{"total" => total},
-        next: fn fit -> if skip + fit < total, do: "the same with skip: #{skip + fit}" end
+        next: fn fit -> if skip + fit < length(found), do: "the same with skip: #{skip + fit}" end
       ]
 
-      {:ok, shown |> Enum.map(&entry(&1, args[:of])) |> Results.answer(call, parts)}
+      {entries, _} = shown |> headed(workspace.index) |> Enum.map_reduce("", &entry(&1, args[:of], &2))
+      {:ok, Results.answer(entries, call, parts)}
     end
   end
 
-  # What goes without saying is not said: the symbol that was asked for, one step, and why there is no doubt.
-  defp entry(found, of) do
+  # To the graph a definition begins with its attributes, documentation among them; a reader wants the line of its head.
+  defp headed(found, index) do
+    {found, _texts} =
+      Enum.map_reduce(found, %{}, fn one, texts ->
+        case Map.pop(one, :begins) do
+          {nil, one} ->
+            {one, texts}
+
+          {{file, line}, one} ->
+            texts = Map.put_new_lazy(texts, file, fn -> lines(index, file) end)
+            {%{one | place: "#{file}:#{head(texts[file], line, file)}"}, texts}
+        end
+      end)
+
+    found
+  end
+
+  defp lines(index, file) do
+    case Index.text(index, file) do
+      {:ok, text} -> String.split(text, "\n")
+      _ -> []
+    end
+  end
+
+  defp head(lines, line, file) do
+    lines = Enum.slice(lines, line - 1, @most_lines)
+
+    with [first | _] <- lines, true <- String.starts_with?(String.trim_leading(first), ["@", "#"]) do
+      {line, _text} = lines |> Enum.join("\n") |> Outline.first(line, file)
+      line
+    else
+      _ -> line
+    end
+  end
+
+  # What goes without saying is not said: the symbol that was asked for, one step, why there is no doubt, and what the line above says.
+  defp entry(found, of, above) do
     guess? = found[:rests] == "guess"
     dull = if guess?, do: [], else: [:why]
     dull = if found[:depth] == 1, do: [:depth | dull], else: dull
@@ -115,8 +160,9 @@ defmodule Ambix.Tool.Relations do
     notes = [found[:way] && "way #{found.way}", how, found[:depth] && "depth #{found.depth}", rests]
     notes = notes |> Enum.reject(&(&1 in [nil, ""])) |> Enum.join(", ")
 
-    text = Enum.join([found.place, found.symbol] ++ if(notes == "", do: [], else: ["(#{notes})"]), "  ")
-    {Map.new(found, fn {key, value} -> {Atom.to_string(key), value} end), text}
+    said = if notes == above and byte_size(notes) > @long, do: "as above", else: notes
+    text = Enum.join([found.place, found.symbol] ++ if(said == "", do: [], else: ["(#{said})"]), "  ")
+    {{Map.new(found, fn {key, value} -> {Atom.to_string(key), value} end), text}, notes}
   end
 
   defp find(relation, workspace, args, _host) when relation in [:callers, :callees] do
@@ -134,8 +180,15 @@ defmodule Ambix.Tool.Relations do
          do: outside(:callers, workspace, args[:of], error)
   end
 
-  defp find(:implementations, workspace, args, _host),
-    do: in_each(workspace, &Graph.implementations(&1, args[:of]), &hit/2)
+  defp find(:implementations, workspace, args, _host) do
+    with {:ok, []} <- in_each(workspace, &Graph.implementations(&1, args[:of]), &hit/2),
+         [_, module, function] <- Regex.run(~r/\A([\w.]+)\.([a-z_]\w*[?!]?(?:\/\d{1,3})?)\z/, args[:of]) do
+      in_each(workspace, &callback(&1, module, function), &hit/2)
+    else
+      nil -> {:ok, []}
+      found -> found
+    end
+  end
 
   defp find(:path, workspace, args, _host) do
     with {:ok, paths} <- Graph.paths(workspace.index, args[:of], args[:to], limit: @paths) do
@@ -159,6 +212,16 @@ defmodule Ambix.Tool.Relations do
     end
   end
 
+  # A behaviour may have a function of the name of its callback, which nothing implements.
+  defp callback(index, module, function) do
+    with {:ok, modules} <- Graph.implementations(index, module) do
+      {:ok,
+       for hit <- modules, {:ok, [found | _]} <- [Graph.definition(index, "#{hit.symbol}.#{function}")] do
+         hit |> Map.merge(Map.take(found, [:symbol, :kind, :file, :line])) |> Map.put(:lines, [])
+       end}
+    end
+  end
+
   # A file may be given as it is on the disk.
   defp file(of, workspace, host) do
     if String.starts_with?(of, ["/", "./", "../"]) do
@@ -172,21 +235,30 @@ defmodule Ambix.Tool.Relations do
   end
 
   defp tests(index, of, hits, depth),
-    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits, depth)})
+    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits, [], depth)})
 
-  # A test that was changed itself is among them, and reached by nothing.
-  defp tested(tests, hits, depth) do
-    by_symbol = Map.new(hits, &{&1.symbol, &1})
+  # The nearest first: those that changed themselves, then by the steps to them; of what a setup reaches these are not known.
+  defp tested(tests, hits, changed, depth) do
+    hits = Map.new(hits, &{&1.symbol, &1})
+    changed = MapSet.new(changed, & &1.symbol)
+    away = &if(&1.symbol in changed, do: 0, else: Map.get(hits, &1.symbol, %{depth: @unknown}).depth)
 
-    Enum.flat_map(tests, fn test ->
-      case by_symbol[test.symbol] do
-        nil -> [symbol(test)]
-        hit -> for hit <- within([hit], depth), do: hit(%{hit | lines: []}, nil)
+    tests = tests |> Enum.filter(&(depth == nil or away.(&1) <= depth)) |> Enum.sort_by(away)
+    limit = if tests == [], do: 0, else: away.(hd(tests)) + @behind
+    {near, far} = tests |> Enum.take(@near) |> Enum.split_while(&(away.(&1) <= limit))
+    far = far ++ Enum.drop(tests, @near)
+
+    Enum.map(near, &if(hit = hits[&1.symbol], do: hit(%{hit | lines: []}, nil), else: symbol(&1))) ++
+      for {file, tests} <- far |> Enum.group_by(& &1.file) |> Enum.sort_by(&(elem(&1, 1) |> hd() |> away.())) do
+        count = length(tests)
+        said = if count == 1, do: "1 test", else: "#{count} tests"
+        %{place: file, symbol: said, tests: count, depth: known(away.(hd(tests)))}
       end
-    end)
   end
 
-  defp touched(:tests, change, depth), do: tested(change.tests, change.hits, depth)
+  defp known(depth), do: if(depth < @unknown, do: depth)
+
+  defp touched(:tests, change, depth), do: tested(change.tests, change.hits, change.touched, depth)
 
   defp touched(:impact, change, depth) do
     deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
@@ -248,10 +320,12 @@ defmodule Ambix.Tool.Relations do
   end
 
   defp hit(hit, package) do
-    place = if hit.lines == [], do: "#{hit.file}:#{hit.line}", else: "#{hit.lines_in}:#{hd(hit.lines)}"
+    own? = hit.lines == []
+    place = if own?, do: "#{hit.file}:#{hit.line}", else: "#{hit.lines_in}:#{hd(hit.lines)}"
 
     %{
       place: shown(package, place),
+      begins: if(own? and package == nil, do: begins(hit)),
       symbol: hit.symbol,
       depth: hit.depth,
       via: hit.via,
@@ -272,7 +346,18 @@ defmodule Ambix.Tool.Relations do
     }
   end
 
-  defp symbol(symbol), do: %{place: "#{symbol.file}:#{symbol.line}", symbol: symbol.symbol}
+  defp symbol(symbol),
+    do: %{
+      place: "#{symbol.file}:#{symbol.line}",
+      begins: begins(symbol),
+      symbol: symbol.symbol
+    }
+
+  # The head of a type or of a callback is an attribute itself.
+  defp begins(%{kind: kind} = symbol) when kind in ["function", "macro", "test"],
+    do: {symbol.file, symbol.line}
+
+  defp begins(_symbol), do: nil
 
   defp shown(nil, place), do: place
   defp shown(package, place), do: "#{Packages.shown(package)}/#{place}"

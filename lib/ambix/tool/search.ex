@@ -14,7 +14,7 @@ defmodule Ambix.Tool.Search do
              Options.take(Options.of(Index, :grep), paths: [default: nil, doc: "globs"]) ++
              Options.take(Options.of(Workspace, :open), deps: [default: nil, doc: "search dependencies too"]) ++
              Options.take(Options.of(Index, :search),
-               limit: [type: {:integer, 1..99}, default: 20, doc: nil]
+               limit: [type: {:integer, 1..99}, default: nil, doc: nil]
              ) ++
              [skip: [type: {:integer, 0..9_999}]]
 
@@ -89,11 +89,12 @@ defmodule Ambix.Tool.Search do
   defp search(workspace, more, args, call) do
     kind = args[:kind] || Query.guess(args[:query])
     skip = args[:skip] || 0
+    limit = args[:limit] || limit(kind)
     # One more than is shown tells whether there is more.
-    wanted = skip + args[:limit] + 1
+    wanted = skip + limit + 1
 
     with {:ok, kind, found} <- find(kind, args[:kind] == nil, workspace, args, wanted) do
-      shown = found |> Enum.drop(skip) |> Enum.take(args[:limit])
+      shown = found |> Enum.drop(skip) |> Enum.take(limit)
       count = length(shown)
       more? = length(found) > skip + count
       said = said(kind)
@@ -108,6 +109,9 @@ defmodule Ambix.Tool.Search do
       {:ok, shown |> Enum.map(&entry/1) |> Results.answer(call, parts)}
     end
   end
+
+  # Who wants all lines that hold something wants more of them than of what is ranked.
+  defp limit(kind), do: if(kind in [:regex, :pattern], do: 20, else: 10)
 
   defp said(:both), do: "words and meaning"
   defp said(:cut_pattern), do: "pattern"
@@ -129,8 +133,10 @@ defmodule Ambix.Tool.Search do
   defp find(:name, guessed?, workspace, args, wanted) do
     limit = if args[:paths], do: 1_000, else: wanted
 
-    with {:ok, %{results: named}} <- Workspace.lookup(workspace, String.trim(args[:query]), limit: limit) do
-      case Enum.filter(named, &Paths.named?(&1.file, args[:paths] || [])) do
+    query = String.trim(args[:query])
+
+    with {:ok, %{results: named}} <- Workspace.lookup(workspace, query, limit: limit) do
+      case named |> Enum.filter(&Paths.named?(&1.file, args[:paths] || [])) |> meant(query) do
         [] when guessed? -> find(:both, false, workspace, args, wanted)
         found -> {:ok, :name, Enum.map(found, &named/1)}
       end
@@ -162,6 +168,12 @@ defmodule Ambix.Tool.Search do
       with {:ok, %{results: results}} <- Workspace.search(workspace, args[:query], opts),
            do: {:ok, kind, Enum.map(results, &ranked/1)}
     end
+  end
+
+  # Who gives an arity means what has it, if anything has.
+  defp meant(named, query) do
+    exact = if query =~ ~r/\/\d+\z/, do: Enum.filter(named, &(&1.fit == "exact")), else: []
+    if exact == [], do: named, else: exact
   end
 
   defp mode(:words), do: :lexical
