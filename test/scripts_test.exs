@@ -173,7 +173,7 @@ defmodule Ambix.ScriptsTest do
 
       for {kind, rows} <- Enum.group_by(rows, & &1["kind"]) do
         halves = Enum.frequencies_by(rows, & &1["split"])
-        assert halves["dev"] - halves["kept"] in 0..1, kind
+        assert (halves["dev"] - halves["kept"]) in 0..1, kind
       end
     end
   end
