@@ -206,7 +206,7 @@ defmodule Ambix.Tool.Relations do
         with {:ok, of} <- file(of, workspace, host),
              {:ok, hits} <- Graph.impact(workspace.index, of) do
           if relation == :impact,
-            do: {:ok, hits |> within(args[:depth]) |> Enum.map(&hit(&1, nil))},
+            do: {:ok, hits |> within(args[:depth]) |> impact()},
             else: tests(workspace.index, of, hits, args[:depth])
         end
     end
@@ -263,7 +263,13 @@ defmodule Ambix.Tool.Relations do
   defp touched(:impact, change, depth) do
     deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
     touched = for symbol <- change.touched, do: Map.put(symbol(symbol), :how, "changed")
-    deleted ++ touched ++ (change.hits |> within(depth) |> Enum.map(&hit(&1, nil)))
+    deleted ++ touched ++ (change.hits |> within(depth) |> impact())
+  end
+
+  # Tests are told as by themselves: else they hide the functions that are farther away.
+  defp impact(hits) do
+    {tests, others} = Enum.split_with(hits, &(&1.kind == "test"))
+    Enum.map(others, &hit(&1, nil)) ++ tested(tests, tests, [], nil)
   end
 
   # Of an impact all is told unless a depth is asked for.
@@ -320,7 +326,8 @@ defmodule Ambix.Tool.Relations do
   end
 
   defp hit(hit, package) do
-    own? = hit.lines == []
+    # What is tied to something by being defined stands where it is defined.
+    own? = hit.lines == [] or {hit.lines_in, hd(hit.lines)} == {hit.file, hit.line}
     place = if own?, do: "#{hit.file}:#{hit.line}", else: "#{hit.lines_in}:#{hd(hit.lines)}"
 
     %{

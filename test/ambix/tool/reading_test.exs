@@ -231,6 +231,11 @@ defmodule Ambix.Tool.ReadingTest do
     assert answer.text =~ "NearTest.near 2  (call, source)"
     assert answer.text =~ "tests, 33:" and answer.text =~ "test/a_far_test.exs  13 tests  (depth 2)"
 
+    # In an impact they come behind what is no test, and in the same way.
+    impact = ask(Host.new(index), Relations, %{"relation" => "impact", "of" => "Near.near/1"})
+    assert ["lib/far.ex:2" | tests] = places(impact)
+    assert Enum.sort(tests) == Enum.sort(places(answer))
+
     near = ask(Host.new(index), Relations, %{"relation" => "tests", "of" => "Near.near/1", "depth" => 1})
     assert length(places(near)) == 3
   end
