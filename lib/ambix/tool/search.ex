@@ -129,7 +129,7 @@ defmodule Ambix.Tool.Search do
      [found.place, found[:symbol], found[:text], why] |> Enum.reject(&(&1 in [nil, ""])) |> Enum.join("  ")}
   end
 
-  # A name that nothing has may have been words.
+  # A name that nothing has may be that of a key, or have been words.
   defp find(:name, guessed?, workspace, args, wanted) do
     limit = if args[:paths], do: 1_000, else: wanted
 
@@ -137,14 +137,15 @@ defmodule Ambix.Tool.Search do
 
     with {:ok, %{results: named}} <- Workspace.lookup(workspace, query, limit: limit) do
       case named |> Enum.filter(&Paths.named?(&1.file, args[:paths] || [])) |> meant(query) do
-        [] when guessed? -> find(:both, false, workspace, args, wanted)
+        [] when guessed? -> literally(workspace, args, wanted, fn _lines -> true end)
         found -> {:ok, :name, Enum.map(found, &named/1)}
       end
     end
   end
 
   defp find(:regex, _guessed?, workspace, args, wanted) do
-    with {:ok, lines} <- in_each(workspace, wanted, &grep(&1, &2, args, wanted)), do: {:ok, :regex, lines}
+    with {:ok, lines} <- in_each(workspace, wanted, &grep(&1, &2, args[:query], args, wanted)),
+         do: {:ok, :regex, lines}
   end
 
   defp find(:pattern, _guessed?, workspace, args, wanted) do
@@ -153,6 +154,21 @@ defmodule Ambix.Tool.Search do
     with {:ok, pattern} <- Pattern.compile(args[:query]),
          {:ok, found} <- in_each(workspace, wanted, &shaped(&1, &2, pattern, args, wanted, until)),
          do: {:ok, if(over?(until), do: :cut_pattern, else: :pattern), found}
+  end
+
+  # Three words or more that stand in a text of the code are a message, not a question, and one with hyphens is a key.
+  defp find(:both, true, workspace, args, wanted) do
+    cond do
+      args[:query] =~ ~r/\A\S+(?:[ ]\S+){2,}\z/ ->
+        message? = fn lines -> Enum.any?(lines, &quoted?(&1.text, args[:query])) end
+        literally(workspace, args, wanted, message?)
+
+      args[:query] =~ ~r/\A\w+(?:-\w+)+\z/ ->
+        literally(workspace, args, wanted, fn _lines -> true end)
+
+      true ->
+        find(:both, false, workspace, args, wanted)
+    end
   end
 
   defp find(kind, _guessed?, workspace, args, wanted) do
@@ -167,6 +183,25 @@ defmodule Ambix.Tool.Search do
 
       with {:ok, %{results: results}} <- Workspace.search(workspace, args[:query], opts),
            do: {:ok, kind, Enum.map(results, &ranked/1)}
+    end
+  end
+
+  defp literally(workspace, args, wanted, meant?) do
+    literal = Regex.escape(args[:query])
+
+    case in_each(workspace, wanted, &grep(&1, &2, literal, args, wanted)) do
+      {:ok, [_ | _] = lines} ->
+        if meant?.(lines), do: {:ok, :literal, lines}, else: find(:both, false, workspace, args, wanted)
+
+      _ ->
+        find(:both, false, workspace, args, wanted)
+    end
+  end
+
+  defp quoted?(line, query) do
+    case String.split(line, query, parts: 2) do
+      [before, _] -> before =~ ~r/["']/
+      _ -> false
     end
   end
 
@@ -192,8 +227,8 @@ defmodule Ambix.Tool.Search do
     end)
   end
 
-  defp grep(index, package, args, wanted) do
-    with {:ok, %{lines: lines}} <- Index.grep(index, args[:query], limit: wanted, paths: args[:paths] || []) do
+  defp grep(index, package, pattern, args, wanted) do
+    with {:ok, %{lines: lines}} <- Index.grep(index, pattern, limit: wanted, paths: args[:paths] || []) do
       {:ok,
        for line <- lines do
          %{place: place(package, line.file, line.line), symbol: line.symbol, text: Results.line(line.text)}

@@ -204,6 +204,35 @@ defmodule Ambix.Tool.ReadingTest do
              ask(host, Relations, %{"relation" => "callers", "of" => "Enum.sum/1"}).data["results"]
   end
 
+  test "a message or a key that stands in the code is found as it is", %{tmp_dir: tmp} do
+    root =
+      ToolProject.write(Path.join(tmp, "literal"), %{
+        "lib/pay.ex" => """
+        defmodule Pay do
+          @moduledoc "Payments."
+          # the card was refused by the bank (why is unknown)
+          def pay(card), do: if(card, do: raise("the card was refused (code 3)"), else: {:error, :no_card})
+          def limit, do: Application.get_env(:pay, :upper_bound_of_payments)
+          def header, do: "x-pay-limit"
+        end
+        """
+      })
+
+    {:ok, index} = Index.build(root)
+    find = &ask(Host.new(index), Search, %{"query" => &1})
+    message = find.("the card was refused (code 3)")
+    assert {message.data["kind"], places(message)} == {"literal", ["lib/pay.ex:4"]}
+    key = find.(":upper_bound_of_payments")
+    assert {key.data["kind"], places(key)} == {"literal", ["lib/pay.ex:5"]}
+
+    assert %{"kind" => "literal", "results" => [%{"symbol" => "Pay.header/0"}]} = find.("x-pay-limit").data
+
+    # What stands in a comment alone may be a question, and words that are given as such are one.
+    assert find.("refused by the bank").data["kind"] == "words and meaning"
+    words = %{"query" => "the card was refused (code 3)", "kind" => "words"}
+    assert ask(Host.new(index), Search, words).data["kind"] == "words"
+  end
+
   test "of many tests the nearest are told one by one, and of the others the files", %{tmp_dir: tmp} do
     far = for n <- 1..30, do: "  test \"far #{n}\", do: Far.far(#{n})\n"
     near = for n <- 1..3, do: "  test \"near #{n}\", do: Near.near(#{n})\n"
