@@ -126,6 +126,58 @@ defmodule Ambix.ScriptsTest do
     end
   end
 
+  describe "scripts/token_proof" do
+    test "its doctests" do
+      # It has no name that Python would import.
+      load = "loader = SourceFileLoader('token_proof', sys.argv[1])"
+      make = "module = module_from_spec(spec_from_loader(loader.name, loader)); loader.exec_module(module)"
+
+      python =
+        "import doctest, sys\nfrom importlib.machinery import SourceFileLoader\n" <>
+          "from importlib.util import module_from_spec, spec_from_loader\n" <>
+          "#{load}\n#{make}\nfailed, tried = doctest.testmod(module)\nsys.exit(failed or tried == 0)"
+
+      assert System.cmd("python3", ["-B", "-c", python, token_proof()], stderr_to_stdout: true) == {"", 0}
+    end
+
+    test "--check says what is wrong with questions", %{cache: cache} do
+      File.mkdir_p!(Path.join(cache, "shop/lib"))
+      File.write!(Path.join(cache, "shop/lib/a.ex"), "defmodule A do\n  def b(x), do: c(x)\n\nend\n")
+      caller = %{fun: "A.b/1", file: "lib/a.ex", lines: [2], heads: [2]}
+      right = agent_question("a", [caller, %{place: "lib/a.ex", lines: [1]}, %{text: "lib/a.ex", line: 2}])
+      assert token_proof(cache, [right]) == {"", 0}
+
+      wrong = [
+        agent_question("b", [%{caller | heads: [1]}, %{place: "lib/a.ex", lines: [3]}]),
+        %{agent_question("c", [%{text: "lib/gone.ex", line: 1}]) | structural: true, greppable: true},
+        %{agent_question("d", [caller]) | kind: "riddle", grep: []},
+        %{id: "e"}
+      ]
+
+      assert {output, 1} = token_proof(cache, [right | wrong])
+      refute output =~ "a:"
+      assert output =~ "b: lib/a.ex:1 is no head of A.b/1"
+      assert output =~ "b: lib/a.ex:3 is empty, or is not there"
+      assert output =~ "c: is both structural and for grep"
+      assert output =~ "c: lib/gone.ex:1 is empty, or is not there"
+      assert output =~ "d: has the kind 'riddle'"
+      assert output =~ "d: has no pattern for grep"
+      assert output =~ "e: lacks corpus, facts, grep, greppable, kind, question, split, structural, tools"
+    end
+
+    test "has questions enough, of corpora enough, and halves that are alike" do
+      path = Path.join(@root, "benches/questions/tokens.jsonl")
+      rows = for line <- File.stream!(path), {:ok, row} = Ambix.JSON.decode(line), do: row
+      assert length(rows) >= 60
+      assert rows |> Enum.map(& &1["corpus"]) |> Enum.uniq() |> length() >= 6
+
+      for {kind, rows} <- Enum.group_by(rows, & &1["kind"]) do
+        halves = Enum.frequencies_by(rows, & &1["split"])
+        assert (halves["dev"] - halves["kept"]) in 0..1, kind
+      end
+    end
+  end
+
   describe "scripts/perturb.py" do
     setup %{cache: cache} do
       File.mkdir_p!(cache)
@@ -177,6 +229,29 @@ defmodule Ambix.ScriptsTest do
     path = Path.join(folder, name <> ".jsonl")
     File.write!(path, Enum.map(lines, &[&1, ?\n]))
     path
+  end
+
+  defp token_proof, do: Path.join(@root, "scripts/token_proof")
+
+  defp token_proof(cache, questions) do
+    rows = Enum.map(questions, &Ambix.JSON.encode!/1)
+    arguments = ["--check", "--corpora", cache, "--questions", jsonl(cache, "agent", rows)]
+    System.cmd("python3", ["-B", token_proof() | arguments], stderr_to_stdout: true)
+  end
+
+  defp agent_question(id, facts) do
+    %{
+      id: id,
+      kind: "who_calls",
+      corpus: "shop",
+      split: "dev",
+      structural: true,
+      greppable: false,
+      question: "Which functions call A.c/1?",
+      grep: ["c\\("],
+      tools: [%{tool: "relations", relation: "callers", of: "A.c/1"}],
+      facts: facts
+    }
   end
 
   defp ndcg(arguments) do

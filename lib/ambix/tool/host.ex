@@ -137,7 +137,8 @@ defmodule Ambix.Tool.Host do
       case Index.status(index, verify: false) do
         {:ok, %{state: :building}} -> :building
         {:ok, %{error: %Error{} = error}} -> {:error, error}
-        _ -> {:error, error}
+        # It may have come just after the wait.
+        _ -> with {:error, _} <- Index.resolve(index), do: {:error, error}
       end
     end
   end

@@ -27,11 +27,20 @@ defmodule Ambix.Tool.Relations do
 
   @behaviour Ambix.Tool
 
-  alias Ambix.{Error, Packages, Tool}
-  alias Ambix.Tool.{Host, Paths, Results}
+  alias Ambix.{Error, Index, Packages, Tool}
+  alias Ambix.Tool.{Host, Outline, Paths, Results}
 
   @most_bytes 1_000
   @paths 3
+  # What is longer is not said on two lines that follow one another.
+  @long 20
+  # So many tests at the most are told one by one, those that are so many steps at the most behind the nearest; of the rest the files.
+  @near 20
+  @behind 2
+  # In so many lines behind its first attribute the head of a definition is looked for.
+  @most_lines 400
+  # More than any way has.
+  @unknown 1_000_000
 
   # Named as `Ambix.Tool.Search` says.
   @impl Tool
@@ -89,21 +98,57 @@ defmodule Ambix.Tool.Relations do
     with {:ok, found} <-
            args[:relation] |> find(workspace, args, call.host) |> Host.excused(call.host, more) do
       shown = Enum.drop(found, skip)
-      total = length(found)
+      total = found |> Enum.map(&(&1[:tests] || 1)) |> Enum.sum()
 
       parts = [
         status: Host.status(call.host, more),
         head: if(found == [], do: "none", else: "#{args[:relation]}, #{total}:"),
         data: %{"total" => total},
-        next: fn fit -> if skip + fit < total, do: "the same with skip: #{skip + fit}" end
+        next: fn fit -> if skip + fit < length(found), do: "the same with skip: #{skip + fit}" end
       ]
 
-      {:ok, shown |> Enum.map(&entry(&1, args[:of])) |> Results.answer(call, parts)}
+      {entries, _} = shown |> headed(workspace.index) |> Enum.map_reduce("", &entry(&1, args[:of], &2))
+      {:ok, Results.answer(entries, call, parts)}
     end
   end
 
-  # What goes without saying is not said: the symbol that was asked for, one step, and why there is no doubt.
-  defp entry(found, of) do
+  # To the graph a definition begins with its attributes, documentation among them; a reader wants the line of its head.
+  defp headed(found, index) do
+    {found, _texts} =
+      Enum.map_reduce(found, %{}, fn one, texts ->
+        case Map.pop(one, :begins) do
+          {nil, one} ->
+            {one, texts}
+
+          {{file, line}, one} ->
+            texts = Map.put_new_lazy(texts, file, fn -> lines(index, file) end)
+            {%{one | place: "#{file}:#{head(texts[file], line, file)}"}, texts}
+        end
+      end)
+
+    found
+  end
+
+  defp lines(index, file) do
+    case Index.text(index, file) do
+      {:ok, text} -> String.split(text, "\n")
+      _ -> []
+    end
+  end
+
+  defp head(lines, line, file) do
+    lines = Enum.slice(lines, line - 1, @most_lines)
+
+    with [first | _] <- lines, true <- String.starts_with?(String.trim_leading(first), ["@", "#"]) do
+      {line, _text} = lines |> Enum.join("\n") |> Outline.first(line, file)
+      line
+    else
+      _ -> line
+    end
+  end
+
+  # What goes without saying is not said: the symbol that was asked for, one step, why there is no doubt, and what the line above says.
+  defp entry(found, of, above) do
     guess? = found[:rests] == "guess"
     dull = if guess?, do: [], else: [:why]
     dull = if found[:depth] == 1, do: [:depth | dull], else: dull
@@ -115,8 +160,9 @@ defmodule Ambix.Tool.Relations do
     notes = [found[:way] && "way #{found.way}", how, found[:depth] && "depth #{found.depth}", rests]
     notes = notes |> Enum.reject(&(&1 in [nil, ""])) |> Enum.join(", ")
 
-    text = Enum.join([found.place, found.symbol] ++ if(notes == "", do: [], else: ["(#{notes})"]), "  ")
-    {Map.new(found, fn {key, value} -> {Atom.to_string(key), value} end), text}
+    said = if notes == above and byte_size(notes) > @long, do: "as above", else: notes
+    text = Enum.join([found.place, found.symbol] ++ if(said == "", do: [], else: ["(#{said})"]), "  ")
+    {{Map.new(found, fn {key, value} -> {Atom.to_string(key), value} end), text}, notes}
   end
 
   defp find(relation, workspace, args, _host) when relation in [:callers, :callees] do
@@ -134,8 +180,15 @@ defmodule Ambix.Tool.Relations do
          do: outside(:callers, workspace, args[:of], error)
   end
 
-  defp find(:implementations, workspace, args, _host),
-    do: in_each(workspace, &Graph.implementations(&1, args[:of]), &hit/2)
+  defp find(:implementations, workspace, args, _host) do
+    with {:ok, []} <- in_each(workspace, &Graph.implementations(&1, args[:of]), &hit/2),
+         [_, module, function] <- Regex.run(~r/\A([\w.]+)\.([a-z_]\w*[?!]?(?:\/\d{1,3})?)\z/, args[:of]) do
+      in_each(workspace, &callback(&1, module, function), &hit/2)
+    else
+      nil -> {:ok, []}
+      found -> found
+    end
+  end
 
   defp find(:path, workspace, args, _host) do
     with {:ok, paths} <- Graph.paths(workspace.index, args[:of], args[:to], limit: @paths) do
@@ -147,15 +200,25 @@ defmodule Ambix.Tool.Relations do
     case args[:of] do
       none when none in [nil, ""] ->
         with {:ok, change} <- Graph.diff(workspace.index, args[:since] || "HEAD"),
-             do: {:ok, touched(relation, change)}
+             do: {:ok, touched(relation, change, args[:depth])}
 
       of ->
         with {:ok, of} <- file(of, workspace, host),
              {:ok, hits} <- Graph.impact(workspace.index, of) do
           if relation == :impact,
-            do: {:ok, Enum.map(hits, &hit(&1, nil))},
-            else: tests(workspace.index, of, hits)
+            do: {:ok, hits |> within(args[:depth]) |> impact()},
+            else: tests(workspace.index, of, hits, args[:depth])
         end
+    end
+  end
+
+  # A behaviour may have a function of the name of its callback, which nothing implements.
+  defp callback(index, module, function) do
+    with {:ok, modules} <- Graph.implementations(index, module) do
+      {:ok,
+       for hit <- modules, {:ok, [found | _]} <- [Graph.definition(index, "#{hit.symbol}.#{function}")] do
+         hit |> Map.merge(Map.take(found, [:symbol, :kind, :file, :line])) |> Map.put(:lines, [])
+       end}
     end
   end
 
@@ -171,22 +234,47 @@ defmodule Ambix.Tool.Relations do
     end
   end
 
-  defp tests(index, of, hits),
-    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits)})
+  defp tests(index, of, hits, depth),
+    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits, [], depth)})
 
-  # A test that was changed itself is among them, and reached by nothing.
-  defp tested(tests, hits) do
-    by_symbol = Map.new(hits, &{&1.symbol, &1})
-    Enum.map(tests, &if(hit = by_symbol[&1.symbol], do: hit(%{hit | lines: []}, nil), else: symbol(&1)))
+  # The nearest first: those that changed themselves, then by the steps to them; of what a setup reaches these are not known.
+  defp tested(tests, hits, changed, depth) do
+    hits = Map.new(hits, &{&1.symbol, &1})
+    changed = MapSet.new(changed, & &1.symbol)
+    away = &if(&1.symbol in changed, do: 0, else: Map.get(hits, &1.symbol, %{depth: @unknown}).depth)
+
+    tests = tests |> Enum.filter(&(depth == nil or away.(&1) <= depth)) |> Enum.sort_by(away)
+    limit = if tests == [], do: 0, else: away.(hd(tests)) + @behind
+    {near, far} = tests |> Enum.take(@near) |> Enum.split_while(&(away.(&1) <= limit))
+    far = far ++ Enum.drop(tests, @near)
+
+    Enum.map(near, &if(hit = hits[&1.symbol], do: hit(%{hit | lines: []}, nil), else: symbol(&1))) ++
+      for {file, tests} <- far |> Enum.group_by(& &1.file) |> Enum.sort_by(&(elem(&1, 1) |> hd() |> away.())) do
+        count = length(tests)
+        said = if count == 1, do: "1 test", else: "#{count} tests"
+        %{place: file, symbol: said, tests: count, depth: known(away.(hd(tests)))}
+      end
   end
 
-  defp touched(:tests, change), do: tested(change.tests, change.hits)
+  defp known(depth), do: if(depth < @unknown, do: depth)
 
-  defp touched(:impact, change) do
+  defp touched(:tests, change, depth), do: tested(change.tests, change.hits, change.touched, depth)
+
+  defp touched(:impact, change, depth) do
     deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
     touched = for symbol <- change.touched, do: Map.put(symbol(symbol), :how, "changed")
-    deleted ++ touched ++ Enum.map(change.hits, &hit(&1, nil))
+    deleted ++ touched ++ (change.hits |> within(depth) |> impact())
   end
+
+  # Tests are told as by themselves: else they hide the functions that are farther away.
+  defp impact(hits) do
+    {tests, others} = Enum.split_with(hits, &(&1.kind == "test"))
+    Enum.map(others, &hit(&1, nil)) ++ tested(tests, tests, [], nil)
+  end
+
+  # Of an impact all is told unless a depth is asked for.
+  defp within(hits, nil), do: hits
+  defp within(hits, depth), do: Enum.filter(hits, &(&1.depth <= depth))
 
   # In the project and, where they are asked for, in the sources of dependencies. Outlines of what is installed call nothing.
   defp in_each(workspace, ask, show) do
@@ -238,10 +326,13 @@ defmodule Ambix.Tool.Relations do
   end
 
   defp hit(hit, package) do
-    place = if hit.lines == [], do: "#{hit.file}:#{hit.line}", else: "#{hit.lines_in}:#{hd(hit.lines)}"
+    # What is tied to something by being defined stands where it is defined.
+    own? = hit.lines == [] or {hit.lines_in, hd(hit.lines)} == {hit.file, hit.line}
+    place = if own?, do: "#{hit.file}:#{hit.line}", else: "#{hit.lines_in}:#{hd(hit.lines)}"
 
     %{
       place: shown(package, place),
+      begins: if(own? and package == nil, do: begins(hit)),
       symbol: hit.symbol,
       depth: hit.depth,
       via: hit.via,
@@ -262,7 +353,18 @@ defmodule Ambix.Tool.Relations do
     }
   end
 
-  defp symbol(symbol), do: %{place: "#{symbol.file}:#{symbol.line}", symbol: symbol.symbol}
+  defp symbol(symbol),
+    do: %{
+      place: "#{symbol.file}:#{symbol.line}",
+      begins: begins(symbol),
+      symbol: symbol.symbol
+    }
+
+  # The head of a type or of a callback is an attribute itself.
+  defp begins(%{kind: kind} = symbol) when kind in ["function", "macro", "test"],
+    do: {symbol.file, symbol.line}
+
+  defp begins(_symbol), do: nil
 
   defp shown(nil, place), do: place
   defp shown(package, place), do: "#{Packages.shown(package)}/#{place}"

@@ -14,7 +14,7 @@ defmodule Ambix.Tool.Search do
              Options.take(Options.of(Index, :grep), paths: [default: nil, doc: "globs"]) ++
              Options.take(Options.of(Workspace, :open), deps: [default: nil, doc: "search dependencies too"]) ++
              Options.take(Options.of(Index, :search),
-               limit: [type: {:integer, 1..99}, default: 20, doc: nil]
+               limit: [type: {:integer, 1..99}, default: nil, doc: nil]
              ) ++
              [skip: [type: {:integer, 0..9_999}]]
 
@@ -89,11 +89,12 @@ defmodule Ambix.Tool.Search do
   defp search(workspace, more, args, call) do
     kind = args[:kind] || Query.guess(args[:query])
     skip = args[:skip] || 0
+    limit = args[:limit] || limit(kind)
     # One more than is shown tells whether there is more.
-    wanted = skip + args[:limit] + 1
+    wanted = skip + limit + 1
 
     with {:ok, kind, found} <- find(kind, args[:kind] == nil, workspace, args, wanted) do
-      shown = found |> Enum.drop(skip) |> Enum.take(args[:limit])
+      shown = found |> Enum.drop(skip) |> Enum.take(limit)
       count = length(shown)
       more? = length(found) > skip + count
       said = said(kind)
@@ -108,6 +109,9 @@ defmodule Ambix.Tool.Search do
       {:ok, shown |> Enum.map(&entry/1) |> Results.answer(call, parts)}
     end
   end
+
+  # Who wants all lines that hold something wants more of them than of what is ranked.
+  defp limit(kind), do: if(kind in [:regex, :pattern], do: 20, else: 10)
 
   defp said(:both), do: "words and meaning"
   defp said(:cut_pattern), do: "pattern"
@@ -125,20 +129,23 @@ defmodule Ambix.Tool.Search do
      [found.place, found[:symbol], found[:text], why] |> Enum.reject(&(&1 in [nil, ""])) |> Enum.join("  ")}
   end
 
-  # A name that nothing has may have been words.
+  # A name that nothing has may be that of a key, or have been words.
   defp find(:name, guessed?, workspace, args, wanted) do
     limit = if args[:paths], do: 1_000, else: wanted
 
-    with {:ok, %{results: named}} <- Workspace.lookup(workspace, String.trim(args[:query]), limit: limit) do
-      case Enum.filter(named, &Paths.named?(&1.file, args[:paths] || [])) do
-        [] when guessed? -> find(:both, false, workspace, args, wanted)
+    query = String.trim(args[:query])
+
+    with {:ok, %{results: named}} <- Workspace.lookup(workspace, query, limit: limit) do
+      case named |> Enum.filter(&Paths.named?(&1.file, args[:paths] || [])) |> meant(query) do
+        [] when guessed? -> literally(workspace, args, wanted, fn _lines -> true end)
         found -> {:ok, :name, Enum.map(found, &named/1)}
       end
     end
   end
 
   defp find(:regex, _guessed?, workspace, args, wanted) do
-    with {:ok, lines} <- in_each(workspace, wanted, &grep(&1, &2, args, wanted)), do: {:ok, :regex, lines}
+    with {:ok, lines} <- in_each(workspace, wanted, &grep(&1, &2, args[:query], args, wanted)),
+         do: {:ok, :regex, lines}
   end
 
   defp find(:pattern, _guessed?, workspace, args, wanted) do
@@ -147,6 +154,21 @@ defmodule Ambix.Tool.Search do
     with {:ok, pattern} <- Pattern.compile(args[:query]),
          {:ok, found} <- in_each(workspace, wanted, &shaped(&1, &2, pattern, args, wanted, until)),
          do: {:ok, if(over?(until), do: :cut_pattern, else: :pattern), found}
+  end
+
+  # Three words or more that stand in a text of the code are a message, not a question, and one with hyphens is a key.
+  defp find(:both, true, workspace, args, wanted) do
+    cond do
+      args[:query] =~ ~r/\A\S+(?:[ ]\S+){2,}\z/ ->
+        message? = fn lines -> Enum.any?(lines, &quoted?(&1.text, args[:query])) end
+        literally(workspace, args, wanted, message?)
+
+      args[:query] =~ ~r/\A\w+(?:-\w+)+\z/ ->
+        literally(workspace, args, wanted, fn _lines -> true end)
+
+      true ->
+        find(:both, false, workspace, args, wanted)
+    end
   end
 
   defp find(kind, _guessed?, workspace, args, wanted) do
@@ -162,6 +184,31 @@ defmodule Ambix.Tool.Search do
       with {:ok, %{results: results}} <- Workspace.search(workspace, args[:query], opts),
            do: {:ok, kind, Enum.map(results, &ranked/1)}
     end
+  end
+
+  defp literally(workspace, args, wanted, meant?) do
+    literal = Regex.escape(args[:query])
+
+    case in_each(workspace, wanted, &grep(&1, &2, literal, args, wanted)) do
+      {:ok, [_ | _] = lines} ->
+        if meant?.(lines), do: {:ok, :literal, lines}, else: find(:both, false, workspace, args, wanted)
+
+      _ ->
+        find(:both, false, workspace, args, wanted)
+    end
+  end
+
+  defp quoted?(line, query) do
+    case String.split(line, query, parts: 2) do
+      [before, _] -> before =~ ~r/["']/
+      _ -> false
+    end
+  end
+
+  # Who gives an arity means what has it, if anything has.
+  defp meant(named, query) do
+    exact = if query =~ ~r/\/\d+\z/, do: Enum.filter(named, &(&1.fit == "exact")), else: []
+    if exact == [], do: named, else: exact
   end
 
   defp mode(:words), do: :lexical
@@ -180,8 +227,8 @@ defmodule Ambix.Tool.Search do
     end)
   end
 
-  defp grep(index, package, args, wanted) do
-    with {:ok, %{lines: lines}} <- Index.grep(index, args[:query], limit: wanted, paths: args[:paths] || []) do
+  defp grep(index, package, pattern, args, wanted) do
+    with {:ok, %{lines: lines}} <- Index.grep(index, pattern, limit: wanted, paths: args[:paths] || []) do
       {:ok,
        for line <- lines do
          %{place: place(package, line.file, line.line), symbol: line.symbol, text: Results.line(line.text)}

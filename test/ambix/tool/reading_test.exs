@@ -46,6 +46,11 @@ defmodule Ambix.Tool.ReadingTest do
     assert %{data: %{"kind" => "name", "results" => [%{"symbol" => "Shop.Cart.add/2"} | _]}} =
              ask(host, Search, %{"query" => "Cart.add"})
 
+    # Who gives an arity means that function alone.
+    assert [%{"symbol" => "Shop.Cart.add/2"}] = ask(host, Search, %{"query" => "Cart.add/2"}).data["results"]
+    assert length(places(ask(host, Search, %{"query" => "one step of the long way"}))) == 10
+    assert length(places(ask(host, Search, %{"query" => "def step_\\d+"}))) == 20
+
     pattern = ask(host, Search, %{"query" => "Repo.get!(_, id)"})
     assert pattern.data["kind"] == "pattern"
     assert places(pattern) == ["lib/shop/cart.ex:22", "lib/shop/cart.ex:23"]
@@ -190,9 +195,105 @@ defmodule Ambix.Tool.ReadingTest do
       assert length(places(ask(host, Relations, %{"relation" => "impact", "of" => of}))) == 2
     end
 
+    near = %{"relation" => "impact", "of" => "Shop.Tax.with_tax/1", "depth" => 1}
+    assert [%{"symbol" => "Shop.Cart.total/1"}] = ask(host, Relations, near).data["results"]
+    assert ask(host, Relations, %{near | "relation" => "tests"}).data["results"] == []
+
     # Of what is defined elsewhere the calls are known.
     assert [%{"symbol" => "Shop.Cart.total/1"}] =
              ask(host, Relations, %{"relation" => "callers", "of" => "Enum.sum/1"}).data["results"]
+  end
+
+  test "a message or a key that stands in the code is found as it is", %{tmp_dir: tmp} do
+    root =
+      ToolProject.write(Path.join(tmp, "literal"), %{
+        "lib/pay.ex" => """
+        defmodule Pay do
+          @moduledoc "Payments."
+          # the card was refused by the bank (why is unknown)
+          def pay(card), do: if(card, do: raise("the card was refused (code 3)"), else: {:error, :no_card})
+          def limit, do: Application.get_env(:pay, :upper_bound_of_payments)
+          def header, do: "x-pay-limit"
+        end
+        """
+      })
+
+    {:ok, index} = Index.build(root)
+    find = &ask(Host.new(index), Search, %{"query" => &1})
+    message = find.("the card was refused (code 3)")
+    assert {message.data["kind"], places(message)} == {"literal", ["lib/pay.ex:4"]}
+    key = find.(":upper_bound_of_payments")
+    assert {key.data["kind"], places(key)} == {"literal", ["lib/pay.ex:5"]}
+
+    assert %{"kind" => "literal", "results" => [%{"symbol" => "Pay.header/0"}]} = find.("x-pay-limit").data
+
+    # What stands in a comment alone may be a question, and words that are given as such are one.
+    assert find.("refused by the bank").data["kind"] == "words and meaning"
+    words = %{"query" => "the card was refused (code 3)", "kind" => "words"}
+    assert ask(Host.new(index), Search, words).data["kind"] == "words"
+  end
+
+  test "of many tests the nearest are told one by one, and of the others the files", %{tmp_dir: tmp} do
+    far = for n <- 1..30, do: "  test \"far #{n}\", do: Far.far(#{n})\n"
+    near = for n <- 1..3, do: "  test \"near #{n}\", do: Near.near(#{n})\n"
+
+    root =
+      ToolProject.write(Path.join(tmp, "tests"), %{
+        "lib/near.ex" => "defmodule Near do\n  def near(n), do: n\nend\n",
+        "lib/far.ex" => "defmodule Far do\n  def far(n), do: Near.near(n)\nend\n",
+        "test/a_far_test.exs" => "defmodule FarTest do\n  use ExUnit.Case\n#{far}end\n",
+        "test/near_test.exs" => "defmodule NearTest do\n  use ExUnit.Case\n#{near}end\n"
+      })
+
+    {:ok, index} = Index.build(root)
+    answer = ask(Host.new(index), Relations, %{"relation" => "tests", "of" => "Near.near/1"})
+    assert answer.data["total"] == 33
+    assert ["test/near_test.exs:3", "test/near_test.exs:4", "test/near_test.exs:5" | far] = places(answer)
+    assert length(far) == 18 and hd(far) == "test/a_far_test.exs:3"
+
+    assert %{"place" => "test/a_far_test.exs", "symbol" => "13 tests", "depth" => 2} =
+             List.last(answer.data["results"])
+
+    # A long reason is said once.
+    assert answer.text =~ "FarTest.far 1  (call of Far.far/1, depth 2, source)"
+    assert answer.text =~ "FarTest.far 2  (as above)"
+    assert answer.text =~ "NearTest.near 2  (call, source)"
+    assert answer.text =~ "tests, 33:" and answer.text =~ "test/a_far_test.exs  13 tests  (depth 2)"
+
+    # In an impact they come behind what is no test, and in the same way.
+    impact = ask(Host.new(index), Relations, %{"relation" => "impact", "of" => "Near.near/1"})
+    assert ["lib/far.ex:2" | tests] = places(impact)
+    assert Enum.sort(tests) == Enum.sort(places(answer))
+
+    near = ask(Host.new(index), Relations, %{"relation" => "tests", "of" => "Near.near/1", "depth" => 1})
+    assert length(places(near)) == 3
+  end
+
+  test "a callback that the behaviour has as a function too", %{tmp_dir: tmp} do
+    root =
+      ToolProject.write(Path.join(tmp, "callback"), %{
+        "lib/parser.ex" => """
+        defmodule Parser do
+          @callback parse(String.t()) :: term
+          def parse(text), do: Parser.Fast.parse(text)
+        end
+        """,
+        "lib/fast.ex" => """
+        defmodule Parser.Fast do
+          @behaviour Parser
+          @impl true
+          def parse(text), do: text
+        end
+        """
+      })
+
+    {:ok, index} = Index.build(root)
+    of = %{"relation" => "implementations", "of" => "Parser.parse/1"}
+
+    assert [%{"place" => "lib/fast.ex:4", "symbol" => "Parser.Fast.parse/1"}] =
+             ask(Host.new(index), Relations, of).data["results"]
+
+    assert ask(Host.new(index), Relations, %{of | "of" => "Parser.Fast"}).text =~ "none"
   end
 
   test "what a change in git touches", %{host: host, root: root} do
