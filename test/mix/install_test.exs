@@ -93,7 +93,7 @@ defmodule Mix.Tasks.Ambix.InstallTest do
       frame = %{jsonrpc: "2.0", id: 1, method: "initialize", params: %{protocolVersion: "2025-06-18"}}
       Port.command(port, JSON.encode!(frame) <> "\n")
       assert %{"result" => %{"serverInfo" => %{"name" => "ambix"}}} = port |> answer() |> JSON.decode!()
-      refute File.read!("/proc/#{pid}/cmdline") =~ "mix\0"
+      assert File.read!("/proc/#{pid}/cmdline") =~ "Elixir.Ambix.CLI.Start"
       Port.close(port)
       Wait.wait_until(fn -> not Command.alive?(pid) end)
     end
