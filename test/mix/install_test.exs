@@ -66,7 +66,7 @@ defmodule Mix.Tasks.Ambix.InstallTest do
     defp start(dir, path) do
       %{"command" => "sh", "args" => args, "env" => %{"MIX_QUIET" => "1"}} = ClientConfig.entry()
       clean = for name <- ~w(MIX_ENV MIX_TARGET ELIXIR_ERL_OPTIONS), do: {to_charlist(name), false}
-      env = [{'PATH', to_charlist(path)}, {'MIX_QUIET', '1'} | clean]
+      env = [{~c"PATH", to_charlist(path)}, {~c"MIX_QUIET", ~c"1"} | clean]
       sh = System.find_executable("sh")
       Port.open({:spawn_executable, sh}, [:binary, :exit_status, args: args, cd: dir, env: env])
     end
