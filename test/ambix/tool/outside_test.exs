@@ -43,6 +43,9 @@ defmodule Ambix.Tool.OutsideTest do
     end
   end
 
+  defp diff(path, module),
+    do: "--- a/#{path}\n+++ b/#{path}\n@@ -1,1 +1,1 @@\n-defmodule #{module} do\n+defmodule Other do\n"
+
   defp paths(root, outside) do
     name = Path.basename(outside)
 
@@ -89,7 +92,7 @@ defmodule Ambix.Tool.OutsideTest do
   @tag skip: Needs.sandbox()
   test "what is compiled or tested", %{root: root, outside: outside, host: host, before: before} do
     for path <- paths(root, outside) do
-      diff = "--- a/#{path}\n+++ b/#{path}\n@@ -1,1 +1,1 @@\n-defmodule Secret do\n+defmodule Other do\n"
+      diff = diff(path, "Secret")
 
       for change <- [diff, %{path => "defmodule Other do\n"}],
           tool <- [Check, RunTests],
@@ -103,6 +106,12 @@ defmodule Ambix.Tool.OutsideTest do
     refute said(RunTests, %{"tests" => ["test/cart_test.exs"]}, host) =~ @secret
 
     for link <- ["lib/link.ex", "test/link_test.exs"], do: File.rm!(Path.join(root, link))
+
+    # Were it applied, what the compiler says would be told with the line that it is about.
+    assert {:error, %Error{kind: :invalid_argument, message: message}} =
+             ToolCall.call(Check, %{"change" => diff("lib/folder/broken.ex", "Broken")}, host: host)
+
+    refute message =~ @secret
     named = ["../" <> Path.basename(outside), Path.join(outside, "secret_test.exs"), "/etc/passwd"]
     assert {:error, %Error{kind: :not_found}} = ToolCall.call(RunTests, %{"tests" => named}, host: host)
     assert ToolCall.tree(outside) == before
