@@ -7,23 +7,33 @@ defmodule Ambix.Quoted do
 
   @doc "The syntax of a text, or `:error` if it is none."
   @spec parse(binary) :: {:ok, term} | :error
-  def parse(text) when byte_size(text) > @most_bytes, do: :error
-
   def parse(text) do
+    with {:error, _} <- read_text(text), do: :error
+  end
+
+  @doc "Why a text is no Elixir, with the line, or nil where it is or where that cannot be said."
+  @spec fault(binary) :: {pos_integer, String.t()} | nil
+  def fault(text) do
+    case read_text(text) do
+      {:error, {at, {before, behind}, token}} -> {at[:line], "#{before}#{token}#{behind}"}
+      {:error, {at, message, token}} -> {at[:line], "#{message}#{token}"}
+      _ -> nil
+    end
+  end
+
+  defp read_text(text) when byte_size(text) > @most_bytes, do: {:error, :too_large}
+
+  defp read_text(text) do
     options = [
       static_atoms_encoder: fn name, _ -> {:ok, name} end,
       emit_warnings: false,
       warn_on_unnecessary_quotes: false
     ]
 
-    with true <- String.valid?(text), {:ok, syntax} <- Code.string_to_quoted(text, options) do
-      {:ok, syntax}
-    else
-      _ -> :error
-    end
+    if String.valid?(text), do: Code.string_to_quoted(text, options), else: {:error, :no_text}
   rescue
     # Where it says what is wrong with a name, the parser of Elixir takes it for an atom, as in `Shop.Cart(1)`.
-    _ -> :error
+    error -> {:error, error}
   end
 
   @doc "The syntax of a regular file of bounded size."

@@ -20,6 +20,8 @@ defmodule Mix.Tasks.Ambix.UsageTest do
     Tasks.Ask,
     Tasks.Models,
     Tasks.Mcp,
+    Tasks.Install,
+    Tasks.Check,
     Tasks.Doctor,
     Tasks.Eval,
     Tasks.Fix

@@ -176,7 +176,10 @@ defmodule Ambix.Tool.Check do
   defp skipped([]), do: ""
   defp skipped(apps), do: "; not compiled, for they need what does not compile: #{Enum.join(apps, ", ")}"
 
-  defp block(one) do
+  @doc false
+  # A diagnostic as text.
+  @spec block(map) :: String.t()
+  def block(one) do
     place = Enum.join([one.file, one.line | if(one.column > 0, do: [one.column], else: [])], ":")
     code = if one.code, do: ["\n  ", one.code], else: []
     traces = for trace <- one.traces, do: "\n  #{trace.file}:#{trace.line}: #{trace.message}"

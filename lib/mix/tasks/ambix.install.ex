@@ -21,11 +21,17 @@ defmodule Mix.Tasks.Ambix.Install do
   With `--write` it is put into the file. All else in the file, comments too, stays as it is; where that cannot be promised,
   nothing is written, and the exit code is 1. Codex reads the file of a project only when it trusts the project.
 
+  In a project that has Igniter, `mix igniter.install ambix@path:../ambix --client claude` adds the dependency, for development, and
+  writes the files of the clients that are named, several with commas between them.
+
   ## Options
   #{Args.docs(@options)}
   """
 
   use Mix.Task
+
+  # What Igniter asks of a task that it can run for a project. It may be compiled after this module, so it is called, and not used.
+  @compile {:no_warn_undefined, [Igniter, Rewrite.Source]}
 
   @impl Mix.Task
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &install/2)
@@ -76,5 +82,66 @@ defmodule Mix.Tasks.Ambix.Install do
     end
   end
 
-  defp unknown, do: CLI.usage("mix ambix.install expects one of #{Enum.join(ClientConfig.clients(), ", ")}")
+  defp unknown, do: CLI.usage("mix ambix.install expects one of #{known()}")
+  defp known, do: Enum.join(ClientConfig.clients(), ", ")
+
+  ## Igniter
+
+  @doc false
+  def installer?, do: true
+
+  @doc false
+  def supports_umbrella?, do: false
+
+  @doc false
+  def info(_argv, _composing_task) do
+    struct!(Igniter.Mix.Task.Info,
+      group: :ambix,
+      schema: [client: :csv],
+      only: [:dev],
+      example: "mix igniter.install ambix@path:../ambix --client claude,cursor"
+    )
+  end
+
+  @doc false
+  def parse_argv(argv) do
+    {options, words, others} = OptionParser.parse(argv, switches: [client: :keep, yes: :boolean])
+    named = options |> Keyword.get_values(:client) |> Enum.flat_map(&String.split(&1, ",", trim: true))
+    clients = Enum.uniq(named ++ Enum.filter(words, &(&1 in ClientConfig.clients())))
+    options = options |> Keyword.delete(:client) |> Keyword.put(:client, clients)
+    flags = argv -- words
+
+    struct!(Igniter.Mix.Task.Args, positional: %{}, options: options ++ others, argv: argv, argv_flags: flags)
+  end
+
+  @doc false
+  def igniter(igniter) do
+    case igniter.args.options[:client] || [] do
+      [] ->
+        Igniter.add_notice(
+          igniter,
+          "Ambix: `mix ambix.install CLIENT --write` tells a coding agent of its tools, one of #{known()}"
+        )
+
+      clients ->
+        Enum.reduce(clients, igniter, &configure/2)
+    end
+  end
+
+  defp configure(client, igniter) do
+    if client in ClientConfig.clients() do
+      {file, text} = ClientConfig.snippet(client)
+      Igniter.create_or_update_file(igniter, file, text, &merged(&1, client, file))
+    else
+      Igniter.add_issue(igniter, "Ambix knows no client #{inspect(client)}; give one of #{known()}")
+    end
+  end
+
+  defp merged(source, client, file) do
+    case ClientConfig.merge(client, Rewrite.Source.get(source, :content)) do
+      {:ok, text} -> Rewrite.Source.update(source, :content, text)
+      :same -> source
+      {:error, error} -> {:warning, "#{file} is not written: #{error.message}"}
+    end
+  end
 end

@@ -22,8 +22,7 @@ defmodule Ambix.CLI.ClientConfigTest do
         assert {:ok, text} = ClientConfig.merge(client, before)
         now = JSON.decode!(text)
 
-        assert %{"command" => "mix", "args" => ["ambix.mcp"], "env" => %{"MIX_QUIET" => "1"}} =
-                 now[key]["ambix"]
+        assert Map.delete(now[key]["ambix"], "type") == ClientConfig.entry()
 
         was = if before in [nil, ""], do: %{}, else: JSON.decode!(before)
         assert Map.delete(now, key) == Map.delete(was, key)
@@ -71,7 +70,10 @@ defmodule Ambix.CLI.ClientConfigTest do
   end
 
   test "codex: a table of its own at the end" do
-    entry = ~s([mcp_servers.ambix]\ncommand = "mix"\nargs = ["ambix.mcp"]\nenv = { MIX_QUIET = "1" }\n)
+    ["-c", script] = ClientConfig.entry()["args"]
+    # A literal string of TOML ends at the first quote of its kind.
+    refute script =~ "'"
+    entry = ~s|[mcp_servers.ambix]\ncommand = "sh"\nargs = ["-c", '#{script}']\nenv = { MIX_QUIET = "1" }\n|
     assert ClientConfig.merge("codex", nil) == {:ok, entry}
     before = "model = \"x\" # mine\n\n[mcp_servers.other]\ncommand = \"y\"\n"
     assert ClientConfig.merge("codex", before) == {:ok, before <> "\n" <> entry}

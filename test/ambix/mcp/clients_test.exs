@@ -4,11 +4,13 @@ defmodule Ambix.MCP.ClientsTest do
 
   alias Ambix.MCP
   alias Ambix.MCP.HTTP.Listener
-  alias Ambix.Test.{Command, MCPFixture}
+  alias Ambix.Test.{Command, MCPFixture, ToolProject}
 
   @folder Path.join(Ambix.Models.cache_dir(), "mcp/clients")
   @python Path.join(@folder, "python/bin/python")
   @module Path.join(@folder, "client.mjs")
+  @node Path.join(@folder, "inspector/node_modules/node/bin/node")
+  @inspector Path.join(@folder, "inspector/node_modules/.bin/mcp-inspector")
 
   @moduletag timeout: 300_000
   unless File.exists?(@python) and File.exists?(@module),
@@ -73,6 +75,53 @@ defmodule Ambix.MCP.ClientsTest do
       said = drive(unquote(client), "auto", ["elixir" | Command.mix(["ambix.mcp"])])
       assert said["server"] == "ambix"
       assert said["tools"] == for(module <- Ambix.Tool.all(), do: module.tool().name)
+    end
+  end
+
+  describe "the inspector's command line" do
+    @describetag :tmp_dir
+    unless File.exists?(@node) and File.exists?(@inspector),
+      do: @describetag(skip: "the inspector is not there: run scripts/mcp_clients/setup")
+
+    setup %{tmp_dir: dir} do
+      root = ToolProject.write(dir)
+      config = Path.join(dir, "servers.json")
+      server = %{command: System.find_executable("elixir"), args: Command.mix(["ambix.mcp", "--root", root])}
+      File.write!(config, Ambix.JSON.encode!(%{mcpServers: %{ambix: server}}))
+      {:ok, config: config, dir: dir}
+    end
+
+    # What it prints, and its exit code: 5 for the error of a tool.
+    defp inspector(%{config: config, dir: dir}, args) do
+      env = [
+        {"AMBIX_CACHE", Path.join(dir, "cache")},
+        {"HOME", dir},
+        {"MCP_INSPECTOR_SECRET_STORE", "memory"},
+        {"MIX_ENV", nil},
+        {"MIX_TARGET", nil}
+      ]
+
+      words = [@node, @inspector, "--cli", "--config", config, "--server", "ambix" | args]
+      # What it says beside its answer.
+      System.cmd("sh", ["-c", ~s(exec "$@" 2>stderr), "sh" | words], env: env, cd: dir)
+    end
+
+    test "lists the tools", context do
+      assert {output, 0} = inspector(context, ["--method", "tools/list"])
+      assert %{"tools" => tools} = Ambix.JSON.decode!(output)
+      assert for(tool <- tools, do: tool["name"]) == for(module <- Ambix.Tool.all(), do: module.tool().name)
+    end
+
+    test "calls them", context do
+      call = ["--method", "tools/call", "--tool-name"]
+      read = call ++ ["read", "--tool-arg", ~s(targets=["lib/shop/tax.ex:2"])]
+      assert {output, 0} = inspector(context, read)
+
+      assert %{"content" => [%{"text" => text}], "structuredContent" => %{"results" => [_]}} =
+               Ambix.JSON.decode!(output)
+
+      assert text =~ "@rate 19"
+      assert {_, 5} = inspector(context, call ++ ["read", "--tool-arg", ~s(targets=["../servers.json"])])
     end
   end
 end

@@ -3,19 +3,20 @@ defmodule Ambix.MCP.StdioTest do
 
   import Ambix.Test.{MCPClient, Wait}
 
-  alias Ambix.Test.Command
+  alias Ambix.Test.{Command, ToolProject}
 
   @moduletag :tmp_dir
 
   # The server as a process of the system, whose standard error goes to a file.
-  defp server(dir, words \\ nil) do
+  defp server(dir, words \\ nil, more \\ []) do
     ebin = Path.join(Mix.Project.build_path(), "lib/ambix/ebin")
     words = words || ["-pa", ebin, "-e", "Ambix.Test.MCPTools.stdio()"]
-    errors = Path.join(dir, "stderr")
+    errors = Path.join(dir, more[:errors] || "stderr")
     command = Enum.map_join(["elixir" | words], " ", &"'#{&1}'")
     args = ["-c", "exec #{command} 2>'#{errors}'"]
     clean = for name <- ~w(MIX_ENV MIX_TARGET ELIXIR_ERL_OPTIONS), do: {to_charlist(name), false}
-    port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: args, env: clean, cd: dir])
+    env = clean ++ for {name, value} <- more[:env] || [], do: {to_charlist(name), to_charlist(value)}
+    port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, args: args, env: env, cd: dir])
     {:os_pid, pid} = Port.info(port, :os_pid)
     %{port: port, pid: pid, errors: errors, rest: ""}
   end
@@ -116,6 +117,46 @@ defmodule Ambix.MCP.StdioTest do
     assert length(frame["result"]["tools"]) == length(Ambix.Tool.all())
     Port.close(server.port)
     wait_until(fn -> not Command.alive?(server.pid) end)
+  end
+
+  test "two clients of one project share its index, and both follow its files", %{tmp_dir: dir} do
+    root = ToolProject.write(dir)
+    env = [{"AMBIX_CACHE", Path.join(dir, "cache")}]
+    servers = for n <- 1..2, do: server(root, Command.mix(["ambix.mcp"]), errors: "../stderr#{n}", env: env)
+
+    # Both build it at the same time, and afterwards there is one file.
+    servers = Enum.map(servers, &found(&1, "Shop.Tax.with_tax/1"))
+
+    Ambix.Test.Setup.write(root, %{
+      "lib/shop/new.ex" => "defmodule Shop.New do\n  def brand_new(x), do: x\nend\n"
+    })
+
+    servers = Enum.map(servers, &found(&1, "Shop.New.brand_new/1"))
+
+    # The end of one is nothing to the other.
+    [first, second] = servers
+    Port.close(first.port)
+    wait_until(fn -> not Command.alive?(first.pid) end)
+
+    Ambix.Test.Setup.write(root, %{"lib/shop/new.ex" => "defmodule Shop.New do\n  def newer(x), do: x\nend\n"})
+
+    second = found(second, "Shop.New.newer/1")
+    Port.close(second.port)
+    wait_until(fn -> not Command.alive?(second.pid) end)
+    assert [_] = Path.wildcard(Path.join(dir, "cache/indexes/*.ambix"))
+  end
+
+  # Asks for a symbol until it is there.
+  defp found(server, symbol, attempts \\ 100) do
+    params = modern(tool("search", %{"query" => symbol, "kind" => "name"}))
+    {frame, server} = server |> write(frame(attempts, "tools/call", params)) |> read()
+    symbols = for result <- frame["result"]["structuredContent"]["results"], do: result["symbol"]
+
+    cond do
+      symbol in symbols -> server
+      attempts == 0 -> flunk("#{symbol} is not found: #{inspect(frame)}")
+      true -> receive(do: (:never -> :ok), after: (100 -> found(server, symbol, attempts - 1)))
+    end
   end
 
   test "mix ambix.mcp --port says where it listens", %{tmp_dir: dir} do

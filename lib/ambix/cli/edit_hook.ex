@@ -1,0 +1,67 @@
+defmodule Ambix.CLI.EditHook do
+  @moduledoc false
+  # What a coding agent tells a hook after it has edited a file, as Claude Code and Codex do: an object of JSON on standard input. It is
+  # the agent's, and only what is understood of it counts.
+
+  alias Ambix.{JSON, Quoted}
+  alias Ambix.Tool.{Change, Fit, Paths}
+
+  # A file that was written stands in it as a whole.
+  @most_bytes 8 * 1024 * 1024
+  @extensions ~w(.ex .exs .erl .hrl .xrl .yrl .eex .heex .leex)
+
+  @doc "What stands on standard input, or nothing where that is too much."
+  @spec read() :: binary
+  def read do
+    # Bytes, whatever encoding the terminal has.
+    :io.setopts(:standard_io, encoding: :latin1)
+
+    case IO.binread(:stdio, @most_bytes + 1) do
+      bytes when is_binary(bytes) and byte_size(bytes) <= @most_bytes -> bytes
+      _ -> ""
+    end
+  end
+
+  @doc "The texts of the files that were edited, below `root` and of a kind that is compiled."
+  @spec edited(binary, Path.t()) :: %{Path.t() => String.t()}
+  def edited(event, root) do
+    for path <- paths(event),
+        {:ok, path} <- [Paths.inside(root, path)],
+        Path.extname(path) in @extensions,
+        {:ok, text} <- [Change.original(root, path)],
+        String.valid?(text),
+        into: %{},
+        do: {path, text}
+  end
+
+  @doc "The first of the texts that is no Elixir at all, in a sentence with its place. Nothing is run for it."
+  @spec broken(%{Path.t() => String.t()}) :: String.t() | nil
+  def broken(texts) do
+    Enum.find_value(texts, fn {path, text} ->
+      with true <- Path.extname(path) in [".ex", ".exs"],
+           {line, message} <- Quoted.fault(text),
+           do: "#{path}:#{line}: #{Fit.line(message)}",
+           else: (_ -> nil)
+    end)
+  end
+
+  defp paths(event) do
+    case JSON.decode(event) do
+      {:ok, %{"tool_input" => %{} = input} = event} ->
+        from = if is_binary(event["cwd"]), do: event["cwd"], else: "."
+        for path <- named(input), not String.contains?(path <> from, <<0>>), do: Path.expand(path, from)
+
+      _ ->
+        []
+    end
+  end
+
+  # Codex edits by patches.
+  defp named(%{"file_path" => path}) when is_binary(path), do: [path]
+
+  defp named(%{"command" => "*** Begin Patch" <> _ = patch}) do
+    for [_, path] <- Regex.scan(~r/^\*\*\* (?:Add File|Update File|Move to): ([^\r\n]+)/m, patch), do: path
+  end
+
+  defp named(_input), do: []
+end
