@@ -29,6 +29,7 @@ defmodule Ambix.Tool.Relations do
 
   alias Ambix.{Error, Index, Packages, Tool}
   alias Ambix.Tool.{Host, Outline, Paths, Results}
+  alias Ambix.Tool.Relations.Outside
 
   @most_bytes 1_000
   @paths 3
@@ -39,6 +40,8 @@ defmodule Ambix.Tool.Relations do
   @behind 2
   # In so many lines behind its first attribute the head of a definition is looked for.
   @most_lines 400
+  # Of a package so many names are looked for in the project.
+  @most_names 200
   # More than any way has.
   @unknown 1_000_000
 
@@ -79,9 +82,6 @@ defmodule Ambix.Tool.Relations do
 
       args[:since] != nil and (args[:of] != nil or relation not in [:impact, :tests]) ->
         invalid("since is for impact and tests of a git diff; leave out of, or since")
-
-      args[:deps] == true and relation in [:path, :impact, :tests] ->
-        invalid("#{relation} is of the project alone; leave out deps")
 
       true ->
         :ok
@@ -165,19 +165,27 @@ defmodule Ambix.Tool.Relations do
     {{Map.new(found, fn {key, value} -> {Atom.to_string(key), value} end), text}, notes}
   end
 
-  defp find(relation, workspace, args, _host) when relation in [:callers, :callees] do
-    depth = args[:depth] || 1
-    ask = if relation == :callers, do: &Graph.callers/3, else: &Graph.callees/3
+  defp find(:callees, workspace, args, _host),
+    do: in_each(workspace, &Graph.callees(&1, args[:of], depth: args[:depth] || 1), &hit/2)
 
-    with {:error, %{kind: :not_found} = error} <-
-           in_each(workspace, &ask.(&1, args[:of], depth: depth), &hit/2),
-         do: outside(relation, workspace, args[:of], error)
+  defp find(:callers, workspace, args, _host) do
+    depth = args[:depth] || 1
+
+    in_each(
+      workspace,
+      &or_outside(Graph.callers(&1, args[:of], depth: depth), fn ->
+        Outside.callers(&1, args[:of], depth)
+      end),
+      &hit/2
+    )
   end
 
   defp find(:references, workspace, args, _host) do
-    with {:error, %{kind: :not_found} = error} <-
-           in_each(workspace, &Graph.references(&1, args[:of]), &use_of/2),
-         do: outside(:callers, workspace, args[:of], error)
+    in_each(
+      workspace,
+      &or_outside(Graph.references(&1, args[:of]), fn -> Outside.callers(&1, args[:of]) end),
+      fn found, package -> if found[:depth], do: hit(found, package), else: use_of(found, package) end
+    )
   end
 
   defp find(:implementations, workspace, args, _host) do
@@ -190,9 +198,16 @@ defmodule Ambix.Tool.Relations do
     end
   end
 
-  defp find(:path, workspace, args, _host) do
-    with {:ok, paths} <- Graph.paths(workspace.index, args[:of], args[:to], limit: @paths) do
-      {:ok, for({path, nth} <- Enum.with_index(paths, 1), step <- steps(path), do: Map.put(step, :way, nth))}
+  defp find(:path, %{index: index} = workspace, args, _host) do
+    case Graph.paths(index, args[:of], args[:to], limit: @paths) do
+      {:ok, paths} ->
+        {:ok, numbered(Enum.map(paths, &steps/1))}
+
+      {:error, %{kind: :not_found}} = error ->
+        with(:none <- ways_out(workspace, args[:of], args[:to]), do: error)
+
+      error ->
+        error
     end
   end
 
@@ -203,14 +218,93 @@ defmodule Ambix.Tool.Relations do
              do: {:ok, touched(relation, change, args[:depth])}
 
       of ->
-        with {:ok, of} <- file(of, workspace, host),
-             {:ok, hits} <- Graph.impact(workspace.index, of) do
-          if relation == :impact,
-            do: {:ok, hits |> within(args[:depth]) |> impact()},
-            else: tests(workspace.index, of, hits, args[:depth])
-        end
+        with {:ok, of} <- file(of, workspace, host), do: reached(relation, workspace, of, args[:depth])
     end
   end
+
+  defp reached(relation, %{index: index} = workspace, of, depth) do
+    case Graph.impact(index, of) do
+      {:ok, hits} when relation == :impact ->
+        {:ok, hits |> within(depth) |> impact()}
+
+      {:ok, hits} ->
+        tests(index, of, hits, depth)
+
+      {:error, %{kind: :not_found}} = error ->
+        with :none <- reached_outside(relation, workspace, of, depth), do: error
+
+      error ->
+        error
+    end
+  end
+
+  # What of a package depends on it leads into the project too. Its tests are not part of what is installed of it.
+  defp reached_outside(relation, workspace, of, depth) do
+    of_packages =
+      for {package, index} <- sources(workspace),
+          {:ok, hits} <- [Graph.impact(index, of)],
+          do: {package, hits}
+
+    names = [
+      {of, 0}
+      | for({_, hits} <- of_packages, hit <- Enum.take(hits, @most_names), do: {hit.symbol, hit.depth})
+    ]
+
+    case {Outside.impact(workspace.index, names), of_packages} do
+      {:none, []} ->
+        :none
+
+      {:none, _} when relation == :tests ->
+        {:ok, []}
+
+      {:none, _} ->
+        {:ok, of_packages(of_packages, depth)}
+
+      {{:ok, hits}, _} when relation == :impact ->
+        {:ok, of_packages(of_packages, depth) ++ (hits |> within(depth) |> impact())}
+
+      {{:ok, hits}, _} ->
+        with {:ok, tests} <- Outside.tests(workspace.index, names), do: {:ok, tested(tests, hits, [], depth)}
+    end
+  end
+
+  defp of_packages(found, depth),
+    do: for({package, hits} <- found, hit <- within(hits, depth), do: hit(hit, package))
+
+  defp or_outside({:error, %{kind: :not_found}} = error, ask), do: with(:none <- ask.(), do: error)
+  defp or_outside(found, _ask), do: found
+
+  # From the project to a function that it calls and does not define, or that one calls in turn which it does not define.
+  defp ways_out(workspace, from, to) do
+    case Outside.paths(workspace.index, from, to, @paths) do
+      {:ok, paths} -> {:ok, numbered(Enum.map(paths, &(steps(&1) ++ [last(to)])))}
+      :none -> workspace |> sources() |> Enum.find_value(:none, &through(&1, workspace.index, from, to))
+    end
+  end
+
+  # The function of the package that is nearest to the end, of those that the project calls.
+  defp through({package, of_package}, index, from, to) do
+    with {:ok, hits} <- Graph.callers(of_package, to, depth: 9) do
+      Enum.find_value(hits, fn hit ->
+        with {:ok, [way | _]} <- Outside.paths(index, from, hit.symbol, 1),
+             {:ok, [inside | _]} <- Graph.paths(of_package, hit.symbol, to, limit: 1) do
+          inside =
+            for step <- steps(inside), do: %{step | place: shown(package, step.place)} |> Map.delete(:begins)
+
+          {:ok, numbered([steps(way) ++ inside])}
+        else
+          _ -> nil
+        end
+      end)
+    else
+      _ -> nil
+    end
+  end
+
+  defp last(to), do: %{place: "outside", symbol: to, how: "call", rests: "source"}
+
+  defp numbered(ways),
+    do: for({steps, nth} <- Enum.with_index(ways, 1), step <- steps, do: Map.put(step, :way, nth))
 
   # A behaviour may have a function of the name of its callback, which nothing implements.
   defp callback(index, module, function) do
@@ -278,43 +372,21 @@ defmodule Ambix.Tool.Relations do
 
   # In the project and, where they are asked for, in the sources of dependencies. Outlines of what is installed call nothing.
   defp in_each(workspace, ask, show) do
-    packages = if workspace.packages, do: workspace.packages.entries, else: []
-    sources = for {package, index} <- packages, package.source in [:hex, :git, :path], do: {package, index}
+    own = if workspace.index, do: [{nil, workspace.index}], else: []
 
-    [{nil, workspace.index} | sources]
+    (own ++ sources(workspace))
     |> Enum.map(fn {package, index} -> {package, ask.(index)} end)
     |> Enum.split_with(&match?({_, {:ok, _}}, &1))
     |> case do
-      {[], [{_, error} | _]} -> error
+      {[], [{_, error} | _]} when own != [] -> error
       {found, _} -> {:ok, for({package, {:ok, hits}} <- found, hit <- hits, do: show.(hit, package))}
     end
   end
 
-  # Of a function of a dependency the graph of the project knows the calls, but no definition.
-  defp outside(:callers, workspace, name, error) do
-    with [_, module, function | arity] <-
-           Regex.run(~r/\A:?([\w.]+)[.:]([a-z_]\w*[?!]?)(?:\/(\d{1,3}))?\z/, name),
-         {:ok, edges} <- Graph.edges(workspace.index),
-         [_ | _] = callers <- called(edges, module, function, arity) do
-      {:ok, Enum.flat_map(callers, &caller(&1, workspace.index, name))}
-    else
-      _ -> {:error, error}
-    end
-  end
+  defp sources(%{packages: nil}), do: []
 
-  defp outside(_relation, _workspace, _name, error), do: {:error, error}
-
-  defp called(edges, module, function, arity) do
-    for {from, caller, its_arity, ^module, ^function, callee_arity} <- edges,
-        arity in [[], [Integer.to_string(callee_arity)]],
-        uniq: true,
-        do: if(caller, do: "#{from}.#{caller}/#{its_arity}", else: from)
-  end
-
-  defp caller(symbol, index, name) do
-    with {:ok, [found | _]} <- Graph.definition(index, symbol),
-         do: [Map.merge(symbol(found), %{how: "call", via: name, rests: "source"})],
-         else: (_ -> [])
+  defp sources(%{packages: packages}) do
+    for {package, index} <- packages.entries, package.source in [:hex, :git, :path], do: {package, index}
   end
 
   defp steps(%{symbols: [first | rest], links: links}),

@@ -351,6 +351,47 @@ defmodule Ambix.Tool.ReadingTest do
     assert [%{"place" => "tea-1.2.3/lib/tea.ex:3"}] = callers.data["results"]
   end
 
+  test "what depends on a function of a dependency is found, with and without its sources", %{
+    host: host,
+    root: root
+  } do
+    {:ok, packages} = Packages.open(root, elixir: false)
+    host = %{host | packages: packages}
+    symbols = fn answer -> Enum.map(answer.data["results"], & &1["symbol"]) end
+    related = &ask(host, Relations, Map.merge(%{"relation" => &1, "of" => "Tea.brew/1"}, &2))
+
+    for more <- [%{}, %{"deps" => true}] do
+      assert symbols.(related.("callers", more)) == ["Shop.Cart.hidden/1"]
+
+      assert symbols.(related.("callers", Map.put(more, "depth", 2))) == [
+               "Shop.Cart.hidden/1",
+               "Shop.Cart.shown/1"
+             ]
+
+      assert symbols.(related.("references", more)) == ["Shop.Cart.hidden/1"]
+
+      assert [%{"depth" => 2, "symbol" => "Shop.Cart.shown/1"}] =
+               Enum.filter(related.("impact", more).data["results"], & &1["depth"])
+
+      path = Map.merge(more, %{"of" => "Shop.Cart.shown/1", "to" => "Tea.brew/1"})
+
+      assert symbols.(related.("path", path)) == ["Shop.Cart.shown/1", "Shop.Cart.hidden/1", "Tea.brew/1"]
+      assert related.("tests", more).data["total"] == 0
+    end
+
+    # What the package does behind it is known from its sources.
+    path = %{"of" => "Shop.Cart.shown/1", "to" => "Tea.warm/1"}
+    assert {:error, %Error{kind: :not_found}} = related.("path", path)
+
+    assert symbols.(related.("path", Map.put(path, "deps", true))) ==
+             ["Shop.Cart.shown/1", "Shop.Cart.hidden/1", "Tea.brew/1", "Tea.warm/1"]
+
+    assert symbols.(related.("impact", %{"of" => "Tea.warm/1", "deps" => true})) ==
+             ["Tea.brew/1", "Shop.Cart.hidden/1", "Shop.Cart.shown/1"]
+
+    assert {:error, %Error{kind: :not_found}} = related.("impact", %{"of" => "Tea.pour/1", "deps" => true})
+  end
+
   @questions [
     {Search, %{"query" => "step"}},
     {Search, %{"query" => "def \\w+", "limit" => 99}},
@@ -504,7 +545,7 @@ defmodule Ambix.Tool.ReadingTest do
           {Relations, %{"relation" => "path", "of" => "Shop.Cart"}},
           {Relations, %{"relation" => "callers", "of" => "Shop.Cart", "since" => "HEAD"}},
           {Relations, %{"relation" => "callers", "of" => "Shop.Cart", "depth" => 10}},
-          {Relations, %{"relation" => "impact", "of" => "Shop.Cart", "deps" => true}}
+          {Relations, %{"relation" => "impact", "of" => "Shop.Nobody", "deps" => true}}
         ] do
       assert {:error, %Error{} = error} = told(ask(host, tool, arguments), {tool, arguments})
       assert error.kind in [:invalid_argument, :not_found, :limit]

@@ -134,8 +134,9 @@ fn index_context_all<'a>(
     })
 }
 
-/// How many tokens a text is, whatever its bytes are, as [`Estimate`] counts them.
-#[nif(schedule = "DirtyCpu")]
+/// How many tokens a short text is, whatever its bytes are, as [`Estimate`] counts them. Tools count many, and a dirty scheduler takes
+/// longer to wake up than to count.
+#[nif]
 fn count_tokens<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
     guard(env, || Ok(Estimate.count_bytes(text.as_slice())))
 }
