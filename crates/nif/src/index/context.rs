@@ -134,8 +134,8 @@ fn index_context_all<'a>(
     })
 }
 
-/// How many tokens a short text is, whatever its bytes are, as [`Estimate`] counts them. Tools count many, and a dirty scheduler takes
-/// longer to wake up than to count.
+/// How many tokens a short text is, whatever its bytes are, as [`Estimate`] counts them.
+// normal: at most 64 KiB are read once, and a dirty scheduler takes longer to wake up than that.
 #[nif]
 fn count_tokens<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
     guard(env, || Ok(Estimate.count_bytes(text.as_slice())))
