@@ -232,7 +232,8 @@ defmodule Ambix.PluginsTest do
         :timer.tc(fn -> System.cmd("sh", ["-c", script], cd: root, env: env, stderr_to_stdout: true) end)
 
       assert result == {"", 0}
-      assert microseconds < 20_000_000
+      # What is compiled never ends.
+      assert microseconds < 60_000_000
       Ambix.Test.Wait.wait_until(fn -> Ambix.Test.Wait.processes(root) == [] end)
     end
 

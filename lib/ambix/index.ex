@@ -786,7 +786,8 @@ defmodule Ambix.Index do
   The search tells which files belong to the answer. In these functions are ranked by the words of their code, their file, and
   who calls them, and shown without their documentation, the best ones first, also those in other files that the best ones call.
   The best one has the two sentences of its documentation that match, its spec, and the aliases, imports and attributes that it
-  needs. Of a long function the clauses that match are shown. No line is there twice. What is worth too little is left out even
+  needs. With `paths`, `kinds` or another filter nothing is shown but what the search found. Of a long function the clauses that match
+  are shown. No line is there twice. What is worth too little is left out even
   if there is room (`unworthy` says how many places); `omitted` is how many did not fit. `Ambix.Context.citations/2` tells which
   citations in an answer are real.
 

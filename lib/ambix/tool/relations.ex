@@ -40,6 +40,8 @@ defmodule Ambix.Tool.Relations do
   @behind 2
   # In so many lines behind its first attribute the head of a definition is looked for.
   @most_lines 400
+  # So many functions of a package are tried that a way may lead through.
+  @entries 5
   # Of a package so many names are looked for in the project.
   @most_names 200
   # More than any way has.
@@ -278,14 +280,28 @@ defmodule Ambix.Tool.Relations do
   defp ways_out(workspace, from, to) do
     case Outside.paths(workspace.index, from, to, @paths) do
       {:ok, paths} -> {:ok, numbered(Enum.map(paths, &(steps(&1) ++ [last(to)])))}
-      :none -> workspace |> sources() |> Enum.find_value(:none, &through(&1, workspace.index, from, to))
+      :none -> through(workspace, from, to)
     end
   end
 
-  # The function of the package that is nearest to the end, of those that the project calls.
-  defp through({package, of_package}, index, from, to) do
+  # By a function of the package that is near to the end, of those that the project calls.
+  defp through(workspace, from, to) do
+    case sources(workspace) do
+      [] ->
+        :none
+
+      sources ->
+        called = Outside.called(workspace.index)
+        Enum.find_value(sources, :none, &through(&1, workspace.index, called, {from, to}))
+    end
+  end
+
+  defp through({package, of_package}, index, called, {from, to}) do
     with {:ok, hits} <- Graph.callers(of_package, to, depth: 9) do
-      Enum.find_value(hits, fn hit ->
+      hits
+      |> Enum.filter(&(&1.symbol in called))
+      |> Enum.take(@entries)
+      |> Enum.find_value(fn hit ->
         with {:ok, [way | _]} <- Outside.paths(index, from, hit.symbol, 1),
              {:ok, [inside | _]} <- Graph.paths(of_package, hit.symbol, to, limit: 1) do
           inside =
@@ -343,7 +359,8 @@ defmodule Ambix.Tool.Relations do
     far = far ++ Enum.drop(tests, @near)
 
     Enum.map(near, &if(hit = hits[&1.symbol], do: hit(%{hit | lines: []}, nil), else: symbol(&1))) ++
-      for {file, tests} <- far |> Enum.group_by(& &1.file) |> Enum.sort_by(&(elem(&1, 1) |> hd() |> away.())) do
+      for {file, tests} <-
+            far |> Enum.group_by(& &1.file) |> Enum.sort_by(fn {file, tests} -> {away.(hd(tests)), file} end) do
         count = length(tests)
         said = if count == 1, do: "1 test", else: "#{count} tests"
         %{place: file, symbol: said, tests: count, depth: known(away.(hd(tests)))}

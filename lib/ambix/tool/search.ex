@@ -200,7 +200,8 @@ defmodule Ambix.Tool.Search do
 
   defp quoted?(line, query) do
     case String.split(line, query, parts: 2) do
-      [before, _] -> before =~ ~r/["']/
+      # Behind an odd number of quotes a text is open.
+      [before, _] -> before |> String.split("\"") |> length() |> rem(2) == 0
       _ -> false
     end
   end

@@ -29,7 +29,7 @@ defmodule Mix.Tasks.Ambix.Context do
   of the sections goes to standard error.
 
   The second form writes a line `{"query_id", "sections": [{"file", "line_start", "line_end", "tokens"}], "tokens"}` for each query: what is
-  shown of a file in one piece is a section.
+  shown of a file in one piece is a section, with its tokens as they are estimated.
 
   Tokens are counted by the model's own tokenizer; where no model is on this machine they are estimated.
 

@@ -14,6 +14,8 @@ defmodule Mix.Tasks.Ambix.Tool do
                ]
              ]
 
+  @workspace [:root, :index, :nested_repositories, :any_root, :quiet]
+
   # Which options of a tool the arguments are, in order. A list takes all that are left, and the last of the others the words of a question.
   @arguments %{
     "search" => [:query],
@@ -34,7 +36,7 @@ defmodule Mix.Tasks.Ambix.Tool do
       mix ambix.tool run_tests --changed
       mix ambix.tool fix test/cart_test.exs:12
 
-  `mix ambix.tool NAME --help` prints the options of a tool, which are written as those of any command: `--detail outline`,
+  `mix ambix.tool NAME --help` prints the options of a tool. On the command line `:detail` is `--detail outline`, and a list has commas:
   `--paths lib/shop,test`. Texts of edits that are not saved can be given by programs alone.
 
   ## Options
@@ -116,7 +118,8 @@ defmodule Mix.Tasks.Ambix.Tool do
   # What reads needs the index, and so does the choice of tests that an edit reaches.
   defp host(tool, opts) do
     if tool.effect == :read or opts[:changed] do
-      with {:ok, workspace} <- Workspace.open(opts),
+      # What is asked of dependencies, and within which paths, is the tool's to say.
+      with {:ok, workspace} <- opts |> Keyword.take(@workspace) |> Workspace.open(),
            do: {:ok, Tool.Host.new(workspace.index, encoder: workspace.encoder)}
     else
       root = Path.expand(opts[:root])

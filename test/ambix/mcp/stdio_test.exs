@@ -147,10 +147,10 @@ defmodule Ambix.MCP.StdioTest do
   end
 
   # Asks for a symbol until it is there.
-  defp found(server, symbol, attempts \\ 100) do
+  defp found(server, symbol, attempts \\ 300) do
     params = modern(tool("search", %{"query" => symbol, "kind" => "name"}))
     {frame, server} = server |> write(frame(attempts, "tools/call", params)) |> read()
-    symbols = for result <- frame["result"]["structuredContent"]["results"], do: result["symbol"]
+    symbols = for result <- frame["result"]["structuredContent"]["results"] || [], do: result["symbol"]
 
     cond do
       symbol in symbols -> server

@@ -14,7 +14,7 @@ use crate::syntax::{Definition, DefinitionKind, FileFacts, ImportDirective, Refe
 /// So many callers of a place, and so many that it calls.
 const MOST: usize = 6;
 /// So many imports of a file, and so many different calls of a place are looked at: more are no code that a person wrote.
-const MOST_IMPORTS: usize = 64;
+pub(super) const MOST_IMPORTS: usize = 64;
 const MOST_CALLS: usize = 512;
 
 /// A definition elsewhere, with the line, from 0, on which its first clause begins.

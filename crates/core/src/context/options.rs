@@ -40,16 +40,18 @@ pub struct PackOptions {
     /// A place that is worth less than this share of what the best one is worth is left out, however much room there is; 0 leaves
     /// nothing out.
     pub worth: f32,
+    /// Nothing but what the search gave: for one with a filter, which says what may be shown.
+    pub only_found: bool,
 }
 
 impl PackOptions {
-    /// Places of this worth are worth their tokens: benches/results has what others gain and cost.
+    /// Places of this worth are worth their tokens. Half and twice as much gave the same on the questions of benches/results.
     pub const WORTH: f32 = 0.1;
     /// From so many places of a search a context is best made: they tell which files belong to the answer.
     pub const PLACES: usize = 400;
 
     /// Packing for so many tokens, as is best for most.
     pub fn new(budget: usize) -> Self {
-        PackOptions { budget, order: Order::default(), worth: Self::WORTH }
+        PackOptions { budget, order: Order::default(), worth: Self::WORTH, only_found: false }
     }
 }

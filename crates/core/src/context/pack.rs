@@ -142,7 +142,7 @@ impl<'a> Packing<'a> {
 
     /// Takes the places that are worth their tokens, and says how many are not.
     fn take(&mut self, places: &[(usize, &'a Hit)]) -> usize {
-        let ranked = ranked(self.sources, self.words, places);
+        let ranked = ranked(self.sources, self.words, places, self.options.only_found);
         let least = ranked.first().map_or(0.0, |best| best.value) * self.options.worth;
         let worthy = ranked.iter().take_while(|it| it.value >= least).count();
         for it in &ranked[..worthy] {
@@ -182,7 +182,8 @@ impl<'a> Packing<'a> {
                 self.show_part(at);
             }
         }
-        for at in 0..self.places.len().min(GOOD) {
+        let good = if self.options.only_found { 0 } else { GOOD };
+        for at in 0..self.places.len().min(good) {
             self.name_near(at);
         }
     }
@@ -307,6 +308,10 @@ impl<'a> Packing<'a> {
     /// Adds lines to a page if they fit with what is there already; whether they are there now.
     fn add(&mut self, page: usize, Addition { lines, name, place }: Addition) -> bool {
         let on = &self.pages[page];
+        if lines.is_empty() {
+            // A place without code, such as a comment alone, shows nothing.
+            return false;
+        }
         let missing = on.missing(&lines);
         let text = on.text(&missing);
         let name = name.filter(|name| !on.symbols.contains(name));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::near::Near;
 use super::page::Page;
-use super::rank::Ranked;
+use super::rank::{Ranked, outermost};
 use super::words::QuestionWords;
 use crate::source::{Language, Span};
 use crate::syntax::{Definition, DefinitionKind};
@@ -66,15 +66,14 @@ impl FoundPlace {
         definition: &Definition,
         words: &QuestionWords,
     ) -> Self {
-        let parts: Vec<Vec<usize>> =
-            definition.clauses.iter().map(|clause| lines(*clause).collect()).collect();
+        let clauses = outermost(definition);
+        let parts: Vec<Vec<usize>> = clauses.iter().map(|clause| lines(on, *clause).collect()).collect();
         let first = parts.first().and_then(|part| part.first()).copied().unwrap_or_default();
         // What stands above a function is about it.
-        let above = definition.span.line_start as usize - 1..first;
+        let above = (definition.span.line_start as usize).saturating_sub(1)..first;
         let signature = on.statement(first, LONGEST_HEAD);
         let summary = summary(on, above.clone(), words);
         let spec = spec(on, above);
-        let clauses = &definition.clauses;
         let (from, to) =
             (clauses.first().unwrap_or(&definition.span), clauses.last().unwrap_or(&definition.span));
         let span = Span { end: to.end.max(from.end), line_end: to.line_end.max(from.line_end), ..*from };
@@ -83,7 +82,7 @@ impl FoundPlace {
 
     fn of_chunk(page: usize, on: &Page, ranked: &Ranked, words: &QuestionWords) -> Self {
         let chunk = &ranked.entry.chunks()[ranked.chunk];
-        let all = lines(chunk.span);
+        let all = lines(on, chunk.span);
         let said = documentation(on, all.clone());
         let mut signature = heads(on, ranked);
         if signature.is_empty() {
@@ -122,8 +121,8 @@ impl FoundPlace {
     }
 }
 
-fn lines(span: Span) -> Range<usize> {
-    span.line_start as usize - 1..span.line_end as usize
+fn lines(on: &Page, span: Span) -> Range<usize> {
+    (span.line_start as usize).saturating_sub(1)..(span.line_end as usize).min(on.count())
 }
 
 /// The heads of what a chunk defines; of what it is a part of, if it defines nothing.

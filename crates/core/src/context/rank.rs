@@ -8,17 +8,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::near::{brings_in, callees, is_callable, is_test, named_or_own};
+use super::near::{MOST_IMPORTS, brings_in, callees, is_callable, is_test, named_or_own};
 use super::section::IndexSource;
 use super::words::{Counts, QuestionWords};
 use crate::retrieval::{Entry, Feature, Hit};
+use crate::source::Span;
 use crate::syntax::{Definition, ReferenceKind};
 
 /// In so many files each function is looked at, while their texts are no more than so many bytes together.
 const FILES: usize = 8;
 const MOST_BYTES: usize = 1 << 20;
+/// Functions that stand in one another are counted again each: so many times the length of a file are read at the most.
+const COUNTED: usize = 2;
 /// The functions that so many of the best ones call are looked at wherever they are.
 const CALLING: usize = 5;
 /// A function gives such a part of its value to those that it calls, and those to theirs, so many times.
@@ -69,11 +72,25 @@ struct Counted {
 /// Which definition of which file of which source.
 type Place<'a> = (usize, &'a str, usize);
 
-/// What belongs to the answer, the best first; `hits` are what a search gave, each with the number of its source.
+/// The clauses of a definition but for those that stand in another one.
+pub(super) fn outermost(definition: &Definition) -> Vec<Span> {
+    let mut clauses: Vec<Span> = definition.clauses.clone();
+    clauses.sort_by_key(|clause| (clause.start, std::cmp::Reverse(clause.end)));
+    let mut end = 0;
+    clauses.retain(|clause| {
+        let is_new = clause.start >= end;
+        end = end.max(clause.end);
+        is_new
+    });
+    clauses
+}
+
+/// What belongs to the answer, the best first, or only what was found of it; `hits` are what a search gave, each with the number of its source.
 pub(super) fn ranked<'a>(
     sources: &[IndexSource<'a>],
     words: &QuestionWords,
     hits: &[(usize, &'a Hit)],
+    only_found: bool,
 ) -> Vec<Ranked<'a>> {
     let best = hits.first().map_or(0.0, |(_, hit)| hit.score);
     let mut files: BTreeMap<(usize, &str), f32> = BTreeMap::new();
@@ -87,9 +104,15 @@ pub(super) fn ranked<'a>(
     }
     let mut order: Vec<((usize, &str), f32)> = files.iter().map(|(file, value)| (*file, *value)).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let mut all = Candidates { sources, words, by_place: FxHashMap::default(), each: Vec::new() };
+    let mut all = Candidates {
+        sources,
+        words,
+        by_place: FxHashMap::default(),
+        counted: FxHashMap::default(),
+        each: Vec::new(),
+    };
     let mut bytes = 0;
-    for ((source, path), _) in order.iter().take(FILES) {
+    for ((source, path), _) in order.iter().take(if only_found { 0 } else { FILES }) {
         let Some(entry) = sources.get(*source).and_then(|it| it.index.entry(path)) else { continue };
         bytes += entry.file.text.len();
         if bytes > MOST_BYTES {
@@ -102,7 +125,9 @@ pub(super) fn ranked<'a>(
     }
     let asks_for_tests = words.all.iter().any(|word| word.tokens.iter().any(|it| it == "test"));
     all.value(&files, asks_for_tests);
-    all.extend(asks_for_tests);
+    if !only_found {
+        all.extend(asks_for_tests);
+    }
     all.give();
     let mut each = all.each;
     let line = |it: &Ranked| it.entry.chunks()[it.chunk].span.line_start;
@@ -125,6 +150,8 @@ struct Candidates<'a, 'w> {
     sources: &'w [IndexSource<'a>],
     words: &'w QuestionWords,
     by_place: FxHashMap<Place<'a>, usize>,
+    /// How many bytes of the functions of a file were read.
+    counted: FxHashMap<(usize, &'a str), usize>,
     each: Vec<Ranked<'a>>,
 }
 
@@ -137,7 +164,7 @@ impl<'a> Candidates<'a, '_> {
         }
     }
 
-    /// The number of a function, which is added if it is new; `None` for one without a place.
+    /// The number of a function, which is added if it is new; `None` for one without a place, and where too much of its file was read.
     fn function(&mut self, source: usize, entry: &'a Entry, at: usize) -> Option<usize> {
         let place = (source, &*entry.file.path, at);
         if let Some(known) = self.by_place.get(&place) {
@@ -145,8 +172,13 @@ impl<'a> Candidates<'a, '_> {
         }
         let definition = &entry.facts.definitions[at];
         let chunk = entry.chunk_of(definition)?;
-        let slices = definition.clauses.iter().map(|clause| entry.file.slice(*clause));
-        let code: Vec<&str> = slices.collect();
+        let clauses = outermost(definition);
+        let counted = self.counted.entry((source, &*entry.file.path)).or_default();
+        *counted += clauses.iter().map(|clause| (clause.end - clause.start) as usize).sum::<usize>();
+        if *counted > COUNTED * entry.file.text.len() {
+            return None;
+        }
+        let code: Vec<&str> = clauses.iter().map(|clause| entry.file.slice(*clause)).collect();
         let counts = Counted {
             code: self.words.count(&code.join("\n")),
             name: self.words.count(&definition.name),
@@ -326,6 +358,7 @@ impl<'a> Candidates<'a, '_> {
                 defined.entry(key).or_default().push((most.saturating_sub(definition.defaults), most, at));
             }
         }
+        let names: FxHashSet<&str> = defined.keys().map(|(_, _, name)| *name).collect();
         let mut files: BTreeMap<(usize, &'a str), &'a Entry> = BTreeMap::new();
         for it in &self.each {
             files.insert((it.source, &it.entry.file.path), it.entry);
@@ -333,16 +366,20 @@ impl<'a> Candidates<'a, '_> {
         let mut calls = Vec::new();
         for ((source, path), entry) in files {
             let facts = &*entry.facts;
+            let imports: Vec<_> = facts.imports.iter().take(MOST_IMPORTS).collect();
             for call in facts.references.iter().filter(|it| it.kind == ReferenceKind::Call) {
                 let Some((from, arity)) = call.from.zip(call.arity) else { continue };
                 let Some(from) = self.by_place.get(&(source, path, from as usize)) else { continue };
+                if !names.contains(&*call.name) {
+                    continue;
+                }
                 let find = |module: &str| -> Option<usize> {
                     let known = defined.get(&(source, module, &*call.name))?;
                     let takes = |(least, most, _): &&Callable| (*least..=*most).contains(&arity);
                     known.iter().find(takes).map(|(_, _, at)| *at)
                 };
                 let imported =
-                    facts.imports.iter().filter(|it| call.module.is_none() && brings_in(it, call, arity));
+                    imports.iter().filter(|it| call.module.is_none() && brings_in(it, call, arity));
                 let mut modules = named_or_own(facts, call).into_iter().chain(imported.map(|it| &*it.module));
                 if let Some(to) = modules.find_map(find).filter(|to| to != from) {
                     calls.push((*from, to));

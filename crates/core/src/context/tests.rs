@@ -39,7 +39,7 @@ fn answer(index: &Index, text: &str, limit: usize) -> Answer {
 
 /// Everything is worth its tokens, best first.
 fn options(budget: usize) -> PackOptions {
-    PackOptions { budget, order: Order::Best, worth: 0.0 }
+    PackOptions { budget, order: Order::Best, worth: 0.0, only_found: false }
 }
 
 fn packed(index: &Index, question: &str, limit: usize, options: &PackOptions) -> Context {
@@ -150,6 +150,31 @@ fn code_along_the_calls_follows() {
     assert_eq!(enough, context);
     let less = packed(&index, "Shop.Ledger.book/1", 1, &options(context.tokens / 2));
     assert!(less.tokens <= context.tokens / 2 && less.text.contains("else: :ok"), "{}", less.text);
+}
+
+#[test]
+fn a_filtered_search_shows_nothing_else() {
+    let index = ledger();
+    let options = PackOptions { only_found: true, ..options(1000) };
+    let context = packed(&index, "Shop.Ledger.book/1", 1, &options);
+    assert!(context.text.contains("else: :ok"), "{}", context.text);
+    for other in ["def close", "def sum", ":large"] {
+        assert!(!context.text.contains(other), "{other} is in\n{}", context.text);
+    }
+}
+
+#[test]
+fn functions_that_stand_in_one_another_are_read_within_a_bound() {
+    let deep = |name: &dyn Fn(usize) -> String| {
+        let heads: String = (0..4000).map(|at| format!("def {}(a) do\n", name(at))).collect();
+        format!("defmodule Deep do\n{heads}{}end\n", "end\n".repeat(4000))
+    };
+    for text in [deep(&|_| "same".to_string()), deep(&|at| format!("other{at}"))] {
+        let index = index(&[("lib/deep.ex", &text)]);
+        let context = packed(&index, "same other deep", 20, &options(500));
+        assert!(context.tokens <= 500 && !context.sections.is_empty());
+        check_lines(&index, &context);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ambix_core::context::{self, Estimate, IndexSource, Order, PackOptions, Section, TokenCounter};
-use ambix_core::retrieval::{self, Index};
+use ambix_core::retrieval::{self, Index, Query};
 use ambix_core::{Cancel, Result};
 use ambix_macros::nif;
 use rustler::{Atom, Binary, Env, NifMap, ResourceArc, Term};
@@ -84,8 +84,8 @@ fn index_context<'a>(
     guard(env, || {
         let freshness = index.freshness();
         let (index, history) = (index.current(), index.history());
-        let options = pack_options(packing)?;
         let wanted = query_for(&index, history, query.clone(), wishes, encoder.as_deref())?;
+        let options = pack_options(packing, &wanted)?;
         let answer = index.search(&wanted, &Cancel::new())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
         let context = context::pack(&index, &query, &answer, &options, &count);
@@ -117,8 +117,9 @@ fn index_context_all<'a>(
         let sources: Vec<IndexSource> =
             versions.iter().zip(&indexes).map(|(index, (_, name))| IndexSource { index, name }).collect();
         let all: Vec<&Index> = versions.iter().map(|index| &**index).collect();
-        let options = pack_options(packing)?;
-        let answer = retrieval::search_all(&all, &query_of(query.clone(), wishes)?, &Cancel::new())?;
+        let wanted = query_of(query.clone(), wishes)?;
+        let options = pack_options(packing, &wanted)?;
+        let answer = retrieval::search_all(&all, &wanted, &Cancel::new())?;
         let count = |text: &str| tokens_of(text, model.as_deref());
         let context = context::pack_all(&sources, &query, &answer, &options, &count);
         let section = |section: Section| (section.source, ExSection::of(section));
@@ -141,9 +142,13 @@ fn count_tokens<'a>(env: Env<'a>, text: Binary<'a>) -> Term<'a> {
     guard(env, || Ok(Estimate.count_bytes(text.as_slice())))
 }
 
-fn pack_options((tokens, order): (usize, String)) -> Result<PackOptions> {
+fn pack_options((tokens, order): (usize, String), wanted: &Query) -> Result<PackOptions> {
     let order = named(&[order], "order", &Order::ALL, Order::as_str)?;
-    Ok(PackOptions { order: order.first().copied().unwrap_or_default(), ..PackOptions::new(tokens) })
+    Ok(PackOptions {
+        order: order.first().copied().unwrap_or_default(),
+        only_found: !wanted.filter.is_empty(),
+        ..PackOptions::new(tokens)
+    })
 }
 
 /// How many tokens a text is; without a tokenizer, an estimate.

@@ -7,6 +7,7 @@ defmodule Ambix.Tool.Relations.Outside do
 
   # A function that more call is one of the language; what depends on it is everything.
   @most 50
+  @most_callers 1_000
 
   @doc "Who calls it, as hits of `Ambix.Graph.callers/3`; `:none` where nobody does, or where the name is none of a function."
   @spec callers(Index.t(), String.t(), pos_integer) :: {:ok, [Graph.hit()]} | :none
@@ -45,20 +46,31 @@ defmodule Ambix.Tool.Relations.Outside do
     end
   end
 
-  @doc "The shortest ways from a function of the index to those that call it, at most `limit`, each with the caller at its end."
+  @doc """
+  The shortest ways from a function of the index to those that call it, at most `limit`, each with the caller at its end; `:none` where no
+  way leads there.
+  """
   @spec paths(Index.t(), String.t(), String.t(), pos_integer) ::
           {:ok, [%{symbols: [Graph.symbol()], links: [Graph.link()]}]} | :none
   def paths(index, from, name, limit) do
     with {:ok, direct} <- direct(index, name),
-         {:ok, [start | _]} <- Graph.definition(index, from) do
-      {:ok,
-       direct
-       |> Enum.take(@most)
-       |> Enum.flat_map(&ways(index, start, &1))
-       |> Enum.sort_by(&length(&1.symbols))
-       |> Enum.take(limit)}
+         {:ok, [start | _]} <- Graph.definition(index, from),
+         [_ | _] = ways <- direct |> Enum.take(@most) |> Enum.flat_map(&ways(index, start, &1)) do
+      {:ok, ways |> Enum.sort_by(&length(&1.symbols)) |> Enum.take(limit)}
     else
       _ -> :none
+    end
+  end
+
+  @doc "Every function that the index calls, by its name: `Mod.fun/arity`."
+  @spec called(Index.t()) :: MapSet.t(String.t())
+  def called(index) do
+    case Graph.edges(index) do
+      {:ok, edges} ->
+        for {_, _, _, module, name, arity} <- edges, into: MapSet.new(), do: "#{module}.#{name}/#{arity}"
+
+      _ ->
+        MapSet.new()
     end
   end
 
@@ -84,8 +96,11 @@ defmodule Ambix.Tool.Relations.Outside do
     end
   end
 
-  defp hits({name, parts, away}, index, edges),
-    do: for(caller <- called(edges, parts), hit <- hit(caller, index, name), do: %{hit | depth: away + 1})
+  defp hits({name, parts, away}, index, edges) do
+    for caller <- edges |> called(parts) |> Enum.take(@most_callers),
+        hit <- hit(caller, index, name),
+        do: %{hit | depth: away + 1}
+  end
 
   # Modules of Erlang are written with a colon before or behind them.
   defp parts(name) do
@@ -100,8 +115,13 @@ defmodule Ambix.Tool.Relations.Outside do
     for {from, caller, its_arity, ^module, ^function, callee_arity} <- edges,
         arity in [[], [Integer.to_string(callee_arity)]],
         uniq: true,
-        do: if(caller, do: "#{from}.#{caller}/#{its_arity}", else: from)
+        do: symbol(from, caller, its_arity)
   end
+
+  # To ExUnit a test is a function.
+  defp symbol(module, nil, _arity), do: module
+  defp symbol(module, "test " <> name, 1), do: "#{module}.#{name}"
+  defp symbol(module, name, arity), do: "#{module}.#{name}/#{arity}"
 
   defp hit(symbol, index, name) do
     case Graph.definition(index, symbol) do
