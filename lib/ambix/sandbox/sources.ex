@@ -45,7 +45,7 @@ defmodule Ambix.Sandbox.Sources do
 
     "#{named_by} names a dependency in #{hd(folders)}, which lies outside of #{tree}: " <>
       "allow the sandbox to read it (the option allow_paths: #{inspect(folders, limit: :infinity)}, or --allow-paths " <>
-      "#{Enum.join(folders, ",")} of mix ambix.mcp and mix ambix.fix; a folder that holds several may be given)"
+      "#{Enum.join(folders, ",")} of the mix task, which for a coding agent is mix ambix.mcp; a folder that holds several may be given)"
   end
 
   # Other apps of an umbrella may have dependencies by path as well.

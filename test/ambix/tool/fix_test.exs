@@ -111,7 +111,7 @@ defmodule Ambix.Tool.FixTest do
       assert {:error, %Error{kind: :project, message: message}} =
                call(tool, %{}, host: %{root: root, index: nil})
 
-      assert message =~ "--allow-paths #{near} of mix ambix.mcp"
+      assert message =~ "--allow-paths #{near} of the mix task"
       host = %{root: root, index: nil, allow_paths: [near]}
       assert {:ok, %{data: %{status: status}}} = call(tool, %{}, host: host)
       assert status in ["ok", "passed", :nothing_failing]
