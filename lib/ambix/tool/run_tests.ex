@@ -145,10 +145,9 @@ defmodule Ambix.Tool.RunTests do
   defp status(_tests, [], _broken), do: "passed"
   defp status(_tests, _failures, _broken), do: "failed"
 
-  # A green light it is not: of what a change took away the graph knows no callers any more.
+  # A green light it is not.
   defp title(%{status: "no_tests"}, true) do
-    "no test is known to reach what changed; callers of what was renamed or removed are not known: " <>
-      "check tells them, or run all tests"
+    "no test is known to reach what changed: check says whether it compiles, or run all tests"
   end
 
   defp title(%{status: "no_tests"}, _changed?), do: "no tests are meant"

@@ -100,8 +100,13 @@ defmodule Ambix.Tool.Relations.Outside do
     for {from, caller, its_arity, ^module, ^function, callee_arity} <- edges,
         arity in [[], [Integer.to_string(callee_arity)]],
         uniq: true,
-        do: if(caller, do: "#{from}.#{caller}/#{its_arity}", else: from)
+        do: shown(from, caller, its_arity)
   end
+
+  # The edges have the function that a test is compiled to.
+  defp shown(module, nil, _arity), do: module
+  defp shown(module, "test " <> name, 1), do: "#{module}.#{name}"
+  defp shown(module, name, arity), do: "#{module}.#{name}/#{arity}"
 
   defp hit(symbol, index, name) do
     case Graph.definition(index, symbol) do
