@@ -47,7 +47,8 @@ defmodule Ambix.Cargo do
         Mix.shell().info("Compiling Ambix's native library with cargo (the first time takes minutes)")
         args = ["build", "--locked", "--release", "-p", "ambix_native"] ++ features()
 
-        case System.cmd(cargo, args, cd: @root, into: IO.stream(:stdio, :line), stderr_to_stdout: true) do
+        # On standard output a server of a protocol speaks that this may be compiled for.
+        case System.cmd(cargo, args, cd: @root, into: IO.stream(:stderr, :line), stderr_to_stdout: true) do
           {_, 0} -> install(Path.join([target_dir(), "release", artifact_name()]), target, wanted_features())
           {_, status} -> fail("cargo ended with status #{status}; what it said stands above")
         end

@@ -9,7 +9,8 @@ defmodule Ambix.Packages do
       {:ok, answer} = Ambix.Packages.search(packages, "make a changeset from params")
       hd(answer.results).package
 
-  Dependencies are read from `deps`, and `mix.lock` says their versions; nothing of them is compiled or run. Of Elixir and
+  Dependencies are read from `deps`, and `mix.lock` says their versions; those by path are read where `mix.exs` says, inside of folders
+  that are allowed. Nothing of them is compiled or run. Of Elixir and
   Erlang/OTP the documentation is read that is in the compiled modules, which is there wherever they run: each module gives a
   file with the heads of its functions and their documentation.
 
@@ -43,6 +44,11 @@ defmodule Ambix.Packages do
       type: {:list, :string},
       default: nil,
       doc: "only packages of these names"
+    ],
+    allow_paths: [
+      type: {:list, :string},
+      default: [],
+      doc: "folders outside of the project of which dependencies by path are read"
     ]
   ]
 
@@ -59,7 +65,8 @@ defmodule Ambix.Packages do
     with {:ok, root} <- Files.expand(root, "root") do
       if File.dir?(root) do
         packages =
-          Listing.dependencies(root) ++ if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
+          Listing.dependencies(root, opts[:allow_paths]) ++
+            if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
 
         chosen(packages, opts[:only])
       else

@@ -58,6 +58,10 @@ defmodule Ambix.Quoted do
   @spec strings(term) :: [String.t()]
   def strings(syntax), do: gather(syntax, &if(is_binary(&1), do: [&1], else: []))
 
+  @doc "The lists of the syntax, in order."
+  @spec lists(term) :: [list]
+  def lists(syntax), do: gather(syntax, &if(is_list(&1), do: [&1], else: []))
+
   defp gather(syntax, fun) do
     {_, found} = Macro.prewalk(syntax, [], fn node, found -> {node, Enum.reverse(fun.(node), found)} end)
     Enum.reverse(found)

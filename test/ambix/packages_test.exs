@@ -72,6 +72,36 @@ defmodule Ambix.PackagesTest do
     assert Enum.all?(packages, &File.dir?(&1.path))
   end
 
+  test "lists dependencies by path outside of the project that are allowed, and theirs", %{
+    root: root,
+    tmp_dir: tmp
+  } do
+    mix = fn app, deps ->
+      "defmodule M do\n  def project, do: [app: :#{app}, version: \"1.0.0\", deps: [#{deps}]]\nend\n"
+    end
+
+    for {path, text} <- [
+          {Path.join(root, "mix.exs"),
+           mix.("it", ~s({:near, path: "../beside/near"}, {:it2, path: "../secret"}))},
+          {Path.join(tmp, "beside/near/mix.exs"), mix.("near_app", ~s({:far, path: "../far"}))},
+          {Path.join(tmp, "beside/far/mix.exs"), mix.("far", "")},
+          {Path.join(tmp, "secret/mix.exs"), mix.("secret", "")}
+        ] do
+      path |> Path.dirname() |> File.mkdir_p!()
+      File.write!(path, text)
+    end
+
+    names = fn opts ->
+      {:ok, packages} = Packages.list(root, [elixir: false] ++ opts)
+
+      Enum.map(packages, &to_string/1) --
+        ["cup 0.4.0", "loose", "pot 01234567", "tea 1.2.3", "tray 2.0.0-rc.1"]
+    end
+
+    assert names.([]) == []
+    assert names.(allow_paths: [Path.join(tmp, "beside")]) == ["far 1.0.0", "near_app 1.0.0"]
+  end
+
   test "lists Elixir and Erlang/OTP as they are installed", %{root: root} do
     {:ok, packages} = Packages.list(root, only: ["elixir", "stdlib"])
     version = System.version()

@@ -23,6 +23,21 @@ defmodule Ambix.Graph.Change do
   @doc "What is different below `root` from the commit `ref`. Paths are relative to `root` and sorted. `limits`: `ms` and `bytes` of git."
   @spec since(Path.t(), String.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def since(root, ref, limits \\ []) do
+    asking(root, ref, limits, fn patch, run ->
+      with {:ok, untracked} <- run.(~w(ls-files --others --exclude-standard -z)),
+           do: {:ok, change(parse(patch), String.split(untracked, <<0>>, trim: true))}
+    end)
+  end
+
+  @doc "The functions of which files had a head in the commit `ref` and have fewer now, as `{path, name}`: renamed, moved or taken away."
+  @spec removed(Path.t(), String.t()) :: {:ok, [{Path.t(), String.t()}]} | {:error, Error.t()}
+  def removed(root, ref) do
+    asking(root, ref, [], fn patch, _run ->
+      {:ok, for({path, name} <- heads(patch), do: {Files.name(path), name})}
+    end)
+  end
+
+  defp asking(root, ref, limits, fun) do
     limits = Keyword.merge(@limits, limits)
 
     with {:ok, program} <- program(),
@@ -30,11 +45,31 @@ defmodule Ambix.Graph.Change do
          {:ok, commit} <- commit(program, root, ref) do
       Git.view(place, fn ask ->
         with {:ok, patch} <- run(root, ask, @diff ++ [commit, "--", "."], limits),
-             {:ok, untracked} <- run(root, ask, ~w(ls-files --others --exclude-standard -z), limits),
-             do: {:ok, change(parse(patch), String.split(untracked, <<0>>, trim: true))}
+             do: fun.(patch, &run(root, ask, &1, limits))
       end)
     end
   end
+
+  @head ~r/\A([-+])\s*def(?:p|macro|macrop|delegate|guard|guardp)?\s+([a-z_]\w*[?!]?)/
+
+  # What stands once more in the new text than in the old one is there still.
+  defp heads(patch) do
+    {_, heads} =
+      patch
+      |> String.split("\n")
+      |> Enum.reduce({nil, %{}}, fn
+        "+++ b/" <> path, {_, heads} -> {String.trim_trailing(path, "\t"), heads}
+        "diff --git " <> _, {_, heads} -> {nil, heads}
+        _, {nil, heads} -> {nil, heads}
+        line, {path, heads} -> {path, counted(Regex.run(@head, line), path, heads)}
+      end)
+
+    for {head, count} <- Enum.sort(heads), count < 0, do: head
+  end
+
+  defp counted([_, "-", name], path, heads), do: Map.update(heads, {path, name}, -1, &(&1 - 1))
+  defp counted([_, "+", name], path, heads), do: Map.update(heads, {path, name}, 1, &(&1 + 1))
+  defp counted(nil, _path, heads), do: heads
 
   defp change({lines, changed, deleted}, untracked) do
     new = Enum.map(untracked, &Files.name/1)

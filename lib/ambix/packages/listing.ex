@@ -1,27 +1,47 @@
 defmodule Ambix.Packages.Listing do
   @moduledoc false
-  # Which packages there are: those in `deps` with what `mix.lock` pins, and what is installed with Elixir and Erlang/OTP.
+  # Which packages there are: those in `deps` with what `mix.lock` pins, those that `mix.exs` names by path in folders that are
+  # allowed, and what is installed with Elixir and Erlang/OTP.
   # Nothing of the project is compiled or run for it.
 
-  alias Ambix.Files
+  alias Ambix.{Files, PathDependencies, Quoted, Umbrella}
   alias Ambix.Packages.Package
-  alias Ambix.{Quoted, Umbrella}
 
   @elixir [:elixir, :eex, :ex_unit, :iex, :logger, :mix]
 
   @doc """
   The dependencies of the project in `root`, by name; an app without a folder for them has those of its umbrella. One
-  that the lock names and that is not in `deps` is left out.
+  that the lock names and that is not in `deps` is left out, and so is one by path outside of the project that lies in none of `allowed`.
   """
-  @spec dependencies(Path.t()) :: [Package.t()]
-  def dependencies(root) do
+  @spec dependencies(Path.t(), [Path.t()]) :: [Package.t()]
+  def dependencies(root, allowed) do
     root = holder(Path.expand(root))
     folder = Path.join(root, "deps")
     locked = locked(Path.join(root, "mix.lock"))
 
-    for name <- ls(folder), path = Path.join(folder, name), File.dir?(path) do
-      {source, version} = Map.get_lazy(locked, name, fn -> {:path, own_version(path)} end)
-      %Package{name: name, version: version, source: source, path: path}
+    fetched =
+      for name <- ls(folder), path = Path.join(folder, name), File.dir?(path) do
+        {source, version} = Map.get_lazy(locked, name, fn -> {:path, own_version(path)} end)
+        %Package{name: name, version: version, source: source, path: path}
+      end
+
+    Enum.sort_by(fetched ++ by_path(root, allowed), & &1.name)
+  end
+
+  # One that lies in the project is in the index of the project.
+  defp by_path(root, allowed) do
+    {folders, _refused} = PathDependencies.find([root], root, Enum.map(allowed, &Path.expand/1))
+
+    for path <- folders,
+        do: %Package{name: own_name(path), version: own_version(path), source: :path, path: path}
+  end
+
+  defp own_name(path) do
+    with {:ok, syntax} <- Quoted.read(Path.join(path, "mix.exs")),
+         [name | _] when is_binary(name) <- Quoted.values(syntax, "app") do
+      name
+    else
+      _ -> Path.basename(path)
     end
   end
 

@@ -3,7 +3,9 @@ defmodule Ambix.Sandbox.Sources do
   # What of the host's disk the sandbox of a project sees: the project, or the umbrella that it is an app of, and of each
   # dependency by path what is compiled. All of it is read off the syntax of mix.exs, which is code that is not trusted here.
 
-  alias Ambix.{Error, Quoted, Umbrella}
+  import Ambix.PathDependencies, only: [real: 1, within?: 2]
+
+  alias Ambix.{Error, PathDependencies, Quoted, Umbrella}
 
   # What is compiled, or needed for it, by the habits of Mix and rebar.
   @compiled ~w(lib src c_src include priv native mibs asn1 mix.exs mix.lock rebar.config rebar.config.script
@@ -25,55 +27,30 @@ defmodule Ambix.Sandbox.Sources do
   def of(root, allowed) do
     tree = Umbrella.around(root) || root
     allowed = Enum.map(allowed, &Path.expand/1)
-    named = Enum.filter(allowed, &project?/1)
-    roots = Enum.map([tree | allowed], &real/1)
+    named = Enum.filter(allowed, &PathDependencies.project?/1)
 
-    case outside([root | projects(root, tree)] ++ named, MapSet.new(), tree, roots) do
-      {:ok, folders} ->
-        binds = folders |> Enum.sort() |> Enum.flat_map(&compiled(&1, tree)) |> Enum.uniq()
+    case PathDependencies.find([root | projects(root, tree)] ++ named, tree, allowed) do
+      {folders, []} ->
+        binds = folders |> Enum.flat_map(&compiled(&1, tree)) |> Enum.uniq()
         {:ok, %__MODULE__{tree: tree, app: Path.relative_to(root, tree), binds: binds}}
 
-      {:refused, folder, named_by} ->
-        message =
-          "#{named_by} names a dependency in #{folder}, which lies outside of #{tree}: " <>
-            "allow the sandbox to read it (the option allow_paths: [#{inspect(folder)}], or --allow-paths #{folder})"
-
-        {:error, Error.new(:project, message, %{path: folder})}
+      {_, [{folder, named_by} | _] = refused} ->
+        {:error, Error.new(:project, refusal(refused, named_by, tree), %{path: folder})}
     end
+  end
+
+  # What a refused one names in turn is not known yet, so the folder that holds them all may be the better one to give.
+  defp refusal(refused, named_by, tree) do
+    folders = for {folder, _} <- refused, uniq: true, do: folder
+
+    "#{named_by} names a dependency in #{hd(folders)}, which lies outside of #{tree}: " <>
+      "allow the sandbox to read it (the option allow_paths: #{inspect(folders, limit: :infinity)}, or --allow-paths " <>
+      "#{Enum.join(folders, ",")} of the mix task, which for a coding agent is mix ambix.mcp; a folder that holds several may be given)"
   end
 
   # Other apps of an umbrella may have dependencies by path as well.
   defp projects(root, root), do: for(app <- Umbrella.apps(root) || [], do: Path.expand(app, root))
   defp projects(_root, tree), do: [tree | projects(tree, tree)]
-
-  # The folders of dependencies that are not inside of the tree, and theirs.
-  defp outside([], seen, tree, _roots), do: {:ok, Enum.reject(seen, &within?(&1, tree))}
-
-  defp outside([folder | rest], seen, tree, roots) do
-    if folder in seen do
-      outside(rest, seen, tree, roots)
-    else
-      named = for path <- paths(folder), project?(path), do: path
-
-      case Enum.find(named, fn path -> not Enum.any?(roots, &within?(real(path), &1)) end) do
-        nil -> outside(named ++ rest, MapSet.put(seen, folder), tree, roots)
-        path -> {:refused, path, Path.join(folder, "mix.exs")}
-      end
-    end
-  end
-
-  # A folder that holds no project is no dependency, and not shown to the sandbox.
-  defp project?(folder), do: Enum.any?(~w(mix.exs rebar.config), &File.regular?(Path.join(folder, &1)))
-
-  defp paths(folder) do
-    case Quoted.read(Path.join(folder, "mix.exs")) do
-      {:ok, syntax} ->
-        for path <- Quoted.values(syntax, "path"), is_binary(path), do: Path.expand(path, folder)
-
-      :error ->
-        []
-    end
-  end
 
   defp compiled(folder, tree) do
     wanted = MapSet.union(MapSet.new(@compiled), named(folder))
@@ -105,23 +82,4 @@ defmodule Ambix.Sandbox.Sources do
       {:error, _} -> []
     end
   end
-
-  @doc "Whether a path is a folder or lies inside of it."
-  @spec within?(Path.t(), Path.t()) :: boolean()
-  def within?(path, folder), do: path == folder or String.starts_with?(path, folder <> "/")
-
-  # The path without symbolic links; of what does not exist, the path itself.
-  defp real(path), do: path |> Path.split() |> real([], 40)
-
-  defp real([], done, _left), do: join(done)
-  defp real(names, done, 0), do: join(Enum.reverse(names) ++ done)
-
-  defp real([name | rest], done, left) do
-    case name != "/" and File.read_link(join([name | done])) do
-      {:ok, target} -> real(Path.split(Path.expand(target, join(done))) ++ rest, [], left - 1)
-      _ -> real(rest, [name | done], left)
-    end
-  end
-
-  defp join(names), do: names |> Enum.reverse() |> Path.join()
 end

@@ -44,16 +44,16 @@ defmodule Ambix.Tool.Check do
   end
 
   @impl true
-  def run(args, %Call{host: %{root: root}} = call) do
+  def run(args, %Call{host: %{root: root} = host} = call) do
     with {:ok, texts} <- Change.texts(root, args[:change]),
          paths = Map.keys(texts),
          apps = Projects.apps(root),
          apps = if(paths == [], do: apps, else: Projects.touched(root, apps, paths)),
-         {:ok, found, skipped} <- compile(root, apps, texts, call),
+         {:ok, found, skipped} <- compile(host, apps, texts, call),
          do: {:ok, answer(root, found, skipped, texts, call.budget)}
   end
 
-  defp compile(root, apps, texts, call) do
+  defp compile(host, apps, texts, call) do
     deadline = now() + @most_ms
 
     apps
@@ -61,10 +61,10 @@ defmodule Ambix.Tool.Check do
     |> Enum.reduce_while({:ok, [], []}, fn {app, nth}, {:ok, found, failed} ->
       if call.progress, do: call.progress.(%{phase: :compiling, done: nth, total: length(apps)})
 
-      if needs?(root, app, failed) do
+      if needs?(host.root, app, failed) do
         {:cont, {:ok, found, failed ++ [{app, :skipped}]}}
       else
-        case Projects.with_sandbox(root, app, texts, &diagnostics(&1, app, texts, deadline)) do
+        case Projects.with_sandbox(host, app, texts, &diagnostics(&1, app, texts, deadline)) do
           {:ok, more} ->
             {:cont, {:ok, found ++ more, failed ++ if(errors(more) > 0, do: [{app, :failed}], else: [])}}
 

@@ -6,7 +6,7 @@ defmodule Ambix.Tool.Fix do
   @behaviour Ambix.Tool
 
   alias Ambix.{Fix, Options, Tool}
-  alias Ambix.Tool.{Answer, Call, Fit}
+  alias Ambix.Tool.{Answer, Call, Fit, Projects}
 
   # Which limits a caller may set is the host's to say: a caller that asks for a day gets no day.
   @input Options.take(Options.of(Fix, :run),
@@ -44,10 +44,11 @@ defmodule Ambix.Tool.Fix do
   end
 
   @impl true
-  def run(args, %Call{host: %{root: root}} = call) do
+  def run(args, %Call{host: %{root: root} = host} = call) do
     {apply?, opts} = Keyword.pop!(args, :apply)
+    opts = opts ++ [on_event: told(call.progress), allow_paths: Projects.allowed(host)]
 
-    with {:ok, result} <- Fix.run(root, opts ++ [on_event: told(call.progress)]),
+    with {:ok, result} <- Fix.run(root, opts),
          :ok <- if(apply?, do: Fix.apply_patches(root, result), else: :ok),
          do: {:ok, answer(result, apply? and result.patches != [], call.budget)}
   end

@@ -1,5 +1,5 @@
 defmodule Ambix.Tool.Host do
-  alias Ambix.{Index, Options, Packages}
+  alias Ambix.{Fix, Index, Options, Packages}
 
   @options Options.take(Index.Tree.options(), [
              :root,
@@ -17,6 +17,12 @@ defmodule Ambix.Tool.Host do
              :save_after
            ]) ++
              Options.take(Options.of(Packages, :open), [:elixir]) ++
+             Options.take(Options.of(Fix, :run),
+               allow_paths: [
+                 doc:
+                   "folders outside of the project that hold dependencies by path, which tools may read and sandboxes see"
+               ]
+             ) ++
              [
                wait: [
                  type: :milliseconds,
@@ -45,7 +51,7 @@ defmodule Ambix.Tool.Host do
   alias Ambix.Tool.Host.Keeper
 
   @enforce_keys [:root, :index]
-  defstruct [:root, :index, :packages, :encoder, wait: 0]
+  defstruct [:root, :index, :packages, :encoder, wait: 0, allow_paths: []]
 
   @typedoc "`index` is a handle or the name of an index; `packages` likewise, or nil: then each question opens them."
   @type t :: %__MODULE__{
@@ -53,7 +59,8 @@ defmodule Ambix.Tool.Host do
           index: Index.t() | atom,
           packages: Packages.t() | atom | nil,
           encoder: Ambix.Model.Encoder.t() | nil,
-          wait: non_neg_integer
+          wait: non_neg_integer,
+          allow_paths: [Path.t()]
         }
 
   @doc false
@@ -91,7 +98,8 @@ defmodule Ambix.Tool.Host do
       index: code(opts[:name]),
       packages: packages_of(opts[:name]),
       encoder: opts[:encoder],
-      wait: opts[:wait]
+      wait: opts[:wait],
+      allow_paths: Enum.map(opts[:allow_paths], &Path.expand/1)
     }
   end
 
@@ -115,12 +123,15 @@ defmodule Ambix.Tool.Host do
 
   @impl Supervisor
   def init(opts) do
-    {own, index} = Keyword.split(opts, [:name, :wait, :elixir])
+    {own, index} = Keyword.split(opts, [:name, :wait, :elixir, :allow_paths])
 
     Supervisor.init(
       [
         {Index, [name: code(own[:name])] ++ index},
-        {Keeper, name: packages_of(own[:name]), root: opts[:root], elixir: own[:elixir]}
+        {Keeper,
+         name: packages_of(own[:name]),
+         root: opts[:root],
+         options: [elixir: own[:elixir], allow_paths: Enum.map(own[:allow_paths], &Path.expand/1)]}
       ],
       strategy: :one_for_one
     )
@@ -148,7 +159,7 @@ defmodule Ambix.Tool.Host do
   @doc "The indexes of what the project depends on, or how far they are."
   @spec packages(t) :: {:ok, Packages.t()} | {:opening, map} | {:error, Error.t()}
   def packages(%__MODULE__{packages: %Packages{} = packages}), do: {:ok, packages}
-  def packages(%__MODULE__{packages: nil, root: root}), do: Packages.open(root)
+  def packages(%__MODULE__{packages: nil} = host), do: Packages.open(host.root, allow_paths: host.allow_paths)
   def packages(%__MODULE__{packages: name, wait: wait}), do: Keeper.get(name, wait)
 
   @doc """

@@ -44,10 +44,12 @@ defmodule Ambix.Tool.Projects do
   def place(app, path), do: Path.join(app, path)
 
   @doc "Calls `fun` with a sandbox of the app, in which the files of the change have its texts."
-  @spec with_sandbox(Path.t(), Path.t(), Change.texts(), (pid -> result)) :: result | {:error, Error.t()}
+  @spec with_sandbox(map, Path.t(), Change.texts(), (pid -> result)) :: result | {:error, Error.t()}
         when result: term
-  def with_sandbox(root, app, texts, fun) do
-    with {:ok, server} <- Project.start_link(root: Path.expand(app, root), overlay: overlay(root, texts)) do
+  def with_sandbox(%{root: root} = host, app, texts, fun) do
+    options = [root: Path.expand(app, root), overlay: overlay(root, texts), allow_paths: allowed(host)]
+
+    with {:ok, server} <- Project.start_link(options) do
       try do
         fun.(server)
       after
@@ -55,6 +57,10 @@ defmodule Ambix.Tool.Projects do
       end
     end
   end
+
+  @doc "The folders outside of the project that sandboxes may see, as the host says."
+  @spec allowed(map) :: [Path.t()]
+  def allowed(host), do: Map.get(host, :allow_paths, [])
 
   # An overlay names its files as the umbrella around the project does.
   defp overlay(root, texts) do

@@ -50,12 +50,12 @@ defmodule Ambix.Tool.RunTests do
     with {:ok, texts} <- Change.texts(root, args[:change]),
          {:ok, selection} <- Selection.of(host, args, texts),
          apps = Enum.filter(Projects.apps(root), &Selection.concerns?(selection, &1)),
-         {:ok, results} <- run_all(root, apps, texts, selection, call),
+         {:ok, results} <- run_all(host, apps, texts, selection, call),
          :ok <- some(results, args[:tests] || []),
-         do: {:ok, answer(results, call.budget)}
+         do: {:ok, answer(results, args[:changed] == true, call.budget)}
   end
 
-  defp run_all(root, apps, texts, selection, call) do
+  defp run_all(host, apps, texts, selection, call) do
     deadline = now() + @most_ms
 
     apps
@@ -63,7 +63,7 @@ defmodule Ambix.Tool.RunTests do
     |> Enum.reduce_while({:ok, []}, fn {app, nth}, {:ok, done} ->
       if call.progress, do: call.progress.(%{phase: :testing, done: nth, total: length(apps)})
 
-      case Projects.with_sandbox(root, app, texts, &suite(&1, app, selection, deadline)) do
+      case Projects.with_sandbox(host, app, texts, &suite(&1, app, selection, deadline)) do
         {:ok, result} -> {:cont, {:ok, done ++ [result]}}
         {:error, error} -> {:halt, {:error, error}}
       end
@@ -105,7 +105,7 @@ defmodule Ambix.Tool.RunTests do
     end
   end
 
-  defp answer(results, budget) do
+  defp answer(results, changed?, budget) do
     tests = for %{app: app, tests: tests} <- results, test <- tests, do: {app, test}
     broken = for %{app: app, broken: broken} <- results, one <- broken, do: broken(one, app)
 
@@ -125,7 +125,7 @@ defmodule Ambix.Tool.RunTests do
       seconds: results |> Enum.map(& &1.seconds) |> Enum.sum() |> Kernel./(1) |> Float.round(1)
     }
 
-    {text, count} = Fit.blocks(title(data), blocks, budget)
+    {text, count} = Fit.blocks(title(data, changed?), blocks, budget)
     told = groups |> Enum.take(max(count - length(broken), 0)) |> Enum.concat()
     left = length(failures) - length(told)
 
@@ -145,9 +145,14 @@ defmodule Ambix.Tool.RunTests do
   defp status(_tests, [], _broken), do: "passed"
   defp status(_tests, _failures, _broken), do: "failed"
 
-  defp title(%{status: "no_tests"}), do: "no tests are meant"
+  # A green light it is not.
+  defp title(%{status: "no_tests"}, true) do
+    "no test is known to reach what changed: check says whether it compiles, or run all tests"
+  end
 
-  defp title(data) do
+  defp title(%{status: "no_tests"}, _changed?), do: "no tests are meant"
+
+  defp title(data, _changed?) do
     head = if data.status == "not_compiled", do: "does not compile (check says more); ", else: ""
     skipped = if data.skipped > 0, do: ", #{data.skipped} skipped", else: ""
     missing = if data.not_run > 0, do: ", #{data.not_run} not reached in time", else: ""

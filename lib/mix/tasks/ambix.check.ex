@@ -1,11 +1,12 @@
 defmodule Mix.Tasks.Ambix.Check do
   @shortdoc "Compiles a project in the sandbox, and prints errors and warnings"
 
-  alias Ambix.{CLI, Contained, Tool}
+  alias Ambix.{CLI, Contained, Options, Tool}
   alias Ambix.CLI.{Args, EditHook}
   alias Ambix.Tool.{Call, Change, Fit}
 
   @options Args.common([:root, :json]) ++
+             Options.take(Options.of(Tool.Host, :start_link), [:allow_paths]) ++
              [
                hook: [
                  type: :boolean,
@@ -56,7 +57,7 @@ defmodule Mix.Tasks.Ambix.Check do
 
   defp files(files, root, opts) do
     with {:ok, texts} <- texts(files, root),
-         {:ok, answer} <- compile(root, texts, @terminal_budget) do
+         {:ok, answer} <- compile(root, texts, opts) do
       if opts[:json], do: CLI.say_json(answer.data), else: CLI.say(answer.text)
       if answer.data.status == "errors", do: {:exit, 1}, else: :ok
     end
@@ -72,15 +73,16 @@ defmodule Mix.Tasks.Ambix.Check do
     end)
   end
 
-  defp compile(root, texts, budget) do
+  defp compile(root, texts, opts) do
     arguments = if texts == %{}, do: %{}, else: %{"change" => texts}
-    Tool.call(Tool.Check, arguments, %Call{host: %{root: root}, budget: budget})
+    host = %{root: root, allow_paths: Enum.map(opts[:allow_paths], &Path.expand/1)}
+    Tool.call(Tool.Check, arguments, %Call{host: host, budget: @terminal_budget})
   end
 
   defp hook(root, opts) do
     texts = EditHook.read() |> EditHook.edited(root)
 
-    case texts != %{} && (EditHook.broken(texts) || wrong(root, texts, opts[:seconds] * 1000)) do
+    case texts != %{} && (EditHook.broken(texts) || wrong(root, texts, opts)) do
       said when is_binary(said) ->
         CLI.remark(Fit.cut(said, @most_bytes))
         {:exit, @speaks}
@@ -91,8 +93,10 @@ defmodule Mix.Tasks.Ambix.Check do
   end
 
   # What does not compile, wherever it is, and what the compiler warns of in the files that were edited.
-  defp wrong(root, texts, ms) do
-    with {:ok, {:ok, answer}} <- Contained.run(fn -> compile(root, texts, @terminal_budget) end, ms),
+  defp wrong(root, texts, opts) do
+    ms = opts[:seconds] * 1000
+
+    with {:ok, {:ok, answer}} <- Contained.run(fn -> compile(root, texts, opts) end, ms),
          found =
            Enum.filter(answer.data.diagnostics, &(&1.severity == "error" or is_map_key(texts, &1.file))),
          [_ | _] <- found do

@@ -5,6 +5,7 @@ defmodule Mix.Tasks.Ambix.Mcp do
   alias Ambix.CLI.Args
 
   @options Args.common([:root, :index, :nested_repositories, :any_root]) ++
+             Options.take(Options.of(Tool.Host, :start_link), allow_paths: [default: nil]) ++
              Options.take(Options.of(MCP, :start_link),
                budget: [arg: "N", doc: "how many tokens an answer may have"]
              ) ++
@@ -16,12 +17,12 @@ defmodule Mix.Tasks.Ambix.Mcp do
                ]
              ]
 
-  @hosts [:index, :nested_repositories, :any_root]
+  @hosts [:index, :nested_repositories, :any_root, :allow_paths]
 
   @moduledoc """
   A server of the Model Context Protocol for the program that starts it, on standard input and output. It ends with standard input.
 
-      mix ambix.mcp [--root DIR] [--port PORT]
+      mix ambix.mcp [--root DIR] [--allow-paths DIR,DIR] [--port PORT]
 
   The index of the folder is opened or built in the background, and follows the folder. A question meanwhile is answered with what there
   is, and the answer says so.

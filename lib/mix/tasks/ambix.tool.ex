@@ -1,10 +1,11 @@
 defmodule Mix.Tasks.Ambix.Tool do
   @shortdoc "Asks a tool that coding agents have, and prints what they would read"
 
-  alias Ambix.{CLI, Error, Tool}
+  alias Ambix.{CLI, Error, Options, Tool}
   alias Ambix.CLI.{Args, Progress, Workspace}
 
   @options Args.common([:root, :index, :nested_repositories, :any_root, :json, :quiet]) ++
+             Options.take(Options.of(Tool.Host, :start_link), [:allow_paths]) ++
              [
                tokens: [
                  type: :pos_integer,
@@ -117,15 +118,17 @@ defmodule Mix.Tasks.Ambix.Tool do
 
   # What reads needs the index, and so does the choice of tests that an edit reaches.
   defp host(tool, opts) do
+    allowed = Enum.map(opts[:allow_paths], &Path.expand/1)
+
     if tool.effect == :read or opts[:changed] do
       # What is asked of dependencies, and within which paths, is the tool's to say.
       with {:ok, workspace} <- opts |> Keyword.take(@workspace) |> Workspace.open(),
-           do: {:ok, Tool.Host.new(workspace.index, encoder: workspace.encoder)}
+           do: {:ok, Tool.Host.new(workspace.index, encoder: workspace.encoder, allow_paths: allowed)}
     else
       root = Path.expand(opts[:root])
 
       if File.dir?(root),
-        do: {:ok, %Tool.Host{root: root, index: nil}},
+        do: {:ok, %Tool.Host{root: root, index: nil, allow_paths: allowed}},
         else: {:error, Error.new(:not_found, "there is no folder #{root}; give another --root")}
     end
   end

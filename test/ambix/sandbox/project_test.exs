@@ -293,6 +293,35 @@ defmodule Ambix.Sandbox.ProjectTest do
       assert history.state == :passed
     end
 
+    test "is compiled anew only where it changed since the project's tests were compiled" do
+      {changes, neighbour} = neighbours()
+      Fixture.write(neighbour, "source/code/near.ex", "defmodule Near do\n def one, do: :anew\nend")
+      seen = "defmodule SeenTest do\n use ExUnit.Case\n test \"it\", do: assert Near.one() == :built\nend"
+      root = Fixture.create(%{changes | "test/cart_test.exs" => seen})
+      built = Path.join(root, "_build/test/lib/near")
+      code = "defmodule Near do\n def one, do: :built\nend"
+      {:module, _, beam, _} = code |> Code.eval_string() |> elem(0)
+      for module <- [Near], do: :code.delete(module) && :code.purge(module)
+      app = "{application, near, [{vsn, \"1.0.0\"}, {modules, ['Elixir.Near']}]}."
+      for folder <- ~w(ebin .mix), do: File.mkdir_p!(Path.join(built, folder))
+
+      for {path, text} <- [
+            {"ebin/Elixir.Near.beam", beam},
+            {"ebin/near.app", app},
+            {".mix/compile.elixir", ""}
+          ],
+          do: File.write!(Path.join(built, path), text)
+
+      manifest = Path.join(built, ".mix/compile.elixir")
+
+      for {seconds, state} <- [{100, :passed}, {-100, :failed}] do
+        File.touch!(manifest, System.os_time(:second) + seconds)
+        {:ok, server} = Project.start_link(root: root, allow_paths: [neighbour])
+        assert {:ok, %{tests: [%{state: ^state}]}} = Project.run_tests(server)
+        Project.stop(server)
+      end
+    end
+
     test "outside of the project is refused, by whichever way it is named" do
       {changes, neighbour} = neighbours()
       root = Fixture.create(changes)

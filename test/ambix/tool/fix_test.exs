@@ -78,6 +78,46 @@ defmodule Ambix.Tool.FixTest do
     assert {:error, %Error{}} = fix(bare, %{"target" => "../../etc/passwd"})
   end
 
+  test "a dependency outside of the project is seen where the host allows it" do
+    near =
+      Fixture.create(%{
+        "mix.exs" =>
+          "defmodule Near.MixProject do\n  use Mix.Project\n  def project, do: [app: :near, version: \"1.0.0\"]\nend\n",
+        "lib/cart.ex" => "defmodule Near do\n  def one, do: 1\nend\n",
+        "lib/counter.ex" => nil,
+        "lib/application.ex" => nil
+      })
+
+    # Only development needs it, so it is no reason to refuse.
+    tool = Fixture.create()
+
+    root =
+      Fixture.create(%{
+        "mix.exs" => """
+        defmodule Tiny.MixProject do
+          use Mix.Project
+          def project, do: [app: :tiny, version: "0.1.0", deps: deps()]
+          defp deps, do: [{:near, path: "../#{Path.basename(near)}"}, {:tool, path: "#{tool}", only: [:dev]}]
+        end
+        """,
+        "lib/counter.ex" => nil,
+        "lib/application.ex" => nil,
+        "test/other_test.exs" => nil,
+        "test/cart_test.exs" =>
+          "defmodule NearTest do\n  use ExUnit.Case\n  test \"near\", do: assert Near.one() == 1\nend\n"
+      })
+
+    for tool <- [Check, RunTests, Fix] do
+      assert {:error, %Error{kind: :project, message: message}} =
+               call(tool, %{}, host: %{root: root, index: nil})
+
+      assert message =~ "--allow-paths #{near} of the mix task"
+      host = %{root: root, index: nil, allow_paths: [near]}
+      assert {:ok, %{data: %{status: status}}} = call(tool, %{}, host: host)
+      assert status in ["ok", "passed", :nothing_failing]
+    end
+  end
+
   test "its sandboxes end with the process that called" do
     root = Fixture.create()
     pid = spawn(fn -> fix(root, %{"budget" => 600}) end)

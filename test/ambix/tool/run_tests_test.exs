@@ -107,6 +107,13 @@ defmodule Ambix.Tool.RunTestsTest do
     assert {:ok, %{data: %{total: total}} = answer} = run(root, %{"stale" => true}, host)
     assert total < 8 and "test counts from one in each run" in ids(answer)
 
+    # What still calls a function by its old name is reached, the tests that do so themselves too.
+    {_, 0} = System.cmd("git", ~w(checkout -q .), cd: root)
+    renamed = Fixture.edited("lib/cart.ex", "def total(", "def sum(")
+    File.write!(Path.join(root, "lib/cart.ex"), renamed)
+    assert {:ok, answer} = run(root, %{"changed" => true}, host)
+    assert "test total/1 multiplies" in ids(answer)
+
     assert {:error, %Error{kind: :unavailable}} = run(root, %{"changed" => true})
     assert {:error, %Error{kind: :not_found}} = run(root, %{"changed" => true, "since" => "nowhere"}, host)
   end

@@ -17,6 +17,7 @@ defmodule Ambix.Sandbox.Driver.Workspace do
   @erlang ~w(erl hrl xrl yrl)
   # Seconds between the times of the copy and now: a time for so many writings.
   @room 100_000_000
+  @never_older 0xFFFF_FFFF_FFFF
   @most_diagnostics 200
   @most_lines 10_000_000
   @hurry {"ERL_COMPILER_OPTIONS",
@@ -369,12 +370,11 @@ defmodule Ambix.Sandbox.Driver.Workspace do
 
   ## Dependencies
 
-  # What the host has compiled for the test environment need not be compiled again, as far as it was fetched: a dependency by
-  # path may have changed since.
+  # What the host has compiled for the test environment need not be compiled again, unless it is a dependency by path that has
+  # changed since.
   defp link_built_dependencies(state, source) do
     built = Path.expand(Path.join(Mix.Project.build_path(), "lib"))
-    by_path = for %{scm: Mix.SCM.Path, app: app} <- Mix.Dep.cached(), do: app
-    own = MapSet.new([state.app | by_path], &Atom.to_string/1)
+    by_path = for %{scm: Mix.SCM.Path} = dep <- Mix.Dep.cached(), do: dep
 
     case Path.relative_to(built, state.tree) do
       ^built ->
@@ -382,6 +382,8 @@ defmodule Ambix.Sandbox.Driver.Workspace do
 
       relative ->
         File.mkdir_p!(built)
+        changed = for dep <- by_path, changed?(dep, Path.join(source, relative)), do: dep.app
+        own = MapSet.new([state.app | changed], &Atom.to_string/1)
         names = source |> Path.join(relative) |> File.ls() |> names()
 
         for name <- names, name not in own do
@@ -391,6 +393,33 @@ defmodule Ambix.Sandbox.Driver.Workspace do
         # It holds what was not built a moment ago.
         Mix.Dep.clear_cached()
     end
+  end
+
+  # Within a second nobody can tell. The folder itself is made for the sandbox, and its time says nothing.
+  defp changed?(%{app: app, opts: opts}, built) do
+    manifests = Path.wildcard(Path.join([built, "#{app}", ".mix", "compile.*"]), match_dot: true)
+    sources = opts[:dest] |> File.ls() |> names() |> Enum.map(&Path.join(opts[:dest], &1))
+    manifests == [] or newest(sources) >= newest(manifests)
+  end
+
+  defp newest(paths) do
+    paths
+    |> Enum.map(fn path ->
+      # A link that leads into its own folder has no end.
+      case File.lstat(path, time: :posix) do
+        {:ok, %{type: :directory, mtime: time}} ->
+          inside = path |> File.ls() |> names() |> Enum.map(&Path.join(path, &1))
+          max(time, newest(inside))
+
+        {:ok, %{mtime: time}} ->
+          time
+
+        # What cannot be looked at may be anything.
+        {:error, _} ->
+          @never_older
+      end
+    end)
+    |> Enum.max(fn -> 0 end)
   end
 
   defp names({:ok, names}), do: names

@@ -1,7 +1,7 @@
 defmodule Ambix.Tool.Host.Keeper do
   @moduledoc false
   # Keeps the indexes of the packages of a project, from the first question for them on. They are made in a task, so that who asks
-  # meanwhile hears how far they are. Where `mix.lock` is another one, they are opened anew.
+  # meanwhile hears how far they are. Where `mix.lock` or `mix.exs` is another one, they are opened anew.
 
   use GenServer
   use Ambix.Redact
@@ -28,7 +28,7 @@ defmodule Ambix.Tool.Host.Keeper do
     {:ok,
      %{
        root: opts[:root],
-       elixir: opts[:elixir],
+       options: opts[:options],
        packages: nil,
        lock: nil,
        task: nil,
@@ -77,12 +77,12 @@ defmodule Ambix.Tool.Host.Keeper do
   def handle_info(_message, state), do: {:noreply, state}
 
   defp opening(%{task: nil} = state, lock) do
-    {keeper, %{root: root, elixir: elixir}} = {self(), state}
+    {keeper, %{root: root, options: options}} = {self(), state}
 
     pid =
       spawn_link(fn ->
         progress = &send(keeper, {:progress, self(), &1})
-        send(keeper, {self(), :done, Packages.open(root, elixir: elixir, progress: progress)})
+        send(keeper, {self(), :done, Packages.open(root, [progress: progress] ++ options)})
       end)
 
     %{state | task: {pid, Process.monitor(pid)}, lock: lock, packages: nil, progress: %{}}
@@ -100,8 +100,10 @@ defmodule Ambix.Tool.Host.Keeper do
     %{state | task: nil, waiting: %{}, packages: packages}
   end
 
-  defp lock(root) do
-    case File.stat(Path.join(root, "mix.lock"), time: :posix) do
+  defp lock(root), do: Enum.map(~w(mix.lock mix.exs), &stamp(Path.join(root, &1)))
+
+  defp stamp(path) do
+    case File.stat(path, time: :posix) do
       {:ok, stat} -> {stat.size, stat.mtime}
       {:error, reason} -> reason
     end
