@@ -54,6 +54,13 @@ defmodule Mix.Tasks.Ambix.InstallTest do
     assert error =~ "claude, codex, cursor, vscode, zed"
   end
 
+  test "a language server is no agent, and what is unknown is said" do
+    assert {"", said, 1} = run(["expert"])
+    assert said =~ "Expert is a language server" and said =~ "claude, codex, cursor, vscode, zed"
+    assert {"", said, 1} = run(["emacs"])
+    assert said =~ "expects one of claude, codex, cursor, vscode, zed"
+  end
+
   test "what is in the way of it is left alone", %{tmp_dir: dir} do
     File.write!(Path.join(dir, ".mcp.json"), ~s({"mcpServers": {"ambix": {"command": "mine"}}}))
     assert {output, error, 1} = run(["claude", "--root", dir, "--write"])

@@ -36,6 +36,13 @@ defmodule Mix.Tasks.Ambix.Install do
   @impl Mix.Task
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &install/2)
 
+  # Who has it may expect that it starts what an agent needs.
+  defp install(["expert"], _opts) do
+    CLI.usage(
+      "Expert is a language server and starts no tools for agents; name the agent that you use beside it: #{known()}"
+    )
+  end
+
   defp install([client], opts) do
     if client in ClientConfig.clients(),
       do: install(client, Path.expand(opts[:root]), opts[:write]),
