@@ -12,7 +12,7 @@ defmodule Ambix.Tool do
     * `description`: when to use it and what it gives, for a model
     * `input`: its options, an `t:Ambix.Options.schema/0`
     * `output`: a JSON Schema of the `data` of its answers, with strings as keys
-    * `effect`: `:read`, `:run` (it runs code of the project) or `:write`
+    * `effect`: `:read`, `:run` (it runs code of the project, and writes nothing) or `:write` (it may write to the project)
     * `long`: whether it may take so long that its caller asks for the answer later
   """
 

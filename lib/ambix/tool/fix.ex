@@ -38,7 +38,8 @@ defmodule Ambix.Tool.Fix do
           "Read it before you keep it.",
       input: @input,
       output: @output,
-      effect: :run,
+      # With `apply`; a client asks a person before it calls what may write.
+      effect: :write,
       long: true
     }
   end

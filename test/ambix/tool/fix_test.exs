@@ -12,6 +12,17 @@ defmodule Ambix.Tool.FixTest do
 
   defp fix(root, arguments, opts \\ []), do: call(Fix, arguments, [host: %{root: root, index: nil}] ++ opts)
 
+  test "of the tools only this one may write, and a client is told so" do
+    effects = for module <- Ambix.Tool.all(), do: {module, module.tool().effect}
+    assert for({module, :write} <- effects, do: module) == [Fix]
+
+    [fix] =
+      for %{"name" => "fix"} = tool <- Ambix.MCP.ToolModules.list(%{modules: [Fix], host: nil, budget: 1}),
+          do: tool
+
+    assert %{"readOnlyHint" => false, "destructiveHint" => true} = fix["annotations"]
+  end
+
   test "finds a patch, tells how it gets on, and writes only when it is told to" do
     root = Fixture.create()
     before = tree(root)
