@@ -186,19 +186,31 @@ impl<'a> Candidates<'a, '_> {
             doc: self.words.count(definition.doc.as_deref().unwrap_or_default()),
         };
         self.by_place.insert(place, self.each.len());
+        self.add((source, entry, chunk), Some(definition), definition.qualified().into(), counts);
+        Some(self.each.len() - 1)
+    }
+
+    /// Adds one of which only the words are known yet.
+    fn add(
+        &mut self,
+        (source, entry, chunk): (usize, &'a Entry, usize),
+        definition: Option<&'a Definition>,
+        symbol: Arc<str>,
+        counts: Counted,
+    ) {
+        let (value, meaning, closeness, named) = (0.0, 0.0, 0.0, false);
         self.each.push(Ranked {
             source,
             entry,
             chunk,
-            definition: Some(definition),
-            symbol: definition.qualified().into(),
-            value: 0.0,
-            meaning: 0.0,
-            closeness: 0.0,
-            named: false,
+            definition,
+            symbol,
+            value,
+            meaning,
+            closeness,
+            named,
             counts,
         });
-        Some(self.each.len() - 1)
     }
 
     /// Adds what a place that was found defines, or the place.
@@ -225,18 +237,7 @@ impl<'a> Candidates<'a, '_> {
                 doc: Counts { each: vec![0; self.words.all.len()], all: 0 },
             };
             found.push(self.each.len());
-            self.each.push(Ranked {
-                source,
-                entry,
-                chunk,
-                definition: None,
-                symbol: hit.symbol.clone(),
-                value: 0.0,
-                meaning: 0.0,
-                closeness: 0.0,
-                named: false,
-                counts,
-            });
+            self.add((source, entry, chunk), None, hit.symbol.clone(), counts);
         }
         let names = [Feature::Defines, Feature::Mentioned, Feature::Located];
         let is_named = names.iter().any(|feature| value(hit, *feature) > 0.0);
