@@ -2,8 +2,12 @@ defmodule Ambix.Tool do
   @moduledoc """
   What a person, a program or a model asks of Ambix by name: one verb, described once.
 
-  A tool is a module with the callbacks `tool/0`, its description, and `run/2`. The command line, the MCP server and the agents
-  call it by `call/3`, so that arguments are checked, and crashes contained, in one place.
+  A tool is a module with the callbacks `tool/0`, its description, and `run/2`. The MCP server and agents of models call it by
+  `call/3`, so that arguments are checked, crashes contained, and answers bounded in one place. Programs and command lines that show
+  more than a model needs ask by `find/3` for what such an answer is made from:
+
+      call = %Ambix.Tool.Call{host: host}
+      {:ok, hits} = Ambix.Tool.find(Ambix.Tool.Relations, [relation: :callers, of: "Shop.Cart.add/2", kinds: [:call]], call)
 
   The fields of a description:
 
@@ -11,6 +15,7 @@ defmodule Ambix.Tool do
     * `title`: the name for people
     * `description`: when to use it and what it gives, for a model
     * `input`: its options, an `t:Ambix.Options.schema/0`
+    * `further`: options of `find/3` besides those, or with wider limits; models are not told of them
     * `output`: a JSON Schema of the `data` of its answers, with strings as keys
     * `effect`: `:read`, `:run` (it runs code of the project, and writes nothing) or `:write` (it may write to the project)
     * `long`: whether it may take so long that its caller asks for the answer later
@@ -21,13 +26,14 @@ defmodule Ambix.Tool do
   alias Ambix.Tool.{Answer, Call}
 
   @enforce_keys [:name, :title, :description, :input, :output]
-  defstruct [:name, :title, :description, :input, :output, effect: :read, long: false]
+  defstruct [:name, :title, :description, :input, :output, further: [], effect: :read, long: false]
 
   @type t :: %__MODULE__{
           name: String.t(),
           title: String.t(),
           description: String.t(),
           input: Options.schema(),
+          further: Options.schema(),
           output: %{String.t() => term},
           effect: :read | :run | :write,
           long: boolean
@@ -38,6 +44,14 @@ defmodule Ambix.Tool do
 
   @doc "Does what the tool is for. What it starts is to end with the process that it runs in: it is killed when it is cancelled."
   @callback run(args :: keyword, call :: Call.t()) :: {:ok, Answer.t()} | {:error, Error.t()}
+
+  @doc """
+  What `run/2` makes its answer from, as the functions of the library give it: nothing is left out for a budget, and what a model is not
+  told is there too.
+  """
+  @callback find(options :: keyword, call :: Call.t()) :: {:ok, found :: term} | {:error, Error.t()}
+
+  @optional_callbacks find: 2
 
   # The most that a timer takes: a tool has limits of its own.
   @forever_ms 0xFFFF_FFFF
@@ -91,6 +105,21 @@ defmodule Ambix.Tool do
         {:crashed, how} -> {:error, Error.new(:panic, "the tool crashed: #{how}")}
         :timeout -> {:error, Error.new(:timeout, "the tool took too long")}
       end
+    end
+  end
+
+  @doc """
+  What the tool finds, for a program: the options are those of its description's `input` and `further`, with atoms as keys and values.
+
+  It runs in the calling process, and bugs are raised there.
+  """
+  @spec find(module, keyword, Call.t()) :: {:ok, term} | {:error, Error.t()}
+  def find(module, options, %Call{} = call) do
+    tool = module.tool()
+
+    case Options.validate(options, Keyword.merge(tool.input, tool.further)) do
+      {:ok, options} -> module.find(options, call)
+      {:error, sentence} -> {:error, Error.new(:invalid_argument, sentence)}
     end
   end
 

@@ -289,6 +289,13 @@ defmodule Ambix.FixTest do
     assert {:error, %Error{kind: :cancelled}} = Agent.await(agent)
   end
 
+  test "as an agent it writes the patch where it is told to" do
+    root = Fixture.create()
+    {:ok, agent} = Agent.start_link(Agent.Fixer, {root, budget: @ample, apply: true})
+    assert {:ok, %{status: :mended, applied: true, patches: [patch]}} = Agent.await(agent)
+    assert File.read!(Path.join(root, patch.file)) == patch.text
+  end
+
   describe "mix ambix.fix" do
     defp task(argv) do
       test = self()

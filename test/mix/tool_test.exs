@@ -5,6 +5,7 @@ defmodule Mix.Tasks.Ambix.ToolTest do
   import ExUnit.CaptureIO
 
   alias Ambix.JSON
+  alias Mix.Tasks.Ambix, as: Tasks
   alias Mix.Tasks.Ambix.Tool
 
   @moduletag :tmp_dir
@@ -41,6 +42,42 @@ defmodule Mix.Tasks.Ambix.ToolTest do
 
     short = run(root, ["search", "def \\w+", "--tokens", "150"])
     assert short =~ "skip:" and Ambix.Tool.Budget.count(short) <= 150
+  end
+
+  test "the older commands are views of the same tools, also into dependencies", %{root: root} do
+    show = fn task, words ->
+      capture_io(fn -> capture_io(:stderr, fn -> task.run(words ++ ["--root", root, "--quiet"]) end) end)
+    end
+
+    assert show.(Tasks.Grep, ["brew\\(", "--deps"]) == """
+           lib/shop/cart.ex  Shop.Cart.hidden/1
+           24:   defp hidden(cart) when is_list(cart), do: Tea.brew(cart)
+           tea 1.2.3: lib/tea.ex  Tea.brew/1
+            3:   def brew(leaves), do: {:steeping, warm(leaves)}
+           """
+
+    assert {:ok, %{"lines" => [_, %{"package" => %{"name" => "tea"}, "matches" => [[_, _]]}]}} =
+             JSON.decode(show.(Tasks.Grep, ["brew\\(", "--deps", "--json"]))
+
+    assert show.(Tasks.Graph, ["callers", "Tea.brew/1"]) =~
+             ~r/^Shop.Cart.hidden\/1  function +1  lib\/shop\/cart.ex:24$/m
+
+    assert show.(Tasks.Graph, ["references", "Tea.brew/1"]) =~ "call Tea.brew/1"
+
+    assert show.(Tasks.Graph, ["path", "Shop.Cart.shown/1", "Tea.brew/1"]) =~
+             ~r/^Tea.brew\/1 +call +outside$/m
+
+    assert show.(Tasks.Graph, ["callers", "Tea.warm/1", "--deps"]) =~
+             ~r/^Tea.brew\/1 .* tea 1.2.3: lib\/tea.ex:2$/m
+
+    assert {:ok, [%{"symbol" => "Tea.brew/1", "package" => %{"version" => "1.2.3"}}]} =
+             JSON.decode(show.(Tasks.Graph, ["callers", "Tea.warm/1", "--deps", "--json"]))
+
+    path = ["path", "Shop.Cart.shown/1", "Tea.warm/1", "--deps"]
+    assert show.(Tasks.Graph, path) =~ ~r/^Tea.warm\/1 +call +tea 1.2.3: lib\/tea.ex:3$/m
+
+    assert {:ok, [%{"symbols" => symbols}]} = JSON.decode(show.(Tasks.Graph, path ++ ["--json"]))
+    assert List.last(symbols)["package"]["name"] == "tea"
   end
 
   test "what is wrong is said in a sentence", %{root: root} do

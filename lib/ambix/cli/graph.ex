@@ -2,8 +2,8 @@ defmodule Ambix.CLI.Graph do
   @moduledoc false
   # What the verbs of `mix ambix.graph` share: their options, the index they ask, tables.
 
-  alias Ambix.{CLI, Error, Graph, Index, Options, Workspace}
-  alias Ambix.CLI.{Args, Style, Table}
+  alias Ambix.{CLI, Error, Graph, Index, Options, Tool, Workspace}
+  alias Ambix.CLI.{Args, Snippet, Style, Table}
 
   @out [out: [type: :string, arg: "FILE", doc: "where to write to; by default standard output"]]
   @drawn [
@@ -11,18 +11,20 @@ defmodule Ambix.CLI.Graph do
            dot: [type: :string, arg: "FILE", doc: "write the answer for Graphviz"]
          ] ++ Options.take(Options.of(Graph, :svg), [:max_nodes])
 
+  @deps Args.common([:deps])
+
   @formats Options.of(Graph, :export)[:format]
 
   @verbs [
-    callers: Options.of(Graph, :callers) ++ @drawn,
-    callees: Options.of(Graph, :callees) ++ @drawn,
-    references: [],
+    callers: Options.of(Graph, :callers) ++ @deps ++ @drawn,
+    callees: Options.of(Graph, :callees) ++ @deps ++ @drawn,
+    references: @deps,
     definition: [],
-    tests: [],
-    implementations: [],
-    impact: @drawn,
+    tests: @deps,
+    implementations: @deps,
+    impact: @deps ++ @drawn,
     diff: [],
-    path: Options.of(Graph, :paths),
+    path: Options.of(Graph, :paths) ++ @deps,
     cycles: Options.of(Graph, :cycles),
     dead: Options.of(Graph, :dead),
     communities: Options.of(Graph, :communities),
@@ -77,6 +79,16 @@ defmodule Ambix.CLI.Graph do
       "compiled modules: #{modules} taken in, #{stale} stale" <>
         if(stale > 0, do: "; run mix compile", else: "")
 
+  @doc "What the tool `relations` finds, and the index that it was found in. `asked` are options of the tool."
+  @spec related(keyword, keyword) :: {:ok, Index.t(), term} | {:error, Error.t()}
+  def related(asked, opts) do
+    with {:ok, index} <- open(opts),
+         {:ok, host} <- CLI.Workspace.host_of(index, opts),
+         {:ok, found} <-
+           Tool.find(Tool.Relations, asked ++ Keyword.take(opts, [:deps]), %Tool.Call{host: host}),
+         do: {:ok, index, found}
+  end
+
   @doc "Opens the index, asks, and prints the answer: as JSON, or by `print`."
   @spec answer(keyword, (Index.t() -> {:ok, term} | {:error, Error.t()}), (term -> any)) ::
           :ok | {:error, Error.t()}
@@ -91,7 +103,7 @@ defmodule Ambix.CLI.Graph do
   @spec show(keyword, term, (term -> any)) :: :ok
   def show(opts, answer, print) do
     cond do
-      opts[:json] -> CLI.say_json(answer)
+      opts[:json] -> answer |> Snippet.plain() |> CLI.say_json()
       answer == [] -> CLI.remark("none found")
       true -> print.(answer)
     end
@@ -108,7 +120,8 @@ defmodule Ambix.CLI.Graph do
 
   @doc "Where something is."
   @spec place(map) :: String.t()
-  def place(%{file: file, line: line}), do: "#{file}:#{line}"
+  def place(%{file: nil}), do: "outside"
+  def place(%{line: line} = symbol), do: "#{Snippet.file(symbol)}:#{line}"
 
   @doc "How two symbols are tied, and what a guess rests on. A call that leaves no doubt is not worth a word."
   @spec how(map) :: String.t()

@@ -2,6 +2,8 @@ defmodule Ambix.CLI.Lines do
   @moduledoc false
   # Lines that a search found, for a person: a heading for each file and definition, below it the lines with their numbers.
 
+  alias Ambix.CLI.Snippet
+
   @doc """
   Lines of text for the `lines` of `Ambix.Index.grep/3`.
 
@@ -12,13 +14,14 @@ defmodule Ambix.CLI.Lines do
     width = lines |> Enum.map(&(&1.line_end + length(&1.after))) |> Enum.max(fn -> 0 end) |> digits()
 
     lines
-    |> Enum.chunk_by(&{&1.file, &1.symbol})
+    |> Enum.chunk_by(&{Snippet.file(&1), &1.symbol})
     |> Enum.flat_map(fn [first | _] = some ->
       [heading(first, paint) | Enum.flat_map(some, &numbered(&1, width, paint))]
     end)
   end
 
-  defp heading(%{file: file, symbol: symbol}, paint) do
+  defp heading(%{symbol: symbol} = line, paint) do
+    file = Snippet.file(line)
     symbol = if symbol == "", do: [], else: ["  ", paint.(symbol, [:yellow])]
     [paint.(file, [:cyan, :bright]) | symbol]
   end

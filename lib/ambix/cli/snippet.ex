@@ -27,16 +27,14 @@ defmodule Ambix.CLI.Snippet do
   def file(%{package: %Package{} = package, file: file}), do: "#{package}: #{file}"
   def file(%{file: file}), do: file
 
-  @doc "Results as JSON shows them: a package is its name, version and source."
-  @spec plain([map]) :: [map]
-  def plain(results) do
-    for result <- results do
-      case result do
-        %{package: %Package{} = package} -> %{result | package: Map.take(package, [:name, :version, :source])}
-        _ -> result
-      end
-    end
-  end
+  @doc "What was found as JSON shows it: a package is its name, version and source, and a tuple a list."
+  @spec plain(term) :: term
+  def plain(%Package{} = package), do: Map.take(package, [:name, :version, :source])
+  def plain(%_{} = struct), do: struct
+  def plain(%{} = map), do: Map.new(map, fn {key, value} -> {key, plain(value)} end)
+  def plain(list) when is_list(list), do: Enum.map(list, &plain/1)
+  def plain(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> plain()
+  def plain(other), do: other
 
   @doc "The first lines of a text that are not empty, moved to the left together."
   @spec excerpt(String.t(), pos_integer) :: [String.t()]

@@ -4,6 +4,7 @@ defmodule Ambix.CLI.Workspace do
 
   alias Ambix.{CLI, Error, Index, Workspace}
   alias Ambix.CLI.Progress
+  alias Ambix.Tool.Host
 
   @doc "All that a search needs."
   @spec open(keyword) :: {:ok, Workspace.t()} | {:error, Error.t()}
@@ -12,6 +13,30 @@ defmodule Ambix.CLI.Workspace do
       warn(workspace.index)
       {:ok, workspace}
     end
+  end
+
+  @doc "All that a search needs, for tools."
+  @spec host(keyword) :: {:ok, Host.t()} | {:error, Error.t()}
+  def host(opts) do
+    with {:ok, workspace} <- open(opts),
+         do:
+           {:ok,
+            Host.new(
+              workspace.index,
+              workspace |> Map.from_struct() |> Map.take([:packages, :encoder, :reranker])
+            )}
+  end
+
+  @doc "The index of the folder that the options name, and its packages where they ask for these, for tools."
+  @spec host_of_code(keyword) :: {:ok, Host.t()} | {:error, Error.t()}
+  def host_of_code(opts) do
+    with {:ok, index} <- index(opts), do: host_of(index, opts)
+  end
+
+  @doc "As `host_of_code/1`, of an index that is open."
+  @spec host_of(Index.t(), keyword) :: {:ok, Host.t()} | {:error, Error.t()}
+  def host_of(index, opts) do
+    with {:ok, packages} <- shown(opts, &Workspace.packages/1), do: {:ok, Host.new(index, packages: packages)}
   end
 
   @doc "The index of the folder that the options name; as one of `fun` if that is given."

@@ -14,6 +14,9 @@ defmodule Ambix.Tool.Fix do
            budget: [type: {:integer, 1..1800}, doc: "seconds"]
          ) ++ [apply: [type: :boolean, default: false, doc: "write the patch"]]
 
+  # Those that only a program sets: who runs it decides how long it may take, and what it may use.
+  @further Keyword.delete(Options.of(Fix, :run), :allow_paths)
+
   @output %{
     "type" => "object",
     "properties" => %{
@@ -37,6 +40,7 @@ defmodule Ambix.Tool.Fix do
         "Use when tests fail for a small fault: searches for minutes in a sandbox for a patch with which they pass and no other test fails. " <>
           "Read it before you keep it.",
       input: @input,
+      further: @further,
       output: @output,
       # With `apply`; a client asks a person before it calls what may write.
       effect: :write,
@@ -45,13 +49,19 @@ defmodule Ambix.Tool.Fix do
   end
 
   @impl true
-  def run(args, %Call{host: %{root: root} = host} = call) do
-    {apply?, opts} = Keyword.pop!(args, :apply)
-    opts = opts ++ [on_event: told(call.progress), allow_paths: Projects.allowed(host)]
+  def run(args, %Call{} = call) do
+    with {:ok, result} <- find([on_event: told(call.progress)] ++ args, call),
+         do: {:ok, answer(result, call.budget)}
+  end
 
-    with {:ok, result} <- Fix.run(root, opts),
+  # The result of `Ambix.Fix.run/2`, and whether its patches were `applied`.
+  @impl true
+  def find(options, %Call{host: %{root: root} = host}) do
+    {apply?, options} = Keyword.pop!(options, :apply)
+
+    with {:ok, result} <- Fix.run(root, options ++ [allow_paths: Projects.allowed(host)]),
          :ok <- if(apply?, do: Fix.apply_patches(root, result), else: :ok),
-         do: {:ok, answer(result, apply? and result.patches != [], call.budget)}
+         do: {:ok, Map.put(result, :applied, apply? and result.patches != [])}
   end
 
   # Events come one after the other, from the process that does the work.
@@ -73,14 +83,14 @@ defmodule Ambix.Tool.Fix do
     end
   end
 
-  defp answer(result, applied?, budget) do
+  defp answer(result, budget) do
     diff = Enum.map_join(result.patches, & &1.diff)
     kinds = result.tried |> Enum.sort_by(&{-elem(&1, 1), elem(&1, 0)}) |> Enum.take(@kinds)
     suspected = for place <- Enum.take(result.localised, @places), do: Map.take(place, [:file, :line])
 
     data = %{
       status: result.status,
-      applied: applied?,
+      applied: result.applied,
       diff: diff,
       reason: result.reason |> Fit.line() |> Fit.cut(@reason_bytes),
       files: Enum.map(result.patches, & &1.file),

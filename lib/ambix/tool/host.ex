@@ -51,7 +51,7 @@ defmodule Ambix.Tool.Host do
   alias Ambix.Tool.Host.Keeper
 
   @enforce_keys [:root, :index]
-  defstruct [:root, :index, :packages, :encoder, wait: 0, allow_paths: []]
+  defstruct [:root, :index, :packages, :encoder, :reranker, wait: 0, allow_paths: []]
 
   @typedoc "`index` is a handle or the name of an index; `packages` likewise, or nil: then each question opens them."
   @type t :: %__MODULE__{
@@ -59,6 +59,7 @@ defmodule Ambix.Tool.Host do
           index: Index.t() | atom,
           packages: Packages.t() | atom | nil,
           encoder: Ambix.Model.Encoder.t() | nil,
+          reranker: Ambix.Model.t() | Ambix.Model.Encoder.t() | nil,
           wait: non_neg_integer,
           allow_paths: [Path.t()]
         }
@@ -170,7 +171,7 @@ defmodule Ambix.Tool.Host do
   def workspace(host, deps?) do
     case index(host) do
       {:ok, index} ->
-        workspace = %Workspace{index: index, encoder: host.encoder}
+        workspace = %Workspace{index: index, encoder: host.encoder, reranker: host.reranker}
         if deps?, do: with_packages(host, workspace), else: {:ok, workspace, %{}}
 
       :building ->
@@ -178,6 +179,16 @@ defmodule Ambix.Tool.Host do
 
       error ->
         error
+    end
+  end
+
+  @doc "As `workspace/2`, for who has no use for a part of an answer: what is not there yet is an error."
+  @spec ready(t, boolean) :: {:ok, Workspace.t()} | {:error, Error.t()}
+  def ready(host, deps?) do
+    case workspace(host, deps?) do
+      {:ok, %Workspace{} = workspace, more} when more == %{} -> {:ok, workspace}
+      {:ok, _, _} -> {:error, Error.new(:unavailable, "the index is still being built; ask again")}
+      error -> error
     end
   end
 

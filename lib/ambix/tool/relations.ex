@@ -15,6 +15,9 @@ defmodule Ambix.Tool.Relations do
              Options.take(Options.of(Workspace, :open), deps: [default: nil, doc: nil]) ++
              [skip: [type: {:integer, 0..9_999}]]
 
+  @further Options.take(Options.of(Graph, :callers), [:kinds, depth: [default: nil]]) ++
+             Options.take(Options.of(Graph, :paths), limit: [default: nil, doc: "how many paths at the most"])
+
   @moduledoc """
   The tool that says what depends on what: callers, callees, uses, implementations, ways from one symbol to another, what a change
   touches, and the tests that reach it.
@@ -23,6 +26,9 @@ defmodule Ambix.Tool.Relations do
 
   ## Options
   #{Options.docs(@options)}
+
+  ## Further options of `Ambix.Tool.find/3`
+  #{Options.docs(@further)}
   """
 
   @behaviour Ambix.Tool
@@ -57,6 +63,7 @@ defmodule Ambix.Tool.Relations do
         "Who calls a function, what a change breaks, which tests reach it. Better than grep: aliases, imports, routes and " <>
           "behaviours are resolved; only ties that rest on a guess need a look.",
       input: @options,
+      further: @further,
       output: Results.schema(["place", "symbol"])
     }
   end
@@ -65,7 +72,22 @@ defmodule Ambix.Tool.Relations do
   def run(args, call) do
     with :ok <- fitting(args),
          {:ok, workspace, more} <- Host.workspace(call.host, args[:deps] == true) do
-      if workspace, do: related(workspace, more, args, call), else: {:ok, building(call)}
+      if workspace, do: told(workspace, more, args, call), else: {:ok, building(call)}
+    end
+  end
+
+  # What `Ambix.Graph` answers: hits, uses, paths, tests or, for the impact of a git diff, the change. What lies in a package has a `package`,
+  # and the end of a path that nothing here defines has no `file`.
+  @impl Tool
+  def find(options, call) do
+    with :ok <- fitting(options),
+         {:ok, workspace} <- Host.ready(call.host, options[:deps] == true),
+         {:ok, found} <- find(options[:relation], workspace, options, call.host) do
+      case {found, options[:relation]} do
+        {{:change, change}, :tests} -> {:ok, change.tests}
+        {{:tests, tests, _hits}, _} -> {:ok, tests}
+        {{_, found}, _} -> {:ok, found}
+      end
     end
   end
 
@@ -94,11 +116,12 @@ defmodule Ambix.Tool.Relations do
 
   defp building(call), do: Results.answer([], call, status: Host.status(call.host, %{}), head: "nothing yet")
 
-  defp related(workspace, more, args, call) do
+  defp told(workspace, more, args, call) do
     skip = args[:skip] || 0
 
     with {:ok, found} <-
            args[:relation] |> find(workspace, args, call.host) |> Host.excused(call.host, more) do
+      found = ties(found, args)
       shown = Enum.drop(found, skip)
       total = found |> Enum.map(&(&1[:tests] || 1)) |> Enum.sum()
 
@@ -168,45 +191,46 @@ defmodule Ambix.Tool.Relations do
   end
 
   defp find(:callees, workspace, args, _host),
-    do: in_each(workspace, &Graph.callees(&1, args[:of], depth: args[:depth] || 1), &hit/2)
+    do: in_each(workspace, :hits, &Graph.callees(&1, args[:of], walk(args)))
 
   defp find(:callers, workspace, args, _host) do
-    depth = args[:depth] || 1
+    walk = walk(args)
 
-    in_each(
-      workspace,
-      &or_outside(Graph.callers(&1, args[:of], depth: depth), fn ->
-        Outside.callers(&1, args[:of], depth)
-      end),
-      &hit/2
-    )
+    in_each(workspace, :hits, fn index ->
+      or_outside(Graph.callers(index, args[:of], walk), fn ->
+        if calls?(args), do: Outside.callers(index, args[:of], walk[:depth]), else: :none
+      end)
+    end)
   end
 
   defp find(:references, workspace, args, _host) do
     in_each(
       workspace,
-      &or_outside(Graph.references(&1, args[:of]), fn -> Outside.callers(&1, args[:of]) end),
-      fn found, package -> if found[:depth], do: hit(found, package), else: use_of(found, package) end
+      :uses,
+      &or_outside(Graph.references(&1, args[:of]), fn -> Outside.callers(&1, args[:of]) end)
     )
   end
 
   defp find(:implementations, workspace, args, _host) do
-    with {:ok, []} <- in_each(workspace, &Graph.implementations(&1, args[:of]), &hit/2),
+    with {:ok, {:hits, []}} <- in_each(workspace, :hits, &Graph.implementations(&1, args[:of])),
          [_, module, function] <- Regex.run(~r/\A([\w.]+)\.([a-z_]\w*[?!]?(?:\/\d{1,3})?)\z/, args[:of]) do
-      in_each(workspace, &callback(&1, module, function), &hit/2)
+      in_each(workspace, :hits, &callback(&1, module, function))
     else
-      nil -> {:ok, []}
+      nil -> {:ok, {:hits, []}}
       found -> found
     end
   end
 
   defp find(:path, %{index: index} = workspace, args, _host) do
-    case Graph.paths(index, args[:of], args[:to], limit: @paths) do
+    limit = args[:limit] || @paths
+
+    case Graph.paths(index, args[:of], args[:to], limit: limit, kinds: args[:kinds]) do
       {:ok, paths} ->
-        {:ok, numbered(Enum.map(paths, &steps/1))}
+        {:ok, {:paths, paths}}
 
       {:error, %{kind: :not_found}} = error ->
-        with(:none <- ways_out(workspace, args[:of], args[:to]), do: error)
+        with :none <- if(calls?(args), do: ways_out(workspace, args[:of], args[:to], limit), else: :none),
+             do: error
 
       error ->
         error
@@ -217,20 +241,25 @@ defmodule Ambix.Tool.Relations do
     case args[:of] do
       none when none in [nil, ""] ->
         with {:ok, change} <- Graph.diff(workspace.index, args[:since] || "HEAD"),
-             do: {:ok, touched(relation, change, args[:depth])}
+             do: {:ok, {:change, change}}
 
       of ->
         with {:ok, of} <- file(of, workspace, host), do: reached(relation, workspace, of, args[:depth])
     end
   end
 
+  defp walk(args), do: [depth: args[:depth] || 1, kinds: args[:kinds]]
+
+  # Of what the project does not define, the calls are all that is known.
+  defp calls?(args), do: args[:kinds] in [nil, []] or :call in args[:kinds]
+
   defp reached(relation, %{index: index} = workspace, of, depth) do
     case Graph.impact(index, of) do
       {:ok, hits} when relation == :impact ->
-        {:ok, hits |> within(depth) |> impact()}
+        {:ok, {:impact, within(hits, depth)}}
 
       {:ok, hits} ->
-        tests(index, of, hits, depth)
+        with {:ok, tests} <- Graph.tests(index, of), do: {:ok, {:tests, tests, hits}}
 
       {:error, %{kind: :not_found}} = error ->
         with :none <- reached_outside(relation, workspace, of, depth), do: error
@@ -257,29 +286,29 @@ defmodule Ambix.Tool.Relations do
         :none
 
       {:none, _} when relation == :tests ->
-        {:ok, []}
+        {:ok, {:tests, [], []}}
 
       {:none, _} ->
-        {:ok, of_packages(of_packages, depth)}
+        {:ok, {:impact, of_packages(of_packages, depth)}}
 
       {{:ok, hits}, _} when relation == :impact ->
-        {:ok, of_packages(of_packages, depth) ++ (hits |> within(depth) |> impact())}
+        {:ok, {:impact, of_packages(of_packages, depth) ++ within(hits, depth)}}
 
       {{:ok, hits}, _} ->
-        with {:ok, tests} <- Outside.tests(workspace.index, names), do: {:ok, tested(tests, hits, [], depth)}
+        with {:ok, tests} <- Outside.tests(workspace.index, names), do: {:ok, {:tests, tests, hits}}
     end
   end
 
   defp of_packages(found, depth),
-    do: for({package, hits} <- found, hit <- within(hits, depth), do: hit(hit, package))
+    do: for({package, hits} <- found, hit <- within(hits, depth), do: Map.put(hit, :package, package))
 
   defp or_outside({:error, %{kind: :not_found}} = error, ask), do: with(:none <- ask.(), do: error)
   defp or_outside(found, _ask), do: found
 
   # From the project to a function that it calls and does not define, or that one calls in turn which it does not define.
-  defp ways_out(workspace, from, to) do
-    case Outside.paths(workspace.index, from, to, @paths) do
-      {:ok, paths} -> {:ok, numbered(Enum.map(paths, &(steps(&1) ++ [last(to)])))}
+  defp ways_out(workspace, from, to, limit) do
+    case Outside.paths(workspace.index, from, to, limit) do
+      {:ok, paths} -> {:ok, {:paths, Enum.map(paths, &continued(&1, outside(to)))}}
       :none -> through(workspace, from, to)
     end
   end
@@ -304,10 +333,8 @@ defmodule Ambix.Tool.Relations do
       |> Enum.find_value(fn hit ->
         with {:ok, [way | _]} <- Outside.paths(index, from, hit.symbol, 1),
              {:ok, [inside | _]} <- Graph.paths(of_package, hit.symbol, to, limit: 1) do
-          inside =
-            for step <- steps(inside), do: %{step | place: shown(package, step.place)} |> Map.delete(:begins)
-
-          {:ok, numbered([steps(way) ++ inside])}
+          symbols = for symbol <- inside.symbols, do: Map.put(symbol, :package, package)
+          {:ok, {:paths, [continued(way, %{inside | symbols: symbols})]}}
         else
           _ -> nil
         end
@@ -317,10 +344,14 @@ defmodule Ambix.Tool.Relations do
     end
   end
 
-  defp last(to), do: %{place: "outside", symbol: to, how: "call", rests: "source"}
+  # A way that goes on outside of the project, by a call whose line is not known.
+  defp continued(way, further) do
+    step = %{how: "call", certain: true, why: "written", file: nil, lines: []}
+    %{symbols: way.symbols ++ further.symbols, links: way.links ++ [step | further.links]}
+  end
 
-  defp numbered(ways),
-    do: for({steps, nth} <- Enum.with_index(ways, 1), step <- steps, do: Map.put(step, :way, nth))
+  defp outside(name),
+    do: %{symbols: [%{symbol: name, kind: "function", file: nil, line: nil}], links: []}
 
   # A behaviour may have a function of the name of its callback, which nothing implements.
   defp callback(index, module, function) do
@@ -344,8 +375,24 @@ defmodule Ambix.Tool.Relations do
     end
   end
 
-  defp tests(index, of, hits, depth),
-    do: with({:ok, tests} <- Graph.tests(index, of), do: {:ok, tested(tests, hits, [], depth)})
+  # What was found as ties, each with its place in words.
+  defp ties({:hits, hits}, _args), do: Enum.map(hits, &hit/1)
+  defp ties({:uses, uses}, _args), do: Enum.map(uses, &if(&1[:depth], do: hit(&1), else: use_of(&1)))
+  defp ties({:impact, hits}, _args), do: impact(hits)
+  defp ties({:tests, tests, hits}, args), do: tested(tests, hits, [], args[:depth])
+
+  defp ties({:paths, paths}, _args),
+    do: for({path, nth} <- Enum.with_index(paths, 1), step <- steps(path), do: Map.put(step, :way, nth))
+
+  defp ties({:change, change}, args) do
+    if args[:relation] == :tests do
+      tested(change.tests, change.hits, change.touched, args[:depth])
+    else
+      deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
+      touched = for symbol <- change.touched, do: Map.put(symbol(symbol), :how, "changed")
+      deleted ++ touched ++ (change.hits |> within(args[:depth]) |> impact())
+    end
+  end
 
   # The nearest first: those that changed themselves, then by the steps to them; of what a setup reaches these are not known.
   defp tested(tests, hits, changed, depth) do
@@ -358,7 +405,7 @@ defmodule Ambix.Tool.Relations do
     {near, far} = tests |> Enum.take(@near) |> Enum.split_while(&(away.(&1) <= limit))
     far = far ++ Enum.drop(tests, @near)
 
-    Enum.map(near, &if(hit = hits[&1.symbol], do: hit(%{hit | lines: []}, nil), else: symbol(&1))) ++
+    Enum.map(near, &if(hit = hits[&1.symbol], do: hit(%{hit | lines: []}), else: symbol(&1))) ++
       for {file, tests} <-
             far |> Enum.group_by(& &1.file) |> Enum.sort_by(fn {file, tests} -> {away.(hd(tests)), file} end) do
         count = length(tests)
@@ -369,18 +416,10 @@ defmodule Ambix.Tool.Relations do
 
   defp known(depth), do: if(depth < @unknown, do: depth)
 
-  defp touched(:tests, change, depth), do: tested(change.tests, change.hits, change.touched, depth)
-
-  defp touched(:impact, change, depth) do
-    deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
-    touched = for symbol <- change.touched, do: Map.put(symbol(symbol), :how, "changed")
-    deleted ++ touched ++ (change.hits |> within(depth) |> impact())
-  end
-
   # Tests are told as by themselves: else they hide the functions that are farther away.
   defp impact(hits) do
     {tests, others} = Enum.split_with(hits, &(&1.kind == "test"))
-    Enum.map(others, &hit(&1, nil)) ++ tested(tests, tests, [], nil)
+    Enum.map(others, &hit/1) ++ tested(tests, tests, [], nil)
   end
 
   # Of an impact all is told unless a depth is asked for.
@@ -388,7 +427,7 @@ defmodule Ambix.Tool.Relations do
   defp within(hits, depth), do: Enum.filter(hits, &(&1.depth <= depth))
 
   # In the project and, where they are asked for, in the sources of dependencies. Outlines of what is installed call nothing.
-  defp in_each(workspace, ask, show) do
+  defp in_each(workspace, as, ask) do
     own = if workspace.index, do: [{nil, workspace.index}], else: []
 
     (own ++ sources(workspace))
@@ -396,9 +435,12 @@ defmodule Ambix.Tool.Relations do
     |> Enum.split_with(&match?({_, {:ok, _}}, &1))
     |> case do
       {[], [{_, error} | _]} when own != [] -> error
-      {found, _} -> {:ok, for({package, {:ok, hits}} <- found, hit <- hits, do: show.(hit, package))}
+      {found, _} -> {:ok, {as, for({package, {:ok, hits}} <- found, hit <- hits, do: of(hit, package))}}
     end
   end
+
+  defp of(hit, nil), do: hit
+  defp of(hit, package), do: Map.put(hit, :package, package)
 
   defp sources(%{packages: nil}), do: []
 
@@ -409,19 +451,32 @@ defmodule Ambix.Tool.Relations do
   defp steps(%{symbols: [first | rest], links: links}),
     do: [symbol(first) | Enum.zip_with(rest, links, &step/2)]
 
+  # Where the one before comes to it; where that is not known, where it is defined.
   defp step(symbol, link) do
-    place = "#{link.file}:#{Enum.at(link.lines, 0, symbol.line)}"
-    %{place: place, symbol: symbol.symbol, how: link.how, rests: Results.rests(link), why: link.why}
+    place =
+      cond do
+        symbol.file == nil -> "outside"
+        link.file == nil -> "#{symbol.file}:#{symbol.line}"
+        true -> "#{link.file}:#{Enum.at(link.lines, 0, symbol.line)}"
+      end
+
+    %{
+      place: shown(symbol[:package], place),
+      symbol: symbol.symbol,
+      how: link.how,
+      rests: Results.rests(link),
+      why: link.why
+    }
   end
 
-  defp hit(hit, package) do
+  defp hit(hit) do
     # What is tied to something by being defined stands where it is defined.
     own? = hit.lines == [] or {hit.lines_in, hd(hit.lines)} == {hit.file, hit.line}
     place = if own?, do: "#{hit.file}:#{hit.line}", else: "#{hit.lines_in}:#{hd(hit.lines)}"
 
     %{
-      place: shown(package, place),
-      begins: if(own? and package == nil, do: begins(hit)),
+      place: shown(hit[:package], place),
+      begins: if(own?, do: begins(hit)),
       symbol: hit.symbol,
       depth: hit.depth,
       via: hit.via,
@@ -431,9 +486,9 @@ defmodule Ambix.Tool.Relations do
     }
   end
 
-  defp use_of(use, package) do
+  defp use_of(use) do
     %{
-      place: shown(package, "#{use.file}:#{use.line}"),
+      place: shown(use[:package], "#{use.file}:#{use.line}"),
       symbol: use.symbol,
       how: use.how,
       via: use.to,
@@ -449,9 +504,10 @@ defmodule Ambix.Tool.Relations do
       symbol: symbol.symbol
     }
 
-  # The head of a type or of a callback is an attribute itself.
-  defp begins(%{kind: kind} = symbol) when kind in ["function", "macro", "test"],
-    do: {symbol.file, symbol.line}
+  # The head of a type or of a callback is an attribute itself; the texts of packages are not at hand.
+  defp begins(%{kind: kind} = symbol)
+       when kind in ["function", "macro", "test"] and not is_map_key(symbol, :package),
+       do: {symbol.file, symbol.line}
 
   defp begins(_symbol), do: nil
 

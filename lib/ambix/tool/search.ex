@@ -18,11 +18,25 @@ defmodule Ambix.Tool.Search do
              ) ++
              [skip: [type: {:integer, 0..9_999}]]
 
+  # Those of `Ambix.Index.search/3` and `Ambix.Index.grep/3` that a model is not told of.
+  @of_places [:near, :kinds, :modules, :languages]
+  @of_lines [:kinds, :languages, :fixed, :case, :word, :multiline, :context, :per_file, :count]
+
+  @further [
+             kind: [type: {:in, [:both | @kinds]}, doc: "guessed if absent; `:both`: words and meaning"],
+             limit: [type: :pos_integer, arg: "N", doc: "how many places at the most"]
+           ] ++
+             Options.take(Options.of(Index, :search), @of_places) ++
+             Options.take(Options.of(Index, :grep), @of_lines -- @of_places)
+
   @moduledoc """
   The tool that finds places: by words, meaning, a name, a regular expression or a form of code.
 
   ## Options
   #{Options.docs(@options)}
+
+  ## Further options of `Ambix.Tool.find/3`
+  #{Options.docs(@further)}
   """
 
   @behaviour Ambix.Tool
@@ -37,6 +51,10 @@ defmodule Ambix.Tool.Search do
   @cut "by pattern, in as many files as could be read in time; give paths"
   # The lines that have a name of the pattern, at the most.
   @lines 20_000
+  # Of so many definitions of a name those are taken that paths name.
+  @most_named 1_000
+  # Who leafs through more places than that is not looking for the best ones.
+  @most_ranked 500
 
   @impl Tool
   def tool do
@@ -47,6 +65,7 @@ defmodule Ambix.Tool.Search do
         "Finds code by behaviour, part of a name or shape: better than grep unless you know a literal string. " <>
           "Lines of path:line, symbol, code.",
       input: @options,
+      further: @further,
       output: Results.schema(["place"])
     }
   end
@@ -55,13 +74,24 @@ defmodule Ambix.Tool.Search do
   def run(args, call) do
     with :ok <- fitting(args),
          {:ok, workspace, more} <- Host.workspace(call.host, args[:deps] == true) do
-      if workspace, do: search(workspace, more, args, call), else: {:ok, building(args, call)}
+      if workspace, do: told(workspace, more, args, call), else: {:ok, building(args, call)}
     end
+  end
+
+  # What is found depends on the `kind` that it has: places and names have `results`, as `Ambix.Index.search/3` and `lookup/3` give them,
+  # the others `lines`, as `Ambix.Index.grep/3` gives them. What lies in a package has a `package`.
+  @impl Tool
+  def find(options, call) do
+    kind = options[:kind] || Query.guess(options[:query])
+
+    with :ok <- fitting(options),
+         {:ok, workspace} <- Host.ready(call.host, options[:deps] == true),
+         do: find(kind, options[:kind] == nil, workspace, options, options[:limit] || limit(kind))
   end
 
   defp fitting(args) do
     cond do
-      String.trim(args[:query]) == "" ->
+      args[:query] == "" or (args[:kind] != :regex and String.trim(args[:query]) == "") ->
         invalid("the query is empty; say what to look for")
 
       byte_size(args[:query]) > @most_bytes ->
@@ -86,22 +116,23 @@ defmodule Ambix.Tool.Search do
 
   defp shown(query), do: Paths.shown(query)
 
-  defp search(workspace, more, args, call) do
+  defp told(workspace, more, args, call) do
     kind = args[:kind] || Query.guess(args[:query])
     skip = args[:skip] || 0
     limit = args[:limit] || limit(kind)
     # One more than is shown tells whether there is more.
     wanted = skip + limit + 1
 
-    with {:ok, kind, found} <- find(kind, args[:kind] == nil, workspace, args, wanted) do
-      shown = found |> Enum.drop(skip) |> Enum.take(limit)
+    with {:ok, found} <- find(kind, args[:kind] == nil, workspace, args, wanted) do
+      places = places(found)
+      shown = places |> Enum.drop(skip) |> Enum.take(limit)
       count = length(shown)
-      more? = length(found) > skip + count
-      said = said(kind)
+      more? = length(places) > skip + count
+      said = said(found.kind)
 
       parts = [
         status: Host.status(call.host, more),
-        head: if(kind == :cut_pattern, do: @cut, else: head(said, found, shown)),
+        head: if(found[:cut], do: @cut, else: head(said, places, shown)),
         data: %{"kind" => said},
         next: fn fit -> if fit < count or more?, do: "the same with skip: #{skip + fit}" end
       ]
@@ -114,7 +145,6 @@ defmodule Ambix.Tool.Search do
   defp limit(kind), do: if(kind in [:regex, :pattern], do: 20, else: 10)
 
   defp said(:both), do: "words and meaning"
-  defp said(:cut_pattern), do: "pattern"
   defp said(kind), do: Atom.to_string(kind)
 
   defp head(said, [], _shown), do: "nothing found (by #{said}); try other words, or kind: words"
@@ -131,29 +161,27 @@ defmodule Ambix.Tool.Search do
 
   # A name that nothing has may be that of a key, or have been words.
   defp find(:name, guessed?, workspace, args, wanted) do
-    limit = if args[:paths], do: 1_000, else: wanted
-
     query = String.trim(args[:query])
+    limit = if paths(args) == [], do: wanted, else: @most_named
 
-    with {:ok, %{results: named}} <- Workspace.lookup(workspace, query, limit: limit) do
-      case named |> Enum.filter(&Paths.named?(&1.file, args[:paths] || [])) |> meant(query) do
+    with {:ok, found} <- Workspace.lookup(workspace, query, [limit: limit] ++ Keyword.take(args, [:kinds])) do
+      case found.results |> Enum.filter(&Paths.named?(&1.file, paths(args))) |> meant(query) do
         [] when guessed? -> literally(workspace, args, wanted, fn _lines -> true end)
-        found -> {:ok, :name, Enum.map(found, &named/1)}
+        named -> {:ok, Map.merge(found, %{kind: :name, results: Enum.take(named, wanted)})}
       end
     end
   end
 
   defp find(:regex, _guessed?, workspace, args, wanted) do
-    with {:ok, lines} <- in_each(workspace, wanted, &grep(&1, &2, args[:query], args, wanted)),
-         do: {:ok, :regex, lines}
+    with {:ok, found} <- grep(workspace, args[:query], args, wanted), do: {:ok, Map.put(found, :kind, :regex)}
   end
 
   defp find(:pattern, _guessed?, workspace, args, wanted) do
     until = System.monotonic_time(:millisecond) + @parse_ms
 
     with {:ok, pattern} <- Pattern.compile(args[:query]),
-         {:ok, found} <- in_each(workspace, wanted, &shaped(&1, &2, pattern, args, wanted, until)),
-         do: {:ok, if(over?(until), do: :cut_pattern, else: :pattern), found}
+         {:ok, lines} <- shaped(workspace, pattern, args, wanted, until),
+         do: {:ok, %{kind: :pattern, lines: lines, cut: over?(until)}}
   end
 
   # Three words or more that stand in a text of the code are a message, not a question, and one with hyphens is a key.
@@ -172,26 +200,28 @@ defmodule Ambix.Tool.Search do
   end
 
   defp find(kind, _guessed?, workspace, args, wanted) do
-    workspace = %{workspace | mode: mode(kind)}
-
-    if workspace.packages && args[:paths] do
+    if workspace.packages && paths(args) != [] do
       invalid(
         "words and meaning are looked for in all of the dependencies (deps); leave out paths, or give kind: regex"
       )
     else
-      opts = [limit: min(wanted, 500)] ++ if(args[:paths], do: [paths: args[:paths]], else: [])
+      limit = if args[:skip], do: min(wanted, @most_ranked), else: wanted
+      options = [limit: limit] ++ Keyword.take(args, @of_places)
+      options = if paths(args) == [], do: options, else: [paths: paths(args)] ++ options
 
-      with {:ok, %{results: results}} <- Workspace.search(workspace, args[:query], opts),
-           do: {:ok, kind, Enum.map(results, &ranked/1)}
+      with {:ok, found} <- Workspace.search(%{workspace | mode: mode(kind)}, args[:query], options),
+           do: {:ok, Map.put(found, :kind, kind)}
     end
   end
 
-  defp literally(workspace, args, wanted, meant?) do
-    literal = Regex.escape(args[:query])
+  defp paths(args), do: args[:paths] || []
 
-    case in_each(workspace, wanted, &grep(&1, &2, literal, args, wanted)) do
-      {:ok, [_ | _] = lines} ->
-        if meant?.(lines), do: {:ok, :literal, lines}, else: find(:both, false, workspace, args, wanted)
+  defp literally(workspace, args, wanted, meant?) do
+    case grep(workspace, Regex.escape(args[:query]), args, wanted) do
+      {:ok, %{lines: [_ | _] = lines} = found} ->
+        if meant?.(lines),
+          do: {:ok, Map.put(found, :kind, :literal)},
+          else: find(:both, false, workspace, args, wanted)
 
       _ ->
         find(:both, false, workspace, args, wanted)
@@ -216,42 +246,74 @@ defmodule Ambix.Tool.Search do
   defp mode(:meaning), do: :semantic
   defp mode(:both), do: :hybrid
 
-  defp in_each(workspace, wanted, find) do
+  # The project, and what it depends on where that is asked for.
+  defp sources(workspace) do
     packages = if workspace.packages, do: workspace.packages.entries, else: []
+    [{nil, workspace.index} | packages]
+  end
 
-    Enum.reduce_while([{nil, workspace.index} | packages], {:ok, []}, fn {package, index}, {:ok, found} ->
-      case find.(index, package) do
-        {:ok, more} when length(found) + length(more) >= wanted -> {:halt, {:ok, found ++ more}}
-        {:ok, more} -> {:cont, {:ok, found ++ more}}
-        error -> {:halt, error}
+  defp grep(workspace, pattern, args, wanted) do
+    options = [paths: paths(args)] ++ Keyword.take(args, @of_lines)
+
+    workspace
+    |> sources()
+    |> Enum.reduce_while({:ok, nil}, fn {package, index}, {:ok, found} ->
+      case wanted - length(if(found, do: found.lines, else: [])) do
+        0 ->
+          {:halt, {:ok, %{found | truncated: true}}}
+
+        left ->
+          with {:ok, more} <- Index.grep(index, pattern, [limit: left] ++ options),
+               do: {:cont, {:ok, merged(found, of(more, package))}},
+               else: (error -> {:halt, error})
       end
     end)
   end
 
-  defp grep(index, package, pattern, args, wanted) do
-    with {:ok, %{lines: lines}} <- Index.grep(index, pattern, limit: wanted, paths: args[:paths] || []) do
-      {:ok,
-       for line <- lines do
-         %{place: place(package, line.file, line.line), symbol: line.symbol, text: Results.line(line.text)}
-       end}
-    end
+  defp of(found, nil), do: found
+
+  defp of(found, package) do
+    own = fn places -> for place <- places, do: Map.put(place, :package, package) end
+    %{found | lines: own.(found.lines), counts: own.(found.counts)}
+  end
+
+  defp merged(nil, more), do: more
+
+  defp merged(found, more) do
+    %{
+      found
+      | lines: found.lines ++ more.lines,
+        counts: found.counts ++ more.counts,
+        truncated: found.truncated or more.truncated,
+        searched: found.searched + more.searched
+    }
   end
 
   # Only files that have the longest name of the pattern are parsed.
-  defp shaped(index, package, pattern, args, wanted, until) do
-    options = [fixed: true, limit: @lines, languages: [:elixir], paths: args[:paths] || []]
+  defp shaped(workspace, pattern, args, wanted, until) do
+    options = [fixed: true, limit: @lines, languages: [:elixir], paths: paths(args)]
 
-    with {:ok, %{lines: lines}} <- Index.grep(index, pattern.word || " ", options) do
-      symbols = Map.new(lines, &{{&1.file, &1.line}, &1.symbol})
+    workspace
+    |> sources()
+    |> Enum.reduce_while({:ok, []}, fn {package, index}, {:ok, found} ->
+      with left when left > 0 <- wanted - length(found),
+           {:ok, %{lines: lines}} <- Index.grep(index, pattern.word || " ", options) do
+        symbols = Map.new(lines, &{{&1.file, &1.line}, &1.symbol})
 
-      {:ok,
-       lines
-       |> Stream.map(& &1.file)
-       |> Stream.dedup()
-       |> Stream.take_while(fn _ -> not over?(until) end)
-       |> Stream.flat_map(&shaped_in(index, package, pattern, &1, symbols))
-       |> Enum.take(wanted)}
-    end
+        more =
+          lines
+          |> Stream.map(& &1.file)
+          |> Stream.dedup()
+          |> Stream.take_while(fn _ -> not over?(until) end)
+          |> Stream.flat_map(&shaped_in(index, package, pattern, &1, symbols))
+          |> Enum.take(left)
+
+        {:cont, {:ok, found ++ more}}
+      else
+        0 -> {:halt, {:ok, found}}
+        error -> {:halt, error}
+      end
+    end)
   end
 
   defp over?(until), do: System.monotonic_time(:millisecond) >= until
@@ -261,13 +323,29 @@ defmodule Ambix.Tool.Search do
       lines = String.split(text, "\n")
 
       for line <- Pattern.lines(pattern, text) do
-        text = lines |> Enum.at(line - 1, "") |> Results.line()
-        %{place: place(package, file, line), symbol: symbols[{file, line}], text: text}
+        %{
+          package: package,
+          file: file,
+          line: line,
+          symbol: symbols[{file, line}],
+          text: Enum.at(lines, line - 1, "")
+        }
       end
     else
       _ -> []
     end
   end
+
+  defp places(%{kind: :name, results: named}), do: Enum.map(named, &named/1)
+  defp places(%{lines: lines}), do: Enum.map(lines, &line/1)
+  defp places(%{results: ranked}), do: Enum.map(ranked, &ranked/1)
+
+  defp line(line),
+    do: %{
+      place: place(line[:package], line.file, line.line),
+      symbol: line.symbol,
+      text: Results.line(line.text)
+    }
 
   defp named(named) do
     %{

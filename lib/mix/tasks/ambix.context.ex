@@ -93,17 +93,8 @@ defmodule Mix.Tasks.Ambix.Context do
          {:ok, workspace} <- Workspace.open(opts),
          packing = [model: model] ++ Keyword.take(opts, Keyword.keys(@packing)),
          {:ok, context} <- Ambix.Workspace.context(workspace, Enum.join(words, " "), packing) do
-      if opts[:json], do: CLI.say_json(encodable(context)), else: print(context, model)
+      if opts[:json], do: context |> Snippet.plain() |> CLI.say_json(), else: print(context, model)
     end
-  end
-
-  # JSON has no tuples.
-  defp encodable(context) do
-    lists = fn section ->
-      Map.update!(section, :lines, &Enum.map(&1, fn range -> Tuple.to_list(range) end))
-    end
-
-    Map.update!(context, :sections, &(&1 |> Snippet.plain() |> Enum.map(lists)))
   end
 
   defp print(context, model) do

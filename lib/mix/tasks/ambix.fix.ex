@@ -1,7 +1,7 @@
 defmodule Mix.Tasks.Ambix.Fix do
   @shortdoc "Looks for a patch that makes failing tests pass"
 
-  alias Ambix.{CLI, Fix, Workspace}
+  alias Ambix.{CLI, Fix, Tool, Workspace}
   alias Ambix.CLI.{Args, FixReport, Style, Table}
 
   @fixing Ambix.Options.take(
@@ -61,15 +61,16 @@ defmodule Mix.Tasks.Ambix.Fix do
     watch = if opts[:json] or opts[:quiet], do: & &1.(fn _ -> :ok end), else: &FixReport.watch/1
 
     with {:ok, model} <- Workspace.named_model(opts),
-         {:ok, result} <- watch.(&Fix.run(opts[:root], fix_options(target, opts, model, &1))),
-         :ok <- if(opts[:apply], do: Fix.apply_patches(opts[:root], result), else: :ok) do
+         {:ok, result} <- watch.(&mended(target, opts, model, &1)) do
       report(result, opts)
       if result.status == :none, do: {:exit, 2}, else: :ok
     end
   end
 
-  defp fix_options(target, opts, model, show) do
-    Keyword.take(opts, Keyword.keys(@fixing)) ++ [target: target, model: model, on_event: show]
+  defp mended(target, opts, model, show) do
+    {allowed, given} = opts |> Keyword.take([:apply | Keyword.keys(@fixing)]) |> Keyword.pop!(:allow_paths)
+    host = %{root: opts[:root], allow_paths: allowed}
+    Tool.find(Tool.Fix, [target: target, model: model, on_event: show] ++ given, %Tool.Call{host: host})
   end
 
   defp report(result, opts) do
@@ -96,7 +97,7 @@ defmodule Mix.Tasks.Ambix.Fix do
 
         CLI.say([{"change", :left}, {"tried", :right}] |> Table.render(rows) |> Enum.map(&["  ", &1, "\n"]))
 
-      opts[:apply] and result.patches != [] ->
+      result.applied ->
         CLI.say("Written to the project.")
 
       true ->
@@ -106,12 +107,11 @@ defmodule Mix.Tasks.Ambix.Fix do
 
   defp json(result, opts) do
     result
-    |> Map.take([:status, :executions, :seconds, :candidates, :reason, :tried])
+    |> Map.take([:status, :executions, :seconds, :candidates, :reason, :tried, :applied])
     |> Map.merge(%{
       patches: Enum.map(result.patches, &Map.take(&1, [:file, :diff])),
       localised: Enum.map(result.localised, &Map.take(&1, [:file, :line, :score])),
-      failing: Enum.map(result.failing, & &1.id),
-      applied: opts[:apply] and result.patches != []
+      failing: Enum.map(result.failing, & &1.id)
     })
     |> then(&if(opts[:trace], do: Map.put(&1, :trace, result.trace), else: &1))
   end

@@ -1,12 +1,12 @@
 defmodule Mix.Tasks.Ambix.Grep do
   @shortdoc "Searches a folder of code for a regular expression or a string"
 
-  alias Ambix.{CLI, Index}
-  alias Ambix.CLI.{Args, Lines, Style, Table, Workspace}
+  alias Ambix.{CLI, Index, Tool}
+  alias Ambix.CLI.{Args, Lines, Snippet, Style, Table, Workspace}
 
   @asking Keyword.delete(Ambix.Options.of(Index, :grep), :wait)
 
-  @options Args.common([:root, :index, :nested_repositories, :any_root, :json, :quiet]) ++ @asking
+  @options Args.common([:root, :index, :deps, :nested_repositories, :any_root, :json, :quiet]) ++ @asking
 
   @moduledoc """
   Prints the lines that match a regular expression, or have a string in them, each with the definition that it is in.
@@ -26,9 +26,14 @@ defmodule Mix.Tasks.Ambix.Grep do
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &grep/2)
 
   defp grep([pattern], opts) do
-    with {:ok, index} <- Workspace.index(opts),
-         {:ok, found} <- Index.grep(index, pattern, Keyword.take(opts, Keyword.keys(@asking))) do
-      if opts[:json], do: CLI.say_json(plain(found)), else: print(found, opts)
+    asked = [query: pattern, kind: :regex] ++ Keyword.take(opts, [:deps | Keyword.keys(@asking)])
+
+    with {:ok, host} <- Workspace.host_of_code(opts),
+         {:ok, found} <- Tool.find(Tool.Search, asked, %Tool.Call{host: host}) do
+      if opts[:json],
+        do: found |> Map.delete(:kind) |> Snippet.plain() |> CLI.say_json(),
+        else: print(found, opts)
+
       if found.lines == [] and found.counts == [], do: {:exit, 1}, else: :ok
     end
   end
@@ -40,24 +45,17 @@ defmodule Mix.Tasks.Ambix.Grep do
     do:
       CLI.usage("mix ambix.grep expects one pattern, in quotes if it has spaces, got #{Enum.join(args, " ")}")
 
-  # JSON has no tuples.
-  defp plain(found),
-    do:
-      update_in(found.lines, fn lines ->
-        for it <- lines, do: update_in(it.matches, &Enum.map(&1, fn m -> Tuple.to_list(m) end))
-      end)
-
   defp print(%{lines: [], counts: []}, _opts), do: CLI.remark("nothing found")
 
   defp print(%{lines: [], counts: counts}, _opts) do
-    rows = for it <- counts, do: [it.file, it.lines]
+    rows = for it <- counts, do: [Snippet.file(it), it.lines]
     [{"file", :left}, {"lines", :right}] |> Table.render(rows) |> Enum.each(&CLI.say/1)
     CLI.remark(counted(counts |> Enum.map(& &1.lines) |> Enum.sum(), length(counts)))
   end
 
   defp print(found, opts) do
     found.lines |> Lines.render(&Style.paint/2) |> Enum.each(&CLI.say/1)
-    files = found.lines |> Enum.uniq_by(& &1.file) |> length()
+    files = found.lines |> Enum.uniq_by(&Snippet.file/1) |> length()
 
     more =
       if found.truncated,

@@ -1,7 +1,7 @@
 defmodule Mix.Tasks.Ambix.Lookup do
   @shortdoc "Finds definitions by name, also by a part of it or with typos"
 
-  alias Ambix.CLI
+  alias Ambix.{CLI, Tool}
   alias Ambix.CLI.{Args, Snippet, Style, Table, Workspace}
 
   @asking Ambix.Options.take(Ambix.Options.of(Ambix.Index, :lookup), [:kinds, :limit])
@@ -27,10 +27,12 @@ defmodule Mix.Tasks.Ambix.Lookup do
   def run(argv), do: CLI.main(argv, __MODULE__, @options, &lookup/2)
 
   defp lookup([name], opts) do
-    with {:ok, workspace} <- Workspace.open([mode: :lexical] ++ opts),
-         {:ok, found} <- Ambix.Workspace.lookup(workspace, name, Keyword.take(opts, Keyword.keys(@asking))) do
+    asked = [query: name, kind: :name] ++ Keyword.take(opts, [:deps | Keyword.keys(@asking)])
+
+    with {:ok, host} <- Workspace.host_of_code(opts),
+         {:ok, found} <- Tool.find(Tool.Search, asked, %Tool.Call{host: host}) do
       if opts[:json],
-        do: CLI.say_json(%{found | results: Snippet.plain(found.results)}),
+        do: found |> Map.delete(:kind) |> Snippet.plain() |> CLI.say_json(),
         else: print(found.results)
 
       if found.results == [], do: {:exit, 1}, else: :ok

@@ -1,14 +1,15 @@
 defmodule Mix.Tasks.Ambix.Search do
   @shortdoc "Searches a folder of code by words and meaning"
 
-  alias Ambix.CLI
+  alias Ambix.{CLI, Tool}
   alias Ambix.CLI.{Args, Files, Progress, Snippet, Table, Workspace}
   alias Ambix.Eval.Queries
 
-  @asking Ambix.Options.take(
-            Ambix.Options.of(Ambix.Index, :search),
-            [:limit, :mode, :near, :paths, :kinds, :modules, :languages]
-          )
+  @places [:limit, :near, :paths, :kinds, :modules, :languages]
+  @asking Ambix.Options.take(Ambix.Options.of(Ambix.Index, :search), [:mode | @places])
+
+  # What the tool calls each mode.
+  @kinds %{lexical: :words, semantic: :meaning, hybrid: :both}
 
   @options Args.common([
              :root,
@@ -75,12 +76,13 @@ defmodule Mix.Tasks.Ambix.Search do
   end
 
   defp one(query, opts) do
-    with {:ok, workspace} <- Workspace.open(opts),
-         {:ok, answer} <-
-           Ambix.Workspace.search(workspace, query, Keyword.take(opts, Keyword.keys(@asking))) do
+    asked = [query: query, kind: @kinds[opts[:mode]]] ++ Keyword.take(opts, [:deps | @places])
+
+    with {:ok, host} <- Workspace.host(opts),
+         {:ok, found} <- Tool.find(Tool.Search, asked, %Tool.Call{host: host}) do
       if opts[:json],
-        do: CLI.say_json(%{answer | results: Snippet.plain(answer.results)}),
-        else: print(answer, opts[:explain])
+        do: found |> Map.delete(:kind) |> Snippet.plain() |> CLI.say_json(),
+        else: print(found, opts[:explain])
     end
   end
 

@@ -122,8 +122,8 @@ defmodule Mix.Tasks.Ambix.Tool do
 
     if tool.effect == :read or opts[:changed] do
       # What is asked of dependencies, and within which paths, is the tool's to say.
-      with {:ok, workspace} <- opts |> Keyword.take(@workspace) |> Workspace.open(),
-           do: {:ok, Tool.Host.new(workspace.index, encoder: workspace.encoder, allow_paths: allowed)}
+      with {:ok, host} <- opts |> Keyword.take(@workspace) |> Workspace.host(),
+           do: {:ok, %{host | allow_paths: allowed}}
     else
       root = Path.expand(opts[:root])
 

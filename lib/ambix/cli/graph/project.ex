@@ -2,19 +2,23 @@ defmodule Ambix.CLI.Graph.Project do
   @moduledoc false
   # The verbs of `mix ambix.graph` that look at the whole project.
 
-  import Ambix.CLI.Graph, only: [answer: 3, how: 1, own: 2, place: 1, table: 3]
+  import Ambix.CLI.Graph, only: [answer: 3, how: 1, own: 2, place: 1, related: 2, show: 3, table: 3]
 
   alias Ambix.{CLI, Error, Graph, Workspace}
+  alias Ambix.CLI.Snippet
 
   @spec path(String.t(), String.t(), keyword) :: :ok | {:error, Error.t()}
   def path(from, to, opts) do
-    answer(opts, &Graph.paths(&1, from, to, own(:path, opts)), fn paths ->
-      for {path, nth} <- Enum.with_index(paths) do
-        if nth > 0, do: CLI.say("")
-        columns = [{"symbol", :left}, {"by", :left}, {"place", :left}]
-        table(columns, steps(path), &[&1.symbol, &1.how, &1.place])
-      end
-    end)
+    asked = [relation: :path, of: from, to: to] ++ Keyword.take(own(:path, opts), [:kinds, :limit])
+    with {:ok, _index, paths} <- related(asked, opts), do: show(opts, paths, &paths/1)
+  end
+
+  defp paths(paths) do
+    for {path, nth} <- Enum.with_index(paths) do
+      if nth > 0, do: CLI.say("")
+      columns = [{"symbol", :left}, {"by", :left}, {"place", :left}]
+      table(columns, steps(path), &[&1.symbol, &1.how, &1.place])
+    end
   end
 
   # Each symbol, and how and where the one before it comes to it.
@@ -22,8 +26,14 @@ defmodule Ambix.CLI.Graph.Project do
     [%{symbol: first.symbol, how: "", place: place(first)} | Enum.zip_with(rest, links, &step/2)]
   end
 
-  defp step(symbol, link),
-    do: %{symbol: symbol.symbol, how: word(link), place: "#{link.file}:#{Enum.join(link.lines, ",")}"}
+  # Where a call leads out of the project its line is not known.
+  defp step(symbol, %{file: nil} = link),
+    do: %{symbol: symbol.symbol, how: word(link), place: place(symbol)}
+
+  defp step(symbol, link) do
+    at = Map.put(symbol, :file, link.file)
+    %{symbol: symbol.symbol, how: word(link), place: "#{Snippet.file(at)}:#{Enum.join(link.lines, ",")}"}
+  end
 
   defp word(%{how: "call", certain: true}), do: "call"
   defp word(link), do: how(link)

@@ -2,7 +2,7 @@ defmodule Ambix.CLI.Graph.Symbols do
   @moduledoc false
   # The verbs of `mix ambix.graph` that ask about one symbol, or about what a change touches.
 
-  import Ambix.CLI.Graph, only: [answer: 3, how: 1, open: 1, own: 2, place: 1, show: 3, table: 3]
+  import Ambix.CLI.Graph, only: [answer: 3, how: 1, own: 2, place: 1, related: 2, show: 3, table: 3]
 
   alias Ambix.{CLI, Error, Graph}
   alias Ambix.CLI.Graph.Output
@@ -10,55 +10,62 @@ defmodule Ambix.CLI.Graph.Symbols do
   @doc "`callers`, `callees` and `impact`, with a picture or a graph of the answer where one is asked for."
   @spec reach(:callers | :callees | :impact, String.t(), keyword) :: :ok | {:error, Error.t()}
   def reach(verb, symbol, opts) do
-    walk = Keyword.drop(own(verb, opts), [:svg, :dot, :max_nodes])
+    walk = Keyword.drop(own(verb, opts), [:deps, :svg, :dot, :max_nodes])
 
-    with {:ok, index} <- open(opts),
-         {:ok, hits} <- ask(verb, index, symbol, walk),
+    with {:ok, index, hits} <- related([relation: verb, of: symbol] ++ walk, opts),
          :ok <- Output.drawn(index, Graph.drawn(verb, symbol, walk), opts) do
       show(opts, hits, &hits/1)
     end
   end
 
-  defp ask(:callers, index, symbol, walk), do: Graph.callers(index, symbol, walk)
-  defp ask(:callees, index, symbol, walk), do: Graph.callees(index, symbol, walk)
-  defp ask(:impact, index, symbol, _walk), do: Graph.impact(index, symbol)
-
   @spec references(String.t(), keyword) :: :ok | {:error, Error.t()}
   def references(symbol, opts) do
-    answer(opts, &Graph.references(&1, symbol), fn references ->
-      row = &[place(&1), &1.symbol, how(%{&1 | how: &1.how <> " " <> &1.to})]
-      table([{"place", :left}, {"in", :left}, {"how", :left}], references, row)
-    end)
+    with {:ok, _index, uses} <- related([relation: :references, of: symbol], opts) do
+      row = &[place(&1), &1.symbol, how(%{&1 | how: &1.how <> " " <> used(&1)})]
+      show(opts, uses, &table([{"place", :left}, {"in", :left}, {"how", :left}], &1, row))
+    end
   end
+
+  # Of what the project does not define, the callers are told.
+  defp used(%{to: to}), do: to
+  defp used(%{via: via}), do: via
 
   @spec definition(String.t(), keyword) :: :ok | {:error, Error.t()}
   def definition(symbol, opts), do: answer(opts, &Graph.definition(&1, symbol), &symbols/1)
 
   @spec tests(String.t(), keyword) :: :ok | {:error, Error.t()}
-  def tests(symbol, opts), do: answer(opts, &Graph.tests(&1, symbol), &symbols/1)
+  def tests(what, opts) do
+    with {:ok, _index, tests} <- related([relation: :tests, of: what], opts),
+         do: show(opts, tests, &symbols/1)
+  end
 
   @spec implementations(String.t(), keyword) :: :ok | {:error, Error.t()}
-  def implementations(symbol, opts), do: answer(opts, &Graph.implementations(&1, symbol), &hits/1)
+  def implementations(symbol, opts) do
+    with {:ok, _index, hits} <- related([relation: :implementations, of: symbol], opts),
+         do: show(opts, hits, &hits/1)
+  end
 
   @doc "What the files that changed since a commit touch."
   @spec diff(String.t(), keyword) :: :ok | {:error, Error.t()}
   def diff(ref, opts) do
-    answer(opts, &Graph.diff(&1, ref), fn change ->
-      listed("changed", change.changed)
-      listed("deleted", change.deleted)
-      if change.touched != [], do: titled("touched", fn -> symbols(change.touched) end)
+    with {:ok, _index, change} <- related([relation: :impact, since: ref], opts),
+         do: show(opts, change, &change(&1, ref))
+  end
 
-      for key <- [:tests, :routes, :templates],
-          change[key] != [],
-          do: titled("#{key}", fn -> symbols(change[key]) end)
+  defp change(change, ref) do
+    listed("changed", change.changed)
+    listed("deleted", change.deleted)
+    if change.touched != [], do: titled("touched", fn -> symbols(change.touched) end)
 
-      if change.hits != [], do: titled("depends on it", fn -> hits(change.hits) end)
+    for key <- [:tests, :routes, :templates],
+        change[key] != [],
+        do: titled("#{key}", fn -> symbols(change[key]) end)
 
-      if change.touched == [],
-        do: CLI.remark("no definition of the index was changed since #{ref}"),
-        else:
-          CLI.remark("#{length(change.touched)} definitions touched, #{length(change.hits)} depend on them")
-    end)
+    if change.hits != [], do: titled("depends on it", fn -> hits(change.hits) end)
+
+    if change.touched == [],
+      do: CLI.remark("no definition of the index was changed since #{ref}"),
+      else: CLI.remark("#{length(change.touched)} definitions touched, #{length(change.hits)} depend on them")
   end
 
   defp listed(_title, []), do: :ok
@@ -79,7 +86,7 @@ defmodule Ambix.CLI.Graph.Symbols do
   end
 
   defp symbols(symbols) do
-    row = &[&1.symbol, &1.kind, place(&1), &1.generated_by && "made by #{&1.generated_by}"]
+    row = &[&1.symbol, &1.kind, place(&1), &1[:generated_by] && "made by #{&1.generated_by}"]
     table([{"symbol", :left}, {"kind", :left}, {"place", :left}, {"", :left}], symbols, row)
   end
 end
