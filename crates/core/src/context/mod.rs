@@ -5,6 +5,7 @@ mod options;
 mod section;
 
 mod near;
+mod related;
 mod words;
 
 mod rank;

@@ -18,7 +18,7 @@ use super::needs::needs;
 use super::options::PackOptions;
 use super::page::Page;
 use super::place::{DetailLevel, FoundPlace};
-use super::rank::ranked;
+use super::rank::{RELATED, ranked};
 use super::render::{arrangement, markdown, section};
 use super::section::{Context, IndexSource, Section};
 use super::window::window;
@@ -255,7 +255,11 @@ impl<'a> Packing<'a> {
         let on = &self.pages[place.page];
         let value = |part: &Vec<usize>| {
             let counts = self.words.count(&on.text(part));
-            self.words.sum(|at| f32::from(u8::from(counts.each[at] > 0)))
+            self.words.sum(|at| match (counts.each[at], counts.related[at]) {
+                (0, 0) => 0.0,
+                (0, _) => RELATED,
+                _ => 1.0,
+            })
         };
         let mut order: Vec<(f32, usize)> = place.parts.iter().map(value).zip(0..).collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

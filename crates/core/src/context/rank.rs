@@ -37,6 +37,10 @@ const NO_CODE: f32 = 0.15;
 /// BM25: how fast a word that is repeated stops counting, and how much the length of the text counts.
 const SATURATION: f32 = 1.2;
 const LENGTH: f32 = 0.4;
+/// What a mention of a related word is worth beside one of the word, in code up to so many times, and in a name.
+pub(super) const RELATED: f32 = 0.3;
+const MOST_RELATED: u32 = 4;
+const RELATED_NAME: f32 = 1.0;
 
 /// A function, or a chunk in which none begins.
 pub(super) struct Ranked<'a> {
@@ -234,7 +238,7 @@ impl<'a> Candidates<'a, '_> {
                 code: self.words.count(entry.file.slice(chunk_at.span)),
                 name: self.words.count(&hit.symbol),
                 module: self.words.count(chunk_at.header.lines().next().unwrap_or_default()),
-                doc: Counts { each: vec![0; self.words.all.len()], all: 0 },
+                doc: self.words.none(),
             };
             found.push(self.each.len());
             self.add((source, entry, chunk), None, hit.symbol.clone(), counts);
@@ -300,8 +304,14 @@ impl<'a> Candidates<'a, '_> {
     fn bm25(&self, counts: &Counted, mean: f32) -> f32 {
         let length = SATURATION * (1.0 - LENGTH + LENGTH * counts.code.all as f32 / mean);
         self.words.sum(|at| {
+            let in_name = match (counts.name.each[at], counts.name.related[at]) {
+                (0, 0) => 0.0,
+                (0, _) => RELATED_NAME,
+                _ => 4.0,
+            };
             let often = counts.code.each[at] as f32
-                + 4.0 * f32::from(u8::from(counts.name.each[at] > 0))
+                + RELATED * counts.code.related[at].min(MOST_RELATED) as f32
+                + in_name
                 + 0.7 * f32::from(u8::from(counts.module.each[at] > 0))
                 + 0.7 * counts.doc.each[at].min(2) as f32;
             often * (SATURATION + 1.0) / (often + length)
