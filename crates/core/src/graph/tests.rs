@@ -448,3 +448,47 @@ end
         ["ShopWeb.FaqLive route convention", "ShopWeb.FaqLive.render/1 route convention"]
     );
 }
+
+#[test]
+fn a_request_of_a_test_leads_to_the_route_with_its_verb() {
+    let graph = graph(
+        r#"
+== lib/shop_web/router.ex
+defmodule ShopWeb.Router do
+  use Phoenix.Router
+  scope "/", ShopWeb do
+    get "/orders/:id", OrderController, :show
+    delete "/orders/:id", OrderController, :delete
+    live "/cart", CartLive
+  end
+end
+== lib/shop_web/order_controller.ex
+defmodule ShopWeb.OrderController do
+  def show(conn, _), do: conn
+  def delete(conn, _), do: conn
+end
+== lib/shop_web/client.ex
+defmodule ShopWeb.Client do
+  def remote(client), do: get(client, "/orders/1")
+end
+== test/order_test.exs
+defmodule OrderTest do
+  use ShopWeb.ConnCase
+  test "shows", %{conn: conn}, do: get(conn, "/orders/#{1}?full=1")
+  test "deletes", %{conn: conn}, do: conn |> delete("/orders/2")
+  test "heads", do: conn(:head, "/orders/3")
+  test "mounts", %{conn: conn}, do: live(conn, "/cart")
+  test "posts", %{conn: conn}, do: post(conn, "/orders/4")
+  test "asks nothing", %{map: map}, do: {Map.get(map, "/orders/5"), get(map, "orders/6"), put(map, :a, "/orders/7")}
+end
+"#,
+    );
+    let tests = |route: &str| -> Vec<String> {
+        let id = graph.find(route).unwrap()[0].id;
+        let hits = graph.dependents(&[id], 1, &[LinkKind::Route]);
+        hits.iter().map(|hit| format!("{} {}", hit.symbol.name, hit.basis.as_str())).collect()
+    };
+    assert_eq!(tests("ShopWeb.Router.GET /orders/:id"), ["shows convention", "heads convention"]);
+    assert_eq!(tests("ShopWeb.Router.DELETE /orders/:id"), ["deletes convention"]);
+    assert_eq!(tests("ShopWeb.Router.GET /cart"), ["mounts convention"]);
+}

@@ -506,19 +506,26 @@ impl<'v> Resolver<'v> {
 /// A module, and a function in it with its arity, or none for the body of the module.
 type Caller<'n> = (&'n str, Option<(&'n str, u8)>);
 
-/// Whether a path that is written out can lead to a route: `"/users/:_"` to `"GET /users/:id"`.
+/// Whether a path that is written out, or a request with its verb, can lead to a route: `"/users/:_"` and `"GET /users/1"` to
+/// `"GET /users/:id"`.
 fn can_lead(route: &str, written: &str) -> bool {
-    let segments = |path: &str| -> Vec<String> {
-        let path = path.rsplit_once(' ').map_or(path, |(_, path)| path);
-        let path = path.split(['?', '#']).next().unwrap_or(path);
-        path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
-    };
+    let (verbs, route) = verb_and_path(route);
+    let (verb, written) = verb_and_path(written);
+    let takes = |verb: &str| verbs.is_none_or(|verbs| verbs == "*" || verbs.split('|').any(|it| it == verb));
+    let is_open = |segment: &&str| segment.starts_with([':', '*']);
     let (route, written) = (segments(route), segments(written));
-    let is_open = |segment: &String| segment.starts_with([':', '*']);
-    route.len() == written.len()
-        && route.iter().zip(&written).all(|(route, written)| {
-            is_open(route) || (route == written) || (is_open(written) && is_open(route))
-        })
+    verb.is_none_or(|verb| takes(verb) || (verb == "HEAD" && takes("GET")))
+        && route.len() == written.len()
+        && route.iter().zip(&written).all(|(route, written)| is_open(route) || route == written)
+}
+
+fn verb_and_path(name: &str) -> (Option<&str>, &str) {
+    name.rsplit_once(' ').map_or((None, name), |(verb, path)| (Some(verb), path))
+}
+
+fn segments(path: &str) -> Vec<&str> {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    path.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
 fn kind_of(kind: ReferenceKind) -> LinkKind {

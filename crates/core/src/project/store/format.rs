@@ -25,7 +25,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// The version that is written and read. It goes up when the bytes mean something else, and also when reading the same source
 /// gives other facts, for facts are stored and not made again. An index of an older version is built again.
-pub(super) const FORMAT_VERSION: u32 = 9;
+pub(super) const FORMAT_VERSION: u32 = 10;
 
 const MAGIC: [u8; 8] = *b"ambixidx";
 const HEADER: usize = 16;

@@ -84,7 +84,7 @@ impl<'t> ElixirReader<'t> {
             "start_supervised" | "start_supervised!" | "start_link_supervised!" => {
                 self.supervise_argument(call, 0);
             }
-            _ => {}
+            _ => self.request(call),
         }
         self.message(call);
         self.named_by_variable(call);

@@ -9,6 +9,7 @@ mod tie;
 
 mod plug;
 mod plug_router;
+mod request;
 mod router;
 
 mod query;

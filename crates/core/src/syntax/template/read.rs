@@ -94,8 +94,15 @@ impl<'t> ElixirReader<'t> {
         }
     }
 
-    /// `~p"/users/#{user}?page=1"` is the path `/users/:_`.
     fn verified_route(&mut self, node: Node<'t>) {
+        let path = self.written_path(node);
+        if path.starts_with('/') {
+            self.reference_at(ReferenceKind::Route, span(node), None, path.into(), None, Basis::Written);
+        }
+    }
+
+    /// The path in a string or sigil: `"/users/#{user}?page=1"` is `/users/:_`.
+    pub(in crate::syntax) fn written_path(&mut self, node: Node<'t>) -> String {
         let mut path = String::new();
         for part in self.children(node) {
             match part.kind() {
@@ -111,8 +118,6 @@ impl<'t> ElixirReader<'t> {
                 _ => {}
             }
         }
-        if path.starts_with('/') {
-            self.reference_at(ReferenceKind::Route, span(node), None, path.into(), None, Basis::Written);
-        }
+        path
     }
 }
