@@ -205,6 +205,35 @@ defmodule Ambix.PluginsTest do
           do: assert(hook(root, event) == {0, "", ""}, inspect(event))
     end
 
+    @tag skip: Needs.sandbox()
+    test "sees dependencies by path outside of the project that its configuration allows" do
+      mix = fn app, deps ->
+        "defmodule #{app}.MixProject do\n  use Mix.Project\n  def project, do: [app: :#{Macro.underscore(app)}, version: \"1.0.0\", deps: [#{deps}]]\nend\n"
+      end
+
+      only = %{"lib/counter.ex" => nil, "lib/application.ex" => nil, "lib/macros.ex" => nil}
+
+      near =
+        Fixture.create(
+          Map.merge(only, %{"mix.exs" => mix.("Near", ""), "lib/cart.ex" => "defmodule Near do\nend\n"})
+        )
+
+      cart = "defmodule Cart do\n  def one, do: missing(Near)\nend\n"
+      beside = "../#{Path.basename(near)}"
+
+      root =
+        project(
+          Map.merge(only, %{"mix.exs" => mix.("Tiny", ~s({:near, path: "#{beside}"})), "lib/cart.ex" => cart})
+        )
+
+      event = edit(Path.join(root, "lib/cart.ex"))
+      assert hook(root, event) == {0, "", ""}
+
+      Setup.write(root, %{"config/dev.exs" => "import Config\nconfig :ambix, allow_paths: [\"#{beside}\"]\n"})
+      assert {2, "", said} = hook(root, event)
+      assert said =~ "missing"
+    end
+
     test "harms nothing where the project has no Ambix, or there is no project" do
       bare = Fixture.create(%{"lib/cart.ex" => "((("})
       assert hook(bare, edit(Path.join(bare, "lib/cart.ex"))) == {0, "", ""}

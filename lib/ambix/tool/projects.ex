@@ -58,9 +58,9 @@ defmodule Ambix.Tool.Projects do
     end
   end
 
-  @doc "The folders outside of the project that sandboxes may see, as the host says."
-  @spec allowed(map) :: [Path.t()]
-  def allowed(host), do: Map.get(host, :allow_paths, [])
+  @doc "The folders outside of the project that sandboxes may see, as the host says; nil where that is for the configuration to say."
+  @spec allowed(map) :: [Path.t()] | nil
+  def allowed(host), do: Map.get(host, :allow_paths)
 
   # An overlay names its files as the umbrella around the project does.
   defp overlay(root, texts) do

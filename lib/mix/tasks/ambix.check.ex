@@ -75,7 +75,7 @@ defmodule Mix.Tasks.Ambix.Check do
 
   defp compile(root, texts, opts) do
     arguments = if texts == %{}, do: %{}, else: %{"change" => texts}
-    host = %{root: root, allow_paths: Enum.map(opts[:allow_paths], &Path.expand/1)}
+    host = %{root: root, allow_paths: opts[:allow_paths]}
     Tool.call(Tool.Check, arguments, %Call{host: host, budget: @terminal_budget})
   end
 
