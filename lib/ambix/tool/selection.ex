@@ -5,7 +5,6 @@ defmodule Ambix.Tool.Selection do
 
   alias Ambix.{Error, Graph, Index, Umbrella}
   alias Ambix.Tool.{Change, Projects}
-  alias Ambix.Tool.Relations.Outside
 
   @enforce_keys [:files, :places, :names]
   defstruct [:files, :places, :names]
@@ -123,40 +122,7 @@ defmodule Ambix.Tool.Selection do
 
   defp since(index, ref) do
     with {:ok, change} <- Graph.diff(index, ref),
-         {:ok, lost} <- lost(index, ref),
-         do: {:ok, (change.tests ++ lost) |> places() |> with_files(change.changed)}
-  end
-
-  # The tests of those that still call what was renamed or taken away: nothing in the graph of the new text ties them to the change.
-  defp lost(index, ref) do
-    with {:ok, %{root: root} = index} <- Index.resolve(index),
-         {:ok, [_ | _] = removed} <- Graph.Change.removed(root, ref),
-         {:ok, edges} <- Graph.edges(index),
-         names = for({_, _, _, module, name, arity} <- edges, do: {module, name, arity}),
-         [_ | _] = lost <- for(name <- Enum.uniq(names), lost?(name, removed, index), do: {shown(name), 0}),
-         {:ok, tests} <- Outside.tests(index, lost) do
-      {:ok, tests}
-    else
-      {:error, error} -> {:error, error}
-      _ -> {:ok, []}
-    end
-  end
-
-  defp lost?({module, name, _arity} = called, removed, index) do
-    paths = for {path, ^name} <- removed, do: path
-
-    paths != [] and Enum.any?(defined(module, index), &(&1.file in paths)) and
-      defined(shown(called), index) == []
-  end
-
-  defp shown({module, name, arity}), do: "#{module}.#{name}/#{arity}"
-
-  # What is only like it is another one.
-  defp defined(symbol, index) do
-    case Graph.definition(index, symbol) do
-      {:ok, found} -> Enum.filter(found, &(&1.symbol == symbol))
-      {:error, _} -> []
-    end
+         do: {:ok, change.tests |> places() |> with_files(change.changed)}
   end
 
   # What git cannot tell: what is newer than the last run of `mix test --stale`.

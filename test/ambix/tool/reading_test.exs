@@ -320,6 +320,15 @@ defmodule Ambix.Tool.ReadingTest do
     assert ["test/cart_test.exs" <> _] =
              places(ask(host, Relations, %{"relation" => "tests", "since" => "HEAD"}))
 
+    # What is gone is told, with what calls it still.
+    tests = ask(host, Relations, %{"relation" => "tests"}).text
+    File.write!(path, String.replace(File.read!(path), "with_tax(", "taxed("))
+    {:ok, _} = Index.update(host.index)
+    gone = ask(host, Relations, %{"relation" => "impact"})
+    assert gone.text =~ "lib/shop/tax.ex  Shop.Tax.with_tax/1  (gone)"
+    assert gone.text =~ "Shop.Cart.total/1  (call of Shop.Tax.with_tax/1, source)"
+    assert ask(host, Relations, %{"relation" => "tests"}).text == tests
+
     assert {:error, %Error{kind: :not_found, message: message}} =
              ask(host, Relations, %{"relation" => "impact", "since" => "nowhere"})
 

@@ -7,7 +7,7 @@ defmodule Ambix.Tool.RunTestsTest do
   alias Ambix.{Error, Index}
   alias Ambix.Sandbox.Fixture
   alias Ambix.Test.Command
-  alias Ambix.Tool.{Failure, RunTests}
+  alias Ambix.Tool.{Failure, RunTests, Selection}
 
   @moduletag timeout: 900_000
 
@@ -113,6 +113,29 @@ defmodule Ambix.Tool.RunTestsTest do
     File.write!(Path.join(root, "lib/cart.ex"), renamed)
     assert {:ok, answer} = run(root, %{"changed" => true}, host)
     assert "test total/1 multiplies" in ids(answer)
+
+    # It is the same whether the edit is saved or not; a file that is gone has an empty text.
+    names = fn arguments ->
+      assert {:ok, answer} = run(root, Map.put(arguments, "changed", true), host)
+      answer.data |> Map.take([:total, :status]) |> Map.put(:failures, ids(answer))
+    end
+
+    saved = names.(%{})
+    {_, 0} = System.cmd("git", ~w(checkout -q .), cd: root)
+    assert names.(%{"change" => %{"lib/cart.ex" => renamed}}) == saved
+
+    places = fn texts ->
+      assert {:ok, selection} = Selection.of(%{root: root, index: index}, [changed: true], texts)
+      Enum.sort(selection.places)
+    end
+
+    unsaved = places.(%{"lib/cart.ex" => ""})
+    File.rm!(Path.join(root, "lib/cart.ex"))
+
+    # Who needs more of a module than its functions, such as its doctests, is known only as long as it is there.
+    assert [{"test/cart_test.exs", 7}, {"test/cart_test.exs", 12}] = found = places.(%{})
+    assert found -- unsaved == []
+    {_, 0} = System.cmd("git", ~w(checkout -q .), cd: root)
 
     assert {:error, %Error{kind: :unavailable}} = run(root, %{"changed" => true})
     assert {:error, %Error{kind: :not_found}} = run(root, %{"changed" => true, "since" => "nowhere"}, host)
