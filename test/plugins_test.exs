@@ -171,6 +171,27 @@ defmodule Ambix.PluginsTest do
       event = %{cwd: root, tool_name: "apply_patch", tool_input: %{command: patch}}
       assert {2, "", ^said} = hook(root, event)
 
+      # One that only deletes, or moves, leaves those behind that need what is gone.
+      calling = Fixture.edited("lib/cart.ex", "x * 2", "Tiny.Twice.twice(x)")
+
+      Setup.write(root, %{
+        "lib/cart.ex" => calling,
+        "lib/two.ex" => "defmodule Tiny.Twice do\n  def twice(x), do: x * 2\nend\n"
+      })
+
+      delete = &put_in(event.tool_input.command, "*** Begin Patch\n*** Delete File: #{&1}\n*** End Patch\n")
+      assert hook(root, delete.("lib/gone.ex")) == {0, "", ""}
+      File.rm!(Path.join(root, "lib/two.ex"))
+      assert {2, "", said} = hook(root, delete.("lib/two.ex"))
+      assert said =~ "warning lib/cart.ex" and said =~ "Tiny.Twice.twice/1"
+      assert hook(root, delete.("../two.ex")) == {0, "", ""}
+      macros = Path.join(root, "lib/macros.ex")
+      before = File.read!(macros)
+      File.rm!(macros)
+      assert {2, "", said} = hook(root, delete.("test/gone_test.exs"))
+      assert said =~ "error test/other_test.exs" and said =~ "Tiny.Macros"
+      File.write!(macros, before)
+
       path = with_text(root, "lib/cart.ex", "x * 2", "Nowhere.twice(x)")
       assert {2, "", said} = hook(root, edit(path))
       assert said =~ "warning lib/cart.ex" and said =~ "Nowhere.twice/1"
