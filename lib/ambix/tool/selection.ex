@@ -56,8 +56,34 @@ defmodule Ambix.Tool.Selection do
           test <- if(whole?(selection, file), do: tests, else: placed(selection, file, tests)),
           do: test.id
 
-    named = for test <- tests, Enum.any?(selection.names, &String.contains?(test.id, &1)), do: test.id
+    named = for word <- selection.names, id <- named(word, by_file, tests), do: id
     Enum.uniq(chosen ++ named)
+  end
+
+  # A word that no test's name has may be of a file's.
+  defp named(word, by_file, tests) do
+    case for(test <- tests, String.contains?(test.id, word), do: test.id) do
+      [] ->
+        with [file] <- called(word, Map.keys(by_file)), do: Enum.map(by_file[file], & &1.id), else: (_ -> [])
+
+      ids ->
+        ids
+    end
+  end
+
+  @doc "Those of the files whose name has the word in it; only the one whose whole name it is, where there is one."
+  @spec called(String.t(), [Path.t()]) :: [Path.t()]
+  def called(word, files) do
+    name = if String.contains?(word, "/"), do: & &1, else: &Path.basename/1
+    found = Enum.filter(files, &String.contains?(name.(&1), word))
+
+    case Enum.filter(
+           found,
+           &(Path.basename(&1) in for(ending <- ["", ".exs", "_test.exs"], do: Path.basename(word) <> ending))
+         ) do
+      [file] -> [file]
+      _ -> Enum.sort(found)
+    end
   end
 
   defp whole?(selection, file) do
@@ -99,7 +125,9 @@ defmodule Ambix.Tool.Selection do
   end
 
   defp names(selection, word) do
-    if String.ends_with?(word, ".exs") or word == "", do: selection.names, else: [word | selection.names]
+    if word == "" or (String.ends_with?(word, ".exs") and String.contains?(word, "/")),
+      do: selection.names,
+      else: [word | selection.names]
   end
 
   defp empty, do: %__MODULE__{files: MapSet.new(), places: [], names: []}
