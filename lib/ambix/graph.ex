@@ -263,8 +263,9 @@ defmodule Ambix.Graph do
          {:ok, impact} <- impact_of_lines(index, change.lines),
          {:ok, calls} <- lost_calls(index, change.taken),
          callers = Lost.callers(calls, impact),
-         {:ok, more} <- impact_of_lines(index, for(hit <- callers, do: {hit.file, hit.line, hit.line})) do
-      gone = for {_, symbol, file} <- calls, uniq: true, do: %{symbol: symbol, file: file}
+         lines = for(hit <- callers, do: {hit.file, hit.line, hit.line}),
+         {:ok, more} <- if(lines == [], do: {:ok, impact}, else: impact_of_lines(index, lines)) do
+      gone = for {_, symbol, file, _} <- calls, uniq: true, do: %{symbol: symbol, file: file}
 
       {:ok,
        impact
@@ -278,8 +279,13 @@ defmodule Ambix.Graph do
   defp lost_calls(_index, []), do: {:ok, []}
 
   defp lost_calls(index, taken) do
-    with {:ok, edges} <- edges(index) do
-      {:ok, Lost.calls(edges, taken, &exactly(index, &1))}
+    with {:ok, all} <- edges(index, guessed: true),
+         [_ | _] = lost <- Lost.calls(all, taken, &exactly(index, &1)),
+         {:ok, certain} <- edges(index) do
+      {:ok, Lost.judged(lost, certain)}
+    else
+      [] -> {:ok, []}
+      error -> error
     end
   end
 

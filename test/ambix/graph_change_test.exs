@@ -151,6 +151,14 @@ defmodule Ambix.Graph.ChangeTest do
     assert {[], _, _} = reached.(%{"lib/tax.ex" => tax.("free, do: 0", "free(), do: 1")})
     moved = String.replace(tax.("  def free, do: 0\n", ""), "  @rate", "  def free, do: 0\n  @rate")
     assert {[], _, _} = reached.(%{"lib/tax.ex" => moved})
+    # What an import brought in is a guess as soon as its module is gone.
+    shop = "defmodule Shop do\n  import Tax\n  def fee, do: free()\nend\n"
+    write(root, "lib/shop.ex", shop)
+    commit(root, "third")
+    assert {[_, ^with_tax], found, ^both} = reached.(%{"lib/tax.ex" => nil})
+    assert found == ["TaxTest.adds up", "Cart.total/1", "Shop.fee/0", "CartTest.adds up"]
+    assert {:ok, %{hits: hits}} = diff(root)
+    assert Enum.map(hits, &{&1.certain, &1.depth}) == [{true, 1}, {true, 1}, {false, 1}, {true, 2}]
     # Nothing calls it.
     assert {[], [], []} = reached.(%{"lib/old.ex" => nil})
     # Who calls it is changed itself, and no more told than that.

@@ -4,8 +4,8 @@ defmodule Ambix.Graph.Lost do
 
   alias Ambix.Graph
 
-  @typedoc "The definition that calls, the name that it calls, and the file that this was in."
-  @type call :: {Graph.symbol(), String.t(), Path.t()}
+  @typedoc "The definition that calls, the name that it calls, the file that this was in, and whether there is no doubt."
+  @type call :: {Graph.symbol(), String.t(), Path.t(), boolean}
 
   @doc """
   The calls among `edges` that lead nowhere, since the change has taken what they name (see `Ambix.Graph.Change`). `defined` gives the
@@ -17,33 +17,53 @@ defmodule Ambix.Graph.Lost do
   def calls(edges, taken, defined) do
     functions = Enum.group_by(for({_, :function, _} = head <- taken, do: head), &elem(&1, 2), &elem(&1, 0))
     modules = for {path, :module, name} <- taken, do: {name, path}
+    # The files that each module was in, as far as it is gone from there, and those that it is in.
+    called = for edge <- edges, uniq: true, do: elem(edge, 3)
 
-    edges
+    was_in =
+      for module <- called,
+          into: %{},
+          do: {module, for({name, path} <- modules, within?(module, name), do: path)}
+
+    found = for edge <- edges, is_map_key(functions, elem(edge, 4)) or was_in[elem(edge, 3)] != [], do: edge
+
+    is_in =
+      for module <- found |> Enum.map(&elem(&1, 3)) |> Enum.uniq(),
+          into: %{},
+          do: {module, for(one <- defined.(module), do: one.file)}
+
+    found
     |> Enum.group_by(fn {_, _, _, module, name, arity} -> {module, name, arity} end)
     |> Enum.flat_map(fn {{module, name, arity}, edges} ->
-      paths = Map.get(functions, name, [])
-
-      gone =
-        for {taken, path} <- modules, module == taken or String.ends_with?(module, "." <> taken), do: path
-
-      with true <- paths != [] or gone != [],
+      with file when file != nil <- place(Map.get(functions, name, []), was_in[module], is_in[module]),
            symbol = symbol(module, name, arity),
-           [] <- defined.(symbol),
-           file when file != nil <- place(paths, gone, defined.(module)) do
+           [] <- defined.(symbol) do
         callers = for {from, caller, arity, _, _, _} <- edges, uniq: true, do: symbol(from, caller, arity)
-        for caller <- callers, found <- Enum.take(defined.(caller), 1), do: {found, symbol, file}
+        for caller <- callers, found <- Enum.take(defined.(caller), 1), do: {found, symbol, file, false}
       else
         _ -> []
       end
     end)
-    |> Enum.sort_by(fn {caller, symbol, _} -> {symbol, caller.file, caller.line} end)
+    |> Enum.sort_by(fn {caller, symbol, _, _} -> {symbol, caller.file, caller.line} end)
   end
 
-  # Of a module that is gone, all is; in one that is there, what had a head where it is, or was.
-  defp place(_paths, gone, []), do: List.first(gone)
+  # A module may be written inside of another one.
+  defp within?(module, name), do: module == name or String.ends_with?(module, "." <> name)
 
-  defp place(paths, gone, modules),
-    do: Enum.find(paths, &(&1 in gone or &1 in Enum.map(modules, fn m -> m.file end)))
+  # Of a module that is gone, all is; in one that is there, what had a head where it is, or was.
+  defp place(_functions, was_in, []), do: List.first(was_in)
+  defp place(functions, was_in, is_in), do: Enum.find(functions, &(&1 in was_in or &1 in is_in))
+
+  @doc "The calls, certain where they are among those that are: of a module that is gone nobody knows what an import brought in."
+  @spec judged([call], [tuple]) :: [call]
+  def judged(calls, certain) do
+    certain =
+      for {from, caller, its_arity, module, name, arity} <- certain,
+          into: MapSet.new(),
+          do: {symbol(from, caller, its_arity), symbol(module, name, arity)}
+
+    for {caller, symbol, file, _} <- calls, do: {caller, symbol, file, {caller.symbol, symbol} in certain}
+  end
 
   @doc "The name of a function as the graph has it; to ExUnit a test is a function."
   @spec symbol(String.t(), String.t() | nil, arity | nil) :: String.t()
@@ -56,8 +76,10 @@ defmodule Ambix.Graph.Lost do
   def callers(calls, impact) do
     touched = MapSet.new(impact.touched, & &1.symbol)
 
-    for {caller, symbol, _file} <- calls, caller.symbol not in touched do
-      tie = %{depth: 1, via: symbol, how: "call", certain: true, why: "written", lines: []}
+    for {caller, symbol, _file, certain?} <- Enum.sort_by(calls, &(not elem(&1, 3))),
+        caller.symbol not in touched do
+      why = if certain?, do: "written", else: "by_name"
+      tie = %{depth: 1, via: symbol, how: "call", certain: certain?, why: why, lines: []}
       caller |> Map.merge(tie) |> Map.put(:lines_in, caller.file)
     end
     |> Enum.uniq_by(& &1.symbol)
