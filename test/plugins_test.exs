@@ -171,6 +171,27 @@ defmodule Ambix.PluginsTest do
       event = %{cwd: root, tool_name: "apply_patch", tool_input: %{command: patch}}
       assert {2, "", ^said} = hook(root, event)
 
+      # One that only deletes, or moves, leaves those behind that need what is gone.
+      calling = Fixture.edited("lib/cart.ex", "x * 2", "Tiny.Twice.twice(x)")
+
+      Setup.write(root, %{
+        "lib/cart.ex" => calling,
+        "lib/two.ex" => "defmodule Tiny.Twice do\n  def twice(x), do: x * 2\nend\n"
+      })
+
+      delete = &put_in(event.tool_input.command, "*** Begin Patch\n*** Delete File: #{&1}\n*** End Patch\n")
+      assert hook(root, delete.("lib/gone.ex")) == {0, "", ""}
+      File.rm!(Path.join(root, "lib/two.ex"))
+      assert {2, "", said} = hook(root, delete.("lib/two.ex"))
+      assert said =~ "warning lib/cart.ex" and said =~ "Tiny.Twice.twice/1"
+      assert hook(root, delete.("../two.ex")) == {0, "", ""}
+      macros = Path.join(root, "lib/macros.ex")
+      before = File.read!(macros)
+      File.rm!(macros)
+      assert {2, "", said} = hook(root, delete.("test/gone_test.exs"))
+      assert said =~ "error test/other_test.exs" and said =~ "Tiny.Macros"
+      File.write!(macros, before)
+
       path = with_text(root, "lib/cart.ex", "x * 2", "Nowhere.twice(x)")
       assert {2, "", said} = hook(root, edit(path))
       assert said =~ "warning lib/cart.ex" and said =~ "Nowhere.twice/1"
@@ -203,6 +224,35 @@ defmodule Ambix.PluginsTest do
             "{\"tool_input\": {\"file_path\": "
           ],
           do: assert(hook(root, event) == {0, "", ""}, inspect(event))
+    end
+
+    @tag skip: Needs.sandbox()
+    test "sees dependencies by path outside of the project that its configuration allows" do
+      mix = fn app, deps ->
+        "defmodule #{app}.MixProject do\n  use Mix.Project\n  def project, do: [app: :#{Macro.underscore(app)}, version: \"1.0.0\", deps: [#{deps}]]\nend\n"
+      end
+
+      only = %{"lib/counter.ex" => nil, "lib/application.ex" => nil, "lib/macros.ex" => nil}
+
+      near =
+        Fixture.create(
+          Map.merge(only, %{"mix.exs" => mix.("Near", ""), "lib/cart.ex" => "defmodule Near do\nend\n"})
+        )
+
+      cart = "defmodule Cart do\n  def one, do: missing(Near)\nend\n"
+      beside = "../#{Path.basename(near)}"
+
+      root =
+        project(
+          Map.merge(only, %{"mix.exs" => mix.("Tiny", ~s({:near, path: "#{beside}"})), "lib/cart.ex" => cart})
+        )
+
+      event = edit(Path.join(root, "lib/cart.ex"))
+      assert hook(root, event) == {0, "", ""}
+
+      Setup.write(root, %{"config/dev.exs" => "import Config\nconfig :ambix, allow_paths: [\"#{beside}\"]\n"})
+      assert {2, "", said} = hook(root, event)
+      assert said =~ "missing"
     end
 
     test "harms nothing where the project has no Ambix, or there is no project" do

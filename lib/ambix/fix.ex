@@ -83,9 +83,11 @@ defmodule Ambix.Fix do
     ],
     allow_paths: [
       type: {:list, :string},
-      default: [],
+      default: nil,
       arg: "DIR,DIR",
-      doc: "folders outside of the project that the sandbox may read, for dependencies by path"
+      doc:
+        "folders outside of the project that the sandbox may read, for dependencies by path, by default those of " <>
+          "`config :ambix, allow_paths: [...]`"
     ],
     unsafe_without_isolation: [
       type: :boolean,
@@ -120,7 +122,6 @@ defmodule Ambix.Fix do
   def run(root, opts \\ []) do
     {on_event, opts} = opts |> Options.validate!(@options) |> Keyword.pop(:on_event)
     opts = Keyword.update!(opts, :budget, &min(max(&1, 0), @most_seconds))
-    opts = Keyword.update!(opts, :allow_paths, fn paths -> Enum.map(paths, &Path.expand/1) end)
     emit = if on_event, do: Contained.callback(on_event), else: fn _ -> :ok end
 
     Telemetry.span([:ambix, :fix, :run], %{}, fn ->

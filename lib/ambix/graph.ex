@@ -19,7 +19,7 @@ defmodule Ambix.Graph do
   the guess rests on, such as `"convention"` or `"by_name"`. `Ambix.Index.observe/2` adds what the compiler knows.
   """
 
-  alias Ambix.{Error, Graph.Change, Index, Job, Native, Options, Telemetry}
+  alias Ambix.{Error, Graph.Change, Graph.Lost, Index, Job, Native, Options, Telemetry}
   alias Ambix.Index.SearchOptions
 
   @kinds [
@@ -249,8 +249,9 @@ defmodule Ambix.Graph do
   What a git change touches: the files as they are, compared with the commit `ref`, below the root of the index.
 
   Files that git does not know yet, and does not ignore, count as new. The answer is that of `impact_of_lines/2`, with the
-  files that `changed` and those that were `deleted`; what depended on a deleted file is no more known. The index must be
-  up to date with the files: `Ambix.Index.update/1`.
+  files that `changed` and those that were `deleted`. Functions that the change took away, or renamed, and that are still
+  called by name are `gone`, each with the `file` that it was in; who calls them is among the `hits`. The index must be up
+  to date with the files: `Ambix.Index.update/1`.
 
   Errors: `:unavailable` without the program git, `:project` outside of a repository, `:not_found` for an unknown commit.
   """
@@ -259,8 +260,40 @@ defmodule Ambix.Graph do
     with {:ok, %{root: root} = index} <- Index.resolve(index),
          :ok <- SearchOptions.readable(ref, "commit"),
          {:ok, change} <- Change.since(root, ref),
-         {:ok, impact} <- impact_of_lines(index, change.lines) do
-      {:ok, Map.merge(impact, Map.take(change, [:changed, :deleted]))}
+         {:ok, impact} <- impact_of_lines(index, change.lines),
+         {:ok, calls} <- lost_calls(index, change.taken),
+         callers = Lost.callers(calls, impact),
+         lines = for(hit <- callers, do: {hit.file, hit.line, hit.line}),
+         {:ok, more} <- if(lines == [], do: {:ok, impact}, else: impact_of_lines(index, lines)) do
+      gone = for {_, symbol, file, _} <- calls, uniq: true, do: %{symbol: symbol, file: file}
+
+      {:ok,
+       impact
+       |> Lost.with_callers(callers, more)
+       |> Map.merge(Map.take(change, [:changed, :deleted]))
+       |> Map.put(:gone, gone)}
+    end
+  end
+
+  # Nothing in the graph of the new text ties to a change what still calls by name what it took away.
+  defp lost_calls(_index, []), do: {:ok, []}
+
+  defp lost_calls(index, taken) do
+    with {:ok, all} <- edges(index, guessed: true),
+         [_ | _] = lost <- Lost.calls(all, taken, &exactly(index, &1)),
+         {:ok, certain} <- edges(index) do
+      {:ok, Lost.judged(lost, certain)}
+    else
+      [] -> {:ok, []}
+      error -> error
+    end
+  end
+
+  # What is only like it is another one.
+  defp exactly(index, symbol) do
+    case definition(index, symbol) do
+      {:ok, found} -> Enum.filter(found, &(&1.symbol == symbol))
+      {:error, _} -> []
     end
   end
 

@@ -18,7 +18,7 @@ defmodule Ambix.Packages do
   them, a package is read once, and one that was changed in place is another one.
   """
 
-  alias Ambix.{Error, Files, Index, Telemetry}
+  alias Ambix.{Error, Files, Index, PathDependencies, Telemetry}
   alias Ambix.Index.{Cache, FolderOptions, SearchOptions}
 
   @enforce_keys [:entries]
@@ -47,8 +47,9 @@ defmodule Ambix.Packages do
     ],
     allow_paths: [
       type: {:list, :string},
-      default: [],
-      doc: "folders outside of the project of which dependencies by path are read"
+      default: nil,
+      doc:
+        "folders outside of the project of which dependencies by path are read, by default those of `config :ambix, allow_paths: [...]`"
     ]
   ]
 
@@ -62,10 +63,11 @@ defmodule Ambix.Packages do
   def list(root, opts \\ []) do
     opts = Options.validate!(opts, @list_options)
 
-    with {:ok, root} <- Files.expand(root, "root") do
+    with {:ok, root} <- Files.expand(root, "root"),
+         {:ok, allowed} <- PathDependencies.allowed(opts[:allow_paths]) do
       if File.dir?(root) do
         packages =
-          Listing.dependencies(root, opts[:allow_paths]) ++
+          Listing.dependencies(root, allowed) ++
             if(opts[:elixir], do: Listing.installed(opts[:otp]), else: [])
 
         chosen(packages, opts[:only])

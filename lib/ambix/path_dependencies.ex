@@ -1,9 +1,56 @@
 defmodule Ambix.PathDependencies do
   @moduledoc false
   # The dependencies by path that lie outside of a project, as far as each mix.exs names their folders literally. It is code that is
-  # not trusted here, so it is read and never run, and a folder counts only where the caller allowed it.
+  # not trusted here, so it is read and never run, and a folder counts only where the caller or the host's configuration allowed it.
 
-  alias Ambix.Quoted
+  alias Ambix.{Error, Quoted}
+
+  # Where a project keeps its configuration for development, the last one first.
+  @configuration ~w(config/dev.exs config/config.exs)
+
+  @doc """
+  The folders that are allowed, as absolute paths: those given, or where none are given those of `config :ambix, allow_paths: [...]`,
+  which are relative to the folder that this VM was started in.
+  """
+  @spec allowed([Path.t()] | nil) :: {:ok, [Path.t()]} | {:error, Error.t()}
+  def allowed(given \\ nil) do
+    case given || Application.get_env(:ambix, :allow_paths, []) do
+      {:computed, file} ->
+        refuse(
+          "in #{file} it is computed, and it is read without running that file; run it by mix, or write strings"
+        )
+
+      paths ->
+        if is_list(paths) and not List.improper?(paths) and Enum.all?(paths, &path?/1),
+          do: {:ok, Enum.map(paths, &Path.expand/1)},
+          else: refuse("got: #{inspect(paths, limit: 5, printable_limit: 60)}")
+    end
+  end
+
+  defp path?(path),
+    do: is_binary(path) and path != "" and String.valid?(path) and not String.contains?(path, <<0>>)
+
+  defp refuse(why) do
+    sentence = "allow_paths of :ambix expects a list of folders, such as [\"../shared\"]; #{why}"
+    {:error, Error.new(:invalid_argument, sentence)}
+  end
+
+  @doc """
+  What the configuration of the project in `folder` sets `:allow_paths` of `:ambix` to, for a VM that Mix did not start: a list of strings as it
+  is written, `{:computed, file}` for anything else, and nil where it sets nothing. An agent may have just written it, so it is not run.
+  """
+  @spec configured(Path.t()) :: [String.t()] | {:computed, Path.t()} | nil
+  def configured(folder) do
+    Enum.find_value(@configuration, fn file ->
+      with {:ok, syntax} <- Quoted.read(Path.join(folder, file)),
+           [_ | _] = settings <- Quoted.settings(syntax, "ambix", "allow_paths") do
+        value = List.last(settings)
+        if is_list(value) and Enum.all?(value, &is_binary/1), do: value, else: {:computed, file}
+      else
+        _ -> nil
+      end
+    end)
+  end
 
   @doc """
   The folders of dependencies outside of `tree` that the projects in `folders` name, and theirs in turn, with `folders` that lie

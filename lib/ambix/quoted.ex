@@ -54,6 +54,16 @@ defmodule Ambix.Quoted do
     end)
   end
 
+  @doc "The values that `config app, key: value` and `config app, key, value` give to a key, in order."
+  @spec settings(term, String.t(), String.t()) :: [term]
+  def settings(syntax, app, key) do
+    gather(syntax, fn
+      {"config", _, [^app, options]} when is_list(options) -> for {^key, value} <- options, do: value
+      {"config", _, [^app, ^key, value]} -> [value]
+      _ -> []
+    end)
+  end
+
   @doc "The strings of the syntax, names among them, in order."
   @spec strings(term) :: [String.t()]
   def strings(syntax), do: gather(syntax, &if(is_binary(&1), do: [&1], else: []))

@@ -177,7 +177,7 @@ defmodule Ambix.GitTest do
     write(root, ".git/info/exclude", "secret.txt\n")
     write(root, "secret.txt", "x")
     write(root, "lib/a.ex", "defmodule A do\r\n  def one, do: 1\r\n  def two, do: 1\r\nend\r\n")
-    assert Change.since(root, "HEAD") == {:ok, %{lines: [], changed: [], deleted: []}}
+    assert Change.since(root, "HEAD") == {:ok, %{lines: [], changed: [], deleted: [], taken: []}}
   end
 
   test "where git would wait for ever it is ended, and the answer says so", %{tmp_dir: dir} do

@@ -71,7 +71,7 @@ defmodule Ambix.Graph.ChangeTest do
   defp names(symbols), do: Enum.map(symbols, & &1.symbol)
 
   test "without a change nothing is touched", %{root: root} do
-    assert {:ok, %{touched: [], hits: [], tests: [], changed: [], deleted: []}} = diff(root)
+    assert {:ok, %{touched: [], hits: [], tests: [], changed: [], deleted: [], gone: []}} = diff(root)
   end
 
   test "a changed line touches its function, and what depends on it", %{root: root} do
@@ -108,6 +108,64 @@ defmodule Ambix.Graph.ChangeTest do
     git(root, ~w(add -A))
     assert {:ok, %{touched: touched, changed: ["lib/duty.ex"], deleted: []}} = diff(root)
     assert names(touched) == ["Tax.free/0"]
+  end
+
+  test "what still calls what is gone is reached, however it went", %{root: root} do
+    test = String.replace(@test_file, "Cart.total([100]) == 119", "Tax.free() == Cart.add([], 1)")
+    write(root, "test/tax_test.exs", String.replace(test, "CartTest", "TaxTest"))
+    commit(root, "second")
+
+    reached = fn files ->
+      git(root, ~w(checkout -q .))
+
+      for {path, text} <- files,
+          do: if(text, do: write(root, path, text), else: File.rm!(Path.join(root, path)))
+
+      {:ok, change} = diff(root)
+      {change.gone, names(change.hits), names(change.tests)}
+    end
+
+    tax = &String.replace(@tax, &1, &2)
+    both = ["CartTest.adds up", "TaxTest.adds up"]
+    with_tax = %{symbol: "Tax.with_tax/1", file: "lib/tax.ex"}
+    hits = ["Cart.total/1", "CartTest.adds up"]
+
+    # Renamed; of another arity; its module renamed, in the same file and with the file; deleted with its file.
+    assert reached.(%{"lib/tax.ex" => tax.("with_tax(", "taxed(")}) ==
+             {[with_tax], hits, ["CartTest.adds up"]}
+
+    assert {[^with_tax], ^hits, _} =
+             reached.(%{"lib/tax.ex" => tax.("with_tax(amount)", "with_tax(amount, _rate)")})
+
+    assert {[%{symbol: "Tax.free/0"}, ^with_tax], _, ^both} =
+             reached.(%{"lib/tax.ex" => tax.("module Tax", "module Duty")})
+
+    assert {[_, ^with_tax], found, ^both} = reached.(%{"lib/tax.ex" => nil})
+    assert Enum.sort(found) == ["Cart.total/1", "CartTest.adds up", "TaxTest.adds up"]
+
+    assert {[_, _], _, ^both} =
+             reached.(%{"lib/tax.ex" => nil, "lib/duty.ex" => tax.("module Tax", "module Duty")})
+
+    # What moved within its file, or of which only the body or a clause is another one, is there still.
+    assert {[], _, _} = reached.(%{"lib/tax.ex" => tax.("free, do: 0", "free, do: 1")})
+    assert {[], _, _} = reached.(%{"lib/tax.ex" => tax.("free, do: 0", "free(), do: 1")})
+    moved = String.replace(tax.("  def free, do: 0\n", ""), "  @rate", "  def free, do: 0\n  @rate")
+    assert {[], _, _} = reached.(%{"lib/tax.ex" => moved})
+    # What an import brought in is a guess as soon as its module is gone.
+    shop = "defmodule Shop do\n  import Tax\n  def fee, do: free()\nend\n"
+    write(root, "lib/shop.ex", shop)
+    commit(root, "third")
+    assert {[_, ^with_tax], found, ^both} = reached.(%{"lib/tax.ex" => nil})
+    assert found == ["TaxTest.adds up", "Cart.total/1", "Shop.fee/0", "CartTest.adds up"]
+    assert {:ok, %{hits: hits}} = diff(root)
+    assert Enum.map(hits, &{&1.certain, &1.depth}) == [{true, 1}, {true, 1}, {false, 1}, {true, 2}]
+    # Nothing calls it.
+    assert {[], [], []} = reached.(%{"lib/old.ex" => nil})
+    # Who calls it is changed itself, and no more told than that.
+    cart = String.replace(@cart, "do: Tax", "do: 1 + Tax")
+
+    assert {[%{symbol: "Tax.free/0"}, ^with_tax], _, ^both} =
+             reached.(%{"lib/tax.ex" => nil, "lib/cart.ex" => cart})
   end
 
   test "what the user has configured does not matter", %{root: root} do
@@ -197,10 +255,11 @@ defmodule Ambix.Graph.ChangeTest do
     assert Change.parse(patch) == {
              [{"a.ex", 1, 3}, {"a.ex", 10, 10}, {"a.ex", 20, 21}, {"a \"b\"ü\t.ex", 1, 1}, {"new.ex", 1, 2}],
              ["a.ex", "a \"b\"ü\t.ex", "new.ex"],
-             ["gone with space.ex"]
+             ["gone with space.ex"],
+             []
            }
 
-    assert Change.parse("") == {[], [], []}
+    assert Change.parse("") == {[], [], [], []}
     assert Change.parse("@@ -1 +1 @@\n+++ b/\n@@ nonsense\n+++ \"\n") |> is_tuple()
   end
 end

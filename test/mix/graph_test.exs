@@ -247,6 +247,11 @@ defmodule Mix.Tasks.Ambix.GraphTest do
     assert text =~ "changed:\nlib/till.ex\n\ntouched:\nsymbol "
     assert text =~ ~r/^tests:\nsymbol +kind +place\nTillTest.closes/m
     assert remark == "1 definitions touched, 2 depend on them\n"
+    File.write!(Path.join(root, "lib/till.ex"), String.replace(@files["lib/till.ex"], "close(", "shut("))
+    assert {text, remark} = both(["diff"], root)
+    assert text =~ "gone, and called still:\nTill.close/1\n"
+    assert remark == "1 definitions touched, 2 depend on them\n"
+    assert %{"gone" => [%{"symbol" => "Till.close/1", "file" => "lib/till.ex"}]} = json(["diff"], root)
     assert failure(["diff", "nope"], root) =~ ~s(has no commit "nope")
     assert failure(["diff", "HEAD", "more"], root) =~ "expects at most one commit"
     path = System.get_env("PATH")

@@ -3,7 +3,7 @@ defmodule Ambix.CLI.EditHook do
   # What a coding agent tells a hook after it has edited a file, as Claude Code and Codex do: an object of JSON on standard input. It is
   # the agent's, and only what is understood of it counts.
 
-  alias Ambix.{JSON, Quoted}
+  alias Ambix.{Error, JSON, Quoted}
   alias Ambix.Tool.{Change, Fit, Paths}
 
   # A file that was written stands in it as a whole.
@@ -22,23 +22,28 @@ defmodule Ambix.CLI.EditHook do
     end
   end
 
-  @doc "The texts of the files that were edited, below `root` and of a kind that is compiled."
-  @spec edited(binary, Path.t()) :: %{Path.t() => String.t()}
+  @doc "The texts of the files that were edited, below `root` and of a kind that is compiled; that of one that is gone is nil."
+  @spec edited(binary, Path.t()) :: %{Path.t() => String.t() | nil}
   def edited(event, root) do
-    for path <- paths(event),
+    for {path, how} <- paths(event),
         {:ok, path} <- [Paths.inside(root, path)],
         Path.extname(path) in @extensions,
-        {:ok, text} <- [Change.original(root, path)],
-        String.valid?(text),
+        {:ok, text} <- [text(root, path, how)],
+        text == nil or String.valid?(text),
         into: %{},
         do: {path, text}
   end
 
+  defp text(root, path, how) do
+    with {:error, %Error{kind: :not_found}} when how == :patched <- Change.original(root, path),
+         do: {:ok, nil}
+  end
+
   @doc "The first of the texts that is no Elixir at all, in a sentence with its place. Nothing is run for it."
-  @spec broken(%{Path.t() => String.t()}) :: String.t() | nil
+  @spec broken(%{Path.t() => String.t() | nil}) :: String.t() | nil
   def broken(texts) do
     Enum.find_value(texts, fn {path, text} ->
-      with true <- Path.extname(path) in [".ex", ".exs"],
+      with true <- text != nil and Path.extname(path) in [".ex", ".exs"],
            {line, message} <- Quoted.fault(text),
            do: "#{path}:#{line}: #{Fit.line(message)}",
            else: (_ -> nil)
@@ -49,19 +54,25 @@ defmodule Ambix.CLI.EditHook do
     case JSON.decode(event) do
       {:ok, %{"tool_input" => %{} = input} = event} ->
         from = if is_binary(event["cwd"]), do: event["cwd"], else: "."
-        for path <- named(input), not String.contains?(path <> from, <<0>>), do: Path.expand(path, from)
+        {how, paths} = named(input)
+        for path <- paths, not String.contains?(path <> from, <<0>>), do: {Path.expand(path, from), how}
 
       _ ->
         []
     end
   end
 
-  # Codex edits by patches.
-  defp named(%{"file_path" => path}) when is_binary(path), do: [path]
+  # Codex edits by patches, which may delete a file or move it.
+  defp named(%{"file_path" => path}) when is_binary(path), do: {:written, [path]}
 
   defp named(%{"command" => "*** Begin Patch" <> _ = patch}) do
-    for [_, path] <- Regex.scan(~r/^\*\*\* (?:Add File|Update File|Move to): ([^\r\n]+)/m, patch), do: path
+    paths =
+      for [_, path] <-
+            Regex.scan(~r/^\*\*\* (?:Add File|Update File|Delete File|Move to): ([^\r\n]+)/m, patch),
+          do: path
+
+    {:patched, paths}
   end
 
-  defp named(_input), do: []
+  defp named(_input), do: {:written, []}
 end

@@ -3,6 +3,7 @@ defmodule Ambix.CLI.Start do
   # Begins a command in a VM of Erlang that has the compiled code in its path and nothing else: no Mix, and no project that has to be
   # read. `Ambix.CLI.ClientConfig` says how it is called; what stands behind `-extra` is the command and its arguments.
 
+  alias Ambix.PathDependencies
   alias Mix.Tasks.Ambix, as: Tasks
 
   # The commands that a coding agent waits for.
@@ -14,6 +15,8 @@ defmodule Ambix.CLI.Start do
     {:ok, _} = :application.ensure_all_started(:elixir)
     [name | argv] = Enum.map(:init.get_plain_arguments(), &List.to_string/1)
     task = Map.fetch!(@tasks, name)
+    # All of the configuration that counts here; Mix would have run it.
+    if paths = PathDependencies.configured("."), do: Application.put_env(:ambix, :allow_paths, paths)
     spawn(fn -> System.halt(code(task, argv)) end)
   end
 

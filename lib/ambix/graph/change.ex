@@ -14,30 +14,19 @@ defmodule Ambix.Graph.Change do
   @type t :: %{
           lines: [{Path.t(), pos_integer, pos_integer}],
           changed: [Path.t()],
-          deleted: [Path.t()]
+          deleted: [Path.t()],
+          taken: [{Path.t(), :function | :module, String.t()}]
         }
 
   # Git has read a large repository long before.
   @limits [ms: 60_000, bytes: 256 * 1024 * 1024]
 
-  @doc "What is different below `root` from the commit `ref`. Paths are relative to `root` and sorted. `limits`: `ms` and `bytes` of git."
+  @doc """
+  What is different below `root` from the commit `ref`. Paths are relative to `root` and sorted. `taken` are the names of modules and
+  functions of Elixir of which a head is gone or is another one, each with its file. `limits`: `ms` and `bytes` of git.
+  """
   @spec since(Path.t(), String.t(), keyword) :: {:ok, t} | {:error, Error.t()}
   def since(root, ref, limits \\ []) do
-    asking(root, ref, limits, fn patch, run ->
-      with {:ok, untracked} <- run.(~w(ls-files --others --exclude-standard -z)),
-           do: {:ok, change(parse(patch), String.split(untracked, <<0>>, trim: true))}
-    end)
-  end
-
-  @doc "The functions of which files had a head in the commit `ref` and have fewer now, as `{path, name}`: renamed, moved or taken away."
-  @spec removed(Path.t(), String.t()) :: {:ok, [{Path.t(), String.t()}]} | {:error, Error.t()}
-  def removed(root, ref) do
-    asking(root, ref, [], fn patch, _run ->
-      {:ok, for({path, name} <- heads(patch), do: {Files.name(path), name})}
-    end)
-  end
-
-  defp asking(root, ref, limits, fun) do
     limits = Keyword.merge(@limits, limits)
 
     with {:ok, program} <- program(),
@@ -45,40 +34,22 @@ defmodule Ambix.Graph.Change do
          {:ok, commit} <- commit(program, root, ref) do
       Git.view(place, fn ask ->
         with {:ok, patch} <- run(root, ask, @diff ++ [commit, "--", "."], limits),
-             do: fun.(patch, &run(root, ask, &1, limits))
+             {:ok, untracked} <- run(root, ask, ~w(ls-files --others --exclude-standard -z), limits) do
+          {:ok, change(parse(patch), String.split(untracked, <<0>>, trim: true))}
+        end
       end)
     end
   end
 
-  @head ~r/\A([-+])\s*def(?:p|macro|macrop|delegate|guard|guardp)?\s+([a-z_]\w*[?!]?)/
-
-  # What stands once more in the new text than in the old one is there still.
-  defp heads(patch) do
-    {_, heads} =
-      patch
-      |> String.split("\n")
-      |> Enum.reduce({nil, %{}}, fn
-        "+++ b/" <> path, {_, heads} -> {String.trim_trailing(path, "\t"), heads}
-        "diff --git " <> _, {_, heads} -> {nil, heads}
-        _, {nil, heads} -> {nil, heads}
-        line, {path, heads} -> {path, counted(Regex.run(@head, line), path, heads)}
-      end)
-
-    for {head, count} <- Enum.sort(heads), count < 0, do: head
-  end
-
-  defp counted([_, "-", name], path, heads), do: Map.update(heads, {path, name}, -1, &(&1 - 1))
-  defp counted([_, "+", name], path, heads), do: Map.update(heads, {path, name}, 1, &(&1 + 1))
-  defp counted(nil, _path, heads), do: heads
-
-  defp change({lines, changed, deleted}, untracked) do
+  defp change({lines, changed, deleted, taken}, untracked) do
     new = Enum.map(untracked, &Files.name/1)
     lines = for {path, first, last} <- lines, do: {Files.name(path), first, last}
 
     %{
       lines: Enum.sort(lines ++ Enum.map(new, &{&1, 1, @last_line})),
       changed: Enum.sort(Enum.map(changed, &Files.name/1) ++ new),
-      deleted: Enum.sort(Enum.map(deleted, &Files.name/1))
+      deleted: Enum.sort(Enum.map(deleted, &Files.name/1)),
+      taken: for({path, kind, name} <- taken, do: {Files.name(path), kind, name})
     }
   end
 
@@ -125,21 +96,36 @@ defmodule Ambix.Graph.Change do
   end
 
   @doc """
-  The lines of the new side, the files that changed and those that are gone, of a patch without context.
+  The lines of the new side, the files that changed, those that are gone, and the names whose heads are taken, of a patch without context.
 
   A hunk that only takes lines away touches the line before and the line after.
   """
-  @spec parse(binary) :: {[{Path.t(), pos_integer, pos_integer}], [Path.t()], [Path.t()]}
+  @spec parse(binary) ::
+          {[{Path.t(), pos_integer, pos_integer}], [Path.t()], [Path.t()],
+           [{Path.t(), :function | :module, String.t()}]}
   def parse(patch) do
     patch
     |> String.split("\n")
-    |> Enum.reduce(%{old: nil, path: nil, left: {0, 0}, lines: [], changed: [], deleted: []}, &line/2)
-    |> then(&{Enum.reverse(&1.lines), Enum.reverse(&1.changed), Enum.reverse(&1.deleted)})
+    |> Enum.reduce(
+      %{old: nil, path: nil, left: {0, 0}, lines: [], changed: [], deleted: [], heads: %{}},
+      &line/2
+    )
+    |> then(&{Enum.reverse(&1.lines), Enum.reverse(&1.changed), Enum.reverse(&1.deleted), taken(&1.heads)})
   end
 
+  # What stands once more in the new text is there still, elsewhere in its file.
+  defp taken(heads),
+    do:
+      for({{path, kind, name, _}, count} <- heads, count < 0, uniq: true, do: {path, kind, name})
+      |> Enum.sort()
+
   # The text of a hunk may look like anything, so its lines are counted.
-  defp line("-" <> _, %{left: {old, new}} = state) when old > 0, do: %{state | left: {old - 1, new}}
-  defp line("+" <> _, %{left: {old, new}} = state) when new > 0, do: %{state | left: {old, new - 1}}
+  defp line("-" <> text, %{left: {old, new}} = state) when old > 0,
+    do: counted(text, -1, %{state | left: {old - 1, new}})
+
+  defp line("+" <> text, %{left: {old, new}} = state) when new > 0,
+    do: counted(text, 1, %{state | left: {old, new - 1}})
+
   defp line("diff --git " <> _, state), do: %{state | old: nil, path: nil}
   defp line("--- " <> path, state), do: %{state | old: path(path, "a/")}
 
@@ -163,6 +149,25 @@ defmodule Ambix.Graph.Change do
   end
 
   defp line(_other, state), do: state
+
+  @head ~r/\A\s*def(?:(?:p|macro|macrop|delegate|guard|guardp)?\s+([a-z_]\w*[?!]?)(.*)|(?:module|protocol)\s+([A-Z][\w.]*))/
+
+  defp counted(text, by, state) do
+    path = state.path || state.old
+
+    with true <- path != nil and Path.extname(path) in [".ex", ".exs"],
+         [_ | head] <- Regex.run(@head, text) do
+      %{state | heads: Map.update(state.heads, head(path, head), by, &(&1 + by))}
+    else
+      _ -> state
+    end
+  end
+
+  # A function of another arity is another one; a body on the same line does not count.
+  defp head(path, [name, rest]),
+    do: {path, :function, name, rest |> String.split([" do", ",do:", ", do:", " when "], parts: 2) |> hd()}
+
+  defp head(path, ["", "", name]), do: {path, :module, name, ""}
 
   defp touched(%{path: nil, lines: lines}, _first, _count), do: lines
   defp touched(%{path: path, lines: lines}, first, 0), do: [{path, max(first, 1), first + 1} | lines]

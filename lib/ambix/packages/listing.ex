@@ -30,7 +30,7 @@ defmodule Ambix.Packages.Listing do
 
   # One that lies in the project is in the index of the project.
   defp by_path(root, allowed) do
-    {folders, _refused} = PathDependencies.find([root], root, Enum.map(allowed, &Path.expand/1))
+    {folders, _refused} = PathDependencies.find([root], root, allowed)
 
     for path <- folders,
         do: %Package{name: own_name(path), version: own_version(path), source: :path, path: path}

@@ -52,7 +52,7 @@ defmodule Ambix.Sandbox.Project do
   use GenServer
   use Ambix.Redact
 
-  alias Ambix.{Contained, Error}
+  alias Ambix.{Contained, Error, PathDependencies}
   alias Ambix.Sandbox.{Batch, Command, Limits, Session, Sources, Workbench}
 
   @start_options [
@@ -110,7 +110,8 @@ defmodule Ambix.Sandbox.Project do
   @doc """
   Starts the server of a project. The VM starts with the first call that needs it.
 
-  Options: `:root` (required), `:allow_paths` (folders outside of the project that its dependencies by path may lie in), `:overlay`
+  Options: `:root` (required), `:allow_paths` (folders outside of the project that its dependencies by path may lie in, by default those of
+  `config :ambix, allow_paths: [...]`), `:overlay`
   (files, by path relative to the project or its umbrella, that have this content instead of that on disk), `:limits` (see `Ambix.Sandbox.Limits`; `:wall_clock_ms` is not used here, each call has its own
   `:timeout_ms`), `:read_only` (more folders to be seen at the same path), `:env`, `:bubblewrap`,
   `:unsafe_without_isolation` (see `Ambix.Sandbox.run/2`) and `:name`.
@@ -463,7 +464,8 @@ defmodule Ambix.Sandbox.Project do
          overlay = opts[:overlay] || %{},
          :ok <- check_changes(overlay),
          {:ok, _} <- Command.isolation(opts),
-         {:ok, sources} <- Sources.of(root, opts[:allow_paths] || []) do
+         {:ok, allowed} <- PathDependencies.allowed(opts[:allow_paths]),
+         {:ok, sources} <- Sources.of(root, allowed) do
       seen = sources.binds ++ (opts[:read_only] || [])
       kept = Keyword.take(opts, [:env, :bubblewrap, :unsafe_without_isolation])
 

@@ -21,12 +21,11 @@ defmodule Ambix.Sandbox.Sources do
 
   @doc """
   The sources of the project in `root`, an absolute path. Dependencies by path lie inside of the project, of its umbrella,
-  or of a folder in `allowed`; any other is an error.
+  or of a folder in `allowed`, absolute paths too; any other is an error.
   """
   @spec of(Path.t(), [Path.t()]) :: {:ok, t()} | {:error, Error.t()}
   def of(root, allowed) do
     tree = Umbrella.around(root) || root
-    allowed = Enum.map(allowed, &Path.expand/1)
     named = Enum.filter(allowed, &PathDependencies.project?/1)
 
     case PathDependencies.find([root | projects(root, tree)] ++ named, tree, allowed) do
@@ -44,8 +43,8 @@ defmodule Ambix.Sandbox.Sources do
     folders = for {folder, _} <- refused, uniq: true, do: folder
 
     "#{named_by} names a dependency in #{hd(folders)}, which lies outside of #{tree}: " <>
-      "allow the sandbox to read it (the option allow_paths: #{inspect(folders, limit: :infinity)}, or --allow-paths " <>
-      "#{Enum.join(folders, ",")} of the mix task, which for a coding agent is mix ambix.mcp; a folder that holds several may be given)"
+      "allow the sandbox to read it (config :ambix, allow_paths: #{inspect(folders, limit: :infinity)} in config/dev.exs, the option " <>
+      "of that name, or --allow-paths #{Enum.join(folders, ",")} of the mix task; a folder that holds several may be given)"
   end
 
   # Other apps of an umbrella may have dependencies by path as well.

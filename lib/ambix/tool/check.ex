@@ -50,7 +50,7 @@ defmodule Ambix.Tool.Check do
          apps = Projects.apps(root),
          apps = if(paths == [], do: apps, else: Projects.touched(root, apps, paths)),
          {:ok, found, skipped} <- compile(host, apps, texts, call),
-         do: {:ok, answer(root, found, skipped, texts, call.budget)}
+         do: {:ok, answer(host, found, skipped, texts, call.budget)}
   end
 
   defp compile(host, apps, texts, call) do
@@ -139,7 +139,7 @@ defmodule Ambix.Tool.Check do
     |> hd()
   end
 
-  defp answer(root, found, skipped, texts, budget) do
+  defp answer(%{root: root} = host, found, skipped, texts, budget) do
     found =
       found
       |> Enum.uniq()
@@ -147,7 +147,8 @@ defmodule Ambix.Tool.Check do
       |> Enum.map(&Map.put(&1, :code, code(root, &1, texts)))
 
     {errors, warnings} = {errors(found), length(found) - errors(found)}
-    head = title(errors, warnings) <> skipped(skipped)
+    remark = Projects.remark(host)
+    head = Fit.lines([title(errors, warnings) <> skipped(skipped), remark])
     {text, count} = Fit.blocks(head, Enum.map(found, &block/1), budget)
 
     %Answer{
@@ -156,6 +157,7 @@ defmodule Ambix.Tool.Check do
         errors: errors,
         warnings: warnings,
         skipped: skipped,
+        remark: remark,
         diagnostics: Enum.take(found, count)
       },
       text: text,

@@ -21,6 +21,10 @@ defmodule Ambix.Tool.Fit do
     {Enum.join([head | Enum.reverse(taken)], "\n"), length(taken)}
   end
 
+  @doc "Those that are said, each on a line of its own."
+  @spec lines([String.t() | nil]) :: String.t()
+  def lines(texts), do: texts |> Enum.reject(&is_nil/1) |> Enum.join("\n")
+
   @doc "A text of at most so many bytes, with a sign where something is missing."
   @spec cut(String.t(), non_neg_integer) :: String.t()
   def cut(text, bytes) when byte_size(text) <= bytes, do: text

@@ -20,7 +20,8 @@ defmodule Ambix.Tool.Host do
              Options.take(Options.of(Fix, :run),
                allow_paths: [
                  doc:
-                   "folders outside of the project that hold dependencies by path, which tools may read and sandboxes see"
+                   "folders outside of the project that hold dependencies by path, which tools may read and sandboxes see, by default " <>
+                     "those of `config :ambix, allow_paths: [...]`"
                ]
              ) ++
              [
@@ -51,7 +52,7 @@ defmodule Ambix.Tool.Host do
   alias Ambix.Tool.Host.Keeper
 
   @enforce_keys [:root, :index]
-  defstruct [:root, :index, :packages, :encoder, :reranker, wait: 0, allow_paths: []]
+  defstruct [:root, :index, :packages, :encoder, :reranker, :allow_paths, wait: 0]
 
   @typedoc "`index` is a handle or the name of an index; `packages` likewise, or nil: then each question opens them."
   @type t :: %__MODULE__{
@@ -61,7 +62,7 @@ defmodule Ambix.Tool.Host do
           encoder: Ambix.Model.Encoder.t() | nil,
           reranker: Ambix.Model.t() | Ambix.Model.Encoder.t() | nil,
           wait: non_neg_integer,
-          allow_paths: [Path.t()]
+          allow_paths: [Path.t()] | nil
         }
 
   @doc false
@@ -100,7 +101,7 @@ defmodule Ambix.Tool.Host do
       packages: packages_of(opts[:name]),
       encoder: opts[:encoder],
       wait: opts[:wait],
-      allow_paths: Enum.map(opts[:allow_paths], &Path.expand/1)
+      allow_paths: opts[:allow_paths]
     }
   end
 
@@ -130,9 +131,7 @@ defmodule Ambix.Tool.Host do
       [
         {Index, [name: code(own[:name])] ++ index},
         {Keeper,
-         name: packages_of(own[:name]),
-         root: opts[:root],
-         options: [elixir: own[:elixir], allow_paths: Enum.map(own[:allow_paths], &Path.expand/1)]}
+         name: packages_of(own[:name]), root: opts[:root], options: Keyword.take(own, [:elixir, :allow_paths])}
       ],
       strategy: :one_for_one
     )

@@ -2,9 +2,13 @@ defmodule Ambix.Tool.Projects do
   @moduledoc false
   # The sandboxes in which tools compile and test a project, or each app of an umbrella. They end with the process that runs `fun`.
 
-  alias Ambix.{Error, Umbrella}
+  alias Ambix.{Error, PathDependencies, Umbrella}
+  alias Ambix.Packages.Listing
   alias Ambix.Sandbox.Project
   alias Ambix.Tool.Change
+
+  # What Mix has compiled for tests.
+  @built "_build/test/lib/*"
 
   @doc "The folders of the projects in `root`, in an order in which each comes after those that it needs: `[\".\"]` if there is one."
   @spec apps(Path.t()) :: [Path.t()]
@@ -58,9 +62,26 @@ defmodule Ambix.Tool.Projects do
     end
   end
 
-  @doc "The folders outside of the project that sandboxes may see, as the host says."
-  @spec allowed(map) :: [Path.t()]
-  def allowed(host), do: Map.get(host, :allow_paths, [])
+  @doc "The folders outside of the project that sandboxes may see, as the host says; nil where that is for the configuration to say."
+  @spec allowed(map) :: [Path.t()] | nil
+  def allowed(host), do: Map.get(host, :allow_paths)
+
+  @doc """
+  What is to be said of the time that sandboxes took; nil where nothing is. What was never compiled for tests outside of the sandbox, it
+  compiles anew each time.
+  """
+  @spec remark(map) :: String.t() | nil
+  def remark(%{root: root} = host) do
+    tree = Umbrella.around(root) || root
+
+    with [] <- Path.wildcard(Path.join(tree, @built)),
+         {:ok, allowed} <- PathDependencies.allowed(allowed(host)),
+         [_ | _] <- Listing.dependencies(tree, allowed) do
+      "[dependencies were compiled for this; to compile them once: MIX_ENV=test mix deps.compile]"
+    else
+      _ -> nil
+    end
+  end
 
   # An overlay names its files as the umbrella around the project does.
   defp overlay(root, texts) do

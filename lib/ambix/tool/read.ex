@@ -16,6 +16,8 @@ defmodule Ambix.Tool.Read do
   @moduledoc """
   The tool that reads code by the name of what it defines, or by its place.
 
+  Of a function of a package the first paragraph of its documentation is told, unless `detail` is `whole`.
+
   Texts come from the index, so nothing is read that is not in it: no file outside of the root or of a dependency, whatever links lead there.
 
   ## Options
@@ -32,6 +34,10 @@ defmodule Ambix.Tool.Read do
   # What is shorter is read as a whole unless something else is asked for.
   @short 60
   @most_ties 12
+  # So many lines of documentation are a paragraph, and so few more are not worth a fold.
+  @most_doc 6
+  @few 3
+  @doc_opens ~r/\A\s*@doc\s+(?:~[sS])?(?:"""|\'\'\')\s*\z/
   # Nobody writes lines that are longer than this; a program does.
   @line_bytes 1_000
 
@@ -111,7 +117,7 @@ defmodule Ambix.Tool.Read do
     heads = if detail == :whole, do: [], else: heads(place, detail)
 
     # A text without heads, such as configuration, has no outline.
-    lines = if heads == [], do: source(place), else: heads
+    lines = if heads == [], do: place |> source() |> folded(args[:detail], place), else: heads
     detail = if heads == [], do: :whole, else: detail
     Map.merge(place, %{lines: lines, detail: detail, before: ties(place, args[:with] || [], workspace)})
   end
@@ -129,6 +135,27 @@ defmodule Ambix.Tool.Read do
     |> Enum.with_index(place.first)
     |> Enum.map(fn {text, line} -> {line, text} end)
   end
+
+  # Who asks what a function of a package does wants its first paragraph and its code; the rest of its documentation is often longer.
+  defp folded(lines, nil, %{kind: :definition, index: _}) do
+    with at when at != nil <- Enum.find_index(lines, fn {_, text} -> text =~ @doc_opens end),
+         {before, [{_, opening} = opens | behind]} = Enum.split(lines, at),
+         delimiter = String.slice(String.trim_trailing(opening), -3, 3),
+         size when size != nil <- Enum.find_index(behind, fn {_, text} -> String.trim(text) == delimiter end),
+         {doc, code} = Enum.split(behind, size),
+         {first, [{line, _} | _] = rest} = Enum.split(doc, paragraph(doc)),
+         true <- length(rest) > @few do
+      indent = opening |> String.split("@") |> hd()
+      before ++ [opens | first] ++ [{line, "#{indent}… #{length(rest)} more lines by detail: whole"} | code]
+    else
+      _ -> lines
+    end
+  end
+
+  defp folded(lines, _detail, _place), do: lines
+
+  defp paragraph(doc),
+    do: min(Enum.find_index(doc, fn {_, text} -> String.trim(text) == "" end) || @most_doc, @most_doc)
 
   defp heads(place, detail) do
     for head <- Outline.of(place.text, place.file),

@@ -389,8 +389,9 @@ defmodule Ambix.Tool.Relations do
       tested(change.tests, change.hits, change.touched, args[:depth])
     else
       deleted = for path <- change.deleted, do: %{place: path, symbol: path, how: "deleted"}
+      gone = for gone <- change.gone, do: %{place: gone.file, symbol: gone.symbol, how: "gone"}
       touched = for symbol <- change.touched, do: Map.put(symbol(symbol), :how, "changed")
-      deleted ++ touched ++ (change.hits |> within(args[:depth]) |> impact())
+      deleted ++ gone ++ touched ++ (change.hits |> within(args[:depth]) |> impact())
     end
   end
 

@@ -31,6 +31,8 @@ defmodule Ambix.Tool.RunTests do
   # A client that does not wait so long cancels the call.
   @most_ms 1_800_000
   @test_ms 60_000
+  # A sentence holds no more.
+  @most_words 5
 
   @impl true
   def tool do
@@ -52,7 +54,7 @@ defmodule Ambix.Tool.RunTests do
          apps = Enum.filter(Projects.apps(root), &Selection.concerns?(selection, &1)),
          {:ok, results} <- run_all(host, apps, texts, selection, call),
          :ok <- some(results, args[:tests] || []),
-         do: {:ok, answer(results, args[:changed] == true, call.budget)}
+         do: {:ok, answer(results, args[:changed] == true, Projects.remark(host), call.budget)}
   end
 
   defp run_all(host, apps, texts, selection, call) do
@@ -72,7 +74,7 @@ defmodule Ambix.Tool.RunTests do
 
   defp suite(server, app, selection, deadline) do
     with {:ok, tests} <- Project.tests(server, timeout_ms: left(deadline)),
-         ids when ids != [] <- Selection.ids(selection, app, tests),
+         {ids, _} when ids != [] <- {Selection.ids(selection, app, tests), tests},
          wanted = if(ids == :all, do: length(tests), else: length(ids)),
          opts = [only: ids, timeout_ms: left(deadline), timeout_per_test: @test_ms],
          {:ok, suite} <- Project.run_tests(server, opts) do
@@ -80,32 +82,45 @@ defmodule Ambix.Tool.RunTests do
        %{
          app: app,
          tests: suite.tests,
+         files: [],
          missing: wanted - length(suite.tests),
          broken: [],
          seconds: suite.microseconds / 1_000_000
        }}
     else
-      [] -> {:ok, nothing(app)}
+      {[], tests} -> {:ok, %{nothing(app) | files: files(app, tests)}}
       {:error, %Error{kind: :project, message: "the project has no tests" <> _}} -> {:ok, nothing(app)}
       {:error, %Error{details: %{diagnostics: [_ | _] = broken}}} -> {:ok, %{nothing(app) | broken: broken}}
       error -> error
     end
   end
 
-  defp nothing(app), do: %{app: app, tests: [], missing: 0, broken: [], seconds: 0.0}
+  # `files` are those of the tests among which none is meant.
+  defp nothing(app), do: %{app: app, tests: [], files: [], missing: 0, broken: [], seconds: 0.0}
+
+  defp files(app, tests), do: for(test <- tests, uniq: true, do: Projects.place(app, test.file))
 
   defp some(results, named) do
     if named != [] and Enum.all?(results, &(&1.tests == [] and &1.broken == [])) do
-      words = named |> Enum.take(5) |> Enum.map_join(", ", &inspect(&1, printable_limit: 60))
+      words = named |> Enum.take(@most_words) |> Enum.map_join(", ", &inspect(&1, printable_limit: 60))
+      files = Enum.flat_map(results, & &1.files)
 
-      {:error,
-       Error.new(:not_found, "no test is meant by #{words}: give test files, file:line, or parts of names")}
+      sentence =
+        case for(word <- named, word != "", file <- Selection.called(word, files), uniq: true, do: file) do
+          [] ->
+            "no test is meant by #{words}: give test files, file:line, or parts of names"
+
+          files ->
+            "#{words} may mean several files, name one: #{files |> Enum.take(@most_words) |> Enum.join(", ")}"
+        end
+
+      {:error, Error.new(:not_found, sentence)}
     else
       :ok
     end
   end
 
-  defp answer(results, changed?, budget) do
+  defp answer(results, changed?, remark, budget) do
     tests = for %{app: app, tests: tests} <- results, test <- tests, do: {app, test}
     broken = for %{app: app, broken: broken} <- results, one <- broken, do: broken(one, app)
 
@@ -125,12 +140,12 @@ defmodule Ambix.Tool.RunTests do
       seconds: results |> Enum.map(& &1.seconds) |> Enum.sum() |> Kernel./(1) |> Float.round(1)
     }
 
-    {text, count} = Fit.blocks(title(data, changed?), blocks, budget)
+    {text, count} = Fit.blocks(Fit.lines([title(data, changed?), remark]), blocks, budget)
     told = groups |> Enum.take(max(count - length(broken), 0)) |> Enum.concat()
     left = length(failures) - length(told)
 
     %Answer{
-      data: Map.merge(data, %{failures: told, broken: Enum.take(broken, count)}),
+      data: Map.merge(data, %{remark: remark, failures: told, broken: Enum.take(broken, count)}),
       text: text,
       truncated: count < length(blocks),
       next:

@@ -5,7 +5,6 @@ defmodule Ambix.Tool.Selection do
 
   alias Ambix.{Error, Graph, Index, Umbrella}
   alias Ambix.Tool.{Change, Projects}
-  alias Ambix.Tool.Relations.Outside
 
   @enforce_keys [:files, :places, :names]
   defstruct [:files, :places, :names]
@@ -57,8 +56,34 @@ defmodule Ambix.Tool.Selection do
           test <- if(whole?(selection, file), do: tests, else: placed(selection, file, tests)),
           do: test.id
 
-    named = for test <- tests, Enum.any?(selection.names, &String.contains?(test.id, &1)), do: test.id
+    named = for word <- selection.names, id <- named(word, by_file, tests), do: id
     Enum.uniq(chosen ++ named)
+  end
+
+  # A word that no test's name has may be of a file's.
+  defp named(word, by_file, tests) do
+    case for(test <- tests, String.contains?(test.id, word), do: test.id) do
+      [] ->
+        with [file] <- called(word, Map.keys(by_file)), do: Enum.map(by_file[file], & &1.id), else: (_ -> [])
+
+      ids ->
+        ids
+    end
+  end
+
+  @doc "Those of the files whose name has the word in it; only the one whose whole name it is, where there is one."
+  @spec called(String.t(), [Path.t()]) :: [Path.t()]
+  def called(word, files) do
+    name = if String.contains?(word, "/"), do: & &1, else: &Path.basename/1
+    found = Enum.filter(files, &String.contains?(name.(&1), word))
+
+    case Enum.filter(
+           found,
+           &(Path.basename(&1) in for(ending <- ["", ".exs", "_test.exs"], do: Path.basename(word) <> ending))
+         ) do
+      [file] -> [file]
+      _ -> Enum.sort(found)
+    end
   end
 
   defp whole?(selection, file) do
@@ -100,7 +125,9 @@ defmodule Ambix.Tool.Selection do
   end
 
   defp names(selection, word) do
-    if String.ends_with?(word, ".exs") or word == "", do: selection.names, else: [word | selection.names]
+    if word == "" or (String.ends_with?(word, ".exs") and String.contains?(word, "/")),
+      do: selection.names,
+      else: [word | selection.names]
   end
 
   defp empty, do: %__MODULE__{files: MapSet.new(), places: [], names: []}
@@ -123,40 +150,7 @@ defmodule Ambix.Tool.Selection do
 
   defp since(index, ref) do
     with {:ok, change} <- Graph.diff(index, ref),
-         {:ok, lost} <- lost(index, ref),
-         do: {:ok, (change.tests ++ lost) |> places() |> with_files(change.changed)}
-  end
-
-  # The tests of those that still call what was renamed or taken away: nothing in the graph of the new text ties them to the change.
-  defp lost(index, ref) do
-    with {:ok, %{root: root} = index} <- Index.resolve(index),
-         {:ok, [_ | _] = removed} <- Graph.Change.removed(root, ref),
-         {:ok, edges} <- Graph.edges(index),
-         names = for({_, _, _, module, name, arity} <- edges, do: {module, name, arity}),
-         [_ | _] = lost <- for(name <- Enum.uniq(names), lost?(name, removed, index), do: {shown(name), 0}),
-         {:ok, tests} <- Outside.tests(index, lost) do
-      {:ok, tests}
-    else
-      {:error, error} -> {:error, error}
-      _ -> {:ok, []}
-    end
-  end
-
-  defp lost?({module, name, _arity} = called, removed, index) do
-    paths = for {path, ^name} <- removed, do: path
-
-    paths != [] and Enum.any?(defined(module, index), &(&1.file in paths)) and
-      defined(shown(called), index) == []
-  end
-
-  defp shown({module, name, arity}), do: "#{module}.#{name}/#{arity}"
-
-  # What is only like it is another one.
-  defp defined(symbol, index) do
-    case Graph.definition(index, symbol) do
-      {:ok, found} -> Enum.filter(found, &(&1.symbol == symbol))
-      {:error, _} -> []
-    end
+         do: {:ok, change.tests |> places() |> with_files(change.changed)}
   end
 
   # What git cannot tell: what is newer than the last run of `mix test --stale`.

@@ -32,7 +32,7 @@ defmodule Mix.Tasks.Ambix.Check do
   code is 1 if something does not compile.
 
   With `--hook` it is a hook of Claude Code or Codex that runs after an edit: it reads the hook's JSON from standard input, and says
-  nothing unless the project does not compile or the edited file has warnings. Then these are on standard error and the exit code is
+  nothing unless the project does not compile, the edited file has warnings, or a module of a deleted one is called. Then these are on standard error and the exit code is
   #{@speaks}, which is how the agent gets to read them. Where it cannot check, for lack of a project, of a sandbox or of time, it is
   silent too, and the exit code is 0.
 
@@ -75,7 +75,7 @@ defmodule Mix.Tasks.Ambix.Check do
 
   defp compile(root, texts, opts) do
     arguments = if texts == %{}, do: %{}, else: %{"change" => texts}
-    host = %{root: root, allow_paths: Enum.map(opts[:allow_paths], &Path.expand/1)}
+    host = %{root: root, allow_paths: opts[:allow_paths]}
     Tool.call(Tool.Check, arguments, %Call{host: host, budget: @terminal_budget})
   end
 
@@ -92,13 +92,14 @@ defmodule Mix.Tasks.Ambix.Check do
     end
   end
 
-  # What does not compile, wherever it is, and what the compiler warns of in the files that were edited.
+  # What does not compile, wherever it is, and what the compiler warns of in the files that were edited, or for one that is gone.
   defp wrong(root, texts, opts) do
     ms = opts[:seconds] * 1000
+    gone? = Enum.any?(texts, &match?({_, nil}, &1))
+    texts = Map.new(texts, fn {path, text} -> {path, text || ""} end)
 
     with {:ok, {:ok, answer}} <- Contained.run(fn -> compile(root, texts, opts) end, ms),
-         found =
-           Enum.filter(answer.data.diagnostics, &(&1.severity == "error" or is_map_key(texts, &1.file))),
+         found = Enum.filter(answer.data.diagnostics, &concerns?(&1, texts, gone?)),
          [_ | _] <- found do
       blocks = Enum.map(found, &Tool.Check.block/1)
       {text, count} = Fit.blocks("ambix check:", blocks, @hook_budget)
@@ -107,5 +108,11 @@ defmodule Mix.Tasks.Ambix.Check do
     else
       _ -> nil
     end
+  end
+
+  # To call a module that is not there is a warning where it is called.
+  defp concerns?(found, texts, gone?) do
+    found.severity == "error" or is_map_key(texts, found.file) or
+      (gone? and found.message =~ ~r/\(module \S+ is not available/)
   end
 end

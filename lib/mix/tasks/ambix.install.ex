@@ -19,7 +19,8 @@ defmodule Mix.Tasks.Ambix.Install do
       mix ambix.install claude|codex|cursor|vscode|zed [--root DIR] [--write]
 
   With `--write` it is put into the file. All else in the file, comments too, stays as it is; where that cannot be promised,
-  nothing is written, and the exit code is 1. Codex reads the file of a project only when it trusts the project.
+  nothing is written, and the exit code is 1. What the server may see of dependencies by path outside of the project stands in the project's
+  configuration: `config :ambix, allow_paths: ["../shared_lib"]`. Codex reads the file of a project only when it trusts the project.
 
   In a project that has Igniter, `mix igniter.install ambix@path:../ambix --client claude` adds the dependency, for development, and
   writes the files of the clients that are named, several with commas between them.

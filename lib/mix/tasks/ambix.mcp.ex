@@ -5,7 +5,7 @@ defmodule Mix.Tasks.Ambix.Mcp do
   alias Ambix.CLI.Args
 
   @options Args.common([:root, :index, :nested_repositories, :any_root]) ++
-             Options.take(Options.of(Tool.Host, :start_link), allow_paths: [default: nil]) ++
+             Options.take(Options.of(Tool.Host, :start_link), [:allow_paths]) ++
              Options.take(Options.of(MCP, :start_link),
                budget: [arg: "N", doc: "how many tokens an answer may have"]
              ) ++

@@ -118,7 +118,7 @@ defmodule Mix.Tasks.Ambix.Tool do
 
   # What reads needs the index, and so does the choice of tests that an edit reaches.
   defp host(tool, opts) do
-    allowed = Enum.map(opts[:allow_paths], &Path.expand/1)
+    allowed = opts[:allow_paths]
 
     if tool.effect == :read or opts[:changed] do
       # What is asked of dependencies, and within which paths, is the tool's to say.

@@ -39,7 +39,7 @@ defmodule Ambix.CLI.EditHookTest do
     """
 
     event = %{tool_name: "apply_patch", cwd: root, tool_input: %{command: patch}}
-    assert edited(event, root) == %{"lib/a.ex" => "a", "lib/b.heex" => "b"}
+    assert edited(event, root) == %{"lib/a.ex" => "a", "lib/b.heex" => "b", "lib/gone.ex" => nil}
     # Another command only looks like one.
     assert edited(put_in(event.tool_input.command, "cat <<X\n" <> patch), root) == %{}
   end

@@ -3,7 +3,7 @@ defmodule Ambix.Tool.ReadingTest do
 
   alias Ambix.{Error, Index, JSON, Packages, Tool}
   alias Ambix.MCP.ToolModules
-  alias Ambix.Test.{JSONSchema, ToolProject}
+  alias Ambix.Test.{JSONSchema, Setup, ToolProject}
   alias Ambix.Tool.{Budget, Call, Host, Read, Relations, Search}
 
   @moduletag :tmp_dir
@@ -320,6 +320,15 @@ defmodule Ambix.Tool.ReadingTest do
     assert ["test/cart_test.exs" <> _] =
              places(ask(host, Relations, %{"relation" => "tests", "since" => "HEAD"}))
 
+    # What is gone is told, with what calls it still.
+    tests = ask(host, Relations, %{"relation" => "tests"}).text
+    File.write!(path, String.replace(File.read!(path), "with_tax(", "taxed("))
+    {:ok, _} = Index.update(host.index)
+    gone = ask(host, Relations, %{"relation" => "impact"})
+    assert gone.text =~ "lib/shop/tax.ex  Shop.Tax.with_tax/1  (gone)"
+    assert gone.text =~ "Shop.Cart.total/1  (call of Shop.Tax.with_tax/1, source)"
+    assert ask(host, Relations, %{"relation" => "tests"}).text == tests
+
     assert {:error, %Error{kind: :not_found, message: message}} =
              ask(host, Relations, %{"relation" => "impact", "since" => "nowhere"})
 
@@ -349,6 +358,38 @@ defmodule Ambix.Tool.ReadingTest do
 
     callers = ask(host, Relations, %{"relation" => "callers", "of" => "Tea.warm/1", "deps" => true})
     assert [%{"place" => "tea-1.2.3/lib/tea.ex:3"}] = callers.data["results"]
+  end
+
+  test "of a function of a package the first paragraph of its documentation is told", %{host: host} do
+    long = "  @doc ~S\"\"\"\n  Pours.\n  Slowly.\n\n  ## Options\n\n    * `:a`\n    * `:b`\n  \"\"\"\n"
+    short = "  @doc \"\"\"\n  Warms.\n\n  Slowly.\n  \"\"\"\n"
+    one = "  @doc \"Cools.\"\n"
+    endless = "  @doc \"\"\"\n" <> String.duplicate("  More.\n", 30) <> "  \"\"\"\n"
+
+    functions =
+      for {doc, name} <- [{long, "brew"}, {short, "warm"}, {one, "cool"}, {endless, "pour"}],
+          do: "#{doc}  def #{name}(x), do: x\n"
+
+    root = Path.join(host.root, "deps/pot")
+    Setup.write(root, %{"lib/pot.ex" => "defmodule Pot do\n#{functions}end\n", "mix.exs" => ""})
+    {:ok, packages} = Packages.open(host.root, elixir: false)
+    host = %{host | packages: packages}
+
+    read = fn name, more ->
+      ask(host, Read, Map.merge(%{"targets" => ["Pot.#{name}/1"], "deps" => true}, more)).text
+    end
+
+    folded = read.("brew", %{})
+    assert folded =~ "  Pours.\n  Slowly.\n  … 5 more lines by detail: whole\n  \"\"\"\n  def brew(x), do: x"
+    refute folded =~ "Options"
+    assert read.("brew", %{"detail" => "whole"}) =~ "  * `:b`\n  \"\"\""
+    assert read.("warm", %{}) =~ "Warms.\n\n  Slowly.\n"
+    assert read.("cool", %{}) =~ "Cools."
+    assert read.("pour", %{}) =~ "… 24 more lines by detail: whole"
+    # What belongs to the project may be edited, and is told as it stands.
+    Setup.write(host.root, %{"lib/pan.ex" => "defmodule Pan do\n#{functions}end\n"})
+    {:ok, _} = Index.update(host.index)
+    assert ask(host, Read, %{"targets" => ["Pan.brew/1"]}).text =~ "Options"
   end
 
   test "what depends on a function of a dependency is found, with and without its sources", %{

@@ -7,7 +7,7 @@ defmodule Ambix.Tool.RunTestsTest do
   alias Ambix.{Error, Index}
   alias Ambix.Sandbox.Fixture
   alias Ambix.Test.Command
-  alias Ambix.Tool.{Failure, RunTests}
+  alias Ambix.Tool.{Check, Failure, RunTests, Selection}
 
   @moduletag timeout: 900_000
 
@@ -56,13 +56,53 @@ defmodule Ambix.Tool.RunTestsTest do
           {["./test/cart_test.exs:9"], 1},
           {["leaves traces"], 1},
           {["total/1"], 2},
-          {["test/other_test.exs:5", "multiplies"], 2}
+          {["test/other_test.exs:5", "multiplies"], 2},
+          # Parts of files' names, where one file is meant.
+          {["other"], 3},
+          {["other_test.exs"], 3},
+          {["cart", "macro"], 6}
         ] do
       assert {:ok, %{data: %{total: ^total}}} = run(root, %{"tests" => named})
     end
 
     assert {:error, %Error{kind: :not_found, message: message}} = run(root, %{"tests" => ["no such test"]})
     assert message =~ "no such test"
+
+    # The word is in the names of no tests, and of two files.
+    more =
+      Fixture.create(%{
+        "test/cart_more_test.exs" =>
+          "defmodule Tiny.MoreTest do\n  use ExUnit.Case\n  test \"x\", do: :ok\nend\n"
+      })
+
+    assert {:ok, %{data: %{total: 5}}} = run(more, %{"tests" => ["cart"]})
+    assert {:error, %Error{kind: :not_found, message: message}} = run(more, %{"tests" => ["cart_"]})
+
+    assert message =~
+             ~s("cart_" may mean several files, name one: test/cart_more_test.exs, test/cart_test.exs)
+  end
+
+  test "says that dependencies were compiled each time, and how to do without" do
+    root =
+      Fixture.create(%{
+        "mix.exs" =>
+          "defmodule Tiny.MixProject do\n  use Mix.Project\n  def project, do: [app: :tiny, version: \"0.1.0\", deps: [{:tea, path: \"deps/tea\"}]]\nend\n",
+        "deps/tea/mix.exs" =>
+          "defmodule Tea.MixProject do\n  use Mix.Project\n  def project, do: [app: :tea, version: \"0.1.0\"]\nend\n",
+        "deps/tea/lib/tea.ex" => "defmodule Tea do\nend\n",
+        "lib/application.ex" => nil,
+        "lib/counter.ex" => nil,
+        "test/other_test.exs" => nil
+      })
+
+    for tool <- [RunTests, Check] do
+      assert {:ok, %{data: %{remark: remark}, text: text}} = call(tool, %{}, host: %{root: root, index: nil})
+      assert remark =~ "dependencies were compiled for this" and text =~ "\n" <> remark
+    end
+
+    assert [_, command] = Regex.run(~r/MIX_ENV=test mix (.+)\]/, run(root) |> elem(1) |> Map.fetch!(:text))
+    {_, 0} = Command.run([command], cd: root, env: %{"MIX_ENV" => "test"})
+    assert {:ok, %{data: %{remark: nil}, text: "5 tests, 1 failed" <> _}} = run(root)
   end
 
   test "runs the tests that a change reaches, and those that are stale" do
@@ -113,6 +153,29 @@ defmodule Ambix.Tool.RunTestsTest do
     File.write!(Path.join(root, "lib/cart.ex"), renamed)
     assert {:ok, answer} = run(root, %{"changed" => true}, host)
     assert "test total/1 multiplies" in ids(answer)
+
+    # It is the same whether the edit is saved or not; a file that is gone has an empty text.
+    names = fn arguments ->
+      assert {:ok, answer} = run(root, Map.put(arguments, "changed", true), host)
+      answer.data |> Map.take([:total, :status]) |> Map.put(:failures, ids(answer))
+    end
+
+    saved = names.(%{})
+    {_, 0} = System.cmd("git", ~w(checkout -q .), cd: root)
+    assert names.(%{"change" => %{"lib/cart.ex" => renamed}}) == saved
+
+    places = fn texts ->
+      assert {:ok, selection} = Selection.of(%{root: root, index: index}, [changed: true], texts)
+      Enum.sort(selection.places)
+    end
+
+    unsaved = places.(%{"lib/cart.ex" => ""})
+    File.rm!(Path.join(root, "lib/cart.ex"))
+
+    # Who needs more of a module than its functions, such as its doctests, is known only as long as it is there.
+    assert [{"test/cart_test.exs", 7}, {"test/cart_test.exs", 12}] = found = places.(%{})
+    assert found -- unsaved == []
+    {_, 0} = System.cmd("git", ~w(checkout -q .), cd: root)
 
     assert {:error, %Error{kind: :unavailable}} = run(root, %{"changed" => true})
     assert {:error, %Error{kind: :not_found}} = run(root, %{"changed" => true, "since" => "nowhere"}, host)

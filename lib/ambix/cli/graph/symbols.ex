@@ -55,6 +55,7 @@ defmodule Ambix.CLI.Graph.Symbols do
   defp change(change, ref) do
     listed("changed", change.changed)
     listed("deleted", change.deleted)
+    listed("gone, and called still", Enum.map(change.gone, & &1.symbol))
     if change.touched != [], do: titled("touched", fn -> symbols(change.touched) end)
 
     for key <- [:tests, :routes, :templates],
@@ -63,7 +64,7 @@ defmodule Ambix.CLI.Graph.Symbols do
 
     if change.hits != [], do: titled("depends on it", fn -> hits(change.hits) end)
 
-    if change.touched == [],
+    if change.touched == [] and change.gone == [],
       do: CLI.remark("no definition of the index was changed since #{ref}"),
       else: CLI.remark("#{length(change.touched)} definitions touched, #{length(change.hits)} depend on them")
   end

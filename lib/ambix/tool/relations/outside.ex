@@ -3,7 +3,7 @@ defmodule Ambix.Tool.Relations.Outside do
   # What of an index depends on a function that it does not define, of a dependency, Elixir or OTP. The graph has the calls of such a
   # function, but no definition from which it could be asked.
 
-  alias Ambix.{Graph, Index}
+  alias Ambix.{Graph, Graph.Lost, Index}
 
   # A function that more call is one of the language; what depends on it is everything.
   @most 50
@@ -115,13 +115,8 @@ defmodule Ambix.Tool.Relations.Outside do
     for {from, caller, its_arity, ^module, ^function, callee_arity} <- edges,
         arity in [[], [Integer.to_string(callee_arity)]],
         uniq: true,
-        do: symbol(from, caller, its_arity)
+        do: Lost.symbol(from, caller, its_arity)
   end
-
-  # To ExUnit a test is a function.
-  defp symbol(module, nil, _arity), do: module
-  defp symbol(module, "test " <> name, 1), do: "#{module}.#{name}"
-  defp symbol(module, name, arity), do: "#{module}.#{name}/#{arity}"
 
   defp hit(symbol, index, name) do
     case Graph.definition(index, symbol) do
