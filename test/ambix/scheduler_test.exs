@@ -28,27 +28,27 @@ defmodule Ambix.SchedulerTest do
     before = computed()
     # A model's threads count as long as it lives.
     kept = Task.await(Task.async(work), 300_000)
-    now = computed()
+    # Threads of other work may have ended meanwhile: of those no work counts.
+    spent =
+      for {thread, {ms, scheduler?}} <- computed(), do: {ms - elem(before[thread] || {0, nil}, 0), scheduler?}
+
     assert kept
-    {own, all} = {now.schedulers - before.schedulers, now.all - before.all}
+    all = spent |> Enum.map(&elem(&1, 0)) |> Enum.sum()
+    own = for({ms, true} <- spent, do: ms) |> Enum.sum()
     # Enough for the shares to mean something.
     assert all > 200
     assert own / all < 0.2, "schedulers computed for #{own} of #{all} ms"
   end
 
-  # Milliseconds that the schedulers, and all threads that there are, have computed for. Threads that ended are not counted.
+  # The threads that there are: the milliseconds that each has computed for, and whether it is a scheduler's.
   defp computed do
     for folder <- Path.wildcard("/proc/self/task/*"),
         {:ok, name} <- [File.read(Path.join(folder, "comm"))],
         {:ok, times} <- [File.read(Path.join(folder, "schedstat"))],
-        reduce: %{schedulers: 0, all: 0} do
-      sums ->
-        ms = times |> String.split() |> hd() |> String.to_integer() |> div(1_000_000)
-        sums = %{sums | all: sums.all + ms}
-        # As OTP 25 names them, and as later ones do.
-        if name =~ ~r/^(\d+_scheduler|erts_sched_)/,
-          do: %{sums | schedulers: sums.schedulers + ms},
-          else: sums
+        into: %{} do
+      ms = times |> String.split() |> hd() |> String.to_integer() |> div(1_000_000)
+      # As OTP 25 names them, and as later ones do.
+      {folder, {ms, name =~ ~r/^(\d+_scheduler|erts_sched_)/}}
     end
   end
 end
