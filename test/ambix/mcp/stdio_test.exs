@@ -107,6 +107,16 @@ defmodule Ambix.MCP.StdioTest do
     wait_until(fn -> not Command.alive?(server.pid) end)
   end
 
+  test "a client that keeps its end open, and does not read, keeps no server", %{tmp_dir: dir} do
+    requests = for id <- 1..100, do: [Ambix.JSON.encode!(frame(id, "tools/list", modern())), "\n"]
+    File.write!(Path.join(dir, "requests"), requests)
+    server = Enum.map_join(["elixir" | Command.mix(["ambix.mcp"])], " ", &"'#{&1}'")
+    # The pipe has a reader who never reads, and holds less than what is answered.
+    script = "mkfifo pipe && exec 3<>pipe && timeout -s KILL 30 #{server} <requests >pipe 3<&-; echo $?"
+    env = for name <- ~w(MIX_ENV MIX_TARGET ELIXIR_ERL_OPTIONS), do: {name, nil}
+    assert {"1\n", 0} = System.cmd("sh", ["-c", script], cd: dir, env: env)
+  end
+
   test "mix ambix.mcp is such a server", %{tmp_dir: dir} do
     server = server(dir, Command.mix(["ambix.mcp"]))
     {frame, server} = server |> write(frame(1, "server/discover", modern())) |> read()
