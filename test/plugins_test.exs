@@ -287,6 +287,24 @@ defmodule Ambix.PluginsTest do
       Ambix.Test.Wait.wait_until(fn -> Ambix.Test.Wait.processes(root) == [] end)
     end
 
+    test "gives up after its time whatever the event names" do
+      root = project()
+
+      File.write!(
+        Path.join(root, "lib/large.ex"),
+        String.duplicate("# as long as a generated file\n", 30_000)
+      )
+
+      patch = "*** Begin Patch\n" <> String.duplicate("*** Update File: lib/large.ex\n", 50_000)
+      event = Path.join(root, "event")
+      File.write!(event, JSON.encode!(%{cwd: root, tool_input: %{command: patch}}))
+      ebin = Path.join(Mix.Project.build_path(), "lib/ambix/ebin")
+      code = ~s|Mix.Tasks.Ambix.Check.run(["--hook", "--seconds", "1"])|
+      script = ~s(timeout -s KILL 30 elixir -pa '#{ebin}' -e '#{code}' <'#{event}')
+      env = [{"MIX_ENV", nil}, {"PATH", without_bubblewrap()}]
+      assert System.cmd("sh", ["-c", script], cd: root, env: env, stderr_to_stdout: true) == {"", 0}
+    end
+
     # All programs but the one that makes sandboxes.
     defp without_bubblewrap do
       folder =
@@ -295,7 +313,8 @@ defmodule Ambix.PluginsTest do
       File.mkdir_p!(folder)
       on_exit(fn -> File.rm_rf!(folder) end)
 
-      for name <- ~w(sh elixir erl bash env dirname basename readlink uname sed cat rm kill sleep mkdir),
+      for name <-
+            ~w(sh elixir erl bash env dirname basename readlink uname sed cat rm kill sleep timeout mkdir),
           program = System.find_executable(name),
           do: File.ln_s!(program, Path.join(folder, name))
 
