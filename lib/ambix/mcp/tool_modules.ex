@@ -6,6 +6,10 @@ defmodule Ambix.MCP.ToolModules do
 
   alias Ambix.{Options, Tool}
   alias Ambix.MCP.Fault
+  alias Ambix.Sandbox.Text
+  alias Ambix.Tool.Fit
+
+  @error_bytes 1_000
 
   @impl true
   def list(%{modules: modules}), do: Enum.map(modules, &definition(&1.tool()))
@@ -34,7 +38,8 @@ defmodule Ambix.MCP.ToolModules do
         {:result, %{"content" => [text(answer.text)], "structuredContent" => data, "isError" => false}}
 
       {:error, error} ->
-        {:result, %{"content" => [text(error.message)], "isError" => true}}
+        # It may repeat what the caller said, or what the project printed.
+        {:result, %{"content" => [text(Fit.cut(Text.valid(error.message), @error_bytes))], "isError" => true}}
     end
   end
 
