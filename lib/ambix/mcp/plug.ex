@@ -2,11 +2,10 @@ defmodule Ambix.MCP.Plug do
   @moduledoc """
   A plug that serves `Ambix.MCP` by Streamable HTTP, for a host that has Plug, Phoenix among others:
 
-      # in the supervision tree
-      {Ambix.MCP, name: MyApp.MCP, tools: Ambix.Tool.all(), host: index}
-
       # in a router, before what parses bodies
       forward "/mcp", to: Ambix.MCP.Plug, init_opts: [server: MyApp.MCP, token: token]
+
+  The server is a child of the host's supervisor, as `Ambix.MCP` shows; it works in a release too.
 
   Options: `:server`, the name of the server; `:token`, which clients send as a bearer token; `:hosts` and `:origins`, what the headers
   `Host` and `Origin` may say beside the names of the loopback interface.

@@ -3,13 +3,15 @@ defmodule Ambix.MCP.Stdio do
   A server of the Model Context Protocol for the program that started this VM: messages are lines of standard input and output.
 
   Nothing else is written to standard output: what code prints, and what is logged, goes to standard error. The end of standard input ends
-  everything that was started for it.
+  everything that was started for it; what takes a moment only is still answered.
   """
 
   alias Ambix.MCP
   alias Ambix.MCP.{Connection, Frame, Lines, Outbox}
   alias Ambix.MCP.Stdio.{Input, Output}
 
+  # How long what was asked last may take: a person who tries the server out writes a message into a pipe that ends there.
+  @settle_ms 500
   # How long what is written already may take to get out at the end.
   @drain_ms 1000
 
@@ -30,6 +32,7 @@ defmodule Ambix.MCP.Stdio do
     :ok = Input.open()
     read(Lines.new(Frame.max_bytes()), connection, outbox, writer)
 
+    Connection.settle(connection, @settle_ms)
     stop(connection)
     stop(supervisor)
     Output.drain(outbox, @drain_ms)

@@ -91,6 +91,14 @@ defmodule Ambix.MCP.StdioTest do
     wait_until(fn -> not Command.alive?(server.pid) and not Command.alive?(program) end)
   end
 
+  test "what was asked just before the end of standard input is answered", %{tmp_dir: dir} do
+    File.write!(Path.join(dir, "in"), Ambix.JSON.encode!(frame(1, "server/discover", modern())) <> "\n")
+    server = Enum.map_join(["elixir" | Command.mix(["ambix.mcp"])], " ", &"'#{&1}'")
+    env = for name <- ~w(MIX_ENV MIX_TARGET ELIXIR_ERL_OPTIONS), do: {name, nil}
+    assert {line, 0} = System.cmd("sh", ["-c", "#{server} <in 2>err"], cd: dir, env: env)
+    assert %{"id" => 1, "result" => %{}} = Ambix.JSON.decode!(line)
+  end
+
   test "a client that does not read is no reason not to end with it", %{tmp_dir: dir} do
     server = server(dir)
     {_, server} = server |> write(frame(0, "server/discover", modern())) |> read()
