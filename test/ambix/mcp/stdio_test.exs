@@ -164,6 +164,24 @@ defmodule Ambix.MCP.StdioTest do
     assert [_] = Path.wildcard(Path.join(dir, "cache/indexes/*.ambix"))
   end
 
+  test "a folder that is deleted ends no server, and when it is there again it is followed", %{tmp_dir: dir} do
+    root = ToolProject.write(dir)
+    env = [{"AMBIX_CACHE", Path.join(dir, "cache")}]
+    server = server(root, Command.mix(["ambix.mcp"]), errors: "../stderr", env: env)
+    server = found(server, "Shop.Tax.with_tax/1")
+
+    File.rm_rf!(root)
+    params = modern(tool("search", %{"query" => "Shop.Tax.with_tax/1"}))
+    {frame, server} = server |> write(frame("gone", "tools/call", params)) |> read()
+    assert %{"isError" => true, "content" => [%{"text" => text}]} = frame["result"]
+    assert text =~ "not there any more"
+
+    ^root = ToolProject.write(dir)
+    server = found(server, "Shop.Tax.with_tax/1")
+    Port.close(server.port)
+    wait_until(fn -> not Command.alive?(server.pid) end)
+  end
+
   # Asks for a symbol until it is there.
   defp found(server, symbol, attempts \\ 300) do
     params = modern(tool("search", %{"query" => symbol, "kind" => "name"}))
