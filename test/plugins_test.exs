@@ -213,6 +213,19 @@ defmodule Ambix.PluginsTest do
       refute File.exists?(Path.join(root, "ran"))
     end
 
+    test "finds Elixir behind the program of a version manager" do
+      root = project()
+      path = Path.join(root, "lib/cart.ex")
+      File.write!(path, "defmodule Cart do\n  def add(a, do: a\nend\n")
+      folder = without_bubblewrap()
+      elixir = Path.join(folder, "elixir")
+      {:ok, program} = File.read_link(elixir)
+      File.rm!(elixir)
+      File.write!(elixir, "#!/bin/sh\nexec '#{program}' \"$@\"\n")
+      File.chmod!(elixir, 0o755)
+      assert {2, "", "lib/cart.ex:" <> _} = hook(root, edit(path), [{"PATH", folder}])
+    end
+
     test "is silent where it has nothing to say, or cannot know" do
       root = project()
       File.write!(Path.join(root, "notes.md"), "# (((\n")
