@@ -213,6 +213,19 @@ defmodule Ambix.PluginsTest do
       refute File.exists?(Path.join(root, "ran"))
     end
 
+    test "finds Elixir behind the program of a version manager" do
+      root = project()
+      path = Path.join(root, "lib/cart.ex")
+      File.write!(path, "defmodule Cart do\n  def add(a, do: a\nend\n")
+      folder = without_bubblewrap()
+      elixir = Path.join(folder, "elixir")
+      {:ok, program} = File.read_link(elixir)
+      File.rm!(elixir)
+      File.write!(elixir, "#!/bin/sh\nexec '#{program}' \"$@\"\n")
+      File.chmod!(elixir, 0o755)
+      assert {2, "", "lib/cart.ex:" <> _} = hook(root, edit(path), [{"PATH", folder}])
+    end
+
     test "is silent where it has nothing to say, or cannot know" do
       root = project()
       File.write!(Path.join(root, "notes.md"), "# (((\n")
@@ -287,6 +300,24 @@ defmodule Ambix.PluginsTest do
       Ambix.Test.Wait.wait_until(fn -> Ambix.Test.Wait.processes(root) == [] end)
     end
 
+    test "gives up after its time whatever the event names" do
+      root = project()
+
+      File.write!(
+        Path.join(root, "lib/large.ex"),
+        String.duplicate("# as long as a generated file\n", 30_000)
+      )
+
+      patch = "*** Begin Patch\n" <> String.duplicate("*** Update File: lib/large.ex\n", 50_000)
+      event = Path.join(root, "event")
+      File.write!(event, JSON.encode!(%{cwd: root, tool_input: %{command: patch}}))
+      ebin = Path.join(Mix.Project.build_path(), "lib/ambix/ebin")
+      code = ~s|Mix.Tasks.Ambix.Check.run(["--hook", "--seconds", "1"])|
+      script = ~s(timeout -s KILL 30 elixir -pa '#{ebin}' -e '#{code}' <'#{event}')
+      env = [{"MIX_ENV", nil}, {"PATH", without_bubblewrap()}]
+      assert System.cmd("sh", ["-c", script], cd: root, env: env, stderr_to_stdout: true) == {"", 0}
+    end
+
     # All programs but the one that makes sandboxes.
     defp without_bubblewrap do
       folder =
@@ -295,7 +326,8 @@ defmodule Ambix.PluginsTest do
       File.mkdir_p!(folder)
       on_exit(fn -> File.rm_rf!(folder) end)
 
-      for name <- ~w(sh elixir erl bash env dirname basename readlink uname sed cat rm kill sleep mkdir),
+      for name <-
+            ~w(sh elixir erl bash env dirname basename readlink uname sed cat rm kill sleep timeout mkdir),
           program = System.find_executable(name),
           do: File.ln_s!(program, Path.join(folder, name))
 

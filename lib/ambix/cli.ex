@@ -12,7 +12,7 @@ defmodule Ambix.CLI do
   Parses `argv` by the schema and calls `run` with the arguments and the options.
 
   `run` returns `:ok`, `{:exit, code}` or `{:error, %Ambix.Error{}}`. An error, also a raised one, becomes one sentence on standard error and the
-  exit code 1.
+  exit code 1. After `{:halt, code}` the VM ends without waiting for output that nobody reads.
   """
   @spec main([String.t()], module, Ambix.Options.schema(), ([String.t()], keyword -> term)) :: :ok
   def main(argv, task, schema, run) do
@@ -38,6 +38,7 @@ defmodule Ambix.CLI do
       :ok -> :ok
       {:exit, 0} -> :ok
       {:exit, code} -> stop(code)
+      {:halt, code} -> :erlang.halt(code, flush: false)
       {:error, error} -> fail(error)
     end
   end

@@ -47,7 +47,16 @@ defmodule Ambix.MCP do
   It speaks the revision 2026-07-28 and, for older clients, 2025-11-25 and 2025-06-18; which of them, each request decides. This module
   is a supervisor of what all clients of a server share; `Ambix.MCP.Stdio` and `Ambix.MCP.Plug` bring the clients:
 
-      children = [{Ambix.MCP, name: MyApp.MCP, tools: Ambix.Tool.all(), host: index}]
+      tools = [name: MyApp.Tools, root: "/path/to/checkout"]
+
+      children = [
+        {Ambix.Tool.Host, tools},
+        {Ambix.MCP,
+         name: MyApp.MCP,
+         tools: Ambix.Tool.all(),
+         instructions: Ambix.Tool.instructions(),
+         host: Ambix.Tool.Host.of(tools)}
+      ]
 
   ## Options
   #{Ambix.Options.docs(@options)}

@@ -68,6 +68,28 @@ defmodule Mix.Tasks.Ambix.InstallTest do
     assert File.read!(Path.join(dir, ".mcp.json")) =~ "mine"
   end
 
+  test "nothing is written through a link, nor where there is no project", %{tmp_dir: dir} do
+    root = Path.join(dir, "project")
+    outside = Path.join(dir, "outside")
+    Enum.each([root, outside], &File.mkdir!/1)
+    File.write!(Path.join(outside, "own.json"), "{}")
+    File.ln_s!(Path.join(outside, "own.json"), Path.join(root, ".mcp.json"))
+    File.ln_s!(outside, Path.join(root, ".cursor"))
+
+    for {client, link} <- [{"claude", ".mcp.json"}, {"cursor", ".cursor"}] do
+      assert {_, error, 1} = run([client, "--root", root, "--write"])
+      assert error =~ "#{link} is a link"
+    end
+
+    assert File.ls!(outside) == ["own.json"]
+    assert File.read!(Path.join(outside, "own.json")) == "{}"
+    assert File.read_link!(Path.join(root, ".mcp.json"))
+
+    assert {_, error, 1} = run(["claude", "--root", Path.join(dir, "missing"), "--write"])
+    assert error =~ "there is no folder"
+    refute File.exists?(Path.join(dir, "missing"))
+  end
+
   describe "the command that is written" do
     # As a client runs it, which knows nothing of this VM.
     defp start(dir, path) do

@@ -37,6 +37,7 @@ defmodule Ambix.Test.FakePlug do
       req_headers: headers,
       body: body,
       body_params: %{},
+      remote_ip: {127, 0, 0, 1},
       sent: %{},
       halted: false,
       closed_after: nil

@@ -36,7 +36,10 @@ defmodule Ambix.Test.MCPTools do
         title: "Crash",
         description: "Ends in some way.",
         input: [
-          how: [type: {:in, [:raise, :throw, :exit, :kill, :nonsense, :error, :linked]}, required: true]
+          how: [
+            type: {:in, [:raise, :throw, :exit, :kill, :nonsense, :error, :loud, :linked]},
+            required: true
+          ]
         ],
         output: %{"type" => "object"}
       }
@@ -51,6 +54,7 @@ defmodule Ambix.Test.MCPTools do
     defp crash(:kill), do: Process.exit(self(), :kill)
     defp crash(:nonsense), do: :nonsense
     defp crash(:error), do: {:error, Ambix.Error.new(:not_found, "there is no such thing")}
+    defp crash(:loud), do: {:error, Ambix.Error.new(:not_found, <<255>> <> String.duplicate("é", 5_000))}
 
     defp crash(:linked) do
       spawn_link(fn -> exit(:boom) end)

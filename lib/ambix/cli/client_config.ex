@@ -60,7 +60,8 @@ defmodule Ambix.CLI.ClientConfig do
   defp toml(text, entry) do
     cond do
       String.contains?(text, entry) -> :same
-      text =~ ~r/mcp_servers\s*(?:=|\.\s*["']?ambix\b)/ or text =~ ~r/"""|'''/ -> refuse()
+      text =~ ~r/mcp_servers["']?\s*(?:=|\.\s*["']?ambix\b)/ or text =~ ~r/"""|'''/ -> refuse()
+      text =~ ~r/^\s*["']?ambix["']?\s*[=.]/m -> refuse()
       true -> {:ok, String.replace_suffix(text, "\n", "") |> separated() |> Kernel.<>(entry)}
     end
   end
@@ -78,8 +79,8 @@ defmodule Ambix.CLI.ClientConfig do
       {:ok, %{^key => %{"ambix" => _}}} ->
         refuse()
 
-      {:ok, %{^key => servers} = all} when is_map(servers) ->
-        put(text, plain, all, key, servers, entry)
+      {:ok, %{^key => servers}} when is_map(servers) ->
+        put(text, plain, key, servers, entry)
 
       {:ok, %{^key => _}} ->
         refuse()
@@ -101,7 +102,7 @@ defmodule Ambix.CLI.ClientConfig do
   end
 
   # The key must be found in the text once, for else it may be another one of the same name.
-  defp put(text, plain, _all, key, servers, entry) do
+  defp put(text, plain, key, servers, entry) do
     case Regex.scan(~r/#{Regex.escape(JSON.encode!(key))}\s*:\s*\{/, plain, return: :index) do
       [[{at, size}]] ->
         insert(text, plain, at + size - 1, servers, "\"ambix\": #{JSON.encode!(entry)}", "    ")

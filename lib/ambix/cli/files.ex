@@ -50,17 +50,34 @@ defmodule Ambix.CLI.Files do
     with {:ok, _} <- result, do: :ok
   end
 
-  @doc "Writes a text; the file holds all of it or stays as it was."
+  @doc "Writes a text; the file holds all of it or stays as it was, and who may read it stays too."
   @spec write_text(Path.t(), iodata) :: :ok | {:error, Error.t()}
   def write_text(path, text) do
     first = if whole?(path), do: temporary(path), else: path
 
     result =
-      with :ok <- File.write(first, text),
-           do: if(first == path, do: :ok, else: File.rename(first, path))
+      if first == path,
+        do: File.write(path, text),
+        else: with(:ok <- write_new(first, text, mode(path)), do: File.rename(first, path))
 
     if first != path, do: File.rm(first)
     with {:error, reason} <- result, do: {:error, cannot_write(path, reason)}
+  end
+
+  # No other file that stands there, and none that it leads to; closed to others before there is anything to read.
+  defp write_new(path, text, mode) do
+    File.rm(path)
+
+    with :ok <- File.write(path, "", [:exclusive]),
+         :ok <- if(mode, do: File.chmod(path, mode), else: :ok),
+         do: File.write(path, text)
+  end
+
+  defp mode(path) do
+    case File.stat(path) do
+      {:ok, %{mode: mode}} -> Bitwise.band(mode, 0o777)
+      {:error, _} -> nil
+    end
   end
 
   @doc """

@@ -3,6 +3,7 @@ defmodule Ambix.Fix.Target do
   # `FILE` or `FILE:LINE`, as people write it: which tests are to be mended, or what may be changed.
 
   alias Ambix.Error
+  alias Ambix.Tool.Paths
 
   defstruct file: nil, line: nil, test?: false
 
@@ -10,7 +11,7 @@ defmodule Ambix.Fix.Target do
 
   def parse(root, text) do
     {file, line} =
-      case Regex.run(~r/\A(.+):(\d+)\z/, text) do
+      case Regex.run(~r/\A(.+):(\d{1,9})\z/s, text) do
         [_, file, line] -> {file, String.to_integer(line)}
         nil -> {text, nil}
       end
@@ -18,12 +19,15 @@ defmodule Ambix.Fix.Target do
     path = Path.expand(file, root)
     relative = Path.relative_to(path, root)
 
+    # Whoever calls a tool wrote it, and reads it again in the error.
+    shown = Paths.shown(file)
+
     cond do
       not File.regular?(path) ->
-        {:error, Error.new(:not_found, "there is no file #{file} in #{root}", %{path: path})}
+        {:error, Error.new(:not_found, "there is no file #{shown} in #{root}", %{path: path})}
 
       Path.type(relative) == :absolute ->
-        {:error, Error.new(:invalid_argument, "#{file} is not inside #{root}", %{path: path})}
+        {:error, Error.new(:invalid_argument, "#{shown} is not inside #{root}", %{path: path})}
 
       true ->
         {:ok, %__MODULE__{file: relative, line: line, test?: String.ends_with?(relative, ".exs")}}

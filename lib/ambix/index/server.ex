@@ -68,6 +68,7 @@ defmodule Ambix.Index.Server do
   def init(opts) do
     # So that `terminate/2` takes back what was published.
     Process.flag(:trap_exit, true)
+    opts = Keyword.update!(opts, :root, &absolute/1)
     Ambix.Compat.set_label({Ambix.Index, opts[:root]})
 
     # A tree with models offers its encoder; one with nothing but an index may be given a loaded one.
@@ -102,7 +103,7 @@ defmodule Ambix.Index.Server do
     do: {:noreply, apply_effects(State.await(server.state, from), server)}
 
   def handle_call(:status, _from, server) do
-    root = Path.expand(server.opts[:root])
+    root = server.opts[:root]
 
     status =
       Map.merge(State.status(server.state), %{
@@ -179,6 +180,15 @@ defmodule Ambix.Index.Server do
     Shared.erase(server.name, :index)
   end
 
+  # `Path.expand/1` asks for the folder that the VM runs in, which may have been deleted, also where the path is absolute.
+  defp absolute(root) do
+    parts = Path.split(root)
+
+    if Path.type(root) == :absolute and parts -- ["..", "."] == parts,
+      do: Path.join(parts),
+      else: Path.expand(root)
+  end
+
   defp over(result, server) do
     server = %{server | task: nil, progress: nil}
     apply_effects(State.finished(server.state, result), server)
@@ -189,7 +199,7 @@ defmodule Ambix.Index.Server do
 
   # A watch belongs to the process that starts it.
   defp effect({:run, :watch}, %{opts: opts} = server) do
-    root = Path.expand(opts[:root])
+    root = opts[:root]
 
     with :ok <- Index.Root.check(root, opts[:any_root]),
          {:ok, job} <- Job.start(&Native.watch_start(&1, root, watch_options(opts))) do

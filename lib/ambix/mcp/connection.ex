@@ -23,7 +23,8 @@ defmodule Ambix.MCP.Connection do
     pids: %{},
     listens: %{},
     asks: %{},
-    asked: 0
+    asked: 0,
+    settling: nil
   ]
 
   @doc """
@@ -40,6 +41,14 @@ defmodule Ambix.MCP.Connection do
   @doc "A message of the client. What is answered goes to `outbox`."
   @spec deliver(GenServer.server(), Frame.t(), Outbox.t()) :: :ok
   def deliver(connection, frame, outbox), do: GenServer.call(connection, {:frame, frame, outbox}, :infinity)
+
+  @doc "Waits until the requests in flight are answered, but those that only listen, and not for longer than `ms`."
+  @spec settle(pid, pos_integer) :: :ok
+  def settle(connection, ms) do
+    GenServer.call(connection, :settle, ms)
+  catch
+    :exit, _ -> :ok
+  end
 
   @doc "Where what belongs to no request goes from now on."
   @spec attach(GenServer.server(), Outbox.t()) :: :ok
@@ -81,6 +90,8 @@ defmodule Ambix.MCP.Connection do
 
   def handle_call({:attach, outbox}, _from, state),
     do: {:reply, :ok, %{state | outbox: outbox}, timeout(state)}
+
+  def handle_call(:settle, from, state), do: {:noreply, settled(%{state | settling: from})}
 
   def handle_call({:ask, method, params}, {pid, _} = from, state) do
     case state.pids do
@@ -270,9 +281,16 @@ defmodule Ambix.MCP.Connection do
         Process.demonitor(request.monitor, [:flush])
         if request.pid, do: forget(request.pid)
         asks = Map.reject(state.asks, fn {_, {pid, _}} -> pid == request.pid end)
-        %{state | requests: requests, pids: Map.delete(state.pids, request.pid), asks: asks}
+        settled(%{state | requests: requests, pids: Map.delete(state.pids, request.pid), asks: asks})
     end
   end
+
+  defp settled(%{settling: from, pids: pids} = state) when from != nil and pids == %{} do
+    GenServer.reply(from, :ok)
+    %{state | settling: nil}
+  end
+
+  defp settled(state), do: state
 
   # Its end is nothing to hear of any more.
   defp forget(pid) do

@@ -3,44 +3,50 @@ defmodule Ambix.MCP.Stdio do
   A server of the Model Context Protocol for the program that started this VM: messages are lines of standard input and output.
 
   Nothing else is written to standard output: what code prints, and what is logged, goes to standard error. The end of standard input ends
-  everything that was started for it.
+  everything that was started for it; what takes a moment only is still answered.
   """
 
   alias Ambix.MCP
   alias Ambix.MCP.{Connection, Frame, Lines, Outbox}
   alias Ambix.MCP.Stdio.{Input, Output}
 
+  # How long what was asked last may take: a person who tries the server out writes a message into a pipe that ends there.
+  @settle_ms 500
   # How long what is written already may take to get out at the end.
   @drain_ms 1000
 
   @doc """
-  Serves until standard input ends. The options are those of `Ambix.MCP`.
+  Serves until standard input ends, or until the client takes nothing any more. The options are those of `Ambix.MCP`.
+
+  It returns `:unread` where the client has not taken all that was written. A VM that ends then must not wait for its output, as
+  `System.halt/1` does: that takes as long as the client keeps the pipe open.
   """
-  @spec run(keyword) :: :ok
+  @spec run(keyword) :: :ok | :unread
   def run(options) do
     keep_output_clean()
     {:ok, supervisor} = MCP.start_link(options)
     server = MCP.server(options[:name] || MCP)
-    outbox = Output.start_link()
+    {outbox, writer} = Output.start()
     {:ok, connection} = Connection.start_link(server: server, outbox: outbox)
 
     :ok = Input.open()
-    read(Lines.new(Frame.max_bytes()), connection, outbox)
+    read(Lines.new(Frame.max_bytes()), connection, outbox, writer)
 
+    Connection.settle(connection, @settle_ms)
     stop(connection)
     stop(supervisor)
     Output.drain(outbox, @drain_ms)
   end
 
-  defp read(lines, connection, outbox) do
-    case Input.read() do
+  defp read(lines, connection, outbox, writer) do
+    case Input.read(writer) do
       :eof ->
         :ok
 
       bytes ->
         {found, lines} = Lines.feed(lines, bytes)
         Enum.each(found, &line(&1, connection, outbox))
-        read(lines, connection, outbox)
+        read(lines, connection, outbox, writer)
     end
   end
 

@@ -4,8 +4,12 @@ defmodule Ambix.MCP.ToolModules do
 
   @behaviour Ambix.MCP.Tools
 
-  alias Ambix.{Options, Tool}
+  alias Ambix.{Error, Options, Tool}
   alias Ambix.MCP.Fault
+  alias Ambix.Sandbox.Text
+  alias Ambix.Tool.Fit
+
+  @error_bytes 1_000
 
   @impl true
   def list(%{modules: modules}), do: Enum.map(modules, &definition(&1.tool()))
@@ -24,19 +28,37 @@ defmodule Ambix.MCP.ToolModules do
   end
 
   defp run(module, arguments, call, given) do
-    case Tool.call(module, arguments, %Tool.Call{
-           host: given.host,
-           budget: given.budget,
-           progress: call.progress
-         }) do
+    tool_call = %Tool.Call{host: given.host, budget: given.budget, progress: call.progress}
+
+    case with(:ok <- in_folder(given.host), do: Tool.call(module, arguments, tool_call)) do
       {:ok, answer} ->
         data = structured(answer, module.tool().output)
         {:result, %{"content" => [text(answer.text)], "structuredContent" => data, "isError" => false}}
 
       {:error, error} ->
-        {:result, %{"content" => [text(error.message)], "isError" => true}}
+        # It may repeat what the caller said, or what the project printed.
+        {:result, %{"content" => [text(Fit.cut(Text.valid(error.message), @error_bytes))], "isError" => true}}
     end
   end
+
+  # The folder of the project may have been deleted, and made anew; if the VM ran in it, it runs nowhere until it is told to.
+  defp in_folder(%Tool.Host{root: root}) do
+    cond do
+      not File.dir?(root) ->
+        {:error, Error.new(:not_found, "the folder #{root} is not there any more")}
+
+      match?({:ok, _}, File.cwd()) ->
+        :ok
+
+      true ->
+        with(
+          {:error, reason} <- File.cd(root),
+          do: {:error, Error.new(:io, "cannot enter #{root}: #{reason}")}
+        )
+    end
+  end
+
+  defp in_folder(_host), do: :ok
 
   defp text(text), do: %{"type" => "text", "text" => text}
 

@@ -47,7 +47,7 @@ defmodule Ambix.Tool.Change do
   @doc "The text of a file of the project. Nothing is read through a link."
   @spec original(Path.t(), Path.t()) :: {:ok, String.t()} | {:error, Error.t()}
   def original(root, path) do
-    with {:ok, path} <- inside(path),
+    with {:ok, path} <- inside(root, path),
          :ok <- unlinked(root, Path.split(path)),
          do: Files.read(Path.join(root, path))
   end
@@ -65,9 +65,9 @@ defmodule Ambix.Tool.Change do
     )
   end
 
-  defp changed(_root, texts) when is_map(texts) do
+  defp changed(root, texts) when is_map(texts) do
     reduce(Map.to_list(texts), %{}, fn {path, text}, done ->
-      with {:ok, path} <- inside(path), do: {:ok, Map.put(done, path, text)}
+      with {:ok, path} <- inside(root, path), do: {:ok, Map.put(done, path, text)}
     end)
   end
 
@@ -88,10 +88,12 @@ defmodule Ambix.Tool.Change do
     end)
   end
 
-  defp inside(path) do
-    parts = Path.split(path) -- ["."]
+  # Agents name files by their absolute paths.
+  defp inside(root, path) do
+    below = String.replace_prefix(path, String.trim_trailing(root, "/") <> "/", "")
+    parts = below |> Path.split() |> Enum.reject(&(&1 == "."))
 
-    if parts != [] and not String.contains?(path, <<0>>) and Path.type(path) == :relative and
+    if parts != [] and not String.contains?(below, <<0>>) and Path.type(below) == :relative and
          ".." not in parts and ".git" not in parts,
        do: {:ok, Path.join(parts)},
        else:
@@ -169,8 +171,8 @@ defmodule Ambix.Tool.Change do
   defp hunk(_rest, _old, _new, _lines), do: refuse("a hunk of the diff has other lines than its title counts")
 
   defp apply_file(root, %{old: old, new: new, hunks: hunks}, done) do
-    with {:ok, old} <- maybe_inside(old),
-         {:ok, new} <- maybe_inside(new),
+    with {:ok, old} <- maybe_inside(root, old),
+         {:ok, new} <- maybe_inside(root, new),
          {:ok, before} <- before(root, old, done),
          {:ok, text} <- apply_hunks(hunks, before, old || new) do
       gone = if old in [nil, new], do: done, else: Map.put(done, old, "")
@@ -178,8 +180,8 @@ defmodule Ambix.Tool.Change do
     end
   end
 
-  defp maybe_inside(nil), do: {:ok, nil}
-  defp maybe_inside(path), do: inside(path)
+  defp maybe_inside(_root, nil), do: {:ok, nil}
+  defp maybe_inside(root, path), do: inside(root, path)
 
   defp before(_root, nil, _done), do: {:ok, ""}
 

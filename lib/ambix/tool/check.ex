@@ -149,17 +149,20 @@ defmodule Ambix.Tool.Check do
     {errors, warnings} = {errors(found), length(found) - errors(found)}
     remark = Projects.remark(host)
     head = Fit.lines([title(errors, warnings) <> skipped(skipped), remark])
-    {text, count} = Fit.blocks(head, Enum.map(found, &block/1), budget)
+
+    data = %{
+      status: status(errors, warnings),
+      errors: errors,
+      warnings: warnings,
+      skipped: skipped,
+      remark: remark,
+      diagnostics: []
+    }
+
+    {text, count} = Fit.blocks(head, Enum.map(found, &{block(&1), &1}), budget, data)
 
     %Answer{
-      data: %{
-        status: status(errors, warnings),
-        errors: errors,
-        warnings: warnings,
-        skipped: skipped,
-        remark: remark,
-        diagnostics: Enum.take(found, count)
-      },
+      data: %{data | diagnostics: Enum.take(found, count)},
       text: text,
       truncated: count < length(found),
       next: if(count < length(found), do: "mend these first: #{length(found) - count} more are left out")

@@ -20,6 +20,10 @@ defmodule Ambix.Tool.Pattern do
   @type t :: %__MODULE__{syntax: term, word: String.t() | nil}
 
   @most_bytes 2_000
+  # How often it is tried to let `...` stand for one more: for one form, and in one text. Several of them in a list would else be tried in
+  # as many ways as there are to choose so many of its members.
+  @most_ways 100_000
+  @most_ways_of_text 5_000_000
   @definitions ~w(def defp defmacro defmacrop defguard defguardp)
 
   @doc "Whether a text looks like a pattern, and not like a name, words or a regular expression."
@@ -56,12 +60,16 @@ defmodule Ambix.Tool.Pattern do
   defp hole?({:..., _, context}) when not is_list(context), do: true
   defp hole?(_syntax), do: false
 
-  @doc "The lines on which the code of a text has the form of the pattern; none where it does not parse."
+  @doc """
+  The lines on which the code of a text has the form of the pattern; none where it does not parse. In how many ways `...` is tried is bounded,
+  and what none of them fits is left out.
+  """
   @spec lines(t, String.t()) :: [pos_integer]
   def lines(%__MODULE__{syntax: wanted}, text) do
     case Quoted.parse(text) do
       {:ok, syntax} ->
-        syntax |> normal() |> found(wanted, 1, []) |> Enum.reverse() |> Enum.uniq() |> Enum.sort()
+        ways = :counters.new(1, [])
+        syntax |> normal() |> found(wanted, 1, [], ways) |> Enum.uniq() |> Enum.sort()
 
       :error ->
         []
@@ -69,10 +77,23 @@ defmodule Ambix.Tool.Pattern do
   end
 
   # A literal has no line of its own: that of what it is in counts.
-  defp found(node, wanted, line, lines) do
+  defp found(node, wanted, line, lines, ways) do
     line = line(node, line)
-    lines = if match(wanted, node, %{}) != :no, do: [line | lines], else: lines
-    node |> children() |> Enum.reduce(lines, &found(&1, wanted, line, &2))
+    lines = if fits?(wanted, node, ways), do: [line | lines], else: lines
+    node |> children() |> Enum.reduce(lines, &found(&1, wanted, line, &2, ways))
+  end
+
+  # Beside the variables, which are strings, stand the ways that were tried, and how many may be.
+  defp fits?(wanted, node, ways) do
+    most = min(:counters.get(ways, 1) + @most_ways, @most_ways_of_text)
+    match(wanted, node, %{ways: {ways, most}}) != :no
+  catch
+    :too_many_ways -> false
+  end
+
+  defp another_way(%{ways: {ways, most}}) do
+    :counters.add(ways, 1, 1)
+    if :counters.get(ways, 1) > most, do: throw(:too_many_ways)
   end
 
   defp line({_, meta, _}, line) when is_list(meta), do: Keyword.get(meta, :line, line)
@@ -99,11 +120,8 @@ defmodule Ambix.Tool.Pattern do
   defp match({"_", _, context}, _node, bound) when not is_list(context), do: bound
 
   defp match({name, _, context}, node, bound) when is_binary(name) and not is_list(context) do
-    node = bare(node)
-
     case bound do
-      %{^name => ^node} -> bound
-      %{^name => _} -> :no
+      %{^name => other} -> if same?(node, other), do: bound, else: :no
       _ -> Map.put(bound, name, node)
     end
   end
@@ -152,6 +170,8 @@ defmodule Ambix.Tool.Pattern do
   defp all([{:..., _, context}], _nodes, bound) when not is_list(context) or context == [], do: bound
 
   defp all([{:..., _, context} | wanted] = all, nodes, bound) when not is_list(context) or context == [] do
+    another_way(bound)
+
     with :no <- all(wanted, nodes, bound),
          do: if(nodes == [], do: :no, else: all(all, tl(nodes), bound))
   end
@@ -161,10 +181,11 @@ defmodule Ambix.Tool.Pattern do
 
   defp all(_wanted, _nodes, _bound), do: :no
 
-  defp bare({form, _, arguments}), do: {bare(form), [], bare(arguments)}
-  defp bare({left, right}), do: {bare(left), bare(right)}
-  defp bare(list) when is_list(list), do: Enum.map(list, &bare/1)
-  defp bare(other), do: other
+  # Wherever they stand.
+  defp same?({form, _, arguments}, {other, _, others}), do: same?(form, other) and same?(arguments, others)
+  defp same?({left, right}, {a, b}), do: same?(left, a) and same?(right, b)
+  defp same?([one | more], [other | others]), do: same?(one, other) and same?(more, others)
+  defp same?(one, other), do: one == other
 
   # The longest name says most. Those of variables say nothing.
   defp word(syntax) do

@@ -128,7 +128,6 @@ defmodule Ambix.Tool.RunTests do
       for {app, test} <- tests, test.state in [:failed, :timeout, :invalid], do: Failure.new(test, app)
 
     groups = failures |> Enum.group_by(&Failure.cause/1) |> Map.values() |> Enum.sort_by(&hd(&1).file)
-    blocks = broken ++ Enum.map(groups, fn [first | others] -> Failure.text(first, others) end)
 
     data = %{
       status: status(tests, failures, broken),
@@ -137,15 +136,25 @@ defmodule Ambix.Tool.RunTests do
       failed: length(failures),
       skipped: count(tests, [:skipped, :excluded]),
       not_run: results |> Enum.map(& &1.missing) |> Enum.sum(),
-      seconds: results |> Enum.map(& &1.seconds) |> Enum.sum() |> Kernel./(1) |> Float.round(1)
+      seconds: results |> Enum.map(& &1.seconds) |> Enum.sum() |> Kernel./(1) |> Float.round(1),
+      remark: remark,
+      failures: [],
+      broken: []
     }
 
-    {text, count} = Fit.blocks(Fit.lines([title(data, changed?), remark]), blocks, budget)
-    told = groups |> Enum.take(max(count - length(broken), 0)) |> Enum.concat()
-    left = length(failures) - length(told)
+    blocks =
+      Enum.map(broken, &{&1, &1}) ++
+        Enum.map(groups, fn [first | others] -> {Failure.text(first, others), first} end)
+
+    {text, count} = Fit.blocks(Fit.lines([title(data, changed?), remark]), blocks, budget, data)
+    data = %{data | broken: Enum.take(broken, count)}
+    told = Enum.take(groups, max(count - length(broken), 0))
+    # Those with the cause of one that is told, as far as there is room: the text has their places.
+    shown = Fit.terms(Enum.map(told, &hd/1) ++ Enum.flat_map(told, &tl/1), budget - Fit.tokens(data))
+    left = length(failures) - (told |> Enum.map(&length/1) |> Enum.sum())
 
     %Answer{
-      data: Map.merge(data, %{remark: remark, failures: told, broken: Enum.take(broken, count)}),
+      data: %{data | failures: shown},
       text: text,
       truncated: count < length(blocks),
       next:

@@ -79,11 +79,12 @@ defmodule Mix.Tasks.Ambix.Check do
     Tool.call(Tool.Check, arguments, %Call{host: host, budget: @terminal_budget})
   end
 
+  # An agent may name as much as it likes, so all of it has the time of the hook.
   defp hook(root, opts) do
-    texts = EditHook.read() |> EditHook.edited(root)
+    event = EditHook.read()
 
-    case texts != %{} && (EditHook.broken(texts) || wrong(root, texts, opts)) do
-      said when is_binary(said) ->
+    case Contained.run(fn -> event |> EditHook.edited(root) |> said(root, opts) end, opts[:seconds] * 1000) do
+      {:ok, said} when is_binary(said) ->
         CLI.remark(Fit.cut(said, @most_bytes))
         {:exit, @speaks}
 
@@ -92,13 +93,15 @@ defmodule Mix.Tasks.Ambix.Check do
     end
   end
 
+  defp said(texts, _root, _opts) when texts == %{}, do: nil
+  defp said(texts, root, opts), do: EditHook.broken(texts) || wrong(root, texts, opts)
+
   # What does not compile, wherever it is, and what the compiler warns of in the files that were edited, or for one that is gone.
   defp wrong(root, texts, opts) do
-    ms = opts[:seconds] * 1000
     gone? = Enum.any?(texts, &match?({_, nil}, &1))
     texts = Map.new(texts, fn {path, text} -> {path, text || ""} end)
 
-    with {:ok, {:ok, answer}} <- Contained.run(fn -> compile(root, texts, opts) end, ms),
+    with {:ok, answer} <- compile(root, texts, opts),
          found = Enum.filter(answer.data.diagnostics, &concerns?(&1, texts, gone?)),
          [_ | _] <- found do
       blocks = Enum.map(found, &Tool.Check.block/1)

@@ -1,7 +1,7 @@
 defmodule Mix.Tasks.Ambix.Install do
   @shortdoc "Tells a coding agent or an editor of the tools of Ambix"
 
-  alias Ambix.{CLI, Error, Files}
+  alias Ambix.{CLI, Error, Files, Workspace}
   alias Ambix.CLI.{Args, ClientConfig}
 
   @options Args.common([:root]) ++
@@ -62,7 +62,9 @@ defmodule Mix.Tasks.Ambix.Install do
     {file, text} = ClientConfig.snippet(client)
     path = Path.join(root, file)
 
-    with {:ok, before} <- read(path),
+    with {:ok, root} <- Workspace.folder(root: root),
+         :ok <- no_link(root, Path.split(file)),
+         {:ok, before} <- read(path),
          {:ok, merged} <- ClientConfig.merge(client, before),
          :ok <- write(path, merged) do
       CLI.say("Written to #{file}.")
@@ -73,6 +75,17 @@ defmodule Mix.Tasks.Ambix.Install do
       {:error, error} ->
         CLI.say(String.trim_trailing(text))
         {:error, %{error | message: "#{file} is not written: #{error.message}"}}
+    end
+  end
+
+  # What it leads to is no part of the project, and may be another one's too.
+  defp no_link(root, parts) do
+    parts
+    |> Enum.scan(&Path.join(&2, &1))
+    |> Enum.find(&match?({:ok, %{type: :symlink}}, File.lstat(Path.join(root, &1))))
+    |> case do
+      nil -> :ok
+      link -> {:error, Error.new(:invalid_argument, "#{link} is a link: put the entry in by hand")}
     end
   end
 

@@ -48,11 +48,13 @@ defmodule Mix.Tasks.Ambix.Mcp do
         resources: {MCP.Symbols, %{host: host, budget: opts[:budget]}}
       ]
 
-      if opts[:port], do: listen(server, opts[:port]), else: MCP.Stdio.run(server)
+      if opts[:port], do: listen(server, opts[:port]), else: speak(server)
     end
   end
 
   defp serve(args, _opts), do: CLI.usage("mix ambix.mcp takes no argument, got #{Enum.join(args, " ")}")
+
+  defp speak(server), do: with(:unread <- MCP.Stdio.run(server), do: {:halt, 1})
 
   defp listen(server, port) do
     with {:ok, _} <- MCP.start_link(server),

@@ -83,6 +83,9 @@ defmodule Ambix.CLI.ClientConfigTest do
           "[mcp_servers.ambix]\ncommand = \"z\"\n",
           "mcp_servers = {}\n",
           "mcp_servers.\"ambix\" = {}\n",
+          "[\"mcp_servers\".ambix]\ncommand = \"z\"\n",
+          "[mcp_servers]\nambix = { command = \"z\" }\n",
+          "[mcp_servers]\n\"ambix\".command = \"z\"\n",
           "a = \"\"\"\n"
         ],
         do: assert({:error, %Error{}} = ClientConfig.merge("codex", before))

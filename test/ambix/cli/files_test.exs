@@ -44,6 +44,20 @@ defmodule Ambix.CLI.FilesTest do
     assert {:error, %Error{kind: :io}} = Files.write_lines(Path.join(tmp, "no/folder.jsonl"), [])
   end
 
+  test "a text keeps who may read it, and is written through no link beside it", %{tmp_dir: tmp} do
+    path = Path.join(tmp, "out.json")
+    File.write!(path, "old")
+    File.chmod!(path, 0o600)
+    other = Path.join(tmp, "other")
+    File.write!(other, "kept")
+    File.ln_s!(other, Files.temporary(path))
+    assert Files.write_text(path, "new") == :ok
+    assert File.read!(path) == "new"
+    assert Bitwise.band(File.stat!(path).mode, 0o777) == 0o600
+    assert File.read!(other) == "kept"
+    assert Enum.sort(File.ls!(tmp)) == ["other", "out.json"]
+  end
+
   test "a device is written to, and nothing takes its place", %{tmp_dir: tmp} do
     path = Path.join(tmp, "null")
     File.ln_s!("/dev/null", path)

@@ -54,6 +54,25 @@ defmodule Ambix.MCP.PlugTest do
       assert call(FakePlug.conn("GET", @headers, "")).status == 405
     end
 
+    test "from other machines a token is needed, whatever the headers say" do
+      conn = post("server/discover", modern())
+      far = %{conn | remote_ip: {192, 0, 2, 1}}
+      assert call(far).status == 403
+      # A variable that is not set.
+      assert call(far, token: "").status == 403
+      with_token = %{far | req_headers: [{"authorization", "Bearer secret"} | far.req_headers]}
+      assert call(with_token, token: "secret").status == 200
+      assert call(%{conn | remote_ip: {0, 0, 0, 0, 0, 0, 0, 1}}).status == 200
+      assert call(%{conn | remote_ip: {0, 0, 0, 0, 0, 0xFFFF, 0x7F00, 1}}).status == 200
+      assert call(%{conn | remote_ip: {0, 0, 0, 0, 0, 0xFFFF, 0xC000, 0x0201}}).status == 403
+    end
+
+    test "a form that looks like a message is a request that is refused" do
+      conn = post("server/discover", modern())
+      form = %{conn | body: "", body_params: %{"jsonrpc" => "2.0", "file" => self()}}
+      assert call(form).status == 400
+    end
+
     test "progress makes a stream of it, and work ends when the client has gone" do
       test = self()
       params = %{"name" => "wait", "_meta" => meta(%{}, %{"progressToken" => 1})}

@@ -91,6 +91,14 @@ defmodule Ambix.MCP.StdioTest do
     wait_until(fn -> not Command.alive?(server.pid) and not Command.alive?(program) end)
   end
 
+  test "what was asked just before the end of standard input is answered", %{tmp_dir: dir} do
+    File.write!(Path.join(dir, "in"), Ambix.JSON.encode!(frame(1, "server/discover", modern())) <> "\n")
+    server = Enum.map_join(["elixir" | Command.mix(["ambix.mcp"])], " ", &"'#{&1}'")
+    env = for name <- ~w(MIX_ENV MIX_TARGET ELIXIR_ERL_OPTIONS), do: {name, nil}
+    assert {line, 0} = System.cmd("sh", ["-c", "#{server} <in 2>err"], cd: dir, env: env)
+    assert %{"id" => 1, "result" => %{}} = Ambix.JSON.decode!(line)
+  end
+
   test "a client that does not read is no reason not to end with it", %{tmp_dir: dir} do
     server = server(dir)
     {_, server} = server |> write(frame(0, "server/discover", modern())) |> read()
@@ -105,6 +113,16 @@ defmodule Ambix.MCP.StdioTest do
     Command.signal(server.pid, "CONT")
     Port.close(server.port)
     wait_until(fn -> not Command.alive?(server.pid) end)
+  end
+
+  test "a client that keeps its end open, and does not read, keeps no server", %{tmp_dir: dir} do
+    requests = for id <- 1..100, do: [Ambix.JSON.encode!(frame(id, "tools/list", modern())), "\n"]
+    File.write!(Path.join(dir, "requests"), requests)
+    server = Enum.map_join(["elixir" | Command.mix(["ambix.mcp"])], " ", &"'#{&1}'")
+    # The pipe has a reader who never reads, and holds less than what is answered.
+    script = "mkfifo pipe && exec 3<>pipe && timeout -s KILL 30 #{server} <requests >pipe 3<&-; echo $?"
+    env = for name <- ~w(MIX_ENV MIX_TARGET ELIXIR_ERL_OPTIONS), do: {name, nil}
+    assert {"1\n", 0} = System.cmd("sh", ["-c", script], cd: dir, env: env)
   end
 
   test "mix ambix.mcp is such a server", %{tmp_dir: dir} do
@@ -144,6 +162,24 @@ defmodule Ambix.MCP.StdioTest do
     Port.close(second.port)
     wait_until(fn -> not Command.alive?(second.pid) end)
     assert [_] = Path.wildcard(Path.join(dir, "cache/indexes/*.ambix"))
+  end
+
+  test "a folder that is deleted ends no server, and when it is there again it is followed", %{tmp_dir: dir} do
+    root = ToolProject.write(dir)
+    env = [{"AMBIX_CACHE", Path.join(dir, "cache")}]
+    server = server(root, Command.mix(["ambix.mcp"]), errors: "../stderr", env: env)
+    server = found(server, "Shop.Tax.with_tax/1")
+
+    File.rm_rf!(root)
+    params = modern(tool("search", %{"query" => "Shop.Tax.with_tax/1"}))
+    {frame, server} = server |> write(frame("gone", "tools/call", params)) |> read()
+    assert %{"isError" => true, "content" => [%{"text" => text}]} = frame["result"]
+    assert text =~ "not there any more"
+
+    ^root = ToolProject.write(dir)
+    server = found(server, "Shop.Tax.with_tax/1")
+    Port.close(server.port)
+    wait_until(fn -> not Command.alive?(server.pid) end)
   end
 
   # Asks for a symbol until it is there.

@@ -241,6 +241,36 @@ defmodule Ambix.Sandbox.ProjectTest do
              Project.verdict(server, @mended, failing: [@failing], others: ["DepsTest: test both"])
   end
 
+  test "a dependency that cannot be compiled here is named, unless it is no part of the program" do
+    fails = """
+    defmodule Far.MixProject do
+      use Mix.Project
+      def project, do: [app: :far, version: "1.0.0", compilers: [:far]]
+    end
+
+    defmodule Mix.Tasks.Compile.Far do
+      use Mix.Task
+      def run(_), do: exit({:shutdown, 1})
+    end
+    """
+
+    compile = fn options ->
+      mix = """
+      defmodule Tiny.MixProject do
+        use Mix.Project
+        def project, do: [app: :tiny, version: "0.1.0", deps: [{:far, "~> 1.0"#{options}}]]
+      end
+      """
+
+      {server, _} = start!(%{"mix.exs" => mix, "lib/application.ex" => nil, "deps/far/mix.exs" => fails})
+      Project.compile(server)
+    end
+
+    assert {:error, %Error{kind: :project, message: message}} = compile.("")
+    assert message =~ "far" and message =~ "MIX_ENV=test mix deps.compile"
+    assert {:ok, _} = compile.(", runtime: false")
+  end
+
   describe "a dependency by path" do
     # A neighbour with secrets, and a project that uses it and lists what it sees of it.
     defp neighbours do

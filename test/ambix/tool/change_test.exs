@@ -14,7 +14,17 @@ defmodule Ambix.Tool.ChangeTest do
 
   test "texts by path are taken as they are", %{root: root} do
     assert Change.texts(root, nil) == {:ok, %{}}
-    assert Change.texts(root, %{"./lib//a.ex" => "x"}) == {:ok, %{"lib/a.ex" => "x"}}
+    assert Change.texts(root, %{"././lib//a.ex" => "x"}) == {:ok, %{"lib/a.ex" => "x"}}
+  end
+
+  test "a path may be absolute if it is of the project", %{root: root} do
+    assert Change.texts(root, %{Path.join(root, "lib/a.ex") => "x"}) == {:ok, %{"lib/a.ex" => "x"}}
+    path = Path.join(root, "lib/a.ex")
+    diff = "--- #{path}\n+++ #{path}\n@@ -1 +1 @@\n-one\n+1\n"
+    assert Change.texts(root, diff) == {:ok, %{"lib/a.ex" => "1\ntwo\nthree\nfour\nfive\n"}}
+
+    for path <- ["#{root}", "#{root}/", "#{root}-other/a.ex", "#{root}/../a.ex", "#{root}//etc/passwd"],
+        do: assert({:error, %Error{kind: :invalid_argument}} = Change.texts(root, %{path => "x"}), path)
   end
 
   test "what git makes of a change is applied", %{root: root} do

@@ -65,6 +65,7 @@ defmodule Ambix.Tool.CheckTest do
       assert {:ok, answer} = check(root, change, budget: budget)
       assert answer.data.warnings == 30
       assert answer.truncated == length(answer.data.diagnostics) < 30
+      assert answer.data |> Ambix.JSON.encode!() |> Ambix.Tool.Budget.count() <= max(budget, 60)
       if budget == 4000, do: refute(answer.truncated)
     end
   end

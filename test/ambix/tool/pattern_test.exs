@@ -31,6 +31,23 @@ defmodule Ambix.Tool.PatternTest do
     assert lines("max(x, y)", text) == [6, 7]
   end
 
+  test "the same is the same wherever it stands, also behind a hole of any length" do
+    assert lines("max(x, x)", "max(f(a,\n  1), f(a, 1))\nmax(f(a), f(b))") == [1]
+    assert lines("f(..., x, ..., x, ...)", "f(1, 2, 3, 2)\nf(1, 2, 3)") == [1]
+    assert lines("[..., 2, ..., 3]", "[1, 2, 1, 3]\n[2, 3, 1]") == [1]
+  end
+
+  test "what could be tried in too many ways does not take for ever" do
+    long = "[" <> Enum.join(List.duplicate("1", 20_000), ", ") <> "]"
+    text = "a = #{long}\nb = #{long}\nc = [1, 1, 1, 2]"
+    assert lines("[..., 1, ..., 1, ..., 1, ..., 2]", text) == [3]
+    assert lines("[" <> String.duplicate("..., 1, ", 12) <> "..., 2]", text) == []
+
+    chain = "1" <> String.duplicate(" + 1", 20_000)
+    assert lines("x + _", chain) == [1]
+    assert lines("x + x", chain) == [1]
+  end
+
   test "definitions with any body, maps with more keys, literals, operators" do
     text = """
     def add(a, b), do: a + b

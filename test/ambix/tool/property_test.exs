@@ -31,11 +31,8 @@ defmodule Ambix.Tool.PropertyTest do
         assert JSONSchema.errors(data, schema) == [], asked
         assert Budget.count(text) <= budget, "#{asked}:\n#{text}"
 
-        if module in [Search, Read, Relations],
-          do:
-            assert(
-              result["structuredContent"] |> JSON.encode!() |> Budget.count() <= max(budget, @least_data)
-            )
+        assert result["structuredContent"] |> JSON.encode!() |> Budget.count() <= max(budget, @least_data),
+               asked
 
         :ok
 

@@ -247,6 +247,24 @@ defmodule Ambix.Tool.RunTestsTest do
     end
   end
 
+  test "failures with one cause do not make the data larger than the budget" do
+    root =
+      Fixture.create(%{
+        "lib/same.ex" => "defmodule Tiny.Same do\n  def fail, do: raise \"it is always the same\"\nend\n",
+        "test/same_test.exs" => """
+        defmodule Tiny.SameTest do
+          use ExUnit.Case
+          for n <- 1..100, do: test("number \#{n}", do: Tiny.Same.fail())
+        end
+        """
+      })
+
+    tests = %{"tests" => ["test/same_test.exs"]}
+    assert {:ok, %{data: %{failed: 100} = data, truncated: false}} = run(root, tests, budget: 1000)
+    assert [_ | _] = data.failures
+    assert data |> Ambix.JSON.encode!() |> Ambix.Tool.Budget.count() <= 1000
+  end
+
   test "a failure is at most a kilobyte, however large its parts" do
     for text <- ["\"", "é", "\u0001", "x "] do
       long = String.duplicate(text, 4000)

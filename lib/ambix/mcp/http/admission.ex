@@ -5,30 +5,54 @@ defmodule Ambix.MCP.HTTP.Admission do
 
   @loopback ["localhost", "127.0.0.1", "[::1]", "::1"]
 
-  @type rules :: %{hosts: [String.t() | :any], origins: [String.t()], token: String.t() | nil}
+  @type rules :: %{
+          hosts: [String.t() | :any],
+          origins: [String.t()],
+          token: String.t() | nil,
+          near: boolean
+        }
 
   @doc """
-  The rules of these options: `:hosts` and `:origins` that may stand in the headers beside those of loopback, and `:token`.
+  The rules of these options: `:hosts` and `:origins` that may stand in the headers beside those of loopback, and `:token`. `near` is whether
+  the client is on this machine.
   """
-  @spec rules(keyword) :: rules
-  def rules(opts) do
-    %{hosts: opts[:hosts] || [], origins: opts[:origins] || [], token: opts[:token]}
+  @spec rules(keyword, boolean) :: rules
+  def rules(opts, near \\ true) do
+    %{hosts: opts[:hosts] || [], origins: opts[:origins] || [], token: token(opts), near: near}
   end
+
+  @doc "The token that the options name. An empty one is none: it comes of a variable that is not set."
+  @spec token(keyword) :: String.t() | nil
+  def token(opts), do: if(opts[:token] != "", do: opts[:token])
 
   @doc "Nil for a request that may come in, or the status and sentence with which it is refused."
   @spec refused(rules, %{String.t() => String.t()}) :: nil | {pos_integer, String.t()}
   def refused(rules, headers) do
     cond do
-      not host?(rules, headers["host"]) -> {403, "this server has another name than the header Host says"}
-      not origin?(rules, headers["origin"]) -> {403, "pages of this origin may not use the server"}
-      not token?(rules.token, headers["authorization"]) -> {401, "a bearer token is needed"}
-      true -> nil
+      # What it says of itself in a header proves nothing.
+      rules.token == nil and not rules.near ->
+        {403, "from other machines this server takes requests with a token only"}
+
+      not host?(rules, headers["host"]) ->
+        {403, "this server has another name than the header Host says"}
+
+      not origin?(rules, headers["origin"]) ->
+        {403, "pages of this origin may not use the server"}
+
+      not token?(rules.token, headers["authorization"]) ->
+        {401, "a bearer token is needed"}
+
+      true ->
+        nil
     end
   end
 
   @doc "Whether an address is reached from this machine only."
-  @spec loopback?(:inet.ip_address()) :: boolean
+  @spec loopback?(:inet.ip_address() | {:local, term}) :: boolean
+  def loopback?({:local, _}), do: true
   def loopback?({127, _, _, _}), do: true
+  # The same as a socket for both kinds of addresses has it.
+  def loopback?({0, 0, 0, 0, 0, 0xFFFF, high, _}) when high in 0x7F00..0x7FFF, do: true
   def loopback?({0, 0, 0, 0, 0, 0, 0, 1}), do: true
   def loopback?(_address), do: false
 

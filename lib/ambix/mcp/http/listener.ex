@@ -39,7 +39,7 @@ defmodule Ambix.MCP.HTTP.Listener do
   def start_link(opts) do
     opts = Options.validate!(opts, @options)
 
-    if opts[:token] == nil and not Admission.loopback?(opts[:ip]) do
+    if Admission.token(opts) == nil and not Admission.loopback?(opts[:ip]) do
       {:error, Error.new(:invalid_argument, "beyond the loopback interface a server needs a token")}
     else
       case :gen_tcp.listen(opts[:port], socket_options(opts[:ip])) do

@@ -6,9 +6,9 @@ defmodule Ambix.MCP.Stdio.Input do
   @spec open() :: :ok
   def open, do: :io.setopts(:user, encoding: :latin1)
 
-  @doc "The next bytes, as many as are there."
-  @spec read() :: binary | :eof
-  def read do
+  @doc "The next bytes, as many as are there. Nothing is read any more for a client to whom `writer`, which is monitored, cannot write."
+  @spec read(reference) :: binary | :eof
+  def read(writer) do
     ref = make_ref()
     user = Process.whereis(:user)
     monitor = Process.monitor(user)
@@ -19,7 +19,7 @@ defmodule Ambix.MCP.Stdio.Input do
         Process.demonitor(monitor, [:flush])
         if is_list(answer) or is_binary(answer), do: IO.iodata_to_binary(answer), else: :eof
 
-      {:DOWN, ^monitor, :process, _, _} ->
+      {:DOWN, ended, :process, _, _} when ended in [monitor, writer] ->
         :eof
     end
   end

@@ -5,13 +5,16 @@ defmodule Ambix.MCP.Stdio.Output do
 
   alias Ambix.MCP.Outbox
 
-  @doc "Starts the process. It ends, and with it the caller, when the client has closed its end."
-  @spec start_link() :: Outbox.t()
-  def start_link do
+  @doc """
+  Starts the process, and monitors it. It ends when the client has closed its end or reads nothing any more, and with the caller.
+  """
+  @spec start() :: {Outbox.t(), reference}
+  def start do
     caller = self()
 
-    pid =
-      spawn_link(fn ->
+    {pid, monitor} =
+      spawn_monitor(fn ->
+        end_with(caller, self())
         port = Port.open({:fd, 1, 1}, [:out, :binary])
         outbox = Outbox.new(self())
         send(caller, {__MODULE__, self(), outbox})
@@ -19,21 +22,32 @@ defmodule Ambix.MCP.Stdio.Output do
       end)
 
     receive do
-      {__MODULE__, ^pid, outbox} -> outbox
+      {__MODULE__, ^pid, outbox} -> {outbox, monitor}
     end
   end
 
-  @doc "Waits until all is written, but not for longer than `ms`."
-  @spec drain(Outbox.t(), non_neg_integer) :: :ok
+  # It waits where the client does not read, and hears of nothing then.
+  defp end_with(caller, writer) do
+    spawn(fn ->
+      monitors = Enum.map([caller, writer], &Process.monitor/1)
+
+      receive do
+        {:DOWN, monitor, :process, _, _} -> if monitor == hd(monitors), do: Process.exit(writer, :kill)
+      end
+    end)
+  end
+
+  @doc "Waits until all is written, but not for longer than `ms`. `:unread` where the client did not take it."
+  @spec drain(Outbox.t(), non_neg_integer) :: :ok | :unread
   def drain(%{pid: pid}, ms) do
-    Process.unlink(pid)
     monitor = Process.monitor(pid)
     send(pid, {__MODULE__, :close})
 
     receive do
-      {:DOWN, ^monitor, :process, _, _} -> :ok
+      {:DOWN, ^monitor, :process, _, :normal} -> :ok
+      {:DOWN, ^monitor, :process, _, _} -> :unread
     after
-      ms -> Process.exit(pid, :kill) && :ok
+      ms -> Process.exit(pid, :kill) && :unread
     end
   end
 

@@ -438,9 +438,33 @@ defmodule Ambix.Sandbox.Driver.Workspace do
         else: refuse("the dependency #{app} is not there: run mix deps.get")
     end
 
-    missing = for dep <- present, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: to_string(dep.app)
-    if missing != [], do: Mix.Task.run("deps.compile", missing)
+    missing = for dep <- present, not File.dir?(Path.join(dep.opts[:build], "ebin")), do: dep
+    if missing != [], do: compile_missing(missing)
     missing != []
+  end
+
+  # A compiler of its own may need what a sandbox does not have.
+  defp compile_missing(missing) do
+    left = compile_left(missing)
+    needed = Enum.filter(left, &Keyword.get(&1.opts, :runtime, true))
+    left = if needed != [] and needed != left, do: compile_left(needed), else: needed
+
+    if left != [],
+      do:
+        refuse(
+          "the dependencies #{Enum.map_join(left, ", ", & &1.app)} cannot be compiled in the sandbox: " <>
+            "compile them once outside of it, with MIX_ENV=test mix deps.compile"
+        )
+  end
+
+  # Those that are not compiled then.
+  defp compile_left(deps) do
+    Mix.Task.rerun("deps.compile", Enum.map(deps, &to_string(&1.app)))
+    []
+  catch
+    # What it has to say of it, it has printed.
+    :exit, {:shutdown, _code} ->
+      Enum.reject(deps, &File.regular?(Path.join(&1.opts[:build], "ebin/#{&1.app}.app")))
   end
 
   ## Compiling
