@@ -211,13 +211,50 @@ defmodule Ambix.Graph do
     with {:ok, impact} <- whole_impact(index, file_or_symbol), do: {:ok, impact.hits}
   end
 
-  @doc "The tests that a change of a file or a symbol may touch, in order of their places."
+  @doc "The tests that a change of a file or a symbol may touch, in order of their places; doctests stand where their module is named."
   @spec tests(Index.t() | atom, String.t()) :: {:ok, [symbol]} | {:error, Error.t()}
   def tests(index, file_or_symbol) do
     with {:ok, impact} <- whole_impact(index, file_or_symbol), do: {:ok, impact.tests}
   end
 
-  defp whole_impact(index, file_or_symbol), do: job(index, [], &Native.graph_impact(&1, &2, file_or_symbol))
+  defp whole_impact(index, file_or_symbol) do
+    with {:ok, impact} <- job(index, [], &Native.graph_impact(&1, &2, file_or_symbol)),
+         do: with_doctests(index, impact)
+  end
+
+  # An example in documentation is a test in each module that says so.
+  defp with_doctests(index, impact) do
+    examples =
+      for one <- impact.touched ++ impact.hits,
+          one.kind == "doctest",
+          uniq: true,
+          do: {one.module, one.symbol}
+
+    examples
+    |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+    |> Enum.reduce_while([], fn {module, names}, tests ->
+      case references(index, module) do
+        {:ok, uses} -> {:cont, doctests(uses, names) ++ tests}
+        {:error, %Error{kind: :not_found}} -> {:cont, tests}
+        error -> {:halt, error}
+      end
+    end)
+    |> case do
+      {:error, _} = error -> error
+      tests -> {:ok, %{impact | tests: Enum.sort_by(impact.tests ++ tests, &{&1.file, &1.line})}}
+    end
+  end
+
+  # Named as ExUnit names them.
+  defp doctests(uses, names) do
+    for %{how: "doctest", kind: "module"} = use <- uses, name <- names do
+      name = "doctest #{name}"
+
+      use
+      |> Map.drop([:to, :how, :certain, :why])
+      |> Map.merge(%{kind: "test", name: name, symbol: "#{use.module}.#{name}"})
+    end
+  end
 
   @doc """
   What a change of lines may touch, each given as `{path, first, last}`: a path as the index names it, and lines from 1.
@@ -232,7 +269,8 @@ defmodule Ambix.Graph do
             "expected changed lines as {path, first, last} with lines from 1, got: #{inspect(line, limit: 5)}"
     end
 
-    job(index, [], &Native.graph_impact_of_lines(&1, &2, lines))
+    with {:ok, impact} <- job(index, [], &Native.graph_impact_of_lines(&1, &2, lines)),
+         do: with_doctests(index, impact)
   end
 
   # What is no list is refused behind the border.

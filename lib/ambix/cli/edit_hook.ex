@@ -8,6 +8,8 @@ defmodule Ambix.CLI.EditHook do
 
   # A file that was written stands in it as a whole.
   @most_bytes 8 * 1024 * 1024
+  # Nobody edits more at once.
+  @most_files 500
   @extensions ~w(.ex .exs .erl .hrl .xrl .yrl .eex .heex .leex)
 
   @doc "What stands on standard input, or nothing where that is too much."
@@ -55,7 +57,12 @@ defmodule Ambix.CLI.EditHook do
       {:ok, %{"tool_input" => %{} = input} = event} ->
         from = if is_binary(event["cwd"]), do: event["cwd"], else: "."
         {how, paths} = named(input)
-        for path <- paths, not String.contains?(path <> from, <<0>>), do: {Path.expand(path, from), how}
+
+        paths
+        |> Stream.reject(&String.contains?(&1 <> from, <<0>>))
+        |> Stream.map(&{Path.expand(&1, from), how})
+        |> Stream.uniq()
+        |> Enum.take(@most_files)
 
       _ ->
         []

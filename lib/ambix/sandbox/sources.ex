@@ -43,7 +43,7 @@ defmodule Ambix.Sandbox.Sources do
     folders = for {folder, _} <- refused, uniq: true, do: folder
 
     "#{named_by} names a dependency in #{hd(folders)}, which lies outside of #{tree}: " <>
-      "allow the sandbox to read it (config :ambix, allow_paths: #{inspect(folders, limit: :infinity)} in config/dev.exs, the option " <>
+      "allow the sandbox to read it (config :ambix, allow_paths: #{inspect(folders, limit: :infinity)} in config/config.exs, the option " <>
       "of that name, or --allow-paths #{Enum.join(folders, ",")} of the mix task; a folder that holds several may be given)"
   end
 

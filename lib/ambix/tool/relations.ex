@@ -399,14 +399,19 @@ defmodule Ambix.Tool.Relations do
   defp tested(tests, hits, changed, depth) do
     hits = Map.new(hits, &{&1.symbol, &1})
     changed = MapSet.new(changed, & &1.symbol)
-    away = &if(&1.symbol in changed, do: 0, else: Map.get(hits, &1.symbol, %{depth: @unknown}).depth)
+    # A doctest is reached by the example in the documentation.
+    hit_of = &(hits[&1.symbol] || hits[String.replace_prefix(&1.name, "doctest ", "")])
+    away = &if(&1.symbol in changed, do: 0, else: (hit_of.(&1) || %{depth: @unknown}).depth)
 
     tests = tests |> Enum.filter(&(depth == nil or away.(&1) <= depth)) |> Enum.sort_by(away)
     limit = if tests == [], do: 0, else: away.(hd(tests)) + @behind
     {near, far} = tests |> Enum.take(@near) |> Enum.split_while(&(away.(&1) <= limit))
     far = far ++ Enum.drop(tests, @near)
 
-    Enum.map(near, &if(hit = hits[&1.symbol], do: hit(%{hit | lines: []}), else: symbol(&1))) ++
+    Enum.map(
+      near,
+      &if(hit = hit_of.(&1), do: hit |> Map.merge(&1) |> Map.put(:lines, []) |> hit(), else: symbol(&1))
+    ) ++
       for {file, tests} <-
             far |> Enum.group_by(& &1.file) |> Enum.sort_by(fn {file, tests} -> {away.(hd(tests)), file} end) do
         count = length(tests)

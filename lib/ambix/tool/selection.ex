@@ -19,7 +19,7 @@ defmodule Ambix.Tool.Selection do
   def of(host, args, texts) do
     wanted = [{args[:changed], &changed(&1, args[:since], texts)}, {args[:stale], &stale/1}]
     wanted = for {true, fun} <- wanted, do: fun
-    named = args[:tests] || []
+    named = Enum.flat_map(args[:tests] || [], &located(&1, host.root))
 
     if wanted == [] and named == [] do
       {:ok, nil}
@@ -31,6 +31,27 @@ defmodule Ambix.Tool.Selection do
           error -> {:halt, error}
         end
       end)
+    end
+  end
+
+  # A path may be whole, or one in an app of the umbrella.
+  defp located(word, root) do
+    {path, line} =
+      case Regex.run(~r/\A(.+\.exs)(:\d{1,9})\z/, word, capture: :all_but_first) do
+        [path, line] -> {path, line}
+        nil -> {word, ""}
+      end
+
+    path = if String.starts_with?(path, root <> "/"), do: Path.relative_to(path, root), else: path
+
+    with true <- String.contains?(path, "/") and not String.contains?(path, <<0>>),
+         false <- File.exists?(Path.join(root, path)),
+         [_ | _] = apps <- Umbrella.apps(root) || [],
+         [_ | _] = found <-
+           for(app <- apps, File.exists?(Path.join([root, app, path])), do: Path.join(app, path)) do
+      for path <- found, do: path <> line
+    else
+      _ -> [path <> line]
     end
   end
 

@@ -40,6 +40,11 @@ defmodule Ambix.CLI.EditHookTest do
 
     event = %{tool_name: "apply_patch", cwd: root, tool_input: %{command: patch}}
     assert edited(event, root) == %{"lib/a.ex" => "a", "lib/b.heex" => "b", "lib/gone.ex" => nil}
+    # A file is read once, and of very many only the first.
+    many = for n <- 1..2_000, do: "*** Update File: lib/a.ex\n*** Delete File: lib/gone_#{n}.ex\n"
+    event = put_in(event.tool_input.command, "*** Begin Patch\n" <> Enum.join(many))
+    assert %{"lib/a.ex" => "a"} = texts = edited(event, root)
+    assert map_size(texts) == 500
     # Another command only looks like one.
     assert edited(put_in(event.tool_input.command, "cat <<X\n" <> patch), root) == %{}
   end

@@ -204,6 +204,35 @@ defmodule Ambix.Tool.ReadingTest do
              ask(host, Relations, %{"relation" => "callers", "of" => "Enum.sum/1"}).data["results"]
   end
 
+  test "doctests are tests of what their examples reach", %{tmp_dir: tmp} do
+    root =
+      ToolProject.write(Path.join(tmp, "doctests"), %{
+        "lib/shop/tax.ex" => ~S'''
+        defmodule Shop.Tax do
+          @doc """
+              iex> Shop.Tax.with_tax(100)
+              119
+          """
+          def with_tax(amount), do: amount + part(amount)
+          defp part(amount), do: div(amount * 19, 100)
+        end
+        ''',
+        "test/tax_test.exs" =>
+          "defmodule Shop.TaxTest do\n  use ExUnit.Case\n  doctest Shop.Tax\n  test \"no\", do: :ok\nend\n"
+      })
+
+    {:ok, index} = Index.build(root)
+
+    assert %{"results" => [found | _]} =
+             ask(Host.new(index), Relations, %{"relation" => "tests", "of" => "Shop.Tax.part/1"}).data
+
+    assert %{
+             "place" => "test/tax_test.exs:3",
+             "symbol" => "Shop.TaxTest.doctest Shop.Tax.with_tax/1 (1)",
+             "depth" => 2
+           } = found
+  end
+
   test "a message or a key that stands in the code is found as it is", %{tmp_dir: tmp} do
     root =
       ToolProject.write(Path.join(tmp, "literal"), %{

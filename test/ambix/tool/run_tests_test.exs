@@ -225,6 +225,27 @@ defmodule Ambix.Tool.RunTestsTest do
     """
   }
 
+  test "runs the doctests that a change reaches" do
+    doc = "  @doc \"\"\"\n      iex> Tiny.Greeting.hello()\n      :world\n  \"\"\"\n"
+
+    root =
+      Fixture.create(%{
+        "lib/greeting.ex" => "defmodule Tiny.Greeting do\n#{doc}  def hello, do: Tiny.Planet.name()\nend\n",
+        "lib/planet.ex" => "defmodule Tiny.Planet do\n  def name, do: :world\nend\n",
+        "test/greeting_test.exs" =>
+          "defmodule Tiny.GreetingTest do\n  use ExUnit.Case\n  doctest Tiny.Greeting\n  test \"none\", do: :ok\nend\n"
+      })
+
+    {:ok, index} = Index.build(root)
+    mars = %{"lib/planet.ex" => "defmodule Tiny.Planet do\n  def name, do: :mars\nend\n"}
+    arguments = %{"changed" => true, "change" => mars}
+
+    assert {:ok, %{data: %{total: 1, failed: 1, failures: [%{name: name}]}}} =
+             run(root, arguments, host: %{root: root, index: index})
+
+    assert name =~ "doctest Tiny.Greeting.hello/0"
+  end
+
   test "at most a fifth of the bytes that mix test prints for the same failures" do
     root = Fixture.create(@noisy)
     assert {:ok, %{data: %{failed: 13}, text: text, truncated: false} = answer} = run(root)
@@ -327,5 +348,13 @@ defmodule Ambix.Tool.RunTestsTest do
 
     assert {:ok, %{data: %{total: 1, failed: 1}}} =
              run(root, %{"tests" => ["apps/bank/test/bank_test.exs:3"]})
+
+    # As one names them within an app, and as a whole.
+    for named <- [
+          "test/bank_test.exs",
+          "test/bank_test.exs:3",
+          Path.join(root, "apps/bank/test/bank_test.exs")
+        ],
+        do: assert({:ok, %{data: %{total: 1, failed: 1}}} = run(root, %{"tests" => [named]}))
   end
 end

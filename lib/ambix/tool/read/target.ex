@@ -149,7 +149,8 @@ defmodule Ambix.Tool.Read.Target do
           {:ok, path, text, nil}
 
         {:error, _} ->
-          {:error, unknown(path, "the index has no such file: it is ignored, no text, or not there")}
+          {:error,
+           unknown(path, "the index has no such file: it is ignored, too large, no text, or not there")}
       end
     end
   end
