@@ -64,6 +64,17 @@ defmodule Ambix.Quoted do
     end)
   end
 
+  @doc "What is written as dependencies are, `{:name, only: :test}`, and much else: names, each with its options, in order."
+  @spec dependencies(term) :: [{String.t(), list}]
+  def dependencies(syntax) do
+    gather(syntax, fn
+      {:{}, _, [name, _requirement, options]} when is_binary(name) and is_list(options) -> [{name, options}]
+      {name, options} when is_binary(name) and is_list(options) -> [{name, options}]
+      {name, requirement} when is_binary(name) and is_binary(requirement) -> [{name, []}]
+      _ -> []
+    end)
+  end
+
   @doc "The strings of the syntax, names among them, in order."
   @spec strings(term) :: [String.t()]
   def strings(syntax), do: gather(syntax, &if(is_binary(&1), do: [&1], else: []))

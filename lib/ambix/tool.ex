@@ -109,16 +109,24 @@ defmodule Ambix.Tool do
   end
 
   @doc """
-  What the tool finds, for a program: the options are those of its description's `input` and `further`, with atoms as keys and values.
+  What the tool finds, for a program: the options are those of its description's `input` and `further`, with atoms as keys and values,
+  but for `:skip`, which leafs through answers within a budget.
 
-  It runs in the calling process, and bugs are raised there.
+  `Ambix.Tool.Search`, `Ambix.Tool.Relations` and `Ambix.Tool.Fix` have it; of the others the data of `call/3` is all there is. It runs in the
+  calling process, and bugs are raised there.
   """
   @spec find(module, keyword, Call.t()) :: {:ok, term} | {:error, Error.t()}
   def find(module, options, %Call{} = call) do
     tool = module.tool()
 
-    case Options.validate(options, Keyword.merge(tool.input, tool.further)) do
-      {:ok, options} -> module.find(options, call)
+    schema = tool.input |> Keyword.merge(tool.further) |> Keyword.delete(:skip)
+
+    with true <-
+           function_exported?(module, :find, 2) ||
+             {:error, "#{tool.name} finds nothing by itself; use call/3"},
+         {:ok, options} <- Options.validate(options, schema) do
+      module.find(options, call)
+    else
       {:error, sentence} -> {:error, Error.new(:invalid_argument, sentence)}
     end
   end

@@ -151,6 +151,15 @@ defmodule Ambix.Graph.ChangeTest do
     assert {[], _, _} = reached.(%{"lib/tax.ex" => tax.("free, do: 0", "free(), do: 1")})
     moved = String.replace(tax.("  def free, do: 0\n", ""), "  @rate", "  def free, do: 0\n  @rate")
     assert {[], _, _} = reached.(%{"lib/tax.ex" => moved})
+
+    # What only ends in the name of a module that is gone is another one; one that was written inside of it is not.
+    inner = "  defmodule Rates do\n    def one, do: 1\n  end\n"
+    write(root, "lib/tax.ex", String.replace(@tax, "  @rate", inner <> "  @rate"))
+    write(root, "lib/asks.ex", "defmodule Asks do\n  def all, do: {Far.Rates.one(), Tax.Rates.one()}\nend\n")
+    commit(root, "nested")
+    assert {[%{symbol: "Tax.Rates.one/0"}], found, _} = reached.(%{"lib/tax.ex" => @tax})
+    assert "Asks.all/0" in found
+    git(root, ~w(reset -q --hard HEAD~1))
     # What an import brought in is a guess as soon as its module is gone.
     shop = "defmodule Shop do\n  import Tax\n  def fee, do: free()\nend\n"
     write(root, "lib/shop.ex", shop)

@@ -80,6 +80,16 @@ defmodule Mix.Tasks.Ambix.ToolTest do
     assert List.last(symbols)["package"]["name"] == "tea"
   end
 
+  test "a picture is of what the project defines", %{root: root} do
+    said =
+      capture_io(:stderr, fn ->
+        argv = ["callers", "Tea.brew/1", "--svg", Path.join(root, "x.svg"), "--root", root, "--quiet"]
+        assert catch_exit(Tasks.Graph.run(argv)) == {:shutdown, 1}
+      end)
+
+    assert said =~ "Tea.brew/1 is not of it"
+  end
+
   test "what is wrong is said in a sentence", %{root: root} do
     assert refused(root, []) =~ "expects the name of a tool first: search, read"
     assert refused(root, ["reed"]) =~ "expects the name of a tool first"

@@ -69,8 +69,9 @@ defmodule Ambix.CLI.Files do
     File.rm(path)
 
     with :ok <- File.write(path, "", [:exclusive]),
-         :ok <- if(mode, do: File.chmod(path, mode), else: :ok),
-         do: File.write(path, text)
+         :ok <- if(mode, do: File.chmod(path, 0o600), else: :ok),
+         :ok <- File.write(path, text),
+         do: if(mode, do: File.chmod(path, mode), else: :ok)
   end
 
   defp mode(path) do

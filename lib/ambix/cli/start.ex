@@ -15,13 +15,13 @@ defmodule Ambix.CLI.Start do
     {:ok, _} = :application.ensure_all_started(:elixir)
     [name | argv] = Enum.map(:init.get_plain_arguments(), &List.to_string/1)
     task = Map.fetch!(@tasks, name)
-    # All of the configuration that counts here; Mix would have run it.
-    if paths = PathDependencies.configured("."), do: Application.put_env(:ambix, :allow_paths, paths)
     spawn(fn -> System.halt(code(task, argv)) end)
   end
 
   # As Mix ends by them.
   defp code(task, argv) do
+    # All of the configuration that counts here; Mix would have run it.
+    if paths = PathDependencies.configured("."), do: Application.put_env(:ambix, :allow_paths, paths)
     task.run(argv)
     0
   catch

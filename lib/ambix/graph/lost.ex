@@ -23,7 +23,7 @@ defmodule Ambix.Graph.Lost do
     was_in =
       for module <- called,
           into: %{},
-          do: {module, for({name, path} <- modules, within?(module, name), do: path)}
+          do: {module, for({name, path} <- modules, within?(module, name, path, modules, defined), do: path)}
 
     found = for edge <- edges, is_map_key(functions, elem(edge, 4)) or was_in[elem(edge, 3)] != [], do: edge
 
@@ -47,8 +47,18 @@ defmodule Ambix.Graph.Lost do
     |> Enum.sort_by(fn {caller, symbol, _, _} -> {symbol, caller.file, caller.line} end)
   end
 
-  # A module may be written inside of another one.
-  defp within?(module, name), do: module == name or String.ends_with?(module, "." <> name)
+  # A module may be written inside of another one, which is in the same file or was taken from it. Others end in the name by chance.
+  defp within?(module, name, _path, _modules, _defined) when module == name, do: true
+
+  defp within?(module, name, path, modules, defined) do
+    String.ends_with?(module, "." <> name) and
+      outer?(String.replace_suffix(module, "." <> name, ""), path, modules, defined)
+  end
+
+  defp outer?(outer, path, modules, defined) do
+    Enum.any?(defined.(outer), &(&1.file == path)) or
+      Enum.any?(modules, fn {name, from} -> from == path and within?(outer, name, path, modules, defined) end)
+  end
 
   # Of a module that is gone, all is; in one that is there, what had a head where it is, or was.
   defp place(_functions, was_in, []), do: List.first(was_in)

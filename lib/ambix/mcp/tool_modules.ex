@@ -9,7 +9,7 @@ defmodule Ambix.MCP.ToolModules do
   alias Ambix.Sandbox.Text
   alias Ambix.Tool.Fit
 
-  @error_bytes 1_000
+  @error_bytes 2_000
 
   @impl true
   def list(%{modules: modules}), do: Enum.map(modules, &definition(&1.tool()))

@@ -48,7 +48,7 @@ defmodule Ambix.Tool.Host do
 
   use Supervisor
 
-  alias Ambix.{Error, Native, Workspace}
+  alias Ambix.{Error, Native, PathDependencies, Workspace}
   alias Ambix.Tool.Host.Keeper
 
   @enforce_keys [:root, :index]
@@ -101,7 +101,7 @@ defmodule Ambix.Tool.Host do
       packages: packages_of(opts[:name]),
       encoder: opts[:encoder],
       wait: opts[:wait],
-      allow_paths: opts[:allow_paths]
+      allow_paths: whole(opts[:allow_paths])
     }
   end
 
@@ -131,11 +131,17 @@ defmodule Ambix.Tool.Host do
       [
         {Index, [name: code(own[:name])] ++ index},
         {Keeper,
-         name: packages_of(own[:name]), root: opts[:root], options: Keyword.take(own, [:elixir, :allow_paths])}
+         name: packages_of(own[:name]),
+         root: opts[:root],
+         options: [elixir: own[:elixir], allow_paths: whole(own[:allow_paths])]}
       ],
       strategy: :one_for_one
     )
   end
+
+  # The VM may go to another folder later. Those of the configuration are read when they are needed, so that a mistake in it is told then.
+  defp whole(nil), do: with({:ok, paths} <- PathDependencies.allowed(), do: paths, else: (_ -> nil))
+  defp whole(paths), do: Enum.map(paths, &Path.expand/1)
 
   defp code(name), do: Module.concat(name, Code)
   defp packages_of(name), do: Module.concat(name, Packages)

@@ -2,13 +2,13 @@ defmodule Ambix.Tool.Projects do
   @moduledoc false
   # The sandboxes in which tools compile and test a project, or each app of an umbrella. They end with the process that runs `fun`.
 
-  alias Ambix.{Error, PathDependencies, Umbrella}
+  alias Ambix.{Error, PathDependencies, Quoted, Umbrella}
   alias Ambix.Packages.Listing
   alias Ambix.Sandbox.Project
   alias Ambix.Tool.Change
 
   # What Mix has compiled for tests.
-  @built "_build/test/lib/*"
+  @built "_build/test/lib"
 
   @doc "The folders of the projects in `root`, in an order in which each comes after those that it needs: `[\".\"]` if there is one."
   @spec apps(Path.t()) :: [Path.t()]
@@ -74,12 +74,24 @@ defmodule Ambix.Tool.Projects do
   def remark(%{root: root} = host) do
     tree = Umbrella.around(root) || root
 
-    with [] <- Path.wildcard(Path.join(tree, @built)),
+    with true <- File.ls(Path.join(tree, @built)) in [{:ok, []}, {:error, :enoent}],
          {:ok, allowed} <- PathDependencies.allowed(allowed(host)),
-         [_ | _] <- Listing.dependencies(tree, allowed) do
+         names = for(package <- Listing.dependencies(tree, allowed), do: package.name),
+         true <- Enum.any?(apps(tree), &needs_any?(Path.join([tree, &1, "mix.exs"]), names)) do
       "[dependencies were compiled for this; to compile them once: MIX_ENV=test mix deps.compile]"
     else
       _ -> nil
+    end
+  end
+
+  # Whether a mix.exs names one of the dependencies, and for tests too.
+  defp needs_any?(mix_exs, names) do
+    with {:ok, syntax} <- Quoted.read(mix_exs) do
+      Enum.any?(Quoted.dependencies(syntax), fn {name, options} ->
+        name in names and Enum.all?(for({"only", only} <- options, do: only), &("test" in List.wrap(&1)))
+      end)
+    else
+      :error -> false
     end
   end
 

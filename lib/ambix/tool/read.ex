@@ -143,7 +143,7 @@ defmodule Ambix.Tool.Read do
          delimiter = String.slice(String.trim_trailing(opening), -3, 3),
          size when size != nil <- Enum.find_index(behind, fn {_, text} -> String.trim(text) == delimiter end),
          {doc, code} = Enum.split(behind, size),
-         {first, [{line, _} | _] = rest} = Enum.split(doc, paragraph(doc)),
+         {first, [{line, _} | _] = rest} <- Enum.split(doc, paragraph(doc)),
          true <- length(rest) > @few do
       indent = opening |> String.split("@") |> hd()
       before ++ [opens | first] ++ [{line, "#{indent}… #{length(rest)} more lines by detail: whole"} | code]

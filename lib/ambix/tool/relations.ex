@@ -70,6 +70,9 @@ defmodule Ambix.Tool.Relations do
 
   @impl Tool
   def run(args, call) do
+    # Models write an empty text for what they leave out.
+    args = Enum.reject(args, fn {key, value} -> key in [:of, :to, :since] and value == "" end)
+
     with :ok <- fitting(args),
          {:ok, workspace, more} <- Host.workspace(call.host, args[:deps] == true) do
       if workspace, do: told(workspace, more, args, call), else: {:ok, building(call)}
@@ -98,7 +101,10 @@ defmodule Ambix.Tool.Relations do
       Enum.any?([:of, :to, :since], &(byte_size(args[&1] || "") > @most_bytes)) ->
         invalid("a name is longer than #{@most_bytes} bytes; give a symbol, a path or a commit")
 
-      args[:of] in [nil, ""] and relation not in [:impact, :tests] ->
+      args[:of] == "" ->
+        invalid("of is empty; give a symbol such as Mod.fun/2, or a path")
+
+      args[:of] == nil and relation not in [:impact, :tests] ->
         invalid("#{relation} needs of: a symbol such as Mod.fun/2")
 
       relation == :path and args[:to] in [nil, ""] ->
@@ -204,11 +210,12 @@ defmodule Ambix.Tool.Relations do
   end
 
   defp find(:references, workspace, args, _host) do
-    in_each(
-      workspace,
-      :uses,
-      &or_outside(Graph.references(&1, args[:of]), fn -> Outside.callers(&1, args[:of]) end)
-    )
+    in_each(workspace, :uses, fn index ->
+      or_outside(Graph.references(index, args[:of]), fn ->
+        with {:ok, hits} <- Outside.callers(index, args[:of]),
+             do: {:ok, Enum.map(hits, &Map.put(&1, :to, &1.via))}
+      end)
+    end)
   end
 
   defp find(:implementations, workspace, args, _host) do
@@ -239,7 +246,7 @@ defmodule Ambix.Tool.Relations do
 
   defp find(relation, workspace, args, host) do
     case args[:of] do
-      none when none in [nil, ""] ->
+      nil ->
         with {:ok, change} <- Graph.diff(workspace.index, args[:since] || "HEAD"),
              do: {:ok, {:change, change}}
 
@@ -346,7 +353,8 @@ defmodule Ambix.Tool.Relations do
 
   # A way that goes on outside of the project, by a call whose line is not known.
   defp continued(way, further) do
-    step = %{how: "call", certain: true, why: "written", file: nil, lines: []}
+    ends = %{from: List.last(way.symbols).symbol, to: hd(further.symbols).symbol}
+    step = Map.merge(ends, %{how: "call", certain: true, why: "written", file: nil, lines: []})
     %{symbols: way.symbols ++ further.symbols, links: way.links ++ [step | further.links]}
   end
 
@@ -377,7 +385,7 @@ defmodule Ambix.Tool.Relations do
 
   # What was found as ties, each with its place in words.
   defp ties({:hits, hits}, _args), do: Enum.map(hits, &hit/1)
-  defp ties({:uses, uses}, _args), do: Enum.map(uses, &if(&1[:depth], do: hit(&1), else: use_of(&1)))
+  defp ties({:uses, uses}, _args), do: Enum.map(uses, &use_of/1)
   defp ties({:impact, hits}, _args), do: impact(hits)
   defp ties({:tests, tests, hits}, args), do: tested(tests, hits, [], args[:depth])
 

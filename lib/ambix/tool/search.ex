@@ -73,6 +73,7 @@ defmodule Ambix.Tool.Search do
   @impl Tool
   def run(args, call) do
     with :ok <- fitting(args),
+         :ok <- short(args),
          {:ok, workspace, more} <- Host.workspace(call.host, args[:deps] == true) do
       if workspace, do: told(workspace, more, args, call), else: {:ok, building(args, call)}
     end
@@ -89,17 +90,18 @@ defmodule Ambix.Tool.Search do
          do: find(kind, options[:kind] == nil, workspace, options, options[:limit] || limit(kind))
   end
 
+  # White space is something to look for by a regular expression alone.
   defp fitting(args) do
-    cond do
-      args[:query] == "" or (args[:kind] != :regex and String.trim(args[:query]) == "") ->
-        invalid("the query is empty; say what to look for")
+    if args[:query] == "" or (args[:kind] != :regex and String.trim(args[:query]) == ""),
+      do: invalid("the query is empty; say what to look for"),
+      else: :ok
+  end
 
-      byte_size(args[:query]) > @most_bytes ->
-        invalid("the query is longer than #{@most_bytes} bytes; shorten it")
-
-      true ->
-        :ok
-    end
+  # The library has limits of its own for who knows what they ask.
+  defp short(args) do
+    if byte_size(args[:query]) > @most_bytes,
+      do: invalid("the query is longer than #{@most_bytes} bytes; shorten it"),
+      else: :ok
   end
 
   defp invalid(sentence), do: {:error, Error.new(:invalid_argument, sentence)}
@@ -206,7 +208,7 @@ defmodule Ambix.Tool.Search do
       )
     else
       limit = if args[:skip], do: min(wanted, @most_ranked), else: wanted
-      options = [limit: limit] ++ Keyword.take(args, @of_places)
+      options = [limit: limit, mode: mode(kind)] ++ Keyword.take(args, @of_places)
       options = if paths(args) == [], do: options, else: [paths: paths(args)] ++ options
 
       with {:ok, found} <- Workspace.search(%{workspace | mode: mode(kind)}, args[:query], options),

@@ -26,9 +26,24 @@ defmodule Ambix.Tool.FindTest do
     assert %{kind: :words} = words = found(host, Search, [query: "cart with tax", kind: :words] ++ options)
     assert words.results == expected.results and words.results != []
 
+    # Also in what the project depends on.
+    modes =
+      for kind <- [:words, :meaning, :both],
+          do: found(host, Search, query: "cart with tax", kind: kind, deps: true).made_from
+
+    assert [%{semantic: false}, %{lexical: false}, %{lexical: true, semantic: true}] = modes
+
     {:ok, named} = Index.lookup(index, "step_1", limit: 50)
     assert %{kind: :name, results: results} = found(host, Search, query: "step_1", limit: 50)
     assert results == named.results and length(results) > 20
+  end
+
+  test "what is longer than a model may ask is looked for", %{host: host} do
+    pattern = Enum.map_join(1..3_000, "|", &"name_#{&1}") <> "|brew"
+    assert %{lines: [%{symbol: "Shop.Cart.hidden/1"}]} = found(host, Search, query: pattern, kind: :regex)
+
+    assert {:error, %Error{message: "the query is longer" <> _}} =
+             Tool.call(Search, %{"query" => pattern, "kind" => "regex"}, %Call{host: host})
   end
 
   test "lines are those of the library, and have a package in those of dependencies", context do
@@ -78,7 +93,10 @@ defmodule Ambix.Tool.FindTest do
              found(host, Relations, relation: :path, of: "Shop.Cart.shown/1", to: "Tea.brew/1")
 
     assert Enum.map(symbols, & &1.symbol) == ["Shop.Cart.shown/1", "Shop.Cart.hidden/1", "Tea.brew/1"]
-    assert List.last(symbols).file == nil and length(links) == 2
+    assert List.last(symbols).file == nil
+
+    assert [%{from: "Shop.Cart.shown/1"}, %{from: "Shop.Cart.hidden/1", to: "Tea.brew/1"}] = links
+    assert [%{to: "Tea.brew/1"}] = found(host, Relations, relation: :references, of: "Tea.brew/1")
 
     assert [%{symbols: symbols}] =
              found(host, Relations, relation: :path, of: "Shop.Cart.shown/1", to: "Tea.warm/1", deps: true)
@@ -96,6 +114,19 @@ defmodule Ambix.Tool.FindTest do
     assert {:error, %Error{message: message}} = Tool.find(Search, [query: "x", limt: 3], call)
     assert message =~ "limit"
     assert {:error, %Error{kind: :invalid_argument}} = Tool.find(Relations, [relation: :callers], call)
+
+    for relation <- [:callers, :impact, :tests],
+        do:
+          assert(
+            {:error, %Error{message: "of is empty" <> _}} =
+              Tool.find(Relations, [relation: relation, of: ""], call)
+          )
+
+    assert {:error, %Error{message: message}} = Tool.find(Search, [query: "x", skip: 1], call)
+    assert message =~ "skip"
+
+    assert {:error, %Error{message: "read finds nothing by itself" <> _}} =
+             Tool.find(Tool.Read, [targets: ["x"]], call)
 
     early = %Call{host: %{host | index: Host.of(root: root, name: __MODULE__.Early).index}}
 

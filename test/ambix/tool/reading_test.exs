@@ -393,10 +393,19 @@ defmodule Ambix.Tool.ReadingTest do
     long = "  @doc ~S\"\"\"\n  Pours.\n  Slowly.\n\n  ## Options\n\n    * `:a`\n    * `:b`\n  \"\"\"\n"
     short = "  @doc \"\"\"\n  Warms.\n\n  Slowly.\n  \"\"\"\n"
     one = "  @doc \"Cools.\"\n"
+    line = "  @doc \"\"\"\n  Fills.\n  \"\"\"\n"
+    empty = "  @doc ~S\"\"\"\n  \"\"\"\n"
     endless = "  @doc \"\"\"\n" <> String.duplicate("  More.\n", 30) <> "  \"\"\"\n"
 
     functions =
-      for {doc, name} <- [{long, "brew"}, {short, "warm"}, {one, "cool"}, {endless, "pour"}],
+      for {doc, name} <- [
+            {long, "brew"},
+            {short, "warm"},
+            {one, "cool"},
+            {line, "fill"},
+            {empty, "void"},
+            {endless, "pour"}
+          ],
           do: "#{doc}  def #{name}(x), do: x\n"
 
     root = Path.join(host.root, "deps/pot")
@@ -414,6 +423,8 @@ defmodule Ambix.Tool.ReadingTest do
     assert read.("brew", %{"detail" => "whole"}) =~ "  * `:b`\n  \"\"\""
     assert read.("warm", %{}) =~ "Warms.\n\n  Slowly.\n"
     assert read.("cool", %{}) =~ "Cools."
+    assert read.("fill", %{}) =~ "  Fills.\n  \"\"\"\n  def fill(x)"
+    assert read.("void", %{}) =~ "def void(x)"
     assert read.("pour", %{}) =~ "… 24 more lines by detail: whole"
     # What belongs to the project may be edited, and is told as it stands.
     Setup.write(host.root, %{"lib/pan.ex" => "defmodule Pan do\n#{functions}end\n"})

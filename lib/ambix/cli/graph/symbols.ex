@@ -13,22 +13,23 @@ defmodule Ambix.CLI.Graph.Symbols do
     walk = Keyword.drop(own(verb, opts), [:deps, :svg, :dot, :max_nodes])
 
     with {:ok, index, hits} <- related([relation: verb, of: symbol] ++ walk, opts),
-         :ok <- Output.drawn(index, Graph.drawn(verb, symbol, walk), opts) do
-      show(opts, hits, &hits/1)
+         :ok <- drawn(index, verb, symbol, walk, opts),
+         do: show(opts, hits, &hits/1)
+  end
+
+  defp drawn(index, verb, symbol, walk, opts) do
+    with {:error, %Error{kind: :not_found}} <- Output.drawn(index, Graph.drawn(verb, symbol, walk), opts) do
+      CLI.usage("--svg and --dot show what the project defines, and #{symbol} is not of it; leave them out")
     end
   end
 
   @spec references(String.t(), keyword) :: :ok | {:error, Error.t()}
   def references(symbol, opts) do
     with {:ok, _index, uses} <- related([relation: :references, of: symbol], opts) do
-      row = &[place(&1), &1.symbol, how(%{&1 | how: &1.how <> " " <> used(&1)})]
+      row = &[place(&1), &1.symbol, how(%{&1 | how: &1.how <> " " <> &1.to})]
       show(opts, uses, &table([{"place", :left}, {"in", :left}, {"how", :left}], &1, row))
     end
   end
-
-  # Of what the project does not define, the callers are told.
-  defp used(%{to: to}), do: to
-  defp used(%{via: via}), do: via
 
   @spec definition(String.t(), keyword) :: :ok | {:error, Error.t()}
   def definition(symbol, opts), do: answer(opts, &Graph.definition(&1, symbol), &symbols/1)
