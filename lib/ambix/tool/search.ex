@@ -219,7 +219,7 @@ defmodule Ambix.Tool.Search do
   defp paths(args), do: args[:paths] || []
 
   defp literally(workspace, args, wanted, meant?) do
-    case grep(workspace, Regex.escape(args[:query]), args, wanted) do
+    case grep(workspace, args[:query], Keyword.put(args, :fixed, true), wanted) do
       {:ok, %{lines: [_ | _] = lines} = found} ->
         if meant?.(lines),
           do: {:ok, Map.put(found, :kind, :literal)},

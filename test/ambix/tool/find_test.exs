@@ -59,6 +59,12 @@ defmodule Ambix.Tool.FindTest do
     assert own.symbol == "Shop.Cart.hidden/1" and not is_map_key(own, :package)
     assert %{symbol: "Tea.brew/1", package: %{name: "tea", version: "1.2.3"}} = tea
 
+    # A text of the code is looked for as it stands, whatever options say of patterns.
+    for fixed <- [true, false] do
+      assert %{kind: :literal, lines: [%{symbol: "Shop.Cart.total/1"}]} =
+               found(host, Search, query: "costs, with tax.", fixed: fixed)
+    end
+
     assert %{lines: [_], truncated: true} =
              found(host, Search, query: "brew\\(", kind: :regex, deps: true, limit: 1)
 
