@@ -42,10 +42,20 @@ defmodule Ambix.Files do
   def visible(text) do
     text = if String.valid?(text), do: text, else: :unicode.characters_to_binary(text, :latin1)
 
-    Regex.replace(
-      ~r/(?![\n\t])[\p{Cc}\x{61C}\x{180E}\x{200B}\x{200E}\x{200F}\x{2028}-\x{202E}\x{2060}-\x{206F}\x{FEFF}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}]/u,
-      text,
-      fn <<c::utf8>> -> "\\u{#{c |> Integer.to_string(16) |> String.downcase()}}" end
-    )
+    Regex.replace(ruling(), text, fn <<c::utf8>> ->
+      "\\u{#{c |> Integer.to_string(16) |> String.downcase()}}"
+    end)
   end
+
+  @doc """
+  A text for a model, which a client may print as it is: what would rule a terminal, or is not seen, is a question mark, so that
+  the text gets no longer. Ends of lines and tabs stay.
+  """
+  @spec plain(String.t()) :: String.t()
+  def plain(text), do: Regex.replace(ruling(), text, fn char -> if char == "\r", do: char, else: "?" end)
+
+  # Regular expressions cannot be kept in attributes from OTP 28 on.
+  defp ruling,
+    do:
+      ~r/(?![\n\t])[\p{Cc}\x{61C}\x{180E}\x{200B}\x{200E}\x{200F}\x{2028}-\x{202E}\x{2060}-\x{206F}\x{FEFF}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}]/u
 end

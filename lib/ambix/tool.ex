@@ -21,7 +21,7 @@ defmodule Ambix.Tool do
     * `long`: whether it may take so long that its caller asks for the answer later
   """
 
-  alias Ambix.{Contained, Error, Options}
+  alias Ambix.{Contained, Error, Files, Options}
   alias Ambix.Sandbox.Text
   alias Ambix.Tool.{Answer, Call}
 
@@ -137,8 +137,8 @@ defmodule Ambix.Tool do
   end
 
   defp checked({:ok, %Answer{data: data} = answer}) when is_map(data) do
-    # Sources are other people's: bytes that are no UTF-8 would make the whole answer unwritable.
-    {:ok, %{answer | text: answer.text |> IO.iodata_to_binary() |> Text.valid()}}
+    # Sources are other people's: bytes that are no UTF-8 would make the whole answer unwritable, and a client may print the text.
+    {:ok, %{answer | text: answer.text |> IO.iodata_to_binary() |> Text.valid() |> Files.plain()}}
   end
 
   defp checked({:error, %Error{} = error}), do: {:error, error}

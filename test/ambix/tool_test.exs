@@ -57,6 +57,14 @@ defmodule Ambix.ToolTest do
     assert {:ok, %Answer{text: "lived"}} = Tool.call(Crash, %{"how" => "linked"}, %Call{})
   end
 
+  test "text rules no terminal that it is printed to, and gets no longer" do
+    hostile = "a\e[2J\u202eb\r\n\tc\0"
+    assert {:ok, %Answer{text: text, data: data}} = Tool.call(Echo, %{"text" => hostile}, %Call{})
+    assert text == "said a?[2J?b\r\n\tc?"
+    assert Tool.Budget.count(text) <= Tool.Budget.count("said " <> hostile)
+    assert data.said == hostile
+  end
+
   test "text that is no UTF-8 becomes text" do
     defmodule Bytes do
       @behaviour Tool

@@ -150,13 +150,11 @@ defmodule Ambix.Graph.Change do
 
   defp line(_other, state), do: state
 
-  @head ~r/\A\s*def(?:(?:p|macro|macrop|delegate|guard|guardp)?\s+([a-z_]\w*[?!]?)(.*)|(?:module|protocol)\s+([A-Z][\w.]*))/
-
   defp counted(text, by, state) do
     path = state.path || state.old
 
     with true <- path != nil and Path.extname(path) in [".ex", ".exs"],
-         [_ | head] <- Regex.run(@head, text) do
+         [_ | head] <- Regex.run(head_of_definition(), text) do
       %{state | heads: Map.update(state.heads, head(path, head), by, &(&1 + by))}
     else
       _ -> state
@@ -199,4 +197,9 @@ defmodule Ambix.Graph.Change do
   defp unquoted(<<?", _::binary>>, done), do: done
   defp unquoted(<<char, rest::binary>>, done), do: unquoted(rest, <<done::binary, char>>)
   defp unquoted("", done), do: done
+
+  # Regular expressions cannot be kept in attributes from OTP 28 on.
+  defp head_of_definition,
+    do:
+      ~r/\A\s*def(?:(?:p|macro|macrop|delegate|guard|guardp)?\s+([a-z_]\w*[?!]?)(.*)|(?:module|protocol)\s+([A-Z][\w.]*))/
 end

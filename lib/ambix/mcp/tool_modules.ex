@@ -4,7 +4,7 @@ defmodule Ambix.MCP.ToolModules do
 
   @behaviour Ambix.MCP.Tools
 
-  alias Ambix.{Error, Options, Tool}
+  alias Ambix.{Error, Files, Options, Tool}
   alias Ambix.MCP.Fault
   alias Ambix.Sandbox.Text
   alias Ambix.Tool.Fit
@@ -36,10 +36,12 @@ defmodule Ambix.MCP.ToolModules do
         {:result, %{"content" => [text(answer.text)], "structuredContent" => data, "isError" => false}}
 
       {:error, error} ->
-        # It may repeat what the caller said, or what the project printed.
-        {:result, %{"content" => [text(Fit.cut(Text.valid(error.message), @error_bytes))], "isError" => true}}
+        {:result, %{"content" => [text(said(error.message))], "isError" => true}}
     end
   end
+
+  # It may repeat what the caller said, or what the project printed.
+  defp said(message), do: message |> Text.valid() |> Files.plain() |> Fit.cut(@error_bytes)
 
   # The folder of the project may have been deleted, and made anew; if the VM ran in it, it runs nowhere until it is told to.
   defp in_folder(%Tool.Host{root: root}) do

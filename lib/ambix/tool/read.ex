@@ -37,7 +37,6 @@ defmodule Ambix.Tool.Read do
   # So many lines of documentation are a paragraph, and so few more are not worth a fold.
   @most_doc 6
   @few 3
-  @doc_opens ~r/\A\s*@doc\s+(?:~[sS])?(?:"""|\'\'\')\s*\z/
   # Nobody writes lines that are longer than this; a program does.
   @line_bytes 1_000
 
@@ -138,7 +137,7 @@ defmodule Ambix.Tool.Read do
 
   # Who asks what a function of a package does wants its first paragraph and its code; the rest of its documentation is often longer.
   defp folded(lines, nil, %{kind: :definition, index: _}) do
-    with at when at != nil <- Enum.find_index(lines, fn {_, text} -> text =~ @doc_opens end),
+    with at when at != nil <- Enum.find_index(lines, fn {_, text} -> text =~ opens_doc() end),
          {before, [{_, opening} = opens | behind]} = Enum.split(lines, at),
          delimiter = String.slice(String.trim_trailing(opening), -3, 3),
          size when size != nil <- Enum.find_index(behind, fn {_, text} -> String.trim(text) == delimiter end),
@@ -287,4 +286,8 @@ defmodule Ambix.Tool.Read do
     {data,
      [[part.place, part.symbol] |> Enum.reject(&is_nil/1) |> Enum.join("  ") | lines] |> Enum.join("\n")}
   end
+
+  # Regular expressions cannot be kept in attributes from OTP 28 on.
+  defp opens_doc,
+    do: ~r/\A\s*@doc\s+(?:~[sS])?(?:"""|\'\'\')\s*\z/
 end
