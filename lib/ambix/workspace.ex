@@ -181,7 +181,7 @@ defmodule Ambix.Workspace do
     do: Index.search(workspace.index, query, [rerank: workspace.reranker] ++ asking(workspace, opts))
 
   def search(workspace, query, opts) do
-    opts = Keyword.take(opts, @of_packages)
+    opts = opts |> Keyword.put(:mode, workspace.mode) |> Keyword.take(@of_packages)
     Packages.search(workspace.packages, query, [index: workspace.index] ++ opts)
   end
 

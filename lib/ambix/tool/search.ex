@@ -208,7 +208,7 @@ defmodule Ambix.Tool.Search do
       )
     else
       limit = if args[:skip], do: min(wanted, @most_ranked), else: wanted
-      options = [limit: limit, mode: mode(kind)] ++ Keyword.take(args, @of_places)
+      options = [limit: limit] ++ Keyword.take(args, @of_places)
       options = if paths(args) == [], do: options, else: [paths: paths(args)] ++ options
 
       with {:ok, found} <- Workspace.search(%{workspace | mode: mode(kind)}, args[:query], options),
